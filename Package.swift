@@ -1,0 +1,101 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+// The upper half of the package needs libtorch. It is looked for in $LIBTORCH, then in the folder that
+// `make setup` fills. Without it those targets are left out, and the lower half still builds and tests.
+let libtorch: String? = {
+    let candidates = [Context.environment["LIBTORCH"], Context.packageDirectory + "/.deps/libtorch"]
+    return candidates.compactMap { $0 }.first {
+        FileManager.default.fileExists(atPath: $0 + "/include/ATen/ATen.h")
+    }
+}()
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.init(stringLiteral: name), "ConcordTestSupport"] + dependencies,
+        swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "concord",
+    platforms: [.macOS(.v15)],
+    products: [.library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+    ],
+    targets: [
+        library("ConcordCore"),
+        library("ConcordText", ["ConcordCore"]),
+        .systemLibrary(
+            name: "CVips", pkgConfig: "vips",
+            providers: [.apt(["libvips-dev"]), .brew(["vips"])]),
+        library("ConcordMedia", ["ConcordCore", "CVips"]),
+        library("ConcordCheckpoint", ["ConcordCore"]),
+        library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia"]),
+        library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),
+        tests("ConcordCore"),
+        tests("ConcordText"),
+        tests("ConcordMedia"),
+        tests("ConcordCheckpoint"),
+        tests("ConcordData", ["ConcordMedia", "ConcordText"]),
+    ],
+    cxxLanguageStandard: .cxx20
+)
+
+if let libtorch {
+    let isCUDA = FileManager.default.fileExists(atPath: libtorch + "/lib/libtorch_cuda.so")
+    package.products += [
+        .library(name: "Concord", targets: ["Concord"]),
+        .executable(name: "concord", targets: ["ConcordCommand"]),
+    ]
+    package.targets += [
+        .target(
+            name: "CTorch",
+            cxxSettings: [
+                .unsafeFlags([
+                    "-I\(libtorch)/include", "-I\(libtorch)/include/torch/csrc/api/include",
+                    "-Wno-deprecated-declarations",
+                ])
+            ],
+            linkerSettings: [
+                .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
+                .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
+            ]
+                // Nothing refers to a symbol of torch_cuda; without the flag the linker drops it, and CUDA with it.
+                + (isCUDA
+                    ? [.unsafeFlags(["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-lc10_cuda"])] : [])),
+        library("ConcordTensor", ["ConcordCore", "CTorch"]),
+        library("ConcordNN", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint"]),
+        library("ConcordLosses", ["ConcordTensor"]),
+        library("ConcordModels", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
+        library(
+            "ConcordTrain",
+            [
+                "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
+                "ConcordData", "ConcordMedia", "ConcordText", .product(name: "Yams", package: "Yams"),
+            ]),
+        library("Concord", ["ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordData", "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore"]),
+        // Not named `concord`: on case-insensitive file systems it would collide with the library `Concord`.
+        .executableTarget(
+            name: "ConcordCommand",
+            dependencies: [
+                "ConcordTrain", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
+        tests("ConcordTensor"),
+        tests("ConcordNN"),
+        tests("ConcordModels", ["ConcordLosses", "ConcordNN"]),
+        tests("ConcordTrain"),
+    ]
+}

@@ -1,0 +1,99 @@
+import Foundation
+
+extension ConcordError {
+    /// An error from `errno`, naming what was tried on which path.
+    public static func system(_ action: String, _ path: String) -> ConcordError {
+        let number = errno
+        let advice =
+            switch number {
+            case ENOENT: "check the path"
+            case EACCES, EPERM: "check the permissions"
+            case ENOSPC, EDQUOT: "free some disk space and run again; the previous version is untouched"
+            default: "check the disk and the path"
+            }
+        return ConcordError(.fileSystem, "cannot \(action) \(path): \(String(cString: strerror(number))); \(advice)")
+    }
+}
+
+/// Reading whole files, and replacing them so that a crash or a full disk never loses the previous version.
+public enum Files {
+    /// The bytes of a file. Throws `.fileSystem`, also when the file is longer than `limit` bytes.
+    public static func read(_ path: String, limit: Int = .max) throws(ConcordError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system("open", path) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .system("read", path) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw ConcordError(.fileSystem, "cannot read \(path): it is not a regular file; name a file")
+        }
+        guard status.st_size <= limit else {
+            throw ConcordError(.fileSystem, "\(path) has \(status.st_size) bytes, more than the \(limit) allowed")
+        }
+        let size = Int(status.st_size)
+        var failed = false
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+            while filled < size {
+                let got = Foundation.read(descriptor, buffer.baseAddress.map { $0 + filled }, size - filled)
+                if got < 0 && errno == EINTR { continue }
+                failed = got < 0
+                if got <= 0 { break }
+                filled += got
+            }
+        }
+        guard !failed else { throw .system("read", path) }
+        return bytes
+    }
+
+    /// Replaces the file at `path` with what `body` writes: a temporary file beside it, fsync, rename.
+    ///
+    /// Until the rename the old file stands untouched; on any error the temporary file is removed.
+    public static func replace(
+        _ path: String, _ body: (borrowing FileWriter) throws -> Void
+    ) throws {
+        let temporary = path + ".tmp-\(getpid())"
+        do {
+            try FileWriter.write(temporary, body)
+            guard rename(temporary, path) == 0 else { throw ConcordError.system("rename \(temporary) to", path) }
+            try synchronizeFolder(parent(of: path))
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    /// Replaces the file at `path` with `bytes`, atomically.
+    public static func replace(_ path: String, with bytes: [UInt8]) throws {
+        try replace(path) { writer in try writer.write(bytes) }
+    }
+
+    /// Replaces the file at `path` with `text` as UTF-8, atomically.
+    public static func replace(_ path: String, with text: String) throws {
+        try replace(path, with: [UInt8](text.utf8))
+    }
+
+    /// Makes a folder and those above it, if they are not there.
+    public static func makeFolder(_ path: String) throws(ConcordError) {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw ConcordError(.fileSystem, "cannot make the folder \(path): \(error.localizedDescription)")
+        }
+    }
+
+    /// Flushes a folder's entries to disk, so that a rename in it survives a power cut.
+    public static func synchronizeFolder(_ path: String) throws(ConcordError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system("open the folder", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .system("flush the folder", path) }
+    }
+
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// The folder that holds `path` (`.` for a bare name).
+    public static func parent(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

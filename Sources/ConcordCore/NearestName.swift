@@ -1,0 +1,25 @@
+/// Suggests what a misspelt name may have meant.
+public enum NearestName {
+    /// The candidate with the smallest edit distance to `name`, when it is near enough to be worth showing.
+    public static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
+        let best = candidates.map { ($0, distance(name, $0)) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
+        guard let (candidate, edits) = best, edits <= max(2, name.count / 3) else { return nil }
+        return candidate
+    }
+
+    /// Levenshtein distance over Unicode scalars.
+    static func distance(_ a: String, _ b: String) -> Int {
+        let left = Array(a.unicodeScalars), right = Array(b.unicodeScalars)
+        var row = Array(0...right.count)
+        for (i, x) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, y) in right.enumerated() {
+                let substitution = diagonal + (x == y ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(substitution, row[j] + 1, row[j + 1] + 1)
+            }
+        }
+        return row[right.count]
+    }
+}

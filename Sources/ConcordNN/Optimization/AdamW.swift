@@ -1,0 +1,100 @@
+import ConcordCore
+import ConcordTensor
+
+/// AdamW (Loshchilov & Hutter 2019) on libtorch's fused kernel: one pass over each parameter's memory.
+///
+/// Parameters of rank 0 and 1 (biases, norms, the class embedding, the logit scale) are not decayed; everything
+/// else is. That is open_clip's rule without its substring test on names.
+public final class AdamW {
+    /// The constants of the update.
+    public struct Options: Sendable, Hashable {
+        public var beta1 = 0.9
+        public var beta2 = 0.98
+        public var epsilon = 1e-6
+        public var weightDecay = 0.2
+
+        public init(beta1: Double = 0.9, beta2: Double = 0.98, epsilon: Double = 1e-6, weightDecay: Double = 0.2) {
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.weightDecay = weightDecay
+        }
+    }
+
+    private struct State {
+        let parameter: Parameter
+        let firstMoment, secondMoment: Tensor
+        /// Steps taken, float32 `[]`: the fused kernel counts it up itself.
+        let step: Tensor
+    }
+
+    public let options: Options
+    private let decayed, undecayed: [State]
+
+    public init(_ parameters: [Parameter], options: Options = Options()) {
+        self.options = options
+        func states(_ parameters: [Parameter]) -> [State] {
+            parameters.map { parameter in
+                State(
+                    parameter: parameter, firstMoment: .zeros(like: parameter.tensor.detached()),
+                    secondMoment: .zeros(like: parameter.tensor.detached()),
+                    step: .zeros([], device: parameter.tensor.device))
+            }
+        }
+        decayed = states(parameters.filter { $0.tensor.rank > 1 })
+        undecayed = states(parameters.filter { $0.tensor.rank <= 1 })
+    }
+
+    /// Updates every parameter that has a gradient.
+    public func step(learningRate: Double) {
+        update(decayed, learningRate: learningRate, weightDecay: options.weightDecay)
+        update(undecayed, learningRate: learningRate, weightDecay: 0)
+    }
+
+    private func update(_ states: [State], learningRate: Double, weightDecay: Double) {
+        let active = states.compactMap { state in state.parameter.tensor.gradient.map { (state, $0) } }
+        guard !active.isEmpty else { return }
+        withoutGradient {
+            Tensor.fusedAdamW(
+                parameters: active.map(\.0.parameter.tensor), gradients: active.map(\.1),
+                firstMoments: active.map(\.0.firstMoment), secondMoments: active.map(\.0.secondMoment),
+                steps: active.map(\.0.step), learningRate: learningRate, beta1: options.beta1, beta2: options.beta2,
+                weightDecay: weightDecay, epsilon: options.epsilon)
+        }
+    }
+
+    /// The state as named tensors, for a checkpoint: `<parameter>.first_moment`, `.second_moment`, `.step`.
+    public var namedState: [(String, Tensor)] {
+        (decayed + undecayed).flatMap { state in
+            [
+                (state.parameter.name + ".first_moment", state.firstMoment),
+                (state.parameter.name + ".second_moment", state.secondMoment),
+                (state.parameter.name + ".step", state.step),
+            ]
+        }
+    }
+
+    /// Takes the state back from a checkpoint. Throws `.invalidCheckpoint` when a tensor is missing or misshapen.
+    public func restore(_ tensors: [String: Tensor], path: String) throws {
+        try withoutGradient {
+            for (name, tensor) in namedState {
+                try tensor.restore(from: tensors, name: name, path: path)
+            }
+        }
+    }
+}
+
+extension Tensor {
+    /// Copies the tensor called `name` into this one. Throws `.invalidCheckpoint` when it is missing or misshapen.
+    func restore(from tensors: [String: Tensor], name: String, path: String) throws(ConcordError) {
+        guard let saved = tensors[name] else {
+            throw ConcordError(
+                .invalidCheckpoint, "\(path) has no tensor \(name); it was saved by another recipe or version")
+        }
+        guard saved.shape == shape else {
+            throw ConcordError(
+                .invalidCheckpoint, "\(path): \(name) has the shape \(saved.shape), the model needs \(shape)")
+        }
+        copy(from: saved)
+    }
+}

@@ -1,0 +1,38 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordTensor
+
+/// Tensors to and from safetensors files.
+public enum TensorFile {
+    /// Writes named tensors to one file, atomically; a tensor on another device is copied to the host first.
+    public static func write(_ tensors: [(String, Tensor)], to path: String, metadata: [String: String] = [:]) throws {
+        try SafetensorsWriter.write(
+            to: path,
+            tensors: tensors.map { name, tensor in
+                SafetensorsWriter.Entry(name: name, dtype: tensor.dtype, shape: tensor.shape) { write in
+                    try withoutGradient { try tensor.detached().withUnsafeBytes { try write($0) } }
+                }
+            },
+            metadata: metadata)
+    }
+
+    /// All tensors of a file by name.
+    public static func read(_ path: String) throws -> [String: Tensor] {
+        let file = try SafetensorsFile(path: path)
+        var tensors = [String: Tensor]()
+        for entry in file.entries {
+            tensors[entry.name] = file.withUnsafeBytes(of: entry) {
+                Tensor(copying: $0, shape: entry.shape, dtype: entry.dtype)
+            }
+        }
+        return tensors
+    }
+}
+
+extension CheckpointReader {
+    /// The tensor called `name`, copied to the host; nil when it is not there or has another shape.
+    func tensor(named name: String, shape: [Int]) -> Tensor? {
+        guard let entry = self[name], entry.shape == shape else { return nil }
+        return withUnsafeBytes(of: entry) { Tensor(copying: $0, shape: entry.shape, dtype: entry.dtype) }
+    }
+}

@@ -1,0 +1,91 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordData
+import ConcordMedia
+import ConcordModels
+import ConcordTensor
+import ConcordText
+
+/// A trained model as its users see it: pictures and texts in, unit vectors out.
+public struct EmbeddingModel {
+    public let clip: CLIP
+    public let tokenizer: CLIPTokenizer
+    public let preprocessing: ImagePreprocessing
+
+    public init(clip: CLIP, tokenizer: CLIPTokenizer, preprocessing: ImagePreprocessing) {
+        self.clip = clip
+        self.tokenizer = tokenizer
+        self.preprocessing = preprocessing
+    }
+
+    /// Reads a model folder: weights, tokenizer and preprocessing.
+    ///
+    /// - Throws: a `ConcordError` that names the file at fault.
+    public static func load(_ folder: String, device: Device = .cpu) throws -> EmbeddingModel {
+        guard Files.exists(folder + "/config.json") else {
+            let isUnfinished = Files.exists(folder + "/checkpoints")
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(folder) is no model folder: it has no config.json"
+                    + (isUnfinished ? "; its training has not finished, run it again with --resume" : ""))
+        }
+        let preprocessorPath = folder + "/preprocessor_config.json"
+        return EmbeddingModel(
+            clip: try CLIP.load(folder, device: device),
+            tokenizer: try CLIPTokenizer(folder: folder, mode: tokenizerMode(folder)),
+            preprocessing: try ImagePreprocessing(
+                preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath)))
+    }
+
+    /// The text cleaning that the manifest names; a folder of Hugging Face's has none and cleans as they do.
+    private static func tokenizerMode(_ folder: String) throws -> CLIPTokenizer.Mode {
+        guard Files.exists(folder + "/concord.json") else { return .huggingface }
+        let manifest = try ModelManifest(folder: folder)
+        return CLIPTokenizer.Mode(rawValue: manifest.tokenizerMode) ?? .huggingface
+    }
+
+    /// Unit vectors of texts, `[texts, width]` float32 on the host, and how many texts were cut at the context length.
+    public func embed(texts: [String], batchSize: Int = 256) -> (vectors: Tensor, truncated: Int) {
+        // Captions of like length share a batch, so that short ones are not padded to a long one.
+        let order = texts.indices.sorted { texts[$0].utf8.count < texts[$1].utf8.count }
+        var truncated = 0, blocks = [Tensor]()
+        for start in stride(from: 0, to: order.count, by: batchSize) {
+            let rows = order[start..<min(start + batchSize, order.count)]
+            let batch = tokenizer.batch(
+                rows.map { texts[$0] }, contextLength: clip.configuration.text.contextLength)
+            truncated += batch.truncatedCount
+            blocks.append(embed(batch))
+        }
+        return (Self.scatter(blocks, order: order, width: clip.configuration.projectionWidth), truncated)
+    }
+
+    private func embed(_ batch: TokenBatch) -> Tensor {
+        inference { clip.embedTexts(Tensor(batch.ids, shape: [batch.lengths.count, batch.width]).to($0)) }
+    }
+
+    /// Unit vectors of decoded pictures, `[pictures, width]` float32 on the host.
+    public func embed(images: [Image]) -> Tensor {
+        embed(pixels: images.flatMap { preprocessing($0) }, count: images.count)
+    }
+
+    /// Unit vectors of preprocessed pictures, `[count, 3, size, size]` in `pixels`.
+    public func embed(pixels: [Float], count: Int) -> Tensor {
+        let size = clip.configuration.vision.imageSize
+        return inference { clip.embedImages(Tensor(pixels, shape: [count, 3, size, size]).to($0)) }
+    }
+
+    private func inference(_ body: (Device) -> Tensor) -> Tensor {
+        let wasTraining = clip.store.isTraining
+        clip.store.isTraining = false
+        defer { clip.store.isTraining = wasTraining }
+        return withoutGradient { body(clip.logitScale.device).to(.float32).to(.cpu) }
+    }
+
+    /// Puts rows that were computed in `order` back into their places.
+    private static func scatter(_ blocks: [Tensor], order: [Int], width: Int) -> Tensor {
+        guard !blocks.isEmpty else { return .zeros([0, width]) }
+        var place = [Int](repeating: 0, count: order.count)
+        for (row, index) in order.enumerated() { place[index] = row }
+        return Tensor.concatenated(blocks).indexSelected(axis: 0, Tensor(place, shape: [place.count]))
+    }
+}

@@ -1,0 +1,172 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordNN
+import ConcordTensor
+import ConcordText
+
+extension Recipe {
+    /// `data`: which pictures and captions are trained on, and how they are varied.
+    public struct DataSection: Sendable {
+        public var folder, split: String
+        public var imageColumn: String?
+        public var captionColumns: [String]
+        public var maximumSkippedFraction: Double
+        public var captionsPerImage: Int
+        public var captionWeights: [String: Double]
+        public var languages: [String]
+        public var avoidsDuplicateCaptions: Bool
+        public var workers, cacheMegabytes: Int
+        public var scale, ratio: ClosedRange<Double>
+        public var flip, jitter, brightness, contrast, saturation, hue, grey: Double
+
+        init(_ read: inout RecipeReader) throws {
+            folder = try read.text("data.folder", "data", "Folder with captions.jsonl, .tsv or .csv, or such a file.")
+            split = try read.text("data.split", "", "Train on rows of this split only; empty takes all rows.")
+            imageColumn = try read.optionalText("data.image_column", "Column that names the picture (.tsv, .csv).")
+            captionColumns = try read.list("data.caption_columns", [], "Columns that hold captions (.tsv, .csv).")
+            maximumSkippedFraction = try read.number(
+                "data.maximum_skipped_fraction", 0.1, in: 0...1, "Stop when more than this share of rows is unusable.")
+            captionsPerImage = try read.integer(
+                "data.captions_per_image", 1, in: 1...16,
+                "Captions drawn per picture and step; the loss is the mean over them.")
+            captionWeights = try read.weights(
+                "data.caption_weights", [:], "How often captions of each kind are drawn, by kind; 1 if not named.")
+            languages = try read.list(
+                "data.languages", [], "Language of each drawn caption in turn; empty draws from all languages.")
+            avoidsDuplicateCaptions = try read.flag(
+                "data.avoid_duplicate_captions", true, "Prefer captions that no other picture of the batch has drawn.")
+            workers = try read.integer("data.workers", 1, in: 1...256, "Threads that decode and augment pictures.")
+            cacheMegabytes = try read.integer(
+                "data.cache_megabytes", 512, in: 0...1_000_000, "Memory for decoded pictures; 0 decodes every time.")
+            scale = try read.interval(
+                "data.augmentation.scale", 0.9...1, in: 0.01...1, "Share of the picture's area that a crop takes.")
+            ratio = try read.interval(
+                "data.augmentation.ratio", 0.75...4.0 / 3, in: 0.1...10, "Width to height of a crop.")
+            flip = try read.number("data.augmentation.flip", 0, in: 0...1, "Chance of a mirror image.")
+            jitter = try read.number("data.augmentation.jitter", 0, in: 0...1, "Chance of colour jitter.")
+            brightness = try read.number("data.augmentation.brightness", 0.2, in: 0...1, "Jitter of brightness, ±.")
+            contrast = try read.number("data.augmentation.contrast", 0.2, in: 0...1, "Jitter of contrast, ±.")
+            saturation = try read.number("data.augmentation.saturation", 0.2, in: 0...1, "Jitter of saturation, ±.")
+            hue = try read.number("data.augmentation.hue", 0.02, in: 0...0.5, "Jitter of hue, ± turns of the wheel.")
+            grey = try read.number("data.augmentation.grey", 0, in: 0...1, "Chance of a grey picture.")
+        }
+    }
+
+    /// `tokenizer`: trained on the captions, or taken from a folder.
+    public struct TokenizerSection: Sendable {
+        public var folder: String?
+        public var vocabularySize: Int
+        public var mode: CLIPTokenizer.Mode
+
+        init(_ read: inout RecipeReader) throws {
+            folder = try read.optionalText(
+                "tokenizer.folder", "Folder with tokenizer.json, or vocab.json and merges.txt; empty trains one.")
+            vocabularySize = try read.integer(
+                "tokenizer.vocabulary_size", 4096, in: 514...1_000_000, "Size of a trained vocabulary, at most.")
+            mode = try read.choice(
+                "tokenizer.mode", CLIPTokenizer.Mode.huggingface, "Text cleaning: as Hugging Face's or OpenAI's code.")
+        }
+    }
+
+    /// `model`: the sizes of a new CLIP.
+    public struct ModelSection: Sendable {
+        public var imageSize, patchSize, visionWidth, visionLayers, visionHeads: Int
+        public var textWidth, textLayers, textHeads, contextLength, projectionWidth: Int
+        public var activation: Activation
+
+        init(_ read: inout RecipeReader) throws {
+            let width = 1...65536, count = 1...1024
+            imageSize = try read.integer("model.image_size", 224, in: 1...4096, "Edge of the square input, pixels.")
+            patchSize = try read.integer("model.patch_size", 32, in: 1...4096, "Edge of a patch, pixels.")
+            visionWidth = try read.integer("model.vision.width", 768, in: width, "Width of the vision transformer.")
+            visionLayers = try read.integer("model.vision.layers", 12, in: count, "Blocks of the vision transformer.")
+            visionHeads = try read.integer("model.vision.heads", 12, in: count, "Attention heads of a vision block.")
+            textWidth = try read.integer("model.text.width", 512, in: width, "Width of the text transformer.")
+            textLayers = try read.integer("model.text.layers", 12, in: count, "Blocks of the text transformer.")
+            textHeads = try read.integer("model.text.heads", 8, in: count, "Attention heads of a text block.")
+            contextLength = try read.integer(
+                "model.text.context_length", 77, in: 3...8192, "Most tokens of a caption, start and end included.")
+            projectionWidth = try read.integer(
+                "model.projection_width", 512, in: width, "Width of the shared embedding space.")
+            activation = try read.choice("model.activation", Activation.gelu, "Activation of the blocks.")
+        }
+    }
+
+    /// `train`: the optimization.
+    public struct TrainSection: Sendable {
+        /// The element type of the matrix products.
+        public enum Precision: String, Sendable, CaseIterable {
+            case float32, bfloat16
+            /// bfloat16 where the processor computes in it, float32 elsewhere.
+            case auto
+        }
+
+        public var epochs, batchSize: Int
+        public var learningRate: Double
+        public var schedule: LearningRateSchedule.Shape
+        public var warmupSteps: Int
+        public var weightDecay, beta1, beta2, epsilon, gradientClip, emaDecay: Double
+        public var precision: Precision
+        public var patchDropout: Double
+        public var usesActivationCheckpointing: Bool
+        public var frozen: [String]
+        public var device: String
+        public var threads, logEvery, checkpointEvery, checkpointsKept: Int
+
+        init(_ read: inout RecipeReader) throws {
+            let steps = 1...1_000_000_000
+            epochs = try read.integer("train.epochs", 32, in: 1...1_000_000, "Passes over the pictures.")
+            batchSize = try read.integer("train.batch_size", 256, in: 2...1_000_000, "Pictures in a step.")
+            learningRate = try read.number("train.learning_rate", 5e-4, in: 0...10, "Peak learning rate.")
+            schedule = try read.choice("train.schedule", LearningRateSchedule.Shape.cosine, "What follows the warm-up.")
+            warmupSteps = try read.integer("train.warmup_steps", 100, in: 0...1_000_000_000, "Steps of linear warm-up.")
+            weightDecay = try read.number("train.weight_decay", 0.2, in: 0...10, "Decay of matrices; vectors have none.")
+            beta1 = try read.number("train.beta1", 0.9, in: 0...0.9999999, "Decay of AdamW's first moment.")
+            beta2 = try read.number("train.beta2", 0.98, in: 0...0.9999999, "Decay of AdamW's second moment.")
+            epsilon = try read.number("train.epsilon", 1e-6, in: 0...1, "AdamW's epsilon.")
+            gradientClip = try read.number("train.gradient_clip", 0, in: 0...1e9, "Largest gradient norm; 0 is no limit.")
+            emaDecay = try read.number(
+                "train.ema_decay", 0, in: 0...0.9999999, "Decay of the averaged weights that are kept; 0 keeps the last.")
+            precision = try read.choice(
+                "train.precision", Precision.auto,
+                "Matrix products in float32, bfloat16, or auto: bfloat16 where the processor is fast at it.")
+            patchDropout = try read.number(
+                "train.patch_dropout", 0, in: 0...0.95, "Share of patches left out of each picture while training.")
+            usesActivationCheckpointing = try read.flag(
+                "train.activation_checkpointing", false, "Recompute activations in the backward pass to save memory.")
+            frozen = try read.list("train.frozen", [], "Patterns of parameter names that are not trained.")
+            device = try read.text("train.device", "cpu", "cpu, cuda, cuda:N or mps.")
+            threads = try read.integer("train.threads", 0, in: 0...4096, "Threads of the tensor engine; 0 is all cores.")
+            logEvery = try read.integer("train.log_every", 1, in: steps, "Steps between lines of metrics.jsonl.")
+            checkpointEvery = try read.integer("train.checkpoint_every", 200, in: steps, "Steps between checkpoints.")
+            checkpointsKept = try read.integer("train.checkpoints_kept", 2, in: 1...1000, "Checkpoints kept on disk.")
+        }
+    }
+
+    /// `evaluate`: what the report at the end measures.
+    public struct EvaluateSection: Sendable {
+        public var splits, languages: [String]
+        public var kind: String?
+
+        init(_ read: inout RecipeReader) throws {
+            splits = try read.list("evaluate.splits", ["all"], "Splits whose retrieval is measured at the end.")
+            languages = try read.list("evaluate.languages", [], "Languages measured one by one; empty takes all as one.")
+            kind = try read.optionalText("evaluate.kind", "Only captions of this kind are queries, such as name.")
+        }
+    }
+}
+
+extension Recipe.ModelSection {
+    /// The configuration of the model, for a tokenizer of `vocabularySize` whose last two ids are start and end.
+    func configuration(vocabularySize: Int) throws -> CLIPConfiguration {
+        CLIPConfiguration(
+            text: .init(
+                vocabularySize: vocabularySize, width: textWidth, intermediateWidth: 4 * textWidth, layers: textLayers,
+                heads: textHeads, contextLength: contextLength, activation: activation,
+                padToken: vocabularySize - 1, startToken: vocabularySize - 2, endToken: vocabularySize - 1),
+            vision: .init(
+                width: visionWidth, intermediateWidth: 4 * visionWidth, layers: visionLayers, heads: visionHeads,
+                imageSize: imageSize, patchSize: patchSize, activation: activation),
+            projectionWidth: projectionWidth)
+    }
+}

@@ -1,0 +1,57 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordNN
+import Foundation
+
+/// Everything that determines a training run, read from a YAML file.
+///
+/// The sections below mirror the file. `concord train --keys` lists every key with its default and meaning.
+public struct Recipe: Sendable {
+    public var seed: Int
+    public var data: DataSection
+    public var tokenizer: TokenizerSection
+    public var model: ModelSection
+    public var train: TrainSection
+    public var evaluate: EvaluateSection
+    /// The file and the assignments on top of it, as they were given.
+    public let text: String
+
+    /// Reads a recipe file and applies assignments such as `train.epochs=5`.
+    ///
+    /// - Throws: `.invalidConfiguration` for bad YAML, an unknown key (with the nearest known one) or a value out of
+    ///   range; `.fileSystem` when the file cannot be read.
+    public init(path: String, assignments: [String] = []) throws {
+        let bytes = try Files.read(path, limit: 1 << 20)
+        guard let yaml = String(validating: bytes, as: UTF8.self) else {
+            throw ConcordError(.invalidConfiguration, "\(path) is not UTF-8 text; save it as UTF-8")
+        }
+        try self.init(yaml: yaml, source: path, assignments: assignments)
+    }
+
+    /// Reads a recipe from text; `source` names it in errors.
+    public init(yaml: String, source: String, assignments: [String] = []) throws {
+        var reader = try RecipeReader(yaml: yaml, source: source)
+        for assignment in assignments { try reader.assign(assignment) }
+        try self.init(&reader, text: ([yaml] + assignments.map { "# --set \($0)" }).joined(separator: "\n"))
+        try reader.refuseUnknownKeys()
+        try model.configuration(vocabularySize: 514).validate(source: source)
+    }
+
+    private init(_ read: inout RecipeReader, text: String) throws {
+        seed = try read.integer(
+            "seed", 1, in: 0...Int(Int32.max), "Seed of everything random: weights, order, augmentation, captions.")
+        data = try DataSection(&read)
+        tokenizer = try TokenizerSection(&read)
+        model = try ModelSection(&read)
+        train = try TrainSection(&read)
+        evaluate = try EvaluateSection(&read)
+        self.text = text
+    }
+
+    /// Every key a recipe may have: its path, its default and one line of documentation.
+    public static func documentedKeys() throws -> [(path: String, defaultValue: String, summary: String)] {
+        var reader = try RecipeReader(yaml: "", source: "recipe")
+        _ = try Recipe(&reader, text: "")
+        return reader.keys.map { ($0.path, $0.defaultValue, $0.summary) }
+    }
+}

@@ -1,0 +1,199 @@
+import ConcordCore
+import Yams
+
+/// Reads typed values from a recipe and remembers every key it was asked for, so that the rest can be refused.
+///
+/// Keys are dotted paths (`train.batch_size`). Each is read in one place, with its default, its range and the line of
+/// documentation that `concord train --keys` prints.
+struct RecipeReader {
+    /// One key a recipe may have.
+    struct Key {
+        let path: String
+        let defaultValue: String
+        let summary: String
+    }
+
+    private enum Value {
+        case scalar(String)
+        case list([String])
+    }
+
+    private var values: [String: Value] = [:]
+    private var mapFamilies: Set<String> = []
+    private let source: String
+    private(set) var keys: [Key] = []
+
+    /// Parses YAML text; `source` names it in errors. Throws `.invalidConfiguration`.
+    init(yaml: String, source: String) throws {
+        self.source = source
+        do {
+            guard let root = try Yams.compose(yaml: yaml), root != Node("") else { return }
+            try flatten(root, path: "")
+        } catch let error as ConcordError {
+            throw error
+        } catch {
+            throw ConcordError(.invalidConfiguration, "\(source) is not valid YAML: \(error)")
+        }
+    }
+
+    private mutating func flatten(_ node: Node, path: String) throws {
+        switch node {
+        case .mapping(let mapping):
+            for (key, value) in mapping {
+                guard let name = key.string else {
+                    throw ConcordError(.invalidConfiguration, "\(source): a key below \"\(path)\" is not text")
+                }
+                try flatten(value, path: path.isEmpty ? name : "\(path).\(name)")
+            }
+        case .sequence(let sequence):
+            let items = sequence.compactMap(\.scalar?.string)
+            guard items.count == sequence.count else {
+                throw ConcordError(.invalidConfiguration, "\(source): \(path) must be a list of plain values")
+            }
+            values[path] = .list(items)
+        case .scalar(let scalar):
+            guard !path.isEmpty else {
+                throw ConcordError(
+                    .invalidConfiguration, "\(source) must be a mapping of keys, not the text \"\(scalar.string)\"")
+            }
+            values[path] = .scalar(scalar.string)
+        case .alias:
+            throw ConcordError(.invalidConfiguration, "\(source): \(path) is an alias; write the value out")
+        }
+    }
+
+    /// Replaces one value by a command line assignment `path=value`; lists are written `[a, b]`.
+    mutating func assign(_ assignment: String) throws {
+        guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
+            throw ConcordError(
+                .invalidConfiguration, "--set \(assignment): write it as key=value, for example train.epochs=5")
+        }
+        let path = String(assignment[..<equals]), text = String(assignment[assignment.index(after: equals)...])
+        values = values.filter { $0.key != path && !$0.key.hasPrefix(path + ".") }
+        try flatten(Yams.compose(yaml: text) ?? Node(""), path: path)
+    }
+
+    // MARK: Typed values
+
+    mutating func text(_ path: String, _ defaultValue: String, _ summary: String) throws -> String {
+        try scalar(path, defaultValue, summary, expecting: "one value") { $0 }
+    }
+
+    mutating func optionalText(_ path: String, _ summary: String) throws -> String? {
+        let value = try text(path, "", summary)
+        return value.isEmpty ? nil : value
+    }
+
+    mutating func flag(_ path: String, _ defaultValue: Bool, _ summary: String) throws -> Bool {
+        try scalar(path, defaultValue, summary, expecting: "true or false") {
+            ["true": true, "false": false][$0.lowercased()]
+        }
+    }
+
+    mutating func integer(
+        _ path: String, _ defaultValue: Int, in range: ClosedRange<Int>, _ summary: String
+    ) throws -> Int {
+        try scalar(path, defaultValue, summary, expecting: "a whole number in \(Self.text(range))") {
+            Int($0).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    mutating func number(
+        _ path: String, _ defaultValue: Double, in range: ClosedRange<Double>, _ summary: String
+    ) throws -> Double {
+        try scalar(path, defaultValue, summary, expecting: "a number in \(Self.text(range))") {
+            Double($0).flatMap { range.contains($0) ? $0 : nil }
+        }
+    }
+
+    mutating func choice<Choice: RawRepresentable & CaseIterable>(
+        _ path: String, _ defaultValue: Choice, _ summary: String
+    ) throws -> Choice where Choice.RawValue == String {
+        let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        return try scalar(path, defaultValue.rawValue, summary, expecting: "one of \(names)") {
+            Choice(rawValue: $0)?.rawValue
+        }.asChoice(or: defaultValue)
+    }
+
+    mutating func list(_ path: String, _ defaultValue: [String], _ summary: String) throws -> [String] {
+        keys.append(Key(path: path, defaultValue: "[\(defaultValue.joined(separator: ", "))]", summary: summary))
+        switch values[path] {
+        case nil: return defaultValue
+        case .list(let items): return items
+        case .scalar(let item): return item.isEmpty ? [] : [item]
+        }
+    }
+
+    /// Two numbers, the second not below the first.
+    mutating func interval(
+        _ path: String, _ defaultValue: ClosedRange<Double>, in range: ClosedRange<Double>, _ summary: String
+    ) throws -> ClosedRange<Double> {
+        let items = try list(path, ["\(defaultValue.lowerBound)", "\(defaultValue.upperBound)"], summary)
+        let numbers = items.compactMap(Double.init)
+        guard items.count == 2, numbers.count == 2, numbers[0] <= numbers[1], range.contains(numbers[0]),
+            range.contains(numbers[1])
+        else { throw wrong(path, items.joined(separator: ", "), expecting: "[low, high] within \(Self.text(range))") }
+        return numbers[0]...numbers[1]
+    }
+
+    /// A mapping from free names to non-negative numbers.
+    mutating func weights(_ path: String, _ defaultValue: [String: Double], _ summary: String) throws -> [String: Double] {
+        let shown = defaultValue.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        keys.append(Key(path: path, defaultValue: "{\(shown)}", summary: summary))
+        mapFamilies.insert(path + ".")
+        if case .scalar(let text)? = values[path], !text.isEmpty {
+            throw wrong(path, text, expecting: "a mapping of names to numbers")
+        }
+        let given = values.filter { $0.key.hasPrefix(path + ".") }
+        guard !given.isEmpty else { return defaultValue }
+        var weights = [String: Double]()
+        for (key, value) in given {
+            guard case .scalar(let text) = value, let number = Double(text), number >= 0, number.isFinite else {
+                throw wrong(key, "\(value)", expecting: "a number of at least 0")
+            }
+            weights[String(key.dropFirst(path.count + 1))] = number
+        }
+        return weights
+    }
+
+    /// Throws `.invalidConfiguration` naming every key that nothing asked for, each with the nearest known one.
+    func refuseUnknownKeys() throws(ConcordError) {
+        let known = Set(keys.map(\.path))
+        let unknown = values.keys.filter { key in
+            !known.contains(key) && !mapFamilies.contains { key.hasPrefix($0) }
+        }.sorted()
+        guard !unknown.isEmpty else { return }
+        let lines = unknown.map { key in
+            let nearest = NearestName.suggestion(for: key, among: known)
+            return "unknown key \"\(key)\"" + (nearest.map { "; did you mean \"\($0)\"?" } ?? "")
+        }
+        throw ConcordError(
+            .invalidConfiguration,
+            "\(source): " + lines.joined(separator: "\n") + "\n`concord train --keys` lists every key")
+    }
+
+    private mutating func scalar<Value>(
+        _ path: String, _ defaultValue: Value, _ summary: String, expecting: String, _ parse: (String) -> Value?
+    ) throws -> Value {
+        keys.append(Key(path: path, defaultValue: "\(defaultValue)", summary: summary))
+        switch values[path] {
+        case nil: return defaultValue
+        case .list(let items): throw wrong(path, "[\(items.joined(separator: ", "))]", expecting: expecting)
+        case .scalar(let text):
+            guard let value = parse(text) else { throw wrong(path, text, expecting: expecting) }
+            return value
+        }
+    }
+
+    private func wrong(_ path: String, _ text: String, expecting: String) -> ConcordError {
+        ConcordError(.invalidConfiguration, "\(source): \(path) is \"\(text)\"; it must be \(expecting)")
+    }
+
+    private static func text<Bound>(_ range: ClosedRange<Bound>) -> String { "\(range.lowerBound)…\(range.upperBound)" }
+}
+
+extension String {
+    fileprivate func asChoice<Choice: RawRepresentable>(or other: Choice) -> Choice where Choice.RawValue == String {
+        Choice(rawValue: self) ?? other
+    }
+}

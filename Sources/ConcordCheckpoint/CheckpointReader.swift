@@ -1,0 +1,97 @@
+import ConcordCore
+
+/// The tensors of a checkpoint: one safetensors file, or several with an index, as Hugging Face lays them out.
+public struct CheckpointReader: Sendable {
+    /// One tensor and the file that holds it.
+    public struct Tensor: Sendable {
+        public let entry: SafetensorsFile.Entry
+        public let file: SafetensorsFile
+
+        public var name: String { entry.name }
+
+        /// The tensor's bytes, little-endian and row-major. Valid only inside the closure.
+        public func withUnsafeBytes<Result>(
+            _ body: (UnsafeRawBufferPointer) throws -> Result
+        ) rethrows -> Result {
+            try file.withUnsafeBytes(of: entry, body)
+        }
+    }
+
+    public static let fileName = "model.safetensors"
+    public static let indexName = "model.safetensors.index.json"
+
+    /// The path that the checkpoint was read from: a folder, a safetensors file or an index.
+    public let path: String
+    /// The files, in the order of their names.
+    public let files: [SafetensorsFile]
+    /// The tensors, file after file, in the order of their bytes.
+    public let tensors: [Tensor]
+    // Keyed by bytes: `String` equality would merge names that are canonically equivalent.
+    private let positions: [[UInt8]: Int]
+
+    /// Opens a model folder, a `.safetensors` file, or a `.safetensors.index.json`, and checks every header.
+    ///
+    /// - Throws: `.fileSystem`, or `.invalidCheckpoint`: a damaged file, a shard that the index lists but does not
+    ///   hold what it should, a tensor in two shards, or a pickle, which is refused because it can run any code; the
+    ///   message then gives the command that converts it.
+    public init(path: String) throws(ConcordError) {
+        self.path = path
+        let location = try Self.locate(path)
+        let index = location.hasSuffix(".json") ? try ShardIndex(path: location) : nil
+        var opened = [SafetensorsFile]()
+        for file in index?.files ?? [location] { opened.append(try SafetensorsFile(path: file)) }
+        files = opened
+        tensors = files.flatMap { file in file.entries.map { Tensor(entry: $0, file: file) } }
+        var positions = [[UInt8]: Int](minimumCapacity: tensors.count)
+        for (position, tensor) in tensors.enumerated() {
+            if let other = positions.updateValue(position, forKey: Array(tensor.name.utf8)) {
+                throw ConcordError(
+                    .invalidCheckpoint,
+                    "tensor `\(tensor.name)` is in \(tensors[other].file.file.path) and in \(tensor.file.file.path); "
+                        + "remove one of the files or save the model again")
+            }
+        }
+        self.positions = positions
+        try index?.check(self)
+    }
+
+    /// The tensor called `name`; nil when there is none.
+    public subscript(name: String) -> Tensor? { positions[Array(name.utf8)].map { tensors[$0] } }
+
+    /// The metadata of the first file.
+    public var metadata: [String: String] { files.first?.metadata ?? [:] }
+
+    /// The safetensors file or index that `path` means.
+    private static func locate(_ path: String) throws(ConcordError) -> String {
+        let pickles = [".bin", ".pt", ".pth", ".ckpt", ".pkl"]
+        if pickles.contains(where: path.hasSuffix) { throw refusal(ofPickle: path) }
+        if path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json") { return path }
+        for name in [fileName, indexName] where Files.exists(path + "/" + name) { return path + "/" + name }
+        guard Files.exists(path) else {
+            throw ConcordError(.fileSystem, "cannot open the checkpoint \(path): there is no such file or folder")
+        }
+        for name in ["pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin"]
+        where Files.exists(path + "/" + name) {
+            throw refusal(ofPickle: path + "/" + name)
+        }
+        throw ConcordError(
+            .invalidCheckpoint,
+            "\(path) holds no weights: neither \(fileName) nor \(indexName) is there; name a model folder or a "
+                + ".safetensors file")
+    }
+
+    private static func refusal(ofPickle path: String) -> ConcordError {
+        let folder = Files.parent(of: path)
+        return ConcordError(
+            .invalidCheckpoint,
+            """
+            \(path) is a Python pickle, which can run any code when it is loaded; only safetensors are read. \
+            Convert it where you trust it:
+            python -c "import sys, torch; from safetensors.torch import save_file; \
+            weights = torch.load(sys.argv[1], map_location='cpu', weights_only=True); \
+            weights = weights.get('state_dict', weights); \
+            save_file({k: v.clone().contiguous() for k, v in weights.items()}, sys.argv[2], {'format': 'pt'})" \
+            \(path) \(folder)/\(fileName)
+            """)
+    }
+}

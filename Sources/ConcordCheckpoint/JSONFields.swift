@@ -1,0 +1,95 @@
+import ConcordCore
+
+/// The members of a JSON object, read one by one with errors that name the file, the member and the value.
+struct JSONFields {
+    let path: String
+    /// What comes before a member's name in an error: `text_config.` or nothing.
+    let prefix: String
+    private let object: JSONValue
+
+    /// Throws `.invalidConfiguration` unless `value` is an object without repeated members.
+    init(_ value: JSONValue, path: String, prefix: String = "") throws(ConcordError) {
+        self.path = path
+        self.prefix = prefix
+        object = value
+        let place = prefix.isEmpty ? path : "`\(prefix.dropLast())` of \(path)"
+        guard let members = value.members else {
+            throw ConcordError(.invalidConfiguration, "\(place) must be an object, not \(Self.shown(value))")
+        }
+        var names = Set<[UInt8]>()
+        for member in members where !names.insert(Array(member.name.utf8)).inserted {
+            throw failure(member.name, "appears twice; remove one")
+        }
+    }
+
+    func failure(_ name: String, _ problem: String) -> ConcordError {
+        ConcordError(.invalidConfiguration, "`\(prefix)\(name)` in \(path) \(problem)")
+    }
+
+    /// A member's value; nil when it is absent or null.
+    subscript(name: String) -> JSONValue? { object[name].flatMap { $0.isNull ? nil : $0 } }
+
+    /// The names of all members, in the document's order.
+    var names: [String] { (object.members ?? []).map(\.name) }
+
+    func integer(
+        _ name: String, default standard: Int? = nil, in range: ClosedRange<Int> = 0...Int.max
+    ) throws(ConcordError) -> Int {
+        guard let value = try value(name, default: standard.map(JSONValue.integer)).int else {
+            throw wrong(name, "a whole number")
+        }
+        guard range.contains(value) else {
+            let limits = range.upperBound == .max ? "at least \(range.lowerBound)" : "within \(range)"
+            throw failure(name, "is \(value), but must be \(limits)")
+        }
+        return value
+    }
+
+    func number(_ name: String, default standard: Double? = nil) throws(ConcordError) -> Double {
+        guard let value = try value(name, default: standard.map(JSONValue.number)).double else {
+            throw wrong(name, "a number")
+        }
+        return value
+    }
+
+    func string(_ name: String, default standard: String? = nil) throws(ConcordError) -> String {
+        guard let value = try value(name, default: standard.map(JSONValue.string)).string else {
+            throw wrong(name, "a string")
+        }
+        return value
+    }
+
+    /// One of a closed set of strings.
+    func choice<Choice: RawRepresentable & CaseIterable>(
+        _ name: String, default standard: Choice? = nil
+    ) throws(ConcordError) -> Choice where Choice.RawValue == String {
+        let text = try string(name, default: standard?.rawValue)
+        guard let choice = Choice(rawValue: text) else {
+            let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw failure(name, "is `\(text)`, which is not supported; known are: \(known)")
+        }
+        return choice
+    }
+
+    /// Throws `.invalidConfiguration` for a member that is not in `names`, with the nearest that is.
+    func refuseUnknown(_ names: [String]) throws(ConcordError) {
+        for name in self.names where !names.contains(name) {
+            let near = NearestName.suggestion(for: name, among: names).map { "; did you mean `\($0)`?" }
+            throw failure(name, "is not known" + (near ?? "; known are: " + names.joined(separator: ", ")))
+        }
+    }
+
+    private func value(_ name: String, default standard: JSONValue?) throws(ConcordError) -> JSONValue {
+        guard let value = self[name] ?? standard else { throw failure(name, "is missing") }
+        return value
+    }
+
+    private func wrong(_ name: String, _ kind: String) -> ConcordError {
+        failure(name, "must be \(kind), not \(Self.shown(self[name] ?? .null))")
+    }
+
+    private static func shown(_ value: JSONValue) -> String {
+        let text = value.text()
+        return text.utf8.count > 60 ? text.prefix(57) + "…" : text
+    }
+}

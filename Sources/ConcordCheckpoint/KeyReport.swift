@@ -1,0 +1,80 @@
+import ConcordCore
+
+/// How the tensors of a checkpoint compare with those that a model expects, all differences at once.
+public struct KeyReport: Sendable, Hashable {
+    /// A tensor by name and shape.
+    public struct Key: Sendable, Hashable {
+        public let name: String
+        public let shape: [Int]
+        public init(_ name: String, _ shape: [Int]) {
+            self.name = name
+            self.shape = shape
+        }
+    }
+
+    /// A tensor that is there with another shape.
+    public struct Mismatch: Sendable, Hashable {
+        public let name: String
+        public let expected: [Int]
+        public let found: [Int]
+    }
+
+    /// Expected, but not in the checkpoint; in the order expected.
+    public let missing: [Key]
+    /// In the checkpoint, but not expected; in the order found.
+    public let unexpected: [Key]
+    /// In both, with different shapes.
+    public let mismatched: [Mismatch]
+    /// In the checkpoint, not expected, and allowed to be there.
+    public let ignored: [Key]
+
+    /// Buffers that older checkpoints of transformers hold and models no longer read.
+    public static let ignorable: [NamePattern] = ["*.position_ids"]
+
+    /// Compares names by their bytes, and shapes.
+    ///
+    /// - Parameter ignoring: patterns of names that may be in the checkpoint without being expected.
+    public init(expected: [Key], found: [Key], ignoring patterns: [NamePattern] = ignorable) {
+        func bytes(_ key: Key) -> [UInt8] { Array(key.name.utf8) }
+        let foundShapes = Dictionary(found.map { (bytes($0), $0.shape) }) { first, _ in first }
+        let expectedNames = Set(expected.map(bytes))
+        missing = expected.filter { foundShapes[bytes($0)] == nil }
+        mismatched = expected.compactMap { key in
+            guard let shape = foundShapes[bytes(key)], shape != key.shape else { return nil }
+            return Mismatch(name: key.name, expected: key.shape, found: shape)
+        }
+        let extra = found.filter { !expectedNames.contains(bytes($0)) }
+        ignored = extra.filter { key in patterns.contains { $0.matches(key.name) } }
+        unexpected = extra.filter { key in !patterns.contains { $0.matches(key.name) } }
+    }
+
+    /// Whether the checkpoint holds exactly what is expected, but for what may be ignored.
+    public var isExact: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty }
+
+    /// The unexpected tensor that a missing one was probably meant to be: the same shape and a name that is near.
+    public func suggestion(for key: Key) -> String? {
+        let candidates = unexpected.lazy.filter { $0.shape == key.shape }.map(\.name)
+        return NearestName.suggestion(for: key.name, among: candidates)
+    }
+
+    /// Throws one `.invalidCheckpoint` that lists every difference, at most `limit` lines of each kind.
+    public func throwIfAny(_ path: String, limit: Int = 40) throws(ConcordError) {
+        guard !isExact else { return }
+        let counts = [(missing.count, "missing"), (unexpected.count, "unexpected"), (mismatched.count, "mismatched")]
+        let summary = counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+        var lines = ["the tensors of \(path) do not fit the model: \(summary)"]
+        func list<Item>(_ title: String, _ items: [Item], _ line: (Item) -> String) {
+            guard !items.isEmpty else { return }
+            lines.append("\(title):")
+            lines += items.prefix(limit).map { "  " + line($0) }
+            if items.count > limit { lines.append("  … and \(items.count - limit) more") }
+        }
+        list("missing", missing) { key in
+            "\(key.name) \(key.shape)" + (suggestion(for: key).map { " (did the file mean it by `\($0)`?)" } ?? "")
+        }
+        list("unexpected", unexpected) { "\($0.name) \($0.shape)" }
+        list("mismatched", mismatched) { "\($0.name): the model has \($0.expected), the file \($0.found)" }
+        lines.append("check that the configuration belongs to these weights")
+        throw ConcordError(.invalidCheckpoint, lines.joined(separator: "\n"))
+    }
+}

@@ -1,0 +1,145 @@
+import ConcordCore
+
+/// The checked header of a safetensors file.
+struct SafetensorsHeader {
+    private(set) var metadata: [String: String] = [:]
+    private(set) var entries: [SafetensorsFile.Entry] = []
+    private(set) var positions: [[UInt8]: Int] = [:]
+
+    static let lengthByteCount = 8
+    /// The reference implementation's own limit.
+    static let maximumByteCount = 100_000_000
+
+    private let path: String
+
+    init(_ bytes: UnsafeRawBufferPointer, path: String) throws(ConcordError) {
+        self.path = path
+        let dataStart = try Self.dataStart(bytes, path: path)
+        let text = bytes[Self.lengthByteCount..<dataStart]
+        guard text.first == UInt8(ascii: "{") else { throw failure("its header does not begin with a brace") }
+        let header: JSONValue
+        do throws(ConcordError) {
+            header = try JSONValue(parsing: text, source: "the header of \(path)")
+        } catch {
+            throw ConcordError(.invalidCheckpoint, "\(error.message); the file is damaged, fetch or save it again")
+        }
+        for member in header.members ?? [] {
+            if member.name == "__metadata__" {
+                try readMetadata(member.value)
+            } else {
+                entries.append(try entry(member, dataStart: dataStart, dataEnd: bytes.count))
+            }
+        }
+        // A stable order by range: tensors without elements share an offset with the next one.
+        entries.sort {
+            ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
+        }
+        try checkTiling(dataStart: dataStart, dataEnd: bytes.count)
+        try indexNames()
+    }
+
+    private func failure(_ problem: String) -> ConcordError { Self.failure(path, problem) }
+
+    private static func failure(_ path: String, _ problem: String) -> ConcordError {
+        ConcordError(
+            .invalidCheckpoint,
+            "\(path) is not a valid safetensors file: \(problem); it is damaged or of another kind, fetch or save it again"
+        )
+    }
+
+    /// The offset of the first byte after the header.
+    private static func dataStart(_ bytes: UnsafeRawBufferPointer, path: String) throws(ConcordError) -> Int {
+        guard bytes.count >= lengthByteCount else {
+            throw failure(path, "it has \(bytes.count) bytes, fewer than the eight of the header length")
+        }
+        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard length <= UInt64(maximumByteCount) else {
+            throw failure(path, "it claims a header of \(length) bytes, more than the \(maximumByteCount) allowed")
+        }
+        guard Int(length) <= bytes.count - lengthByteCount else {
+            throw failure(path, "it claims a header of \(length) bytes but has only \(bytes.count) in all")
+        }
+        return lengthByteCount + Int(length)
+    }
+
+    private mutating func readMetadata(_ value: JSONValue) throws(ConcordError) {
+        guard metadata.isEmpty, let members = value.members else {
+            throw failure("`__metadata__` must be one object of strings")
+        }
+        for member in members {
+            guard let text = member.value.string else {
+                throw failure("the metadata `\(member.name)` is \(member.value.text()), not a string")
+            }
+            guard metadata.updateValue(text, forKey: member.name) == nil else {
+                throw failure("the metadata `\(member.name)` appears twice")
+            }
+        }
+    }
+
+    private func entry(
+        _ member: JSONValue.Member, dataStart: Int, dataEnd: Int
+    ) throws(ConcordError) -> SafetensorsFile.Entry {
+        func problem(_ text: String) -> ConcordError { failure("tensor `\(member.name)` \(text)") }
+        guard let fields = member.value.members else { throw problem("is not described by an object") }
+        for field in ["dtype", "shape", "data_offsets"] {
+            let count = fields.count { $0.name == field }
+            guard count == 1 else { throw problem(count == 0 ? "has no `\(field)`" : "has `\(field)` twice") }
+        }
+        guard let typeName = member.value["dtype"]?.string else { throw problem("has a `dtype` that is not a string") }
+        guard let dtype = DType(safetensorsName: typeName) else {
+            let known = DType.allCases.map(\.safetensorsName).joined(separator: ", ")
+            throw problem("has the unsupported dtype `\(typeName)` (supported: \(known))")
+        }
+        let shape = try integers(member.value["shape"], of: member.name, field: "shape")
+        let offsets = try integers(member.value["data_offsets"], of: member.name, field: "data_offsets")
+        guard let size = byteCount(of: dtype, shape: shape) else {
+            throw problem("has the shape \(shape), whose size overflows")
+        }
+        guard offsets.count == 2, offsets[0] <= offsets[1] else {
+            throw problem("has the data offsets \(offsets), not a begin and an end")
+        }
+        guard offsets[1] <= dataEnd - dataStart else {
+            throw problem("ends at byte \(offsets[1]) of the data, which has only \(dataEnd - dataStart): truncated?")
+        }
+        guard offsets[1] - offsets[0] == size else {
+            throw problem("has \(offsets[1] - offsets[0]) bytes where \(typeName) \(shape) takes \(size)")
+        }
+        return .init(
+            name: member.name, dtype: dtype, shape: shape,
+            byteRange: dataStart + offsets[0]..<dataStart + offsets[1])
+    }
+
+    private func integers(_ value: JSONValue?, of name: String, field: String) throws(ConcordError) -> [Int] {
+        var numbers = [Int]()
+        for element in value?.elements ?? [.null] {
+            guard case .integer(let number) = element, number >= 0 else {
+                throw failure("tensor `\(name)` has a `\(field)` that is not a list of whole numbers ≥ 0")
+            }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
+    /// The tensors must tile the data: no overlap, no hole, nothing behind the last.
+    private func checkTiling(dataStart: Int, dataEnd: Int) throws(ConcordError) {
+        var end = dataStart
+        for entry in entries {
+            guard entry.byteRange.lowerBound == end else {
+                let kind =
+                    entry.byteRange.lowerBound < end ? "overlaps the tensor before it" : "leaves a hole before it"
+                throw failure("tensor `\(entry.name)` \(kind)")
+            }
+            end = entry.byteRange.upperBound
+        }
+        guard end == dataEnd else { throw failure("\(dataEnd - end) bytes follow the last tensor") }
+    }
+
+    private mutating func indexNames() throws(ConcordError) {
+        positions.reserveCapacity(entries.count)
+        for (index, entry) in entries.enumerated() {
+            guard positions.updateValue(index, forKey: Array(entry.name.utf8)) == nil else {
+                throw failure("tensor `\(entry.name)` appears twice")
+            }
+        }
+    }
+}

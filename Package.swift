@@ -90,7 +90,7 @@ if let libtorch {
         .executableTarget(
             name: "ConcordCommand",
             dependencies: [
-                "ConcordTrain", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Concord", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
         tests("ConcordTensor"),

@@ -37,13 +37,10 @@ public struct CLIP {
     ///
     /// - Throws: `.invalidConfiguration` or `.invalidCheckpoint`, the latter naming every key that does not fit.
     public static func load(_ folder: String, dtype: DType = .float32, device: Device = .cpu) throws -> CLIP {
-        let configurationPath = folder + "/config.json"
-        let configuration = try CLIPConfiguration(
-            huggingFace: JSONValue(parsing: Files.read(configurationPath), source: configurationPath),
-            path: configurationPath)
-        let store = ParameterStore(try CheckpointReader(folder: folder), dtype: dtype, device: device)
+        let configuration = try CLIPConfiguration(folder: folder)
+        let store = ParameterStore(try CheckpointReader(path: folder), dtype: dtype, device: device)
         let model = CLIP(configuration, store: store)
-        try store.finishLoading(ignoring: ["*.position_ids"])
+        try store.finishLoading()
         return model
     }
 

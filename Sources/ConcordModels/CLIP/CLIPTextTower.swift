@@ -8,12 +8,12 @@ import ConcordTensor
 /// reaches it: a batch padded to its longest caption gives the same vectors as one padded to the context length.
 /// Keys below `text_model.`.
 public struct CLIPTextTower {
-    private let configuration: CLIPConfiguration.Text
+    private let configuration: CLIPConfiguration.TextConfiguration
     private let tokenEmbedding, positionEmbedding: Embedding
     private let encoder: Transformer
     private let finalNorm: LayerNorm
 
-    init(_ scope: ParameterScope, _ configuration: CLIPConfiguration.Text) {
+    init(_ scope: ParameterScope, _ configuration: CLIPConfiguration.TextConfiguration) {
         let embeddings = scope / "embeddings", width = configuration.width
         tokenEmbedding = Embedding(
             embeddings / "token_embedding", configuration.vocabularySize, width,

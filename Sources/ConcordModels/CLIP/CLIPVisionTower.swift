@@ -16,7 +16,7 @@ public struct CLIPVisionTower {
     /// The share of patches left out of each picture while training (FLIP, Li et al. 2023); the class token stays.
     public var patchDropout = 0.0
 
-    init(_ scope: ParameterScope, _ configuration: CLIPConfiguration.Vision) {
+    init(_ scope: ParameterScope, _ configuration: CLIPConfiguration.VisionConfiguration) {
         let embeddings = scope / "embeddings", width = configuration.width
         let scaled = Initializer.normal(standardDeviation: 1 / Double(width).squareRoot())
         patchEmbedding = Convolution2D(

@@ -3,7 +3,7 @@ import ConcordCheckpoint
 /// The numbers that a stack of transformer blocks is made from.
 public struct TransformerShape {
     public let width, hidden, layers, heads: Int
-    public let activation: Activation
+    public let activation: CLIPConfiguration.Activation
     public let layerNormEpsilon: Double
     public let isCausal: Bool
     public let initialization: Initialization
@@ -38,7 +38,7 @@ public struct TransformerShape {
     }
 
     public init(
-        width: Int, hidden: Int, layers: Int, heads: Int, activation: Activation, layerNormEpsilon: Double,
+        width: Int, hidden: Int, layers: Int, heads: Int, activation: CLIPConfiguration.Activation, layerNormEpsilon: Double,
         isCausal: Bool, initialization: Initialization
     ) {
         self.width = width

@@ -52,13 +52,11 @@ public final class ParameterStore {
     }
 
     /// Throws one `.invalidCheckpoint` error that lists every missing, unexpected and mismatched key.
-    ///
-    /// - Parameter ignoring: patterns of keys that older checkpoints carry and that are not weights.
-    public func finishLoading(ignoring: [String] = []) throws {
+    public func finishLoading() throws(ConcordError) {
         guard case .checkpoint(let reader) = source else { return }
-        let expected = parameters.map { ($0.name, $0.tensor.shape) }
-        try KeyReport(expected: expected, found: reader.entries.map { ($0.name, $0.shape) }, ignoring: ignoring)
-            .throwIfAny(path: reader.path)
+        let expected = parameters.map { KeyReport.Key($0.name, $0.tensor.shape) }
+        let found = reader.tensors.map { KeyReport.Key($0.name, $0.entry.shape) }
+        try KeyReport(expected: expected, found: found).throwIfAny(reader.path)
     }
 
     /// Stops training of every parameter whose name matches one of the patterns (`*` stands for any characters).
@@ -82,6 +80,13 @@ public final class ParameterStore {
     /// Forgets all gradients.
     public func clearGradients() {
         for parameter in parameters { parameter.tensor.clearGradient() }
+    }
+
+    /// Copies saved values into the parameters. Throws `.invalidCheckpoint` for one that is missing or misshapen.
+    public func restore(_ tensors: [String: Tensor], path: String) throws {
+        try withoutGradient {
+            for parameter in parameters { try parameter.tensor.restore(from: tensors, name: parameter.name, path: path) }
+        }
     }
 
     /// Writes all parameters, as they are, to one safetensors file; atomic.

@@ -5,15 +5,14 @@ import ConcordTensor
 /// Tensors to and from safetensors files.
 public enum TensorFile {
     /// Writes named tensors to one file, atomically; a tensor on another device is copied to the host first.
-    public static func write(_ tensors: [(String, Tensor)], to path: String, metadata: [String: String] = [:]) throws {
+    public static func write(_ tensors: [(String, Tensor)], to path: String) throws {
         try SafetensorsWriter.write(
             to: path,
             tensors: tensors.map { name, tensor in
-                SafetensorsWriter.Entry(name: name, dtype: tensor.dtype, shape: tensor.shape) { write in
-                    try withoutGradient { try tensor.detached().withUnsafeBytes { try write($0) } }
+                SafetensorsTensor(name, tensor.dtype, tensor.shape) { write in
+                    try withoutGradient { try tensor.detached().withUnsafeBytes(write) }
                 }
-            },
-            metadata: metadata)
+            })
     }
 
     /// All tensors of a file by name.
@@ -31,8 +30,8 @@ public enum TensorFile {
 
 extension CheckpointReader {
     /// The tensor called `name`, copied to the host; nil when it is not there or has another shape.
-    func tensor(named name: String, shape: [Int]) -> Tensor? {
-        guard let entry = self[name], entry.shape == shape else { return nil }
-        return withUnsafeBytes(of: entry) { Tensor(copying: $0, shape: entry.shape, dtype: entry.dtype) }
+    func tensor(named name: String, shape: [Int]) -> ConcordTensor.Tensor? {
+        guard let found = self[name], found.entry.shape == shape else { return nil }
+        return found.withUnsafeBytes { ConcordTensor.Tensor(copying: $0, shape: shape, dtype: found.entry.dtype) }
     }
 }

@@ -40,8 +40,7 @@ public struct EmbeddingModel {
     /// The text cleaning that the manifest names; a folder of Hugging Face's has none and cleans as they do.
     private static func tokenizerMode(_ folder: String) throws -> CLIPTokenizer.Mode {
         guard Files.exists(folder + "/concord.json") else { return .huggingface }
-        let manifest = try ModelManifest(folder: folder)
-        return CLIPTokenizer.Mode(rawValue: manifest.tokenizerMode) ?? .huggingface
+        return try ModelManifest(folder: folder).quirks.tokenizer == .openai ? .openai : .huggingface
     }
 
     /// Unit vectors of texts, `[texts, width]` float32 on the host, and how many texts were cut at the context length.

@@ -3,6 +3,7 @@ import ConcordCore
 import ConcordNN
 import ConcordTensor
 import ConcordText
+import Foundation
 
 extension Recipe {
     /// `data`: which pictures and captions are trained on, and how they are varied.
@@ -72,7 +73,7 @@ extension Recipe {
     public struct ModelSection: Sendable {
         public var imageSize, patchSize, visionWidth, visionLayers, visionHeads: Int
         public var textWidth, textLayers, textHeads, contextLength, projectionWidth: Int
-        public var activation: Activation
+        public var activation: CLIPConfiguration.Activation
 
         init(_ read: inout RecipeReader) throws {
             let width = 1...65536, count = 1...1024
@@ -88,7 +89,7 @@ extension Recipe {
                 "model.text.context_length", 77, in: 3...8192, "Most tokens of a caption, start and end included.")
             projectionWidth = try read.integer(
                 "model.projection_width", 512, in: width, "Width of the shared embedding space.")
-            activation = try read.choice("model.activation", Activation.gelu, "Activation of the blocks.")
+            activation = try read.choice("model.activation", CLIPConfiguration.Activation.gelu, "CLIPConfiguration.Activation of the blocks.")
         }
     }
 
@@ -158,7 +159,7 @@ extension Recipe {
 
 extension Recipe.ModelSection {
     /// The configuration of the model, for a tokenizer of `vocabularySize` whose last two ids are start and end.
-    func configuration(vocabularySize: Int) throws -> CLIPConfiguration {
+    func configuration(vocabularySize: Int) -> CLIPConfiguration {
         CLIPConfiguration(
             text: .init(
                 vocabularySize: vocabularySize, width: textWidth, intermediateWidth: 4 * textWidth, layers: textLayers,
@@ -167,6 +168,6 @@ extension Recipe.ModelSection {
             vision: .init(
                 width: visionWidth, intermediateWidth: 4 * visionWidth, layers: visionLayers, heads: visionHeads,
                 imageSize: imageSize, patchSize: patchSize, activation: activation),
-            projectionWidth: projectionWidth)
+            projectionWidth: projectionWidth, initialLogitScale: log(1 / 0.07))
     }
 }

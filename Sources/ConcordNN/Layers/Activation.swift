@@ -1,7 +1,7 @@
 import ConcordCheckpoint
 import ConcordTensor
 
-extension Activation {
+extension CLIPConfiguration.Activation {
     /// Applies the function elementwise.
     public func callAsFunction(_ x: Tensor) -> Tensor {
         switch self {

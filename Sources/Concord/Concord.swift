@@ -1,0 +1,10 @@
+@_exported import ConcordCheckpoint
+@_exported import ConcordCore
+@_exported import ConcordData
+@_exported import ConcordLosses
+@_exported import ConcordMedia
+@_exported import ConcordModels
+@_exported import ConcordNN
+@_exported import ConcordTensor
+@_exported import ConcordText
+@_exported import ConcordTrain

@@ -1,0 +1,21 @@
+import ArgumentParser
+import Concord
+
+@main
+struct ConcordCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "concord",
+        abstract: "Train, understand and serve contrastive image–text models.",
+        discussion: """
+            From nothing to a trained, evaluated model:
+              concord dataset emoji --output data/emoji
+              concord train recipes/emoji-clip.yaml --output runs/emoji
+              concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
+              concord search --model runs/emoji --data data/emoji --text "red apple"
+            """,
+        version: Concord.version,
+        subcommands: [
+            DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
+            TokenizeCommand.self, DoctorCommand.self,
+        ])
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Concord
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Show versions, devices, threads and what is missing.",
+        discussion: """
+            Exits with 1 when something that training needs is missing.
+
+            Example:
+              concord doctor --json
+            """)
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let diagnosis = Diagnosis.take()
+        print(json ? diagnosis.json.text(pretty: true) : diagnosis.text)
+        if !diagnosis.problems.isEmpty { throw ExitCode.failure }
+    }
+}

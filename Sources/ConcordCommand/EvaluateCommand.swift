@@ -1,0 +1,37 @@
+import ArgumentParser
+import Concord
+
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate", abstract: "Measure how well texts find pictures, and pictures texts.",
+        discussion: """
+            The captions of the chosen split are searched among all pictures of the data set, and its pictures among
+            all captions of the chosen language and kind.
+
+            Examples:
+              concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
+              concord evaluate --model runs/emoji --data data/emoji --split all --json
+            """)
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var data: DataOptions
+
+    @Option(help: "Rows whose captions are searched for: a split's name, or all.")
+    var split = "all"
+
+    @Option(help: "Only captions of this language.")
+    var language: String?
+
+    @Option(help: "Only captions of this kind; without it \"name\" where the data set has names, else all.")
+    var kind: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let evaluation = RetrievalEvaluation(
+            model: try model.load(), dataset: try data.load(), progress: ProgressDisplay(label: "embedding"))
+        let result = try evaluation.measure(split: split, language: language, kind: kind)
+        print(json ? result.json.text() : result.table)
+    }
+}

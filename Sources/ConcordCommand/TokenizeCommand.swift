@@ -1,0 +1,34 @@
+import ArgumentParser
+import Concord
+
+struct TokenizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tokenize", abstract: "Show the token ids of texts, special tokens included.",
+        discussion: """
+            Examples:
+              concord tokenize --model runs/emoji --text "red apple"
+              concord tokenize --model runs/emoji --text "red apple" "红苹果" --json
+            """)
+
+    @Option(name: .customLong("model"), help: "A model folder, such as a finished run.")
+    var folder: String
+
+    @Option(name: .customLong("text"), parsing: .upToNextOption, help: "Texts to tokenize.")
+    var texts: [String]
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let tokenizer = try EmbeddingModel.loadTokenizer(folder)
+        let ids = texts.map { tokenizer.encode($0) }
+        if json {
+            let lists = ids.map { JSONValue.array($0.map { .integer(Int($0)) }) }
+            print(JSONValue.object([.init("ids", .array(lists))]).text())
+        } else {
+            for list in ids {
+                print(list.map { "\($0) \(tokenizer.token(for: Int($0)) ?? "?")" }.joined(separator: "  "))
+            }
+        }
+    }
+}

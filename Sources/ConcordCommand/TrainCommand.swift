@@ -1,0 +1,60 @@
+import ArgumentParser
+import Concord
+import Foundation
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train", abstract: "Train an image–text model as a recipe says.",
+        discussion: """
+            Examples:
+              concord train recipes/emoji-clip.yaml --output runs/emoji
+              concord train recipes/emoji-clip.yaml --set train.epochs=5 --set train.batch_size=128 --output runs/short
+              concord train recipes/emoji-clip.yaml --output runs/emoji --resume
+              concord train --keys
+
+            Ctrl-C saves a checkpoint and says how to go on. The output folder then holds metrics.jsonl, TensorBoard
+            events, checkpoints, report.html and, once training has ended, the model itself.
+            """)
+
+    @Argument(help: "The recipe, a YAML file.")
+    var recipe: String?
+
+    @Option(name: .customLong("set"), help: "Replace one value of the recipe, as key=value; may be repeated.")
+    var assignments: [String] = []
+
+    @Option(help: "The folder for everything the run writes.")
+    var output: String?
+
+    @Flag(help: "Go on from the newest checkpoint in the output folder.")
+    var resume = false
+
+    @Flag(help: "List every key of a recipe with its default and meaning.")
+    var keys = false
+
+    func validate() throws {
+        guard keys || (recipe != nil && output != nil) else {
+            throw ValidationError("Name a recipe and an --output folder, or ask for --keys.")
+        }
+    }
+
+    func run() throws {
+        if keys {
+            for key in try Recipe.documentedKeys() {
+                print("\(key.path): \(key.defaultValue)\n    \(key.summary)")
+            }
+            return
+        }
+        guard let recipe, let output else { return }
+        InterruptSignal.listen()
+        let run = try TrainingRun(
+            recipe: Recipe(path: recipe, assignments: assignments), folder: RunFolder(output), resumes: resume)
+        switch try run() {
+        case .finished:
+            print("model: \(output)\nreport: \(output)/report.html")
+        case .interrupted(let step):
+            let again = (["concord train", recipe] + assignments.map { "--set \($0)" } + ["--output", output, "--resume"])
+            print("stopped after step \(step); go on with:\n  \(again.joined(separator: " "))")
+            throw ExitCode(130)
+        }
+    }
+}

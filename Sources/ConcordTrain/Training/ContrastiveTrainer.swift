@@ -1,0 +1,88 @@
+import ConcordCore
+import ConcordLosses
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import Foundation
+
+/// One optimization step of CLIP after another; what comes in and what goes out is the caller's business.
+///
+/// This is the whole of training: embed, compare, go back, update, clamp, average.
+public final class ContrastiveTrainer {
+    public let model: CLIP
+    let optimizer: AdamW
+    let averages: ExponentialMovingAverage?
+    private let schedule: LearningRateSchedule
+    private let precision: DType
+    private let gradientClip: Double?
+    private let seed: UInt64
+
+    /// Prepares the optimizer for the parameters that are trainable now.
+    public init(
+        model: CLIP, schedule: LearningRateSchedule, options: AdamW.Options, precision: DType = .float32,
+        gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
+    ) {
+        self.model = model
+        self.schedule = schedule
+        self.precision = precision
+        self.gradientClip = gradientClip
+        self.seed = seed
+        optimizer = AdamW(model.store.trainable, options: options)
+        averages = averageDecay.map { ExponentialMovingAverage(model.store.parameters, decay: $0) }
+    }
+
+    /// Takes one step.
+    ///
+    /// - Parameters:
+    ///   - step: steps done before this one.
+    ///   - pixels: normalised pictures `[batch, 3, size, size]`, float32.
+    ///   - ids: token ids `[slots · batch, tokens]`: a caption of every picture, then a second of every picture, …
+    /// - Returns: what happened, without the epoch and the speed, which the caller knows.
+    public func step(_ step: Int, pixels: Tensor, ids: Tensor) -> TrainingStep {
+        let device = model.logitScale.device
+        let slots = ids.shape[0] / pixels.shape[0]
+        model.store.isTraining = true
+        // Seeded by the step, dropout draws the same masks in a resumed run.
+        model.store.generator.seed(RandomSource.value(seed: seed, stream: UInt64(step)))
+
+        let (images, texts) = autocast(.bfloat16, on: device.kind, enabled: precision == .bfloat16) {
+            (model.embedImages(pixels.to(device)), model.embedTexts(ids.to(device)))
+        }
+        let results = texts.chunked(slots, axis: 0).map {
+            InfoNCE.symmetric(images: images, texts: $0, logitScale: model.logitScale)
+        }
+        let loss = results.dropFirst().reduce(results[0].loss) { $0 + $1.loss } / Double(slots)
+        model.store.clearGradients()
+        loss.backward()
+        let gradientNorm = GradientClipping.clip(model.store.trainable, maximum: gradientClip)
+        let learningRate = schedule(step)
+        optimizer.step(learningRate: learningRate)
+        let logitScale = exp(model.logitScale.item())
+        model.clampLogitScale()
+        averages?.update(step: step)
+
+        let quality = results.map { Self.quality($0.logits.detached(), logitScale: logitScale) }
+        func mean(_ value: (Quality) -> Double) -> Double { quality.map(value).reduce(0, +) / Double(slots) }
+        return TrainingStep(
+            step: step + 1, epoch: 0, loss: loss.item(), learningRate: learningRate, logitScale: logitScale,
+            accuracy: mean(\.accuracy), positiveCosine: mean(\.positive), negativeCosine: mean(\.negative),
+            gradientNorm: gradientNorm, samplesPerSecond: 0, dataWait: 0)
+    }
+
+    private struct Quality {
+        let accuracy, positive, negative: Double
+    }
+
+    /// Accuracy and cosines of a batch from its logits `[batch, batch]`.
+    private static func quality(_ logits: Tensor, logitScale: Double) -> Quality {
+        withoutGradient {
+            let batch = logits.shape[0]
+            let targets = Tensor.arange(0, Double(batch)).to(logits.device)
+            let hits = [0, 1].map { logits.argmax(axis: $0).equal(to: targets).to(.float32).mean().item() }
+            let own = logits.diagonal().sum().item(), all = logits.sum().item()
+            return Quality(
+                accuracy: (hits[0] + hits[1]) / 2, positive: own / Double(batch) / logitScale,
+                negative: (all - own) / Double(batch * (batch - 1)) / logitScale)
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import ConcordCore
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import Foundation
+
+/// Everything a run needs to go on as if it had never stopped, as one folder `checkpoints/step-<steps done>`.
+///
+/// Data order, augmentation and dropout follow from the seed and the step alone, so the weights, the optimizer's
+/// moments and the averages are all there is to save. A checkpoint is written under a hidden name and renamed when
+/// all of it is on disk: one that can be seen is whole.
+struct TrainingCheckpoint {
+    let path: String
+    /// Steps done.
+    let step: Int
+
+    private static let prefix = "step-"
+    private var weights: String { path + "/model.safetensors" }
+    private var optimizer: String { path + "/optimizer.safetensors" }
+    private var averages: String { path + "/averages.safetensors" }
+    private var state: String { path + "/state.json" }
+
+    /// Saves a checkpoint and removes all but the newest `kept`.
+    ///
+    /// - Throws: `.fileSystem`, for example on a full disk; older checkpoints are then still there.
+    static func save(
+        step: Int, store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
+        in folder: RunFolder, keeping kept: Int
+    ) throws {
+        let name = prefix + String(step)
+        let final = folder.checkpoints + "/" + name
+        let draft = TrainingCheckpoint(path: folder.checkpoints + "/.\(name).tmp", step: step)
+        do {
+            try? FileManager.default.removeItem(atPath: draft.path)
+            try Files.makeFolder(draft.path)
+            try store.save(to: draft.weights)
+            try TensorFile.write(optimizer.namedState, to: draft.optimizer)
+            if let averages { try TensorFile.write(averages.namedState, to: draft.averages) }
+            let state: JSONValue = ["step": .integer(step), "recipe": .string(recipe.text)]
+            try Files.replace(draft.state, with: state.text(pretty: true) + "\n")
+            try Files.synchronizeFolder(draft.path)
+            // A checkpoint of this very step can only be there from before a resume; the new one is the same.
+            try? FileManager.default.removeItem(atPath: final)
+            guard rename(draft.path, final) == 0 else { throw ConcordError.system("rename", draft.path) }
+            try Files.synchronizeFolder(folder.checkpoints)
+        } catch {
+            try? FileManager.default.removeItem(atPath: draft.path)
+            throw error
+        }
+        for old in try all(in: folder).dropLast(kept) { try? FileManager.default.removeItem(atPath: old.path) }
+    }
+
+    /// The newest checkpoint of a run; nil when there is none.
+    static func latest(in folder: RunFolder) throws(ConcordError) -> TrainingCheckpoint? { try all(in: folder).last }
+
+    /// All whole checkpoints, oldest first.
+    private static func all(in folder: RunFolder) throws(ConcordError) -> [TrainingCheckpoint] {
+        guard Files.exists(folder.checkpoints) else { return [] }
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder.checkpoints).compactMap { name in
+                guard name.hasPrefix(prefix), let step = Int(name.dropFirst(prefix.count)) else { return nil }
+                return TrainingCheckpoint(path: folder.checkpoints + "/" + name, step: step)
+            }.sorted { $0.step < $1.step }
+        } catch {
+            throw ConcordError(.fileSystem, "cannot list \(folder.checkpoints): \(error.localizedDescription)")
+        }
+    }
+
+    /// Puts weights, moments and averages back.
+    ///
+    /// - Throws: `.invalidConfiguration` when the run was started with another recipe, `.invalidCheckpoint` when a
+    ///   tensor is missing, unexpected or misshapen.
+    func restore(
+        store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe
+    ) throws {
+        let saved = try JSONValue(parsing: Files.read(state, limit: 1 << 22), source: state)
+        guard let savedRecipe = saved["recipe"]?.string, saved["step"]?.int == step else {
+            throw ConcordError(.invalidCheckpoint, "\(state) names no recipe or another step; remove \(path)")
+        }
+        guard savedRecipe == recipe.text else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(path) was made with another recipe (\(Self.firstDifference(savedRecipe, recipe.text))); "
+                    + "resume with the same recipe and --set values, or start anew in another --output folder")
+        }
+        try store.restore(TensorFile.read(weights), path: weights)
+        try optimizer.restore(TensorFile.read(self.optimizer), path: self.optimizer)
+        try averages?.restore(TensorFile.read(self.averages), path: self.averages)
+    }
+
+    private static func firstDifference(_ saved: String, _ given: String) -> String {
+        let old = saved.split(separator: "\n", omittingEmptySubsequences: false)
+        let new = given.split(separator: "\n", omittingEmptySubsequences: false)
+        for index in 0..<max(old.count, new.count) {
+            let (was, now) = (index < old.count ? old[index] : "nothing", index < new.count ? new[index] : "nothing")
+            if was != now { return "line \(index + 1) was \"\(was)\" and is \"\(now)\"" }
+        }
+        return "no line differs"
+    }
+}

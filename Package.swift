@@ -2,13 +2,11 @@
 import Foundation
 import PackageDescription
 
-// The upper half of the package needs libtorch. It is looked for in $LIBTORCH, then in the folder that
-// `make setup` fills. Without it those targets are left out, and the lower half still builds and tests.
+// The upper half of the package needs libtorch: the folder that $LIBTORCH names, or the one that `make setup` fills.
+// Without it those targets are left out, and the lower half still builds and tests (`LIBTORCH=/none` asks for that).
 let libtorch: String? = {
-    let candidates = [Context.environment["LIBTORCH"], Context.packageDirectory + "/.deps/libtorch"]
-    return candidates.compactMap { $0 }.first {
-        FileManager.default.fileExists(atPath: $0 + "/include/ATen/ATen.h")
-    }
+    let folder = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.deps/libtorch"
+    return FileManager.default.fileExists(atPath: folder + "/include/ATen/ATen.h") ? folder : nil
 }()
 
 let swiftSettings: [SwiftSetting] = [
@@ -85,7 +83,12 @@ if let libtorch {
                 "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
                 "ConcordData", "ConcordMedia", "ConcordText", .product(name: "Yams", package: "Yams"),
             ]),
-        library("Concord", ["ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordData", "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore"]),
+        library(
+            "Concord",
+            [
+                "ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordData",
+                "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore",
+            ]),
         // Not named `concord`: on case-insensitive file systems it would collide with the library `Concord`.
         .executableTarget(
             name: "ConcordCommand",

@@ -1,0 +1,52 @@
+# `make help` lists the targets.
+
+# Exported so that Swift's package manager, which caches what Package.swift said, asks again when it changes.
+LIBTORCH ?= .deps/libtorch
+override LIBTORCH := $(abspath $(LIBTORCH))
+export LIBTORCH
+
+SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test test-core format lint demo bench peers golden doctor docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install system packages, libtorch and ONNX Runtime; nothing when all is there
+	@scripts/setup.sh
+
+build: setup ## Build the command line: .build/release/concord
+	swift build -c release
+
+test: setup ## Set up, build and run all tests
+	swift build -c release --build-tests
+	swift test -c release --skip-build
+
+test-core: export override LIBTORCH := /none
+test-core: setup ## Build and test the half that does without libtorch, in a build folder of its own
+	swift test -c release --scratch-path .build-core
+
+format: ## Format all Swift files
+	swift format --in-place --recursive --parallel $(SWIFT_FILES)
+
+lint: ## Check format and style of all Swift files
+	swift format lint --strict --recursive --parallel $(SWIFT_FILES)
+
+demo: build ## From nothing to a trained, evaluated model that answers searches (FRESH=1 starts over)
+	@scripts/demo.sh
+
+bench: build peers ## Compare speed with the Python peers, side by side on this machine
+	@scripts/bench.sh
+
+peers: setup ## Make .peers, the Python environment that golden files and benchmarks use
+	@scripts/peers.sh
+
+golden: peers ## Make all golden files of the tests anew
+	@for script in scripts/golden/make_*.py; do echo "==> $$script"; .peers/bin/python "$$script" || exit 1; done
+
+doctor: build ## Print versions, devices and what to do about anything missing
+	@.build/release/concord doctor
+
+clean: ## Remove build folders; .deps, .peers, data and runs stay
+	rm -rf .build .build-core

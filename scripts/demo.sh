@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# From nothing to a trained image–text model: draws the emoji data, trains, evaluates on combinations the model has
+# never seen, and searches. What is there already is used again; FRESH=1 starts over.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+concord=.build/release/concord
+data=data/emoji
+run=runs/emoji
+say() { printf '\n==> %s\n' "$*"; }
+
+[ -x "$concord" ] || { echo "demo: $concord is missing; run \`make demo\`" >&2; exit 1; }
+[ "${FRESH:-0}" != 1 ] || rm -rf "$data" "$run"
+
+if compgen -G "$data/captions.*" >/dev/null; then
+    say "Using the pictures and captions in $data"
+else
+    say "Drawing the emoji and writing their captions into $data"
+    "$concord" dataset emoji --output "$data"
+fi
+
+# The report is the last thing that training writes.
+if [ -f "$run/report.html" ]; then
+    say "Using the trained model in $run (FRESH=1 trains it anew)"
+elif [ -d "$run" ]; then
+    say "Resuming the training in $run"
+    "$concord" train recipes/emoji-clip.yaml --output "$run" --resume
+else
+    say "Training into $run"
+    "$concord" train recipes/emoji-clip.yaml --output "$run"
+fi
+
+for query in "red apple" "woman firefighter, medium skin tone" "一只猫"; do
+    say "Searching for “$query”"
+    "$concord" search --model "$run" --data "$data" --text "$query" --top 5
+done
+
+say "Evaluating: every query against the whole gallery"
+rows=()
+for split in held-out train; do
+    for language in en zh; do
+        rows+=("$split" "$language" "$("$concord" evaluate --model "$run" --data "$data" --split "$split" \
+            --language "$language" --json)")
+    done
+done
+python3 - "${rows[@]}" <<'PYTHON'
+import json, sys
+names = {"held-out": "held out", "train": "trained on", "en": "English", "zh": "Chinese"}
+line = "{:<12} {:<9} {:<14} {:>7} {:>7} {:>7} {:>7} {:>12}"
+print("\n" + line.format("pictures", "captions", "direction", "queries", "R@1", "R@5", "R@10", "median rank"))
+for split, language, text in zip(*[iter(sys.argv[1:])] * 3):
+    result = json.loads(text)
+    for direction in ("text_to_image", "image_to_text"):
+        scores = result[direction]
+        recalls = ["{:.1f} %".format(100 * scores[f"recall@{k}"]) for k in (1, 5, 10)]
+        print(line.format(names[split], names[language], direction.replace("_to_", " → "), result["queries"], *recalls,
+                          "{:g}".format(scores["median_rank"])))
+PYTHON
+
+printf '\nReport: %s\n' "$PWD/$run/report.html"

@@ -38,7 +38,10 @@ let package = Package(
         .systemLibrary(
             name: "CVips", pkgConfig: "vips",
             providers: [.apt(["libvips-dev"]), .brew(["vips"])]),
-        library("ConcordMedia", ["ConcordCore", "CVips"]),
+        .systemLibrary(
+            name: "CHarfBuzz", pkgConfig: "harfbuzz",
+            providers: [.apt(["libharfbuzz-dev"]), .brew(["harfbuzz"])]),
+        library("ConcordMedia", ["ConcordCore", "CVips", "CHarfBuzz"]),
         library("ConcordCheckpoint", ["ConcordCore"]),
         library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia"]),
         library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),

@@ -13,7 +13,7 @@ struct ConcordCommand: ParsableCommand {
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord search --model runs/emoji --data data/emoji --text "red apple"
             """,
-        version: Concord.version,
+        version: ConcordVersion.current,
         subcommands: [
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
             TokenizeCommand.self, DoctorCommand.self,

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Training speed of Concord and open_clip on ViT-B/32: the same token ids, batch, threads and precision, in turn.
+
+Usage: .peers/bin/python Benchmarks/Training/compare.py [--threads 2] [--batch 32] [--rounds 2] [--steps 3]
+Each round runs one side after the other in a process of its own, so that a drift of the machine's speed meets both.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONCORD = ROOT / "Benchmarks/.build/release/training-benchmark"
+
+
+def run(command):
+    lines = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+    return [json.loads(line)["seconds"] for line in lines.splitlines() if line.startswith("{")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=ROOT / "data/emoji/captions.jsonl")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    arguments = parser.parse_args()
+
+    captions = [caption["text"] for line in open(arguments.data) for caption in json.loads(line)["captions"]
+                if caption["language"] == "en" and caption["kind"] == "name"]
+    script = ROOT / "Benchmarks/Training/open_clip_training.py"
+    with tempfile.TemporaryDirectory() as folder:
+        text_file, id_file = pathlib.Path(folder, "captions.json"), pathlib.Path(folder, "ids.json")
+        text_file.write_text(json.dumps(captions))
+        subprocess.run([sys.executable, script, "--captions", text_file, "--tokenize-to", id_file], check=True)
+        options = ["--batch", arguments.batch, "--threads", arguments.threads]
+        print(f"ViT-B/32, batch {arguments.batch}, {arguments.threads} threads, emoji names in English")
+        print(f"{'precision':<10} {'open_clip':>16} {'Concord':>16} {'ratio':>8}")
+        for precision in arguments.precisions:
+            sides = {"open_clip": [], "concord": []}
+            # Where the processor lacks bfloat16, one step of the peer takes minutes.
+            steps = arguments.steps if precision == "float32" else max(1, arguments.steps // 3)
+            for _ in range(arguments.rounds if precision == "float32" else 1):
+                common = options + ["--steps", steps, "--precision", precision]
+                sides["open_clip"] += run([sys.executable, script, "--captions", text_file] + common)
+                sides["concord"] += run([CONCORD, "--ids", id_file] + common)
+            rates = {name: arguments.batch / statistics.median(seconds) for name, seconds in sides.items()}
+            print(f"{precision:<10} {rates['open_clip']:>8.2f} images/s {rates['concord']:>7.2f} images/s "
+                  f"{rates['concord'] / rates['open_clip']:>7.2f}×", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+import ConcordCore
+import ConcordData
+import ConcordMedia
+import ConcordTensor
+import Foundation
+
+/// What this build and this machine have, and what to do about what they lack: the content of `concord doctor`.
+public struct Diagnosis: Sendable {
+    /// A line of the report: what, and its value.
+    public struct Fact: Sendable, Hashable {
+        public let name, value: String
+    }
+
+    public let facts: [Fact]
+    /// What is missing and needed, each with what to do.
+    public let problems: [String]
+    /// What works but could work better, each with what to do.
+    public let advice: [String]
+
+    /// Looks at this machine.
+    public static func take() -> Diagnosis {
+        let processor = Processor.current
+        let openMP = loadedLibraries { $0.contains("libgomp") || $0.contains("libiomp") || $0.contains("libomp") }
+        var facts = [
+            Fact(name: "concord", value: ConcordVersion.current),
+            Fact(name: "system", value: ProcessInfo.processInfo.operatingSystemVersionString),
+            Fact(name: "processor", value: "\(processor.name), \(ProcessInfo.processInfo.activeProcessorCount) cores"),
+            Fact(name: "processor features", value: processor.features.joined(separator: " ")),
+            Fact(name: "memory", value: "\(ProcessInfo.processInfo.physicalMemory >> 20) MiB"),
+            Fact(name: "libtorch", value: TorchRuntime.version),
+            Fact(name: "libtorch kernels", value: TorchRuntime.cpuCapability),
+            Fact(name: "libtorch threads", value: "\(TorchRuntime.threadCount)"),
+            Fact(name: "fast bfloat16", value: TorchRuntime.hasFastBFloat16 ? "yes" : "no"),
+            Fact(name: "libvips", value: Image.libraryVersion),
+            Fact(name: "OpenMP runtimes", value: openMP.isEmpty ? "none" : openMP.joined(separator: ", ")),
+        ]
+        facts += devices.map { Fact(name: "device", value: $0) }
+        let onnxRuntime = loadableONNXRuntime()
+        facts.append(Fact(name: "ONNX Runtime", value: onnxRuntime ?? "not found"))
+
+        var problems = [String](), advice = [String]()
+        do {
+            facts.append(Fact(name: "emoji font", value: try GlyphRenderer.findFont()))
+        } catch { advice.append("`concord dataset emoji` cannot run: \(error)") }
+        do {
+            facts.append(Fact(name: "CLDR annotations", value: try CLDRAnnotations.findFolder()))
+        } catch { advice.append("`concord dataset emoji` cannot run: \(error)") }
+        if openMP.count > 1 {
+            advice.append(
+                "\(openMP.count) OpenMP runtimes are loaded and fight for the cores; preload one of them for all with "
+                    + "LD_PRELOAD=\(openMP[0])")
+        }
+        if !TorchRuntime.hasFastBFloat16 {
+            advice.append("this processor computes bfloat16 slowly; train.precision: auto trains in float32 here")
+        }
+        if onnxRuntime == nil { advice.append("ONNX Runtime is missing; `make setup` puts it into .deps/onnxruntime") }
+        if !processor.features.contains("avx2") && processor.isX86 {
+            problems.append("this processor lacks AVX2, which libtorch's fast kernels need; use a newer machine")
+        }
+        return Diagnosis(facts: facts, problems: problems, advice: advice)
+    }
+
+    private static var devices: [String] {
+        var devices = ["cpu"]
+        devices += (0..<TorchRuntime.cudaDeviceCount).map { "cuda:\($0) \(TorchRuntime.cudaDeviceName($0))" }
+        if TorchRuntime.hasMPS { devices.append("mps") }
+        return devices
+    }
+
+    /// The files of this process's memory map that `matches` wants; Linux only.
+    private static func loadedLibraries(_ matches: (String) -> Bool) -> [String] {
+        guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8) else { return [] }
+        let paths = maps.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
+        return Set(paths.filter { $0.hasPrefix("/") && matches($0) }).sorted()
+    }
+
+    private static func loadableONNXRuntime() -> String? {
+        let folders = [
+            ProcessInfo.processInfo.environment["ONNXRUNTIME"], ".deps/onnxruntime",
+            Files.parent(of: TorchRuntime.libraryPath) + "/../../onnxruntime",
+        ]
+        return folders.compactMap { $0 }.first { Files.exists($0 + "/VERSION") }
+            .flatMap { folder in
+                (try? Files.read(folder + "/VERSION", limit: 100)).map {
+                    String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+                }
+            }
+    }
+
+    /// The form that `concord doctor --json` prints.
+    public var json: JSONValue {
+        [
+            "facts": .array(facts.map { ["name": .string($0.name), "value": .string($0.value)] }),
+            "problems": .array(problems.map(JSONValue.string)), "advice": .array(advice.map(JSONValue.string)),
+        ]
+    }
+
+    /// The form that `concord doctor` prints.
+    public var text: String {
+        let width = facts.map(\.name.count).max() ?? 0
+        var lines = facts.map { $0.name.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $0.value }
+        lines += problems.map { "problem: \($0)" } + advice.map { "advice: \($0)" }
+        if problems.isEmpty { lines.append("everything that training needs is here") }
+        return lines.joined(separator: "\n")
+    }
+}

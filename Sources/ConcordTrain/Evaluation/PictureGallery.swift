@@ -1,0 +1,64 @@
+import ConcordCore
+import ConcordData
+import ConcordMedia
+import ConcordTensor
+import Foundation
+
+/// The unit vectors of all pictures of a data set that can be decoded.
+public struct PictureGallery {
+    /// The pictures, in the data set's order.
+    public let items: [CaptionItem]
+    /// `[items, width]`, float32.
+    public let vectors: Tensor
+    /// Pictures that could not be decoded, and why.
+    public let failures: [(image: String, problem: String)]
+
+    /// Decodes on other threads while the model embeds.
+    ///
+    /// - Throws: `.tooManySkippedRows` when more than a tenth of the pictures cannot be decoded.
+    public init(
+        model: EmbeddingModel, dataset: CaptionDataset, batchSize: Int = 128, progress: ProgressDisplay? = nil
+    ) throws {
+        let items = dataset.items, preprocessing = model.preprocessing
+        let batches = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
+        let loader = PrefetchLoader(batchCount: batches.count, threadCount: 1) { index in
+            DecodedBatch(batches[index].map { dataset.path(of: items[$0]) }, preprocessing)
+        }
+        var blocks = [Tensor](), kept = [CaptionItem](), failures = [(image: String, problem: String)]()
+        for range in batches {
+            guard let batch = try loader.next() else { break }
+            if !batch.rows.isEmpty { blocks.append(model.embed(pixels: batch.pixels, count: batch.rows.count)) }
+            kept += batch.rows.map { items[range.lowerBound + $0] }
+            failures += batch.failures.map { (items[range.lowerBound + $0.row].image, $0.problem) }
+            progress?.show(done: range.upperBound, of: items.count)
+        }
+        progress?.finish()
+        guard failures.count * 10 <= items.count, !kept.isEmpty else {
+            throw ConcordError(
+                .tooManySkippedRows,
+                "\(failures.count) of \(items.count) pictures cannot be decoded, the first: "
+                    + (failures.first?.problem ?? "the data set is empty"))
+        }
+        self.items = kept
+        self.failures = failures
+        vectors = Tensor.concatenated(blocks)
+    }
+}
+
+/// A batch of pictures, decoded and preprocessed.
+private struct DecodedBatch: Sendable {
+    /// `[rows, 3, size, size]`.
+    var pixels: [Float] = []
+    /// Which of the pictures could be decoded.
+    var rows: [Int] = []
+    var failures: [(row: Int, problem: String)] = []
+
+    init(_ paths: [String], _ preprocessing: ImagePreprocessing) {
+        for (row, path) in paths.enumerated() {
+            do {
+                pixels += preprocessing(try Image(contentsOf: path))
+                rows.append(row)
+            } catch { failures.append((row, "\(error)")) }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import ConcordCore
+import ConcordData
+import ConcordMedia
+import ConcordTensor
+import Foundation
+
+/// Finds the pictures of a data set that match a query best.
+public final class PictureSearch {
+    /// What is searched for.
+    public enum Query: Sendable {
+        case text(String)
+        /// The path of a picture.
+        case image(String)
+    }
+
+    /// A picture that was found.
+    public struct Result: Sendable {
+        /// The picture's path within the data set.
+        public let image: String
+        /// Cosine to the query.
+        public let score: Double
+        /// The picture's first caption.
+        public let caption: String
+
+        public var json: JSONValue {
+            ["image": .string(image), "score": .number(score), "caption": .string(caption)]
+        }
+    }
+
+    private let model: EmbeddingModel
+    private let dataset: CaptionDataset
+    private let gallery: PictureGallery
+
+    /// Embeds every picture of the data set.
+    public init(model: EmbeddingModel, dataset: CaptionDataset, progress: ProgressDisplay? = nil) throws {
+        self.model = model
+        self.dataset = dataset
+        gallery = try PictureGallery(model: model, dataset: dataset, progress: progress)
+    }
+
+    init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
+        self.model = model
+        self.dataset = dataset
+        self.gallery = gallery
+    }
+
+    /// The `top` pictures with the highest cosine, best first.
+    public func find(_ query: Query, top: Int) throws -> [Result] {
+        let vector =
+            switch query {
+            case .text(let text): model.embed(texts: [text]).vectors
+            case .image(let path): model.embed(images: [try Image(contentsOf: path)])
+            }
+        let scores = gallery.vectors.matmul(vector.transposed(0, 1)).flattened()  // [G, C] × [C, 1] → [G]
+        let best = scores.topK(min(top, gallery.items.count), axis: 0)
+        return zip(best.values.scalars(as: Double.self), best.indices.scalars(as: Int.self)).map { score, row in
+            let item = gallery.items[row]
+            return Result(image: item.image, score: score, caption: item.captions.first?.text ?? "")
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import ConcordCore
+import ConcordData
+import ConcordTensor
+
+/// Measures a model's retrieval on a data set: its pictures are embedded once, its captions as they are asked for.
+public final class RetrievalEvaluation {
+    private let model: EmbeddingModel
+    private let dataset: CaptionDataset
+    private let gallery: PictureGallery
+
+    /// Embeds every picture of the data set. Throws when too many cannot be decoded.
+    public init(model: EmbeddingModel, dataset: CaptionDataset, progress: ProgressDisplay? = nil) throws {
+        self.model = model
+        self.dataset = dataset
+        gallery = try PictureGallery(model: model, dataset: dataset, progress: progress)
+    }
+
+    /// Uses pictures that are embedded already.
+    init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
+        self.model = model
+        self.dataset = dataset
+        self.gallery = gallery
+    }
+
+    /// Searches the captions of `split` among all pictures, and the pictures of `split` among all captions.
+    ///
+    /// - Parameters:
+    ///   - split: the name of a split, or `all`.
+    ///   - language: only captions of this language, on both sides; nil takes all.
+    ///   - kind: only captions of this kind, on both sides; nil takes `name` where the data set has names, else all.
+    /// - Throws: `.invalidDataset` when no caption is left, naming what the data set has.
+    public func measure(split: String, language: String?, kind: String?) throws(ConcordError) -> RetrievalResult {
+        let captions = selectedCaptions(language: language, kind: kind)
+        let queries = captions.indices.filter { split == "all" || captions[$0].split == split }
+        guard !queries.isEmpty else { throw nothingLeft(split: split, language: language, kind: kind) }
+        let texts = model.embed(texts: captions.map(\.text)).vectors
+
+        let rows = Tensor(queries, shape: [queries.count])
+        let textRanks = RetrievalRanks.compute(
+            queries: texts.indexSelected(axis: 0, rows), gallery: gallery.vectors,
+            positives: queries.map { [captions[$0].picture] })
+
+        var captionsOfPicture = [Int: [Int]]()
+        for (index, caption) in captions.enumerated() { captionsOfPicture[caption.picture, default: []].append(index) }
+        let pictures = Set(queries.map { captions[$0].picture }).sorted()
+        let imageRanks = RetrievalRanks.compute(
+            queries: gallery.vectors.indexSelected(axis: 0, Tensor(pictures, shape: [pictures.count])),
+            gallery: texts, positives: pictures.map { captionsOfPicture[$0] ?? [] })
+        return RetrievalResult(
+            textToImage: RetrievalMetrics(ranks: textRanks), imageToText: RetrievalMetrics(ranks: imageRanks),
+            queries: queries.count, gallery: gallery.items.count)
+    }
+
+    private struct SelectedCaption {
+        let text: String
+        let split: String?
+        /// Row of the picture in the gallery.
+        let picture: Int
+    }
+
+    private func selectedCaptions(language: String?, kind: String?) -> [SelectedCaption] {
+        let hasNames = dataset.items.contains { $0.captions.contains { $0.kind == "name" } }
+        let kind = kind ?? (hasNames ? "name" : nil)
+        return gallery.items.enumerated().flatMap { picture, item in
+            item.captions.filter {
+                (language == nil || $0.language == language) && (kind == nil || $0.kind == kind)
+            }.map { SelectedCaption(text: $0.text, split: item.split, picture: picture) }
+        }
+    }
+
+    private func nothingLeft(split: String, language: String?, kind: String?) -> ConcordError {
+        func list(_ values: [String?]) -> String {
+            Set(values.compactMap(\.self)).sorted().joined(separator: ", ")
+        }
+        let captions = dataset.items.flatMap(\.captions)
+        return ConcordError(
+            .invalidDataset,
+            "no caption has split \(split), language \(language ?? "any") and kind \(kind ?? "any"); the data set has "
+                + "the splits all, \(list(dataset.items.map(\.split))); languages \(list(captions.map(\.language))); "
+                + "kinds \(list(captions.map(\.kind)))")
+    }
+}

@@ -1,0 +1,137 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordLosses
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import ConcordTestSupport
+import Foundation
+import Testing
+
+/// CLIP against what Hugging Face's and open_clip's models compute; `scripts/golden/make_models.py` made the files.
+@Suite struct CLIPParityTests {
+    static let cases = ["huggingface-quickgelu-argmax", "huggingface-gelu-first-end", "open-clip-gelu"]
+
+    /// A tiny model with the golden weights, and its inputs: batch 3, captions of unequal length.
+    struct Setup {
+        let model: CLIP
+        let pixels, ids: Tensor
+        let golden: [String: Golden.Tensor]
+
+        init(_ name: String, _ dtype: DType) throws {
+            let folder = Golden.folder("models") + "/" + name
+            let store = ParameterStore(seed: 1, dtype: dtype)
+            var configuration = try CLIPConfiguration(folder: folder)
+            configuration.initialLogitScale = Double(Float(log(1 / 0.07)))
+            model = CLIP(configuration, store: store)
+            FormulaWeights.fill(store)
+            golden = try Golden.tensors("models", name + "/outputs.safetensors")
+            pixels = Tensor(FormulaWeights.formula("pixels", count: 3 * 3 * 32 * 32), shape: [3, 3, 32, 32]).to(dtype)
+            let ids = try #require(golden["ids"])
+            self.ids = Tensor(ids.integers, shape: ids.shape)
+        }
+
+        func loss() -> (images: Tensor, texts: Tensor, loss: Tensor, logits: Tensor) {
+            let images = model.embedImages(pixels), texts = model.embedTexts(ids)
+            let (loss, logits) = InfoNCE.symmetric(images: images, texts: texts, logitScale: model.logitScale)
+            return (images, texts, loss, logits)
+        }
+    }
+
+    /// Largest allowed errors: embeddings and logits absolute, loss relative, gradients relative to their tensor.
+    struct Tolerance {
+        let embedding, logit, loss, gradient: Double
+        static func of(_ dtype: DType) -> Tolerance {
+            dtype == .float64
+                ? Tolerance(embedding: 1e-12, logit: 1e-11, loss: 1e-12, gradient: 1e-10)
+                : Tolerance(embedding: 2e-6, logit: 2e-5, loss: 1e-6, gradient: 1e-5)
+        }
+    }
+
+    @Test(arguments: cases, [DType.float32, .float64])
+    func embeddingsLogitsAndLoss(_ name: String, _ dtype: DType) throws {
+        let setup = try Setup(name, dtype), tolerance = Tolerance.of(dtype)
+        let result = withoutGradient { setup.loss() }
+        func check(_ key: String, _ tensor: Tensor, absolute: Double, relative: Double = 0) throws {
+            let expected = try #require(setup.golden["\(key).\(dtype)"])
+            expectClose(
+                tensor.scalars(as: Double.self), expected.values, absolute: absolute, relative: relative, key)
+        }
+        try check("image", result.images, absolute: tolerance.embedding)
+        try check("text", result.texts, absolute: tolerance.embedding)
+        try check("logits", result.logits, absolute: tolerance.logit)
+        try check("loss", result.loss, absolute: 0, relative: tolerance.loss)
+    }
+
+    @Test(arguments: cases, [DType.float32, .float64])
+    func everyGradient(_ name: String, _ dtype: DType) throws {
+        let setup = try Setup(name, dtype)
+        let golden = try Golden.tensors("models", name + "/gradients.safetensors")
+        setup.loss().loss.backward()
+        // The third case's reference is stored in float32, which has no more than 1.2e-7 of relative precision.
+        let isHalfStored = name == "huggingface-gelu-first-end"
+        let relative = max(Tolerance.of(dtype).gradient, isHalfStored ? 2e-7 : 0)
+        let largest = golden.values.flatMap(\.values).map(abs).max() ?? 0
+        #expect(Set(golden.keys) == Set(setup.model.store.parameters.map(\.name)))
+        for parameter in setup.model.store.parameters {
+            let expected = try #require(golden[parameter.name])
+            let gradient = try #require(parameter.tensor.gradient, "\(parameter.name) has no gradient")
+            // Some gradients, those of the key biases, are zero but for rounding; they are held to the largest one.
+            let scale = max(expected.values.map(abs).max() ?? 0, largest * 1e-3)
+            expectClose(
+                gradient.scalars(as: Double.self), expected.values, absolute: relative * scale, parameter.name)
+        }
+    }
+
+    @Test(arguments: ["huggingface-quickgelu-argmax", "open-clip-gelu"], [DType.float32, .float64])
+    func threeOptimizerSteps(_ name: String, _ dtype: DType) throws {
+        let setup = try Setup(name, dtype)
+        let golden = try Golden.tensors("models", name + "/three-steps.safetensors")
+        let optimizer = AdamW(setup.model.store.trainable)
+        var losses = [Double]()
+        for _ in 0..<3 {
+            setup.model.store.clearGradients()
+            let loss = setup.loss().loss
+            loss.backward()
+            optimizer.step(learningRate: 1e-3)
+            setup.model.clampLogitScale()
+            losses.append(loss.item())
+        }
+        let expectedLosses = try #require(golden["losses"]).values
+        expectClose(losses, expectedLosses, absolute: 0, relative: dtype == .float64 ? 1e-10 : 1e-6, "losses")
+        for parameter in setup.model.store.parameters {
+            let expected = try #require(golden[parameter.name])
+            // The reference is stored in float32. In float32 a gradient that is zero but for rounding still moves its
+            // parameter by up to the learning rate times its ratio to AdamW's epsilon.
+            let absolute = dtype == .float64 ? 1e-7 : 2e-6
+            expectClose(
+                parameter.tensor.scalars(as: Double.self), expected.values, absolute: absolute, relative: 1e-7,
+                parameter.name)
+        }
+    }
+
+    /// Text runs on the batch's longest caption; padding to the whole context must change nothing.
+    @Test(arguments: cases)
+    func shortTextEqualsFullPadding(_ name: String) throws {
+        func run(padded: Bool) throws -> (texts: [Double], gradients: [String: [Double]]) {
+            let setup = try Setup(name, .float64)
+            let longest = 9, context = setup.model.configuration.text.contextLength
+            let pad = Double(try #require(setup.golden["ids"]).values[4 + 1])
+            let short = setup.ids.sliced(axis: 1, from: 0, to: longest)
+            let filler = Tensor.full([3, context - longest], pad, dtype: .int64)
+            let ids = padded ? Tensor.concatenated([short, filler], axis: 1) : short
+            let texts = setup.model.embedTexts(ids)
+            let images = setup.model.embedImages(setup.pixels)
+            InfoNCE.symmetric(images: images, texts: texts, logitScale: setup.model.logitScale).loss.backward()
+            let gradients = setup.model.store.parameters.map {
+                ($0.name, $0.tensor.gradient?.scalars(as: Double.self) ?? [])
+            }
+            return (texts.detached().scalars(as: Double.self), Dictionary(uniqueKeysWithValues: gradients))
+        }
+        let short = try run(padded: false), full = try run(padded: true)
+        expectClose(short.texts, full.texts, absolute: 1e-14, "embeddings")
+        for (parameter, gradient) in full.gradients {
+            expectClose(short.gradients[parameter] ?? [], gradient, absolute: 1e-13, parameter)
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import ConcordCore
+import ConcordTrain
+import Testing
+
+@Suite struct RecipeTests {
+    private func error(_ yaml: String, _ assignments: [String] = []) -> ConcordError? {
+        #expect(throws: ConcordError.self) { try Recipe(yaml: yaml, source: "test.yaml", assignments: assignments) }
+    }
+
+    @Test func readsValuesDefaultsAndAssignments() throws {
+        let recipe = try Recipe(
+            yaml: "seed: 7\ntrain:\n  epochs: 3\n  learning_rate: 1e-3\ndata:\n  languages: [en, zh]\n"
+                + "  caption_weights: {name: 2, keyword: 0.5}\n",
+            source: "test.yaml", assignments: ["train.epochs=5", "data.languages=[de]"])
+        #expect(recipe.seed == 7)
+        #expect(recipe.train.epochs == 5)
+        #expect(recipe.train.learningRate == 1e-3)
+        #expect(recipe.train.batchSize == 256)
+        #expect(recipe.data.languages == ["de"])
+        #expect(recipe.data.captionWeights == ["name": 2, "keyword": 0.5])
+    }
+
+    @Test func aTypoIsRefusedWithTheNearestKey() {
+        let message = error("train:\n  learning_rat: 1\n")?.message ?? ""
+        #expect(message.contains("\"train.learning_rat\"") && message.contains("\"train.learning_rate\""))
+        #expect(error("", ["train.epoch=2"])?.message.contains("train.epochs") == true)
+    }
+
+    @Test(arguments: [
+        "train:\n  epochs: many\n", "train:\n  epochs: 0\n", "train:\n  epochs: [1, 2]\n", "train: 5\n", "just text\n",
+        "train:\n  precision: float8\n", "data:\n  augmentation:\n    scale: [1, 0.5]\n",
+        "data:\n  caption_weights: {name: -1}\n", "a: [b\n", "model:\n  vision: {width: 100, heads: 3}\n",
+        "model: {image_size: 65, patch_size: 8}\n", "data: &x {folder: a}\nmodel: *x\n",
+    ])
+    func impossibleValuesAreRefused(_ yaml: String) {
+        #expect(error(yaml)?.code == .invalidConfiguration)
+    }
+
+    @Test func everyKeyIsDocumentedOnce() throws {
+        let keys = try Recipe.documentedKeys()
+        #expect(Set(keys.map(\.path)).count == keys.count)
+        #expect(keys.count > 60)
+        #expect(keys.allSatisfy { $0.summary.hasSuffix(".") && $0.summary.count > 10 })
+    }
+}

@@ -1,0 +1,118 @@
+// Operations whose arguments do not fit the table.
+#include "internal.h"
+
+#include <ATen/core/List.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+#include <ATen/ops/_upsample_bicubic2d_aa_ops.h>
+#include <ATen/ops/_upsample_bilinear2d_aa_ops.h>
+#include <ATen/ops/einsum_ops.h>
+#include <ATen/ops/gelu_ops.h>
+#include <ATen/ops/index_ops.h>
+#include <ATen/ops/stft_ops.h>
+#include <ATen/ops/upsample_bicubic2d_ops.h>
+#include <ATen/ops/upsample_bilinear2d_ops.h>
+#include <ATen/ops/upsample_nearest2d_ops.h>
+
+using namespace ctorch;
+
+int32_t ctorch_gelu(ctorch_tensor *self, bool tanh_approximation, ctorch_tensor **result) {
+  return guarded([&] { give(at::_ops::gelu::call(In(self), tanh_approximation ? "tanh" : "none"), result); });
+}
+
+int32_t ctorch_einsum(
+    const char *equation, ctorch_tensor *const *tensors, intptr_t tensors_count, ctorch_tensor **result) {
+  return guarded([&] {
+    give(at::_ops::einsum::call(equation, InList(tensors, tensors_count), std::nullopt), result);
+  });
+}
+
+int32_t ctorch_interpolate(
+    ctorch_tensor *self, intptr_t height, intptr_t width, int32_t mode, bool align_corners, bool antialias,
+    ctorch_tensor **result) {
+  return guarded([&] {
+    const intptr_t size[2] = {height, width};
+    const auto target = symInts(size, 2);
+    const auto none = std::nullopt;
+    In input(self);
+    if (mode == 0)
+      give(at::_ops::upsample_nearest2d::call(*input, target, none, none), result);
+    else if (mode == 1 && antialias)
+      give(at::_ops::_upsample_bilinear2d_aa::call(*input, target, align_corners, none, none), result);
+    else if (mode == 1)
+      give(at::_ops::upsample_bilinear2d::call(*input, target, align_corners, none, none), result);
+    else if (antialias)
+      give(at::_ops::_upsample_bicubic2d_aa::call(*input, target, align_corners, none, none), result);
+    else
+      give(at::_ops::upsample_bicubic2d::call(*input, target, align_corners, none, none), result);
+  });
+}
+
+int32_t ctorch_stft(
+    ctorch_tensor *self, intptr_t size, intptr_t hop, ctorch_tensor *window, bool center, bool reflect,
+    ctorch_tensor **result) {
+  return guarded([&] {
+    give(
+        at::_ops::stft_center::call(
+            In(self), size, hop, std::nullopt, InOptional(window), center, reflect ? "reflect" : "constant", false,
+            true, true, std::nullopt),
+        result);
+  });
+}
+
+int32_t ctorch_index(
+    ctorch_tensor *self, ctorch_tensor *const *indices, intptr_t indices_count, ctorch_tensor **result) {
+  return guarded([&] {
+    c10::List<std::optional<at::Tensor>> list;
+    list.reserve(indices_count);
+    for (intptr_t index = 0; index < indices_count; ++index)
+      list.push_back(indices[index] ? std::optional<at::Tensor>(retained(indices[index])) : std::nullopt);
+    give(at::_ops::index_Tensor::call(In(self), list), result);
+  });
+}
+
+static c10::IValue argument(const ctorch_value &value) {
+  switch (value.tag) {
+    case 1: return retained(value.tensor);
+    case 2: return c10::List<at::Tensor>(tensors(value.tensors, value.count));
+    case 3: return static_cast<int64_t>(value.integer);
+    case 4: return value.real;
+    case 5: return value.integer != 0;
+    case 6: return c10::List<int64_t>(ints(value.integers, value.count));
+    case 7: return std::string(value.text);
+    default: return {};
+  }
+}
+
+int32_t ctorch_call_operator(
+    const char *name, const char *overload, const ctorch_value *arguments, intptr_t arguments_count,
+    ctorch_tensor ***results, intptr_t *results_count) {
+  return guarded([&] {
+    const auto operation = c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
+    const auto &schema = operation.schema();
+    TORCH_CHECK(
+        arguments_count <= static_cast<intptr_t>(schema.arguments().size()), "too many arguments for ", schema);
+    torch::jit::Stack stack;
+    for (size_t index = 0; index < schema.arguments().size(); ++index) {
+      if (static_cast<intptr_t>(index) < arguments_count) {
+        stack.push_back(argument(arguments[index]));
+      } else {
+        const auto &fallback = schema.arguments()[index].default_value();
+        TORCH_CHECK(fallback.has_value(), "argument ", schema.arguments()[index].name(), " is missing for ", schema);
+        stack.push_back(*fallback);
+      }
+    }
+    schema.checkAndNormalizeInputs(stack);
+    operation.callBoxed(stack);
+    std::vector<at::Tensor> outputs;
+    for (const auto &value : stack) {
+      if (value.isTensorList())
+        for (const auto &tensor : value.toTensorVector()) outputs.push_back(tensor);
+      else if (value.isTensor())
+        outputs.push_back(value.toTensor());
+      else
+        TORCH_CHECK(false, name, " returns a ", value.tagKind(), ", not tensors");
+    }
+    give(std::move(outputs), results, results_count);
+  });
+}

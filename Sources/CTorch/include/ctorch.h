@@ -1,0 +1,181 @@
+// The C seam to libtorch: everything that is not in the table of operations.
+#pragma once
+#include "Generated/operations.h"
+#include "ctorch_types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Errors and thread state
+
+/// The text of this thread's last failure, without a backtrace. Valid until the next failure on this thread.
+const char *ctorch_last_error(void);
+
+/// Pointers that belong to the calling thread. Swift keeps its recorder and error scope here, because its own
+/// task-local values cost more than a small operation.
+typedef struct {
+  void *recorder;
+  void *error_scope;
+} ctorch_thread_state;
+ctorch_thread_state *ctorch_this_thread(void);
+
+/// Frees memory that a function of the seam allocated (arrays of results, strings).
+void ctorch_free(void *memory);
+
+// Tensors. Those without a status cannot fail; the undefined tensor has rank 0, no elements and dtype -1.
+
+void ctorch_release(ctorch_tensor *tensor);
+ctorch_tensor *ctorch_retain(ctorch_tensor *tensor);
+intptr_t ctorch_rank(ctorch_tensor *tensor);
+/// Writes `ctorch_rank` numbers.
+void ctorch_sizes(ctorch_tensor *tensor, intptr_t *sizes);
+intptr_t ctorch_size(ctorch_tensor *tensor, intptr_t axis);
+intptr_t ctorch_count(ctorch_tensor *tensor);
+int32_t ctorch_dtype(ctorch_tensor *tensor);
+ctorch_device ctorch_device_of(ctorch_tensor *tensor);
+bool ctorch_is_contiguous(ctorch_tensor *tensor);
+/// Whether both tensors use the same memory.
+bool ctorch_is_alias(ctorch_tensor *first, ctorch_tensor *second);
+int32_t ctorch_item(ctorch_tensor *tensor, double *value);
+int32_t ctorch_item_int(ctorch_tensor *tensor, int64_t *value);
+int32_t ctorch_copy_bytes(
+    const void *bytes, const intptr_t *sizes, intptr_t rank, int32_t dtype, ctorch_device device,
+    ctorch_tensor **result);
+/// Wraps CPU memory that stays valid until `release(owner)` is called.
+int32_t ctorch_borrow_bytes(
+    const void *bytes, const intptr_t *sizes, intptr_t rank, int32_t dtype, void *owner, void (*release)(void *owner),
+    ctorch_tensor **result);
+/// The first element of a CPU tensor.
+int32_t ctorch_data(ctorch_tensor *tensor, void **data);
+int32_t ctorch_to(
+    ctorch_tensor *tensor, ctorch_device device, int32_t dtype, bool non_blocking, ctorch_tensor **result);
+/// A readable print of the elements; free it.
+int32_t ctorch_describe(ctorch_tensor *tensor, char **text);
+
+// Operations whose arguments do not fit the table
+
+int32_t ctorch_gelu(ctorch_tensor *self, bool tanh_approximation, ctorch_tensor **result);
+int32_t ctorch_einsum(
+    const char *equation, ctorch_tensor *const *tensors, intptr_t tensors_count, ctorch_tensor **result);
+/// `mode` is 0 nearest, 1 bilinear, 2 bicubic.
+int32_t ctorch_interpolate(
+    ctorch_tensor *self, intptr_t height, intptr_t width, int32_t mode, bool align_corners, bool antialias,
+    ctorch_tensor **result);
+int32_t ctorch_stft(
+    ctorch_tensor *self, intptr_t size, intptr_t hop, ctorch_tensor *window, bool center, bool reflect,
+    ctorch_tensor **result);
+/// Elements addressed by index tensors, one for each leading axis; NULL takes a whole axis.
+int32_t ctorch_index(
+    ctorch_tensor *self, ctorch_tensor *const *indices, intptr_t indices_count, ctorch_tensor **result);
+/// Calls any operation by its schema name through libtorch's dispatcher. Tags of arguments: 0 none, 1 tensor,
+/// 2 tensor list, 3 int, 4 double, 5 bool, 6 int list, 7 string.
+typedef struct {
+  int32_t tag;
+  intptr_t integer;
+  double real;
+  ctorch_tensor *tensor;
+  ctorch_tensor *const *tensors;
+  const intptr_t *integers;
+  const char *text;
+  intptr_t count;
+} ctorch_value;
+int32_t ctorch_call_operator(
+    const char *name, const char *overload, const ctorch_value *arguments, intptr_t arguments_count,
+    ctorch_tensor ***results, intptr_t *results_count);
+
+// Autograd
+
+bool ctorch_requires_gradient(ctorch_tensor *tensor);
+int32_t ctorch_set_requires_gradient(ctorch_tensor *tensor, bool requires_gradient);
+bool ctorch_is_leaf(ctorch_tensor *tensor);
+int32_t ctorch_gradient(ctorch_tensor *tensor, ctorch_tensor **result);
+int32_t ctorch_set_gradient(ctorch_tensor *tensor, ctorch_tensor *gradient);
+int32_t ctorch_backward(
+    ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, bool retain_graph);
+/// Unused inputs get NULL.
+int32_t ctorch_gradients(
+    ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, ctorch_tensor *const *inputs,
+    intptr_t inputs_count, bool retain_graph, bool create_graph, ctorch_tensor ***results, intptr_t *results_count);
+
+/// Set the mode of this thread and return the old one.
+bool ctorch_set_gradient_mode(bool enabled);
+bool ctorch_gradient_mode(void);
+void *ctorch_begin_inference_mode(void);
+void ctorch_end_inference_mode(void *guard);
+
+typedef struct {
+  int32_t device_kind;
+  int32_t dtype;
+  bool enabled;
+} ctorch_autocast_state;
+/// Returns the state to give back to `ctorch_end_autocast`.
+ctorch_autocast_state ctorch_begin_autocast(int32_t device_kind, int32_t dtype, bool enabled);
+/// The outermost scope also drops the cache of cast weights.
+void ctorch_end_autocast(ctorch_autocast_state previous);
+
+/// What recomputes a checkpointed part of the graph. `context` is released once no graph needs it.
+typedef struct {
+  void *context;
+  void (*run)(void *context);
+  void (*release)(void *context);
+} ctorch_checkpoint_body;
+/// Between begin and end, tensors that operations save for the backward pass are replaced by a note of their number, and
+/// made again by `body` when the backward pass asks for the first of them.
+int32_t ctorch_begin_checkpoint(ctorch_checkpoint_body body);
+void ctorch_end_checkpoint(void);
+
+// Random numbers
+
+int32_t ctorch_generator_create(ctorch_device device, uint64_t seed, ctorch_generator **result);
+void ctorch_generator_release(ctorch_generator *generator);
+int32_t ctorch_generator_seed(ctorch_generator *generator, uint64_t seed);
+int32_t ctorch_generator_state(ctorch_generator *generator, ctorch_tensor **result);
+int32_t ctorch_generator_set_state(ctorch_generator *generator, ctorch_tensor *state);
+int32_t ctorch_seed_default_generators(uint64_t seed);
+
+// Kernels of optimizers
+
+int32_t ctorch_fused_adamw(
+    ctorch_tensor *const *parameters, ctorch_tensor *const *gradients, ctorch_tensor *const *first_moments,
+    ctorch_tensor *const *second_moments, ctorch_tensor *const *steps, intptr_t count, double learning_rate,
+    double beta1, double beta2, double weight_decay, double epsilon, ctorch_tensor *gradient_scale,
+    ctorch_tensor *found_infinity);
+int32_t ctorch_foreach_norm(
+    ctorch_tensor *const *tensors, intptr_t count, double p, ctorch_tensor ***results, intptr_t *results_count);
+int32_t ctorch_foreach_multiply(ctorch_tensor *const *tensors, intptr_t count, double factor);
+int32_t ctorch_foreach_multiply_tensor(ctorch_tensor *const *tensors, intptr_t count, ctorch_tensor *factor);
+int32_t ctorch_foreach_add(
+    ctorch_tensor *const *tensors, ctorch_tensor *const *others, intptr_t count, double scale);
+int32_t ctorch_foreach_lerp(
+    ctorch_tensor *const *tensors, ctorch_tensor *const *ends, intptr_t count, double weight);
+int32_t ctorch_foreach_zero(ctorch_tensor *const *tensors, intptr_t count);
+/// Multiplies gradients by `inverse_scale` and sets `found_infinity` to 1 if one is not finite.
+int32_t ctorch_foreach_unscale(
+    ctorch_tensor *const *tensors, intptr_t count, ctorch_tensor *found_infinity, ctorch_tensor *inverse_scale);
+
+// The runtime
+
+const char *ctorch_version(void);
+int32_t ctorch_thread_count(void);
+int32_t ctorch_set_thread_count(int32_t count);
+int32_t ctorch_interop_thread_count(void);
+int32_t ctorch_set_interop_thread_count(int32_t count);
+bool ctorch_has_cuda(void);
+bool ctorch_has_mps(void);
+int32_t ctorch_cuda_device_count(void);
+/// Strings to free.
+char *ctorch_cuda_device_name(int32_t index);
+char *ctorch_cpu_capability(void);
+char *ctorch_build_description(void);
+char *ctorch_parallel_description(void);
+bool ctorch_has_fast_bfloat16(void);
+/// `backend` is 0 oneDNN, 1 CUDA; `precision` is 0 default, 1 ieee, 2 tf32, 3 bf16.
+int32_t ctorch_set_matmul_precision(int32_t backend, int32_t precision);
+bool ctorch_set_flush_denormal(bool enabled);
+int32_t ctorch_set_deterministic(bool enabled);
+void ctorch_release_memory(void);
+
+#ifdef __cplusplus
+}
+#endif

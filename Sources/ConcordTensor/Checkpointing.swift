@@ -1,0 +1,55 @@
+import CTorch
+import ConcordCore
+
+/// Runs `body` on `inputs` without keeping what its backward pass needs; that is computed again when it is needed.
+///
+/// Saves memory for about one more forward pass of `body` (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
+/// Cost"). Values and gradients are the same as without, also those of parameters that `body` captures. Autocast and the
+/// given generators are set back for the recomputation.
+///
+/// - Parameters:
+///   - inputs: The tensors that `body` works on. They stay in memory until the backward pass.
+///   - generators: The generators that `body` draws from, as in dropout.
+///   - body: Does the same operations each time it is called with the same inputs.
+public func checkpointed(
+    _ inputs: [Tensor], generators: [Generator] = [], _ body: @escaping ([Tensor]) -> Tensor
+) -> Tensor {
+    guard isGradientEnabled else { return body(inputs) }
+    let recomputation = Recomputation(inputs: inputs, generators: generators, body: body)
+    let status = ctorch_begin_checkpoint(
+        ctorch_checkpoint_body(
+            context: Unmanaged.passRetained(recomputation).toOpaque(),
+            run: { context in
+                if let context { Unmanaged<Recomputation>.fromOpaque(context).takeUnretainedValue().run() }
+            },
+            release: { context in
+                if let context { Unmanaged<Recomputation>.fromOpaque(context).release() }
+            }))
+    if status != CTORCH_OK {
+        operationFailed("checkpoint", status, "", 0)
+        return .undefined
+    }
+    defer { ctorch_end_checkpoint() }
+    return body(inputs)
+}
+
+/// What a checkpointed part needs to run again.
+private final class Recomputation {
+    let inputs: [Tensor]
+    let generators: [(generator: Generator, state: Tensor)]
+    let body: ([Tensor]) -> Tensor
+
+    init(inputs: [Tensor], generators: [Generator], body: @escaping ([Tensor]) -> Tensor) {
+        self.inputs = inputs
+        self.generators = generators.map { ($0, $0.state) }
+        self.body = body
+    }
+
+    func run() {
+        let current = generators.map(\.generator.state)
+        for (generator, state) in generators { generator.state = state }
+        // A recorder has seen these operations already.
+        withoutRecorder { _ = body(inputs) }
+        for (entry, state) in zip(generators, current) { entry.generator.state = state }
+    }
+}

@@ -1,0 +1,43 @@
+import CTorch
+import ConcordCore
+
+// Modes belong to a thread, so their scopes are synchronous closures: after an `await` the code might run on another
+// thread, without the mode.
+
+/// Whether operations record the graph for gradients on this thread.
+public var isGradientEnabled: Bool { ctorch_gradient_mode() }
+
+/// Runs `body` without recording for gradients.
+public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let previous = ctorch_set_gradient_mode(false)
+    defer { _ = ctorch_set_gradient_mode(previous) }
+    return try body()
+}
+
+/// Runs `body` recording for gradients, also inside ``withoutGradient(_:)``.
+public func withGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let previous = ctorch_set_gradient_mode(true)
+    defer { _ = ctorch_set_gradient_mode(previous) }
+    return try body()
+}
+
+/// Runs `body` without recording for gradients and without bookkeeping for views and changes in place.
+///
+/// A little faster than ``withoutGradient(_:)``, but tensors made here can never take part in gradients: for serving.
+public func inferenceMode<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let guardian = ctorch_begin_inference_mode()
+    defer { ctorch_end_inference_mode(guardian) }
+    return try body()
+}
+
+/// Runs `body` with matrix products and convolutions on `device` in `dtype` (bfloat16 or float16), and operations that
+/// need the range, such as losses, in float32.
+///
+/// Weights are cast once for each outermost scope. The backward pass belongs outside.
+public func autocast<Result>(
+    _ dtype: DType, on device: Device.Kind = .cpu, enabled: Bool = true, _ body: () throws -> Result
+) rethrows -> Result {
+    let previous = ctorch_begin_autocast(device.code, dtype.code, enabled)
+    defer { ctorch_end_autocast(previous) }
+    return try body()
+}

@@ -1,0 +1,109 @@
+import CTorch
+import ConcordCore
+
+// Kernels over lists of tensors, in place. They change parameters, so they run inside `withoutGradient`.
+
+extension Tensor {
+    /// One step of AdamW (Loshchilov & Hutter 2019) on every parameter.
+    ///
+    /// - Parameters:
+    ///   - parameters: Changed in place, as are both moments and the steps.
+    ///   - steps: Float32 0-d counters, which the kernel increments before use.
+    ///   - weightDecay: The fraction `learningRate * weightDecay` of each parameter is taken off first.
+    ///   - gradientScale: A 0-d factor that the gradients carry and that is divided out.
+    ///   - foundInfinity: A 0-d flag; the step does nothing if it is 1.
+    public static func fusedAdamW(
+        parameters: [Tensor], gradients: [Tensor], firstMoments: [Tensor], secondMoments: [Tensor], steps: [Tensor],
+        learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double, epsilon: Double,
+        gradientScale: Tensor? = nil, foundInfinity: Tensor? = nil, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        let count = parameters.count
+        precondition(
+            [gradients.count, firstMoments.count, secondMoments.count, steps.count].allSatisfy { $0 == count },
+            "AdamW needs a gradient, two moments and a step for each of the \(count) parameters")
+        performInPlace(
+            "_fused_adamw_",
+            [
+                .list(parameters), .list(gradients), .list(firstMoments), .list(secondMoments), .list(steps),
+                .optional(gradientScale), .optional(foundInfinity),
+            ],
+            ["lr": .double(learningRate), "weight_decay": .double(weightDecay)], file, line
+        ) {
+            ctorch_fused_adamw(
+                handles(parameters), handles(gradients), handles(firstMoments), handles(secondMoments), handles(steps),
+                count, learningRate, beta1, beta2, weightDecay, epsilon, gradientScale?.handle, foundInfinity?.handle)
+        }
+    }
+
+    /// The p-norm of every tensor, 0-d each.
+    public static func foreachNorm(
+        _ tensors: [Tensor], p: Double = 2, file: StaticString = #fileID, line: UInt = #line
+    ) -> [Tensor] {
+        performList("_foreach_norm.Scalar", [.list(tensors)], ["ord": .double(p)], file, line) {
+            ctorch_foreach_norm(handles(tensors), tensors.count, p, $0, $1)
+        }
+    }
+
+    /// Multiplies every tensor by a number in place.
+    public static func foreachMultiply(
+        _ tensors: [Tensor], by factor: Double, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        performInPlace("_foreach_mul_.Scalar", [.list(tensors)], ["scalar": .double(factor)], file, line) {
+            ctorch_foreach_multiply(handles(tensors), tensors.count, factor)
+        }
+    }
+
+    /// Multiplies every tensor by a 0-d tensor in place.
+    public static func foreachMultiply(
+        _ tensors: [Tensor], by factor: Tensor, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        performInPlace("_foreach_mul_.Tensor", [.list(tensors), .tensor(factor)], [:], file, line) {
+            ctorch_foreach_multiply_tensor(handles(tensors), tensors.count, factor.handle)
+        }
+    }
+
+    /// Adds `scale` times its partner to every tensor in place.
+    public static func foreachAdd(
+        _ tensors: [Tensor], _ others: [Tensor], scale: Double = 1, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        precondition(tensors.count == others.count, "\(tensors.count) tensors need as many partners")
+        performInPlace(
+            "_foreach_add_.List", [.list(tensors), .list(others)], ["alpha": .double(scale)], file, line
+        ) {
+            ctorch_foreach_add(handles(tensors), handles(others), tensors.count, scale)
+        }
+    }
+
+    /// Moves every tensor towards its partner by the fraction `weight` in place, as a moving average does.
+    public static func foreachLerp(
+        _ tensors: [Tensor], to ends: [Tensor], weight: Double, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        precondition(tensors.count == ends.count, "\(tensors.count) tensors need as many partners")
+        performInPlace(
+            "_foreach_lerp_.Scalar", [.list(tensors), .list(ends)], ["weight": .double(weight)], file, line
+        ) {
+            ctorch_foreach_lerp(handles(tensors), handles(ends), tensors.count, weight)
+        }
+    }
+
+    /// Overwrites every tensor with zeros.
+    public static func foreachZero(_ tensors: [Tensor], file: StaticString = #fileID, line: UInt = #line) {
+        performInPlace("_foreach_zero_", [.list(tensors)], [:], file, line) {
+            ctorch_foreach_zero(handles(tensors), tensors.count)
+        }
+    }
+
+    /// Multiplies gradients by the 0-d float32 `inverseScale` in place, and sets the 0-d float32 `foundInfinity` to 1 if
+    /// an element is not finite: for loss scaling.
+    public static func foreachUnscale(
+        _ gradients: [Tensor], inverseScale: Tensor, foundInfinity: Tensor, file: StaticString = #fileID,
+        line: UInt = #line
+    ) {
+        performInPlace(
+            "_amp_foreach_non_finite_check_and_unscale_",
+            [.list(gradients), .tensor(foundInfinity), .tensor(inverseScale)], [:], file, line
+        ) {
+            ctorch_foreach_unscale(handles(gradients), gradients.count, foundInfinity.handle, inverseScale.handle)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import CTorch
+import ConcordCore
+
+extension Tensor {
+    /// Whether gradients flow to this tensor. Can be set on leaves only.
+    public var requiresGradient: Bool {
+        get { ctorch_requires_gradient(handle) }
+        set {
+            let status = ctorch_set_requires_gradient(handle, newValue)
+            if status != CTORCH_OK { operationFailed("requires_grad_", status, "", 0) }
+        }
+    }
+
+    /// Whether this tensor was made by the user, and not by an operation that records gradients.
+    public var isLeaf: Bool { ctorch_is_leaf(handle) }
+
+    /// What ``backward(gradient:retainingGraph:file:line:)`` has added up for this leaf; nil before the first time.
+    public var gradient: Tensor? {
+        get {
+            var result: OpaquePointer?
+            let status = ctorch_gradient(handle, &result)
+            if status != CTORCH_OK { operationFailed("grad", status, "", 0) }
+            return result.map { Tensor(handle: $0) }
+        }
+        set {
+            let status = withExtendedLifetime(newValue) { ctorch_set_gradient(handle, newValue?.handle) }
+            if status != CTORCH_OK { operationFailed("grad", status, "", 0) }
+        }
+    }
+
+    /// Forgets the gradient and its memory.
+    public func clearGradient() { gradient = nil }
+
+    /// Adds the gradients of this tensor to ``gradient`` of every leaf that it was computed from.
+    ///
+    /// - Parameters:
+    ///   - gradient: The gradient of the final result with respect to this tensor; may be nil for a tensor of one
+    ///     element, where it is 1.
+    ///   - retainingGraph: Keeps the graph for another backward pass.
+    public func backward(
+        gradient: Tensor? = nil, retainingGraph: Bool = false, file: StaticString = #fileID, line: UInt = #line
+    ) {
+        Tensor.backward([self], gradients: [gradient], retainingGraph: retainingGraph, file: file, line: line)
+    }
+
+    /// One backward pass from several tensors.
+    public static func backward(
+        _ outputs: [Tensor], gradients: [Tensor?], retainingGraph: Bool = false, file: StaticString = #fileID,
+        line: UInt = #line
+    ) {
+        precondition(outputs.count == gradients.count, "\(outputs.count) outputs need as many gradients")
+        let status = withExtendedLifetime((outputs, gradients)) {
+            ctorch_backward(handles(outputs), gradients.map { $0?.handle }, outputs.count, retainingGraph)
+        }
+        if status != CTORCH_OK { operationFailed("backward", status, file, line) }
+    }
+
+    /// The gradients of `outputs` with respect to `inputs`, without touching ``gradient``.
+    ///
+    /// - Parameters:
+    ///   - gradientOutputs: The gradients of the final result with respect to `outputs`; nil stands for ones, where every
+    ///     output has one element.
+    ///   - retainingGraph: Keeps the graph for another backward pass.
+    ///   - creatingGraph: Makes the gradients differentiable themselves, and keeps the graph.
+    /// - Returns: One gradient for each input; nil for an input that the outputs do not depend on.
+    public static func gradients(
+        of outputs: [Tensor], withRespectTo inputs: [Tensor], gradientOutputs: [Tensor]? = nil,
+        retainingGraph: Bool = false, creatingGraph: Bool = false, file: StaticString = #fileID, line: UInt = #line
+    ) -> [Tensor?] {
+        precondition(
+            gradientOutputs == nil || gradientOutputs?.count == outputs.count,
+            "\(outputs.count) outputs need as many gradients")
+        var results: UnsafeMutablePointer<OpaquePointer?>?
+        var count = 0
+        let starts = gradientOutputs.map(handles) ?? outputs.map { _ in nil }
+        let status = withExtendedLifetime((outputs, inputs, gradientOutputs)) {
+            ctorch_gradients(
+                handles(outputs), starts, outputs.count, handles(inputs), inputs.count, retainingGraph, creatingGraph,
+                &results, &count)
+        }
+        if status != CTORCH_OK {
+            operationFailed("grad", status, file, line)
+            return inputs.map { _ in nil }
+        }
+        defer { ctorch_free(results) }
+        return (0..<count).map { index in results?[index].map { Tensor(handle: $0) } }
+    }
+}

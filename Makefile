@@ -48,5 +48,8 @@ golden: peers ## Make all golden files of the tests anew
 doctor: build ## Print versions, devices and what to do about anything missing
 	@.build/release/concord doctor
 
+docs: setup ## Make the reference of all public declarations: .build/docs
+	@scripts/docs.sh
+
 clean: ## Remove build folders; .deps, .peers, data and runs stay
 	rm -rf .build .build-core

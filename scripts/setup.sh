@@ -32,13 +32,8 @@ readonly APT_PACKAGES=(
     python3-pip python3-venv libvips-dev fonts-noto-color-emoji unicode-cldr-core
 )
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"
-    else fail "not root and no sudo here; as root run: $*"; fi
-}
-
 install_apt_packages() { # PACKAGE…
-    local installed package missing=()
+    local installed package missing=() as_root=()
     # Virtual packages do not show as installed, so ask for what each installed package provides, too: Ubuntu's
     # libcurl4t64 provides libcurl4.
     installed=" $(dpkg-query -W -f '${db:Status-Status}|${Package}, ${Provides}\n' \
@@ -47,11 +42,15 @@ install_apt_packages() { # PACKAGE…
         [[ $installed == *" $package "* ]] || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "not root, and no sudo here; as root: apt-get install ${missing[*]}"
+        as_root=(sudo)
+    fi
     say "Installing system packages: ${missing[*]}"
     mkdir -p "$DEPS"
-    { as_root apt-get update -q \
-        && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
-    } >"$DEPS/apt.log" 2>&1 </dev/null || {
+    { "${as_root[@]}" apt-get update -q \
+        && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+    } >"$DEPS/apt.log" 2>&1 || {
         tail -n 20 "$DEPS/apt.log" >&2
         fail "apt-get failed; the whole log is in .deps/apt.log"
     }

@@ -29,7 +29,9 @@ extension CLIPConfiguration {
 
     /// The members of one tower. Where the older `text_config_dict` is there too, transformers lets it win whole.
     private static func tower(_ name: String, _ fields: JSONFields) throws(ConcordError) -> JSONFields {
-        let name = fields[name + "_dict"] == nil ? name : name + "_dict"
+        if let older = fields[name + "_dict"] {
+            return try JSONFields(older, path: fields.path, prefix: name + "_dict.")
+        }
         return try JSONFields(fields[name] ?? .object([]), path: fields.path, prefix: name + ".")
     }
 

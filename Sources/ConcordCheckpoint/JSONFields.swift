@@ -27,7 +27,10 @@ struct JSONFields {
     }
 
     /// A member's value; nil when it is absent or null.
-    subscript(name: String) -> JSONValue? { object[name].flatMap { $0.isNull ? nil : $0 } }
+    subscript(name: String) -> JSONValue? {
+        guard let value = object[name], !value.isNull else { return Optional.none }
+        return value
+    }
 
     /// The names of all members, in the document's order.
     var names: [String] { (object.members ?? []).map(\.name) }

@@ -16,10 +16,10 @@ public struct Comparison: Sendable, CustomStringConvertible {
         for (index, (value, reference)) in zip(actual, expected).enumerated() where value != reference {
             let error = abs(value - reference)
             let allowed = absolute + relative * abs(reference)
-            // Comparisons with NaN are false, so a NaN on either side counts as a failure.
-            let isWithin = error <= allowed
+            // An infinite error is never allowed, not even by a relative tolerance of infinity; nor is NaN.
+            let isWithin = error.isFinite && error <= allowed
             if !isWithin { failures += 1 }
-            let excess = error.isNaN ? Double.infinity : error - allowed
+            let excess = error.isFinite ? error - allowed : .infinity
             if excess > worst.excess { worst = (index, excess) }
             largest.absolute = error.isNaN ? .nan : max(largest.absolute, error)
             largest.relative = max(largest.relative, error / abs(reference))

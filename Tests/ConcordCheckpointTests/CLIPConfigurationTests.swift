@@ -1,0 +1,104 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordTestSupport
+import Testing
+
+/// Against what transformers makes of the same configurations (`scripts/golden/make_checkpoint.py`).
+@Suite struct CLIPConfigurationTests {
+    @Test func resolvesAsTransformersDoes() throws {
+        let cases = try #require(try Golden.json("checkpoint", "configurations.json").elements)
+        #expect(cases.count == 5)
+        for (index, item) in cases.enumerated() {
+            let given = try #require(item["given"]), resolved = try #require(item["resolved"])
+            let configuration = try CLIPConfiguration(huggingFace: given, path: "case \(index)")
+            expect(configuration.huggingFaceJSON(), isPartOf: resolved, "case \(index)")
+            let again = try CLIPConfiguration(huggingFace: configuration.huggingFaceJSON(), path: "again")
+            #expect(again == configuration)
+        }
+        let pooling = try cases.map {
+            try CLIPConfiguration(huggingFace: $0["given"] ?? .null, path: "").text.endTokenPooling
+        }
+        #expect(pooling == [.firstEndToken, .firstEndToken, .firstEndToken, .argmax, .argmax])
+    }
+
+    /// Every member that decides what the model is has the value that transformers resolved.
+    private func expect(_ written: JSONValue, isPartOf resolved: JSONValue, _ place: String) {
+        for member in written.members ?? [] {
+            let name = "\(place): \(member.name)"
+            // The tower's own copy is not read by CLIPModel; ours repeats the common one.
+            if ["architectures", "dtype"].contains(member.name)
+                || place.hasSuffix("config") && member.name == "projection_dim"
+            {
+                continue
+            }
+            if member.value.members != nil {
+                expect(member.value, isPartOf: resolved[member.name] ?? .null, name)
+            } else if let number = member.value.double {
+                #expect(number == resolved[member.name]?.double, "\(name)")
+            } else {
+                #expect(member.value == resolved[member.name], "\(name)")
+            }
+        }
+    }
+
+    @Test func readsTheFolderThatTransformersSaved() throws {
+        let configuration = try CLIPConfiguration(folder: Golden.folder("checkpoint") + "/tiny-clip")
+        let expected = CLIPConfiguration(
+            text: .init(
+                vocabularySize: 20, width: 8, intermediateWidth: 16, layers: 1, heads: 2, contextLength: 6,
+                activation: .gelu, padToken: 19, startToken: 18, endToken: 19),
+            vision: .init(width: 12, intermediateWidth: 16, layers: 1, heads: 3, imageSize: 8, patchSize: 4),
+            projectionWidth: 4)
+        #expect(configuration == expected)
+        #expect(configuration.vision.patchCount == 4)
+    }
+
+    @Test func defaultsAreThoseOfViTB32() throws {
+        #expect(try CLIPConfiguration(huggingFace: [:], path: "") == CLIPConfiguration())
+    }
+
+    @Test(arguments: [
+        ("not an object", "[]", "must be an object"),
+        ("another model", #"{"model_type": "siglip"}"#, "only `clip`"),
+        (
+            "a string for a number", #"{"projection_dim": "512"}"#,
+            "`projection_dim` in config.json must be a whole number, not \"512\""
+        ),
+        (
+            "a fraction", #"{"text_config": {"hidden_size": 8.5}}"#,
+            "`text_config.hidden_size` in config.json must be a whole number, not 8.5"
+        ),
+        (
+            "a tower of another kind", #"{"vision_config": 3}"#,
+            "`vision_config` of config.json must be an object, not 3"
+        ),
+        ("a size of zero", #"{"text_config": {"num_hidden_layers": 0}}"#, "`text_config.num_hidden_layers` is 0"),
+        ("a negative size", #"{"vision_config": {"hidden_size": -4}}"#, "must be at least 0"),
+        ("an enormous size", #"{"vision_config": {"image_size": 4611686018427387904}}"#, "vision_config.image_size"),
+        (
+            "heads that do not divide the width", #"{"text_config": {"num_attention_heads": 7}}"#,
+            "512 is not a multiple of its 7"
+        ),
+        (
+            "patches that do not divide the picture", #"{"vision_config": {"patch_size": 30}}"#,
+            "224 is not a multiple of the patch size 30"
+        ),
+        ("an unknown activation", #"{"text_config": {"hidden_act": "relu"}}"#, "known are: quick_gelu, gelu"),
+        (
+            "an end token outside the vocabulary", #"{"text_config": {"vocab_size": 100}}"#,
+            "outside the vocabulary of 100"
+        ),
+        ("several end tokens", #"{"text_config": {"eos_token_id": [1, 2]}}"#, "not [1, 2]"),
+        ("no room for text", #"{"text_config": {"max_position_embeddings": 1}}"#, "no room"),
+        ("a negative epsilon", #"{"text_config": {"layer_norm_eps": -1e-5}}"#, "layer_norm_eps"),
+        ("a repeated member", #"{"projection_dim": 1, "projection_dim": 2}"#, "appears twice"),
+    ])
+    func refuses(_ name: String, _ text: String, _ message: String) throws {
+        let json = try JSONValue(parsing: text)
+        let error = #expect(throws: ConcordError.self) {
+            try CLIPConfiguration(huggingFace: json, path: "config.json")
+        }
+        #expect(error?.code == .invalidConfiguration)
+        #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+    }
+}

@@ -1,0 +1,87 @@
+import ConcordCore
+import ConcordTestSupport
+import Foundation
+import Testing
+
+@Suite struct FilesTests {
+    private struct Interruption: Error {}
+
+    @Test func replacesTheWholeFile() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/x"
+            try Files.replace(path, with: "a long first version")
+            try Files.replace(path, with: "second")
+            #expect(try Files.read(path) == Array("second".utf8))
+            try Files.replace(path) { writer in
+                for byte in 0..<4 { try writer.write([UInt8(byte)]) }
+                try writer.write([])
+            }
+            #expect(try Files.read(path) == [0, 1, 2, 3])
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["x"])
+        }
+    }
+
+    @Test func anErrorLeavesTheOldFileAndNothingElse() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/x"
+            try Files.replace(path, with: "old")
+            #expect(throws: Interruption.self) {
+                try Files.replace(path) { writer in
+                    try writer.write(Array("half".utf8))
+                    // Until the rename the old version stands.
+                    #expect(try Files.read(path) == Array("old".utf8))
+                    throw Interruption()
+                }
+            }
+            #expect(try Files.read(path) == Array("old".utf8))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["x"])
+        }
+    }
+
+    @Test func namesThePathInErrors() throws {
+        try withTemporaryFolder { folder in
+            let missing = folder + "/none/x"
+            for attempt in [
+                { _ = try Files.read(missing) }, { try Files.replace(missing, with: "x") },
+                { _ = try MappedFile(path: missing) }, { try Files.synchronizeFolder(folder + "/none") },
+            ] as [() throws -> Void] {
+                let error = #expect(throws: ConcordError.self, performing: attempt)
+                #expect(error?.code == .fileSystem)
+                #expect(error?.message.contains(folder + "/none") == true)
+                #expect(error?.message.contains("check the path") == true)
+            }
+        }
+    }
+
+    @Test func readsRegularFilesUpToALimit() throws {
+        try withTemporaryFolder { folder in
+            try Files.replace(folder + "/x", with: "12345")
+            #expect(try Files.read(folder + "/x", limit: 5).count == 5)
+            #expect(throws: ConcordError.self) { try Files.read(folder + "/x", limit: 4) }
+            #expect(throws: ConcordError.self) { try Files.read(folder) }
+            #expect(Files.exists(folder + "/x") && !Files.exists(folder + "/y"))
+        }
+    }
+
+    @Test func parents() {
+        #expect(Files.parent(of: "/a/b") == "/a")
+        #expect(Files.parent(of: "/a") == "/")
+        #expect(Files.parent(of: "a") == ".")
+    }
+
+    @Test func mapsFiles() throws {
+        try withTemporaryFolder { folder in
+            try Files.replace(folder + "/x", with: "mapped")
+            let file = try MappedFile(path: folder + "/x")
+            // The mapping keeps the old contents when the file is replaced.
+            try Files.replace(folder + "/x", with: "other!")
+            #expect(file.count == 6)
+            #expect(file.withUnsafeBytes { Array($0) } == Array("mapped".utf8))
+            try Files.replace(folder + "/x", with: "")
+            let empty = try MappedFile(path: folder + "/x")
+            #expect(empty.count == 0)
+            #expect(empty.withUnsafeBytes { $0.isEmpty })
+            #expect(throws: ConcordError.self) { try MappedFile(path: folder) }
+        }
+    }
+}

@@ -78,7 +78,7 @@ if let libtorch {
                     ? [.unsafeFlags(["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-lc10_cuda"])] : [])),
         library("ConcordTensor", ["ConcordCore", "CTorch"]),
         library("ConcordNN", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint"]),
-        library("ConcordLosses", ["ConcordTensor"]),
+        library("ConcordLosses", ["ConcordCore", "ConcordTensor"]),
         library("ConcordModels", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
         library(
             "ConcordTrain",

@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordTensor
 
 /// The symmetric InfoNCE loss over a batch of pairs (van den Oord et al. 2018; CLIP, Radford et al. 2021, figure 3).

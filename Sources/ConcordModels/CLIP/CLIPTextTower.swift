@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordCore
 import ConcordNN
 import ConcordTensor
 

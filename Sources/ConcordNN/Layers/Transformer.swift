@@ -12,6 +12,6 @@ public struct Transformer {
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
         guard store.isTraining, store.usesActivationCheckpointing else { return blocks.reduce(x) { $1($0) } }
-        return blocks.reduce(x) { x, block in Tensor.checkpointed([x]) { block($0[0]) } }
+        return blocks.reduce(x) { x, block in checkpointed([x], generators: [store.generator]) { block($0[0]) } }
     }
 }

@@ -44,6 +44,9 @@ public final class PictureSearch {
         self.gallery = gallery
     }
 
+    /// Where the picture of a result is.
+    func path(of result: Result) -> String { dataset.folder + "/" + result.image }
+
     /// The `top` pictures with the highest cosine, best first.
     public func find(_ query: Query, top: Int) throws -> [Result] {
         let vector =

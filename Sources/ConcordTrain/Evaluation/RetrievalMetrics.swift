@@ -20,6 +20,12 @@ public struct RetrievalMetrics: Sendable, Hashable {
             ranks.isEmpty ? 0 : Double(ranks.count % 2 == 1 ? 2 * sorted[middle] : sorted[middle - 1] + sorted[middle]) / 2
     }
 
+    /// Recalls in per cent and the median rank, as tables show them.
+    var cells: [String] {
+        [recallAt1, recallAt5, recallAt10].map { NumberText.fixed(100 * $0, decimals: 1) }
+            + [NumberText.fixed(medianRank, decimals: 1)]
+    }
+
     public var json: JSONValue {
         [
             "recall@1": .number(recallAt1), "recall@5": .number(recallAt5), "recall@10": .number(recallAt10),

@@ -13,4 +13,20 @@ public struct RetrievalResult: Sendable, Hashable {
             "gallery": .integer(gallery),
         ]
     }
+
+    /// The form that `concord evaluate` prints.
+    public var table: String {
+        func line(_ cells: [String]) -> String {
+            cells.enumerated().map { index, cell in
+                let padding = String(repeating: " ", count: max(0, (index == 0 ? 14 : 12) - cell.count))
+                return index == 0 ? cell + padding : padding + cell
+            }.joined()
+        }
+        return [
+            "\(queries) queries, \(gallery) pictures",
+            line(["", "R@1 %", "R@5 %", "R@10 %", "median rank"]),
+            line(["text → image"] + textToImage.cells),
+            line(["image → text"] + imageToText.cells),
+        ].joined(separator: "\n")
+    }
 }

@@ -32,9 +32,33 @@ public struct EmbeddingModel {
         let preprocessorPath = folder + "/preprocessor_config.json"
         return EmbeddingModel(
             clip: try CLIP.load(folder, device: device),
-            tokenizer: try CLIPTokenizer(folder: folder, mode: tokenizerMode(folder)),
+            tokenizer: try loadTokenizer(folder),
             preprocessing: try ImagePreprocessing(
                 preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath)))
+    }
+
+    /// Reads the tokenizer of a model folder alone.
+    public static func loadTokenizer(_ folder: String) throws -> CLIPTokenizer {
+        try CLIPTokenizer(folder: folder, mode: tokenizerMode(folder))
+    }
+
+    /// Writes a complete model folder, the manifest last: where it stands, everything else does too.
+    public func save(to folder: String, training: ModelManifest.Training?) throws {
+        let weights = CheckpointReader.fileName, configuration = clip.configuration
+        try Files.makeFolder(folder)
+        try clip.store.save(to: folder + "/" + weights)
+        try Files.replace(folder + "/config.json", with: configuration.huggingFaceJSON().text(pretty: true) + "\n")
+        try tokenizer.write(to: folder)
+        try Files.replace(
+            folder + "/preprocessor_config.json", with: preprocessing.preprocessorConfig().text(pretty: true) + "\n")
+        let manifest = ModelManifest(
+            quirks: .init(
+                activation: configuration.text.activation, pooling: configuration.text.endTokenPooling,
+                tokenizer: tokenizer.mode == .openai ? .openai : .huggingface,
+                crop: preprocessing.cropRule == .torchvision ? .torchvision : .huggingface),
+            contextLength: configuration.text.contextLength,
+            hashes: [weights: try SHA256.hexadecimal(ofFile: folder + "/" + weights)], training: training)
+        try manifest.write(folder: folder)
     }
 
     /// The text cleaning that the manifest names; a folder of Hugging Face's has none and cleans as they do.
@@ -71,6 +95,31 @@ public struct EmbeddingModel {
     public func embed(pixels: [Float], count: Int) -> Tensor {
         let size = clip.configuration.vision.imageSize
         return inference { clip.embedImages(Tensor(pixels, shape: [count, 3, size, size]).to($0)) }
+    }
+
+    /// Unit vectors of texts and pictures in the order given, `[inputs, width]`, and how many texts were cut.
+    ///
+    /// - Throws: `.invalidImage` for the first picture that cannot be decoded.
+    public func embed(
+        _ inputs: [EmbeddingInput], batchSize: Int = 64, progress: ProgressDisplay? = nil
+    ) throws -> (vectors: Tensor, truncated: Int) {
+        var texts = [(row: Int, text: String)](), images = [(row: Int, path: String)]()
+        for (row, input) in inputs.enumerated() {
+            switch input {
+            case .text(let text): texts.append((row, text))
+            case .image(let path): images.append((row, path))
+            }
+        }
+        let (textVectors, truncated) = embed(texts: texts.map(\.text))
+        var blocks = [textVectors]
+        for start in stride(from: 0, to: images.count, by: batchSize) {
+            let end = min(start + batchSize, images.count)
+            blocks.append(embed(images: try images[start..<end].map { try Image(contentsOf: $0.path) }))
+            progress?.show(done: end, of: images.count)
+        }
+        progress?.finish()
+        let order = texts.map(\.row) + images.map(\.row)
+        return (Self.scatter(blocks, order: order, width: clip.configuration.projectionWidth), truncated)
     }
 
     private func inference(_ body: (Device) -> Tensor) -> Tensor {

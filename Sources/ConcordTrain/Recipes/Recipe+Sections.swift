@@ -158,13 +158,26 @@ extension Recipe {
 }
 
 extension Recipe.ModelSection {
-    /// The configuration of the model, for a tokenizer of `vocabularySize` whose last two ids are start and end.
-    func configuration(vocabularySize: Int) -> CLIPConfiguration {
+    /// The configuration of a model that reads a tokenizer's ids.
+    func configuration(_ tokenizer: CLIPTokenizer) -> CLIPConfiguration {
+        configuration(
+            vocabularySize: tokenizer.vocabularySize, startToken: tokenizer.startToken, endToken: tokenizer.endToken,
+            padToken: tokenizer.padToken)
+    }
+
+    /// Throws `.invalidConfiguration` for sizes that no model can have.
+    func validate(source: String) throws(ConcordError) {
+        try configuration(vocabularySize: 4, startToken: 2, endToken: 3, padToken: 3).validate(path: source)
+    }
+
+    private func configuration(
+        vocabularySize: Int, startToken: Int, endToken: Int, padToken: Int
+    ) -> CLIPConfiguration {
         CLIPConfiguration(
             text: .init(
                 vocabularySize: vocabularySize, width: textWidth, intermediateWidth: 4 * textWidth, layers: textLayers,
-                heads: textHeads, contextLength: contextLength, activation: activation,
-                padToken: vocabularySize - 1, startToken: vocabularySize - 2, endToken: vocabularySize - 1),
+                heads: textHeads, contextLength: contextLength, activation: activation, padToken: padToken,
+                startToken: startToken, endToken: endToken),
             vision: .init(
                 width: visionWidth, intermediateWidth: 4 * visionWidth, layers: visionLayers, heads: visionHeads,
                 imageSize: imageSize, patchSize: patchSize, activation: activation),

@@ -34,7 +34,7 @@ public struct Recipe: Sendable {
         for assignment in assignments { try reader.assign(assignment) }
         try self.init(&reader, text: ([yaml] + assignments.map { "# --set \($0)" }).joined(separator: "\n"))
         try reader.refuseUnknownKeys()
-        try model.configuration(vocabularySize: 514).validate(path: source)
+        try model.validate(source: source)
     }
 
     private init(_ read: inout RecipeReader, text: String) throws {

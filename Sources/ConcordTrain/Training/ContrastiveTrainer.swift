@@ -69,6 +69,12 @@ public final class ContrastiveTrainer {
             gradientNorm: gradientNorm, samplesPerSecond: 0, dataWait: 0)
     }
 
+    /// Runs `body` with the weights that a model is saved with: the averages where there are any.
+    public func withFinalWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let averages else { return try body() }
+        return try averages.withAverages(body)
+    }
+
     private struct Quality {
         let accuracy, positive, negative: Double
     }

@@ -1,5 +1,3 @@
-import ConcordCore
-
 /// What one training step reports.
 public struct TrainingStep: Sendable {
     /// Steps done, this one included.
@@ -19,14 +17,12 @@ public struct TrainingStep: Sendable {
     /// Share of the time since the last report that the trainer waited for data.
     public var dataWait: Double
 
-    /// One line of `metrics.jsonl`.
-    public var json: JSONValue {
+    /// The values under the names that `metrics.jsonl` and TensorBoard show.
+    public var values: [(name: String, value: Double)] {
         [
-            "step": .integer(step), "epoch": .integer(epoch), "loss": .number(loss),
-            "learning_rate": .number(learningRate), "logit_scale": .number(logitScale),
-            "accuracy": .number(accuracy), "positive_cosine": .number(positiveCosine),
-            "negative_cosine": .number(negativeCosine), "gradient_norm": .number(gradientNorm),
-            "samples_per_second": .number(samplesPerSecond), "data_wait": .number(dataWait),
+            ("epoch", Double(epoch)), ("loss", loss), ("learning_rate", learningRate), ("logit_scale", logitScale),
+            ("accuracy", accuracy), ("positive_cosine", positiveCosine), ("negative_cosine", negativeCosine),
+            ("gradient_norm", gradientNorm), ("samples_per_second", samplesPerSecond), ("data_wait", dataWait),
         ]
     }
 }

@@ -1,0 +1,124 @@
+import ConcordCore
+import ConcordData
+import ConcordMedia
+import Foundation
+
+/// `report.html`: how training went, how well the model retrieves, and what it finds for a dozen queries.
+struct TrainingReport {
+    let recipe: Recipe
+    let folder: RunFolder
+    let model: EmbeddingModel
+    let dataset: CaptionDataset
+    let gallery: PictureGallery
+
+    private static let queryCount = 12
+    private static let resultCount = 6
+
+    /// Measures, draws and writes the page.
+    func write() throws {
+        let results = try measure()
+        let lines = try MetricsLog.read(folder.metrics)
+        var page = HTMLPage(
+            title: "Training report",
+            subtitle: "\(folder.path) · concord \(ConcordVersion.current) · \(recipe.data.folder)")
+        page.sections = [
+            .figures(figures(lines)), .heading("Retrieval"), .table(table(results)), .heading("Curves"),
+            .charts(charts(lines)), .heading("Queries"),
+            .pictures(PictureGrid(try queries())), .heading("Recipe"), .code(recipe.text),
+        ]
+        try page.write(to: folder.report)
+    }
+
+    // MARK: Retrieval
+
+    private struct Row {
+        let split, language: String
+        let result: RetrievalResult
+    }
+
+    private func measure() throws -> [Row] {
+        let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)
+        let languages: [String?] = recipe.evaluate.languages.isEmpty ? [nil] : recipe.evaluate.languages
+        return try recipe.evaluate.splits.flatMap { split in
+            try languages.map { language in
+                Row(
+                    split: split, language: language ?? "all",
+                    result: try evaluation.measure(split: split, language: language, kind: recipe.evaluate.kind))
+            }
+        }
+    }
+
+    private func table(_ rows: [Row]) -> HTMLTable {
+        HTMLTable(
+            header: ["split", "language", "direction", "queries", "R@1 %", "R@5 %", "R@10 %", "median rank"],
+            rows: rows.flatMap { row in
+                [("text → image", row.result.textToImage), ("image → text", row.result.imageToText)].map {
+                    [row.split, row.language, $0, String(row.result.queries)] + $1.cells
+                }
+            },
+            caption: "Texts are searched among all \(gallery.items.count) pictures, pictures among all captions of "
+                + "the language.")
+    }
+
+    // MARK: Curves
+
+    private func figures(_ lines: [JSONValue]) -> [HTMLPage.Figure] {
+        func last(_ name: String) -> Double { lines.last?[name]?.double ?? .nan }
+        let speeds = lines.compactMap { $0["samples_per_second"]?.double }.sorted()
+        return [
+            .init(NumberText.fixed(last("loss"), decimals: 3), "loss of the last step"),
+            .init(NumberText.fixed(100 * last("accuracy"), decimals: 1) + " %", "of its pairs found in the batch"),
+            .init(NumberText.fixed(last("step"), decimals: 0), "steps"),
+            .init(NumberText.fixed(speeds.isEmpty ? 0 : speeds[speeds.count / 2], decimals: 0), "pictures a second"),
+        ]
+    }
+
+    private func charts(_ lines: [JSONValue]) -> [LineChart] {
+        func series(_ name: String, _ title: String, smoothing: Double = 0) -> LineChart.Series {
+            LineChart.Series(
+                title,
+                lines.compactMap { line in
+                    line["step"]?.double.flatMap { step in line[name]?.double.map { (x: step, y: $0) } }
+                }, smoothing: smoothing)
+        }
+        func chart(_ title: String, _ series: LineChart.Series...) -> LineChart {
+            LineChart(title: title, series: series, xLabel: "step")
+        }
+        return [
+            chart("Loss", series("loss", "loss", smoothing: 0.9)),
+            chart("Share of pairs found in the batch", series("accuracy", "accuracy", smoothing: 0.9)),
+            chart(
+                "Cosines", series("positive_cosine", "pairs", smoothing: 0.9),
+                series("negative_cosine", "others", smoothing: 0.9)),
+            chart("Factor on cosines", series("logit_scale", "logit scale")),
+            chart("Learning rate", series("learning_rate", "learning rate")),
+            chart("Gradient norm", series("gradient_norm", "norm", smoothing: 0.9)),
+        ]
+    }
+
+    // MARK: Queries
+
+    /// Captions spread over the first split that is measured, each with the pictures found first.
+    private func queries() throws -> [PictureGrid.Query] {
+        let split = recipe.evaluate.splits.first ?? "all"
+        let rows = gallery.items.indices.filter { split == "all" || gallery.items[$0].split == split }
+        let count = min(Self.queryCount, rows.count)
+        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
+        return try (0..<count).compactMap { index in
+            let row = rows[(2 * index + 1) * rows.count / (2 * count)], item = gallery.items[row]
+            // Languages take turns.
+            let languages = recipe.evaluate.languages
+            let language = languages.isEmpty ? nil : languages[index % languages.count]
+            let caption = item.captions.first { language == nil || $0.language == language } ?? item.captions[0]
+            let found = try search.find(.text(caption.text), top: gallery.items.count)
+            return PictureGrid.Query(
+                caption: caption.text,
+                results: try found.prefix(Self.resultCount).map { result in
+                    PictureGrid.Result(
+                        picture: try search.thumbnail(result), caption: result.caption, score: result.score,
+                        isRight: result.image == item.image)
+                },
+                rank: found.firstIndex { $0.image == item.image }.map { $0 + 1 })
+        }
+    }
+}

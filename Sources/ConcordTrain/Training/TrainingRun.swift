@@ -1,0 +1,228 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordData
+import ConcordMedia
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import ConcordText
+import Foundation
+
+/// A training run from recipe to report: reads the data, takes the steps, saves, evaluates.
+public final class TrainingRun {
+    public enum Outcome: Sendable, Hashable {
+        case finished
+        /// Ctrl-C came; a checkpoint of that many steps is saved.
+        case interrupted(step: Int)
+    }
+
+    private let recipe: Recipe
+    private let folder: RunFolder
+    private let resumes: Bool
+    private let device: Device
+    private let bar = ProgressBar()
+
+    /// Checks the output folder; nothing is written yet.
+    ///
+    /// - Parameter resumes: whether to go on from the newest checkpoint in the folder.
+    /// - Throws: `.invalidConfiguration` when the folder holds another run, or none to go on with.
+    public init(recipe: Recipe, folder: RunFolder, resumes: Bool = false) throws {
+        self.recipe = recipe
+        self.folder = folder
+        self.resumes = resumes
+        device = try Device(recipe.train.device)
+        let isUsed = Files.exists(folder.checkpoints) || folder.isFinished
+        if isUsed && !resumes {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(folder.path) holds a run already; go on with it by --resume, or choose another --output")
+        }
+    }
+
+    /// Trains to the end, or until Ctrl-C.
+    ///
+    /// - Throws: a `ConcordError` that says what to do; checkpoints saved before it stay.
+    public func callAsFunction() throws -> Outcome {
+        TorchRuntime.threadCount =
+            recipe.train.threads > 0 ? recipe.train.threads : ProcessInfo.processInfo.activeProcessorCount
+        try Files.makeFolder(folder.path)
+        let dataset = try readDataset()
+        let examples = dataset.filtered(split: recipe.data.split.isEmpty ? nil : recipe.data.split)
+        guard examples.items.count >= recipe.train.batchSize else {
+            throw ConcordError(
+                .invalidDataset,
+                "\(recipe.data.folder) has \(examples.items.count) usable pictures in the split "
+                    + "\"\(recipe.data.split)\", fewer than train.batch_size \(recipe.train.batchSize); lower it")
+        }
+        let tokenizer = try makeTokenizer(examples)
+        let preprocessing = ImagePreprocessing.clip(size: recipe.model.imageSize)
+        let builder = try makeBuilder(examples, tokenizer, preprocessing)
+        let sampler = DistributedSampler(
+            count: examples.items.count, batchSize: recipe.train.batchSize, seed: UInt64(recipe.seed), dropLast: true)
+        let totalSteps = sampler.batchesPerEpoch * recipe.train.epochs
+        let trainer = try makeTrainer(tokenizer, totalSteps: totalSteps)
+
+        let start = try restore(trainer)
+        try Files.replace(folder.recipe, with: recipe.text + "\n")
+        let metrics = try MetricsLog(path: folder.metrics, resumedStep: start)
+        let events = try EventFileWriter(
+            folder: folder.events, time: Date().timeIntervalSince1970, host: ProcessInfo.processInfo.hostName,
+            resumedStep: start)
+        let loader = builder.loader(
+            sampler: sampler, batches: (start ?? 0)..<totalSteps, threads: recipe.data.workers)
+        let clock = TrainingClock(loader: loader, batchSize: recipe.train.batchSize, from: start ?? 0)
+
+        var done = start ?? 0
+        while let batch = try loader.next() {
+            let (pixels, ids) = tensors(batch)
+            var report = trainer.step(done, pixels: pixels, ids: ids)
+            done += 1
+            report.epoch = (done - 1) / sampler.batchesPerEpoch
+            let isLast = done == totalSteps, stops = InterruptSignal.hasArrived
+            if done % recipe.train.logEvery == 0 || isLast {
+                clock.fill(&report)
+                try metrics.append(step: done, report.values)
+                try events.append(
+                    step: done, scalars: report.values.map { ("train/" + $0.name, $0.value) },
+                    time: Date().timeIntervalSince1970)
+                bar.update(clock.line(report, total: totalSteps))
+            }
+            if isLast || stops || done % recipe.train.checkpointEvery == 0 {
+                try TrainingCheckpoint.save(
+                    step: done, store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages,
+                    recipe: recipe, in: folder, keeping: recipe.train.checkpointsKept)
+            }
+            if stops && !isLast {
+                loader.stop()
+                bar.finish()
+                return .interrupted(step: done)
+            }
+        }
+        loader.stop()
+        bar.finish()
+        try SkippedRow.write(dataset.skipped + builder.skipped, to: folder.skipped)
+        try trainer.withFinalWeights {
+            try finish(
+                EmbeddingModel(clip: trainer.model, tokenizer: tokenizer, preprocessing: preprocessing), dataset,
+                steps: totalSteps)
+        }
+        return .finished
+    }
+
+    // MARK: Getting ready
+
+    private func readDataset() throws -> CaptionDataset {
+        var options = CaptionFileOptions()
+        options.imageColumn = recipe.data.imageColumn
+        options.captionColumns = recipe.data.captionColumns.isEmpty ? nil : recipe.data.captionColumns
+        options.maximumSkippedFraction = recipe.data.maximumSkippedFraction
+        let dataset = try CaptionDataset(contentsOf: recipe.data.folder, options: options)
+        try SkippedRow.write(dataset.skipped, to: folder.skipped)
+        if !dataset.skipped.isEmpty {
+            bar.print("\(dataset.skipped.count) of \(dataset.rowCount) rows are skipped; see \(folder.skipped)")
+        }
+        return dataset
+    }
+
+    private func makeTokenizer(_ examples: CaptionDataset) throws -> CLIPTokenizer {
+        let mode = recipe.tokenizer.mode
+        let tokenizer: CLIPTokenizer
+        if resumes && Files.exists(folder.tokenizer) {
+            tokenizer = try CLIPTokenizer(folder: folder.path, mode: mode)
+        } else if let source = recipe.tokenizer.folder {
+            tokenizer = try CLIPTokenizer(folder: source, mode: mode)
+            try tokenizer.write(to: folder.path)
+        } else {
+            tokenizer = BytePairTrainer.train(
+                captions: examples.items.lazy.flatMap { $0.captions.map(\.text) },
+                vocabularySize: recipe.tokenizer.vocabularySize, mode: mode)
+            try tokenizer.write(to: folder.path)
+        }
+        let context = recipe.model.contextLength, captions = examples.items.flatMap(\.captions)
+        let truncated = captions.count { tokenizer.encode($0.text, contextLength: context).isTruncated }
+        bar.print(
+            "\(examples.items.count) pictures, \(captions.count) captions, \(tokenizer.vocabularySize) tokens; "
+                + "\(truncated) captions are cut at \(context) tokens")
+        return tokenizer
+    }
+
+    private func makeBuilder(
+        _ examples: CaptionDataset, _ tokenizer: CLIPTokenizer, _ preprocessing: ImagePreprocessing
+    ) throws -> ContrastiveBatchBuilder<[[Int32]]> {
+        let data = recipe.data, context = recipe.model.contextLength
+        let augmentation = TrainingAugmentation(
+            scale: data.scale, ratio: data.ratio, flipProbability: data.flip, brightness: data.brightness,
+            contrast: data.contrast, saturation: data.saturation, hue: data.hue, jitterProbability: data.jitter,
+            greyProbability: data.grey)
+        let sampling = CaptionSampling(
+            captionsPerImage: data.captionsPerImage, weights: data.captionWeights, languages: data.languages,
+            avoidsDuplicateCaptions: data.avoidsDuplicateCaptions)
+        return try ContrastiveBatchBuilder(
+            dataset: examples, preprocessing: preprocessing, augmentation: augmentation, sampling: sampling,
+            seed: UInt64(recipe.seed), cacheLimit: data.cacheMegabytes << 20,
+            maximumSkippedFraction: data.maximumSkippedFraction
+        ) { texts in texts.map { tokenizer.encode($0, contextLength: context).ids } }
+    }
+
+    private func makeTrainer(_ tokenizer: CLIPTokenizer, totalSteps: Int) throws -> ContrastiveTrainer {
+        let train = recipe.train
+        let store = ParameterStore(seed: UInt64(recipe.seed), device: device)
+        store.usesActivationCheckpointing = train.usesActivationCheckpointing
+        var model = CLIP(recipe.model.configuration(tokenizer), store: store)
+        model.vision.patchDropout = train.patchDropout
+        try store.freeze(matching: train.frozen)
+        let computesInBFloat16 =
+            switch train.precision {
+            case .float32: false
+            case .bfloat16: true
+            case .auto: device.kind != .cpu || TorchRuntime.hasFastBFloat16
+            }
+        return ContrastiveTrainer(
+            model: model,
+            schedule: LearningRateSchedule(
+                train.schedule, peak: train.learningRate, warmupSteps: train.warmupSteps, totalSteps: totalSteps),
+            options: AdamW.Options(
+                beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
+            precision: computesInBFloat16 ? .bfloat16 : .float32,
+            gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
+            averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed))
+    }
+
+    /// The steps done before; nil when the run starts anew.
+    private func restore(_ trainer: ContrastiveTrainer) throws -> Int? {
+        guard resumes else { return nil }
+        guard let checkpoint = try TrainingCheckpoint.latest(in: folder) else {
+            bar.print("\(folder.path) has no checkpoint yet; training starts from the beginning")
+            return nil
+        }
+        try checkpoint.restore(
+            store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages, recipe: recipe)
+        bar.print("going on after step \(checkpoint.step)")
+        return checkpoint.step
+    }
+
+    /// A batch as tensors: pixels `[batch, 3, size, size]` and ids `[slots · batch, longest]`.
+    private func tensors(_ batch: ContrastiveBatch<[[Int32]]>) -> (pixels: Tensor, ids: Tensor) {
+        let rows = batch.tokens.flatMap(\.self)
+        let longest = rows.map(\.count).max() ?? 0
+        // What stands behind the end token is never looked at, so that any id may fill the rows up.
+        let padded = rows.flatMap { $0 + Array(repeating: $0[$0.count - 1], count: longest - $0.count) }
+        return (
+            Tensor(batch.pixels, shape: [batch.count, 3, batch.size, batch.size]),
+            Tensor(padded, shape: [rows.count, longest]).to(.int64)
+        )
+    }
+
+    // MARK: The end
+
+    private func finish(_ model: EmbeddingModel, _ dataset: CaptionDataset, steps: Int) throws {
+        try model.save(
+            to: folder.path,
+            training: ModelManifest.Training(
+                recipe: recipe.text, dataset: recipe.data.folder, steps: steps,
+                tool: "concord \(ConcordVersion.current)", date: Date.now.formatted(.iso8601.year().month().day())))
+        let gallery = try PictureGallery(
+            model: model, dataset: dataset, progress: ProgressDisplay(label: "embedding", bar: bar))
+        try TrainingReport(recipe: recipe, folder: folder, model: model, dataset: dataset, gallery: gallery).write()
+    }
+}

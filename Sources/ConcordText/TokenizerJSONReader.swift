@@ -1,0 +1,158 @@
+import ConcordCore
+
+/// Reads a `tokenizer.json`, and refuses whatever would make Hugging Face's ids differ from ours.
+struct TokenizerJSONReader {
+    let document: JSONValue
+    let source: String
+
+    /// The split pattern of Transformers 5, which lists the special names first, and that of Transformers 4.
+    static let splitPattern = #"<\|startoftext\|>|<\|endoftext\|>|"# + splitPatternWithoutNames
+    static let splitPatternWithoutNames = #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
+
+    /// The vocabulary of the file and how it treats special names.
+    func read(allowsUnknownBytes: Bool) throws(ConcordError) -> (BytePairVocabulary, TextPipeline.Options) {
+        guard document.members != nil else { throw failure("it should be a JSON object") }
+        let model = document["model"] ?? .null
+        guard let members = model["vocab"]?.members else { throw failure("model.vocab should be an object") }
+        guard let mergeList = model["merges"]?.elements else { throw failure("model.merges should be a list") }
+        try require("model.type", model["type"], isOneOf: [nil, "BPE"])
+        try require("model.dropout", model["dropout"], isOneOf: [nil, .null])
+        try require("model.continuing_subword_prefix", model["continuing_subword_prefix"], isOneOf: [nil, .null, ""])
+        try require("model.end_of_word_suffix", model["end_of_word_suffix"], isOneOf: [.string(ByteSymbols.wordEnd)])
+        for flag in ["fuse_unk", "byte_fallback", "ignore_merges"] {
+            try require("model.\(flag)", model[flag], isOneOf: [nil, false])
+        }
+        try checkNormalizer()
+        var options = TextPipeline.Options()
+        options.patternListsSpecialNames = try checkSplit()
+
+        var entries = try Self.entries(members, source: source)
+        let names = try addSpecialTokens(to: &entries, &options)
+        var merges = [(left: String, right: String)]()
+        for (rank, merge) in mergeList.enumerated() { merges.append(try pair(merge, rank: rank)) }
+        let vocabulary = try BytePairVocabulary(
+            entries: entries, merges: merges, unknownToken: allowsUnknownBytes ? model["unk_token"]?.string : nil,
+            source: source)
+        let special = [vocabulary.start, vocabulary.end].map { vocabulary.tokens[Int($0)] }
+        if let other = names.first(where: { name in !special.contains { $0.utf8.elementsEqual(name.utf8) } }) {
+            throw failure("added token \"\(other)\" is neither the start nor the end token; only those are supported")
+        }
+        try checkPostProcessor(vocabulary)
+        return (vocabulary, options)
+    }
+
+    /// Tokens and ids of a vocabulary object.
+    static func entries(
+        _ members: [JSONValue.Member], source: String
+    ) throws(ConcordError) -> [(name: String, id: Int)] {
+        var entries = [(name: String, id: Int)]()
+        entries.reserveCapacity(members.count)
+        for member in members {
+            guard case .integer(let id) = member.value else {
+                throw ConcordError(.invalidTokenizer, "\(source): the id of \"\(member.name)\" is not an integer")
+            }
+            entries.append((member.name, id))
+        }
+        return entries
+    }
+
+    /// The two symbols of a merge that is written with a space between them.
+    static func pair(_ text: Substring, source: String) throws(ConcordError) -> (left: String, right: String) {
+        let parts = text.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else {
+            throw ConcordError(.invalidTokenizer, "\(source): \"\(text)\" is not a merge of two symbols")
+        }
+        return (String(Substring(parts[0])), String(Substring(parts[1])))
+    }
+
+    /// A merge of the list: `"a b"` in older files, `["a", "b"]` in newer.
+    private func pair(_ merge: JSONValue, rank: Int) throws(ConcordError) -> (left: String, right: String) {
+        if let text = merge.string { return try Self.pair(Substring(text), source: "\(source), merge \(rank)") }
+        guard let parts = merge.elements, parts.count == 2, let left = parts[0].string, let right = parts[1].string
+        else {
+            throw failure("merge \(rank) is not a pair of strings")
+        }
+        return (left, right)
+    }
+
+    private func failure(_ problem: String) -> ConcordError {
+        ConcordError(.invalidTokenizer, "\(source): \(problem)")
+    }
+
+    private func require(_ name: String, _ value: JSONValue?, isOneOf allowed: [JSONValue?]) throws(ConcordError) {
+        guard allowed.contains(value) else {
+            let expected = allowed.compactMap { $0?.text() }.joined(separator: " or ")
+            throw failure("\(name) is \(value?.text() ?? "missing"); CLIP's tokenizer has \(expected)")
+        }
+    }
+
+    private func checkNormalizer() throws(ConcordError) {
+        let normalizer = document["normalizer"] ?? .null
+        let expected: [JSONValue] = [
+            ["type": "NFC"], ["type": "Replace", "pattern": ["Regex": #"\s+"#], "content": " "], ["type": "Lowercase"],
+        ]
+        guard normalizer["type"] == "Sequence", normalizer["normalizers"]?.elements == expected else {
+            throw failure(
+                "normalizer is \(normalizer.text()); only CLIP's is supported: NFC, white space to one space, lower case"
+            )
+        }
+    }
+
+    /// Checks the splitting steps; says whether their pattern lists the special names.
+    private func checkSplit() throws(ConcordError) -> Bool {
+        let steps = document["pre_tokenizer"] ?? .null
+        let parts = steps["pretokenizers"]?.elements ?? []
+        guard steps["type"] == "Sequence", parts.count == 2, parts[0]["type"] == "Split",
+            parts[1]["type"] == "ByteLevel"
+        else { throw failure("pre_tokenizer is \(steps.text()); only CLIP's is supported: Split, then ByteLevel") }
+        let pattern = parts[0]["pattern"]?["Regex"]
+        try require(
+            "the split pattern", pattern,
+            isOneOf: [.string(Self.splitPattern), .string(Self.splitPatternWithoutNames)])
+        try require("the split behaviour", parts[0]["behavior"], isOneOf: ["Removed"])
+        try require("the split's invert", parts[0]["invert"], isOneOf: [true])
+        try require("ByteLevel's add_prefix_space", parts[1]["add_prefix_space"], isOneOf: [false])
+        return pattern?.string == Self.splitPattern
+    }
+
+    /// Adds the special tokens that stand only under `added_tokens`; gives the names of all that stand there.
+    private func addSpecialTokens(
+        to entries: inout [(name: String, id: Int)], _ options: inout TextPipeline.Options
+    ) throws(ConcordError) -> [String] {
+        guard let list = (document["added_tokens"] ?? []).elements else {
+            throw failure("added_tokens should be a list")
+        }
+        let known = Set(entries.map { Array($0.name.utf8) })
+        var names = [String]()
+        for token in list {
+            guard let name = token["content"]?.string, let id = token["id"]?.int else {
+                throw failure("an added token lacks its content or id: \(token.text())")
+            }
+            for flag in ["single_word", "lstrip", "rstrip"] {
+                try require("\(flag) of \"\(name)\"", token[flag], isOneOf: [nil, false])
+            }
+            if !known.contains(Array(name.utf8)) {
+                entries.append((name, id))
+            } else if !entries.contains(where: { $0.id == id && $0.name.utf8.elementsEqual(name.utf8) }) {
+                throw failure("added token \"\(name)\" has id \(id), but another in model.vocab")
+            }
+            let isNormalized = token["normalized"]?.bool ?? false
+            if BytePairVocabulary.specialNames.contains(where: { $0.start == name }) {
+                options.normalizesStart = isNormalized
+            } else {
+                options.normalizesEnd = isNormalized
+            }
+            names.append(name)
+        }
+        return names
+    }
+
+    private func checkPostProcessor(_ vocabulary: BytePairVocabulary) throws(ConcordError) {
+        // Without one, Transformers' CLIP class puts its own in place, which is this.
+        guard let processor = document["post_processor"], !processor.isNull else { return }
+        func framing(_ id: Int32) -> JSONValue { [.string(vocabulary.tokens[Int(id)]), .integer(Int(id))] }
+        try require("post_processor.type", processor["type"], isOneOf: ["RobertaProcessing"])
+        try require("post_processor.cls", processor["cls"], isOneOf: [framing(vocabulary.start)])
+        try require("post_processor.sep", processor["sep"], isOneOf: [framing(vocabulary.end)])
+    }
+}

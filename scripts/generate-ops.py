@@ -289,6 +289,27 @@ class Operation:
         count = {0: 0, 1: 1, -1: 2}.get(self.results, self.results)
         return wrap(f"{self.function}(", values + [f"${index}" for index in range(count)], ")", " " * 16, 12)
 
+    def swift_call_head(self, function, location):
+        """The call of `perform` up to its closure, in as few lines as fit."""
+        name, inputs, attributes = f'"{self.aten}"', self.swift_inputs(), self.swift_attributes()
+        line = f"        {function}({name}, {inputs}, {attributes}, {location}) {{"
+        if len(line) <= WIDTH:
+            return line
+        indent = " " * 12
+        rows = [indent + f"{name}, {inputs}, {attributes}, {location}"]
+        if len(rows[0]) > WIDTH:
+            rows = [indent + f"{name}, {inputs},"]
+            if len(rows[0]) > WIDTH:
+                rows = [indent + f"{name},", indent + f"{inputs},"]
+            last = indent + f"{attributes}, {location}"
+            if len(last) <= WIDTH:
+                rows.append(last)
+            else:
+                rows.append(indent + "[")
+                rows += [indent + row for row in fill(split_arguments(attributes[1:-1]), 16)]
+                rows.append(indent + f"], {location}")
+        return f"        {function}(\n" + "\n".join(rows) + "\n        ) {"
+
     def swift(self):
         lines = [f"    /// {line}" for line in self.doc]
         name = f"`{self.name}`" if self.name in KEYWORDS else self.name
@@ -311,32 +332,20 @@ class Operation:
         else:
             result = " -> (" + ", ".join(f"{part}: Tensor" for part in self.parts) + ")"
         lines.append(wrap(f"    public {kind} {name}(", parameters, f"){result} {{", " " * 8, 0))
-        first = f'        {function}("{self.aten}", {self.swift_inputs()}, {self.swift_attributes()}, {location}) {{'
-        if len(first) > WIDTH:
-            arguments = [f'"{self.aten}", {self.swift_inputs()},', f"{self.swift_attributes()}, {location}"]
-            one = " ".join(arguments)
-            body = [one] if len(one) + 12 <= WIDTH else arguments
-            if any(len(line) + 12 > WIDTH for line in body):
-                items = split_arguments(self.swift_attributes()[1:-1])
-                body = [arguments[0], "["] + fill(items, 16) + [f"], {location}"]
-                body = [line if not line.startswith("    ") else line[4:] for line in body]
-            first = f"        {function}(\n" + "\n".join("            " + line for line in body) + "\n        ) {"
-        lines.append(first)
+        lines.append(self.swift_call_head(function, location))
         lines.append(f"            {self.c_call()}")
         lines += ["        }", "    }"]
         return "\n".join(lines) + "\n"
 
 
 def fill(items, indent):
-    """Items joined by commas, in lines that fit after `indent` spaces."""
+    """Items with a comma after each, in lines that fit after `indent` spaces."""
     lines, current = [], ""
-    for index, item in enumerate(items):
-        piece = item + ("," if index < len(items) - 1 else "")
-        if current and indent + len(current) + 1 + len(piece) > WIDTH:
+    for item in items:
+        if current and indent + len(current) + len(item) + 2 > WIDTH:
             lines.append("    " + current)
-            current = piece
-        else:
-            current = f"{current} {piece}".strip()
+            current = ""
+        current = f"{current} {item},".strip()
     return lines + ["    " + current]
 
 
@@ -416,9 +425,11 @@ def unite(operations):
 def outputs():
     groups = read_table()
     files, declared, header = {}, {}, []
+    # The headers take longest to compile, so there are as many C++ files as a small machine has cores.
+    parts = [([], set()) for _ in range(2)]
     for group, operations in groups:
-        bodies, includes = [], set()
         header.append(f"\n// {group}\n")
+        bodies, includes = min(parts, key=lambda part: len(part[0]))
         for operation in operations:
             declaration = operation.c_declaration()
             if operation.function in declared:
@@ -429,13 +440,13 @@ def outputs():
             header.append(declaration + ";\n")
             bodies.append(operation.cpp_body())
             includes.add(f"#include <ATen/ops/{operation.base.rstrip('_')}_ops.h>\n")
-        if bodies:
-            files[CPP / f"{group}.cpp"] = (
-                NOTICE + '#include "../internal.h"\n\n' + "".join(sorted(includes)) + "\nusing namespace ctorch;\n\n"
-                + "\n".join(bodies))
         files[SWIFT / f"Tensor+{group}.swift"] = (
             NOTICE + "import CTorch\nimport ConcordCore\n\nextension Tensor {\n"
             + "\n".join(operation.swift() for operation in operations) + "}\n")
+    for index, (bodies, includes) in enumerate(parts):
+        files[CPP / f"Operations{index + 1}.cpp"] = (
+            NOTICE + '#include "../internal.h"\n\n' + "".join(sorted(includes)) + "\nusing namespace ctorch;\n\n"
+            + "\n".join(bodies))
     files[HEADER] = (
         NOTICE + '#pragma once\n#include "../ctorch_types.h"\n\n#ifdef __cplusplus\nextern "C" {\n#endif\n'
         + "".join(header) + "\n#ifdef __cplusplus\n}\n#endif\n")

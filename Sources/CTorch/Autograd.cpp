@@ -3,7 +3,6 @@
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
-#include <torch/csrc/autograd/autograd.h>
 
 using namespace ctorch;
 
@@ -32,25 +31,6 @@ int32_t ctorch_set_gradient(ctorch_tensor *tensor, ctorch_tensor *gradient) {
           self->device());
     }
     self->mutable_grad() = retained(gradient);
-  });
-}
-
-int32_t ctorch_backward(
-    ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, bool retain_graph) {
-  return guarded([&] {
-    torch::autograd::backward(tensors(outputs, count), tensors(gradients, count, true), retain_graph, false);
-  });
-}
-
-int32_t ctorch_gradients(
-    ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, ctorch_tensor *const *inputs,
-    intptr_t inputs_count, bool retain_graph, bool create_graph, ctorch_tensor ***results, intptr_t *results_count) {
-  return guarded([&] {
-    give(
-        torch::autograd::grad(
-            tensors(outputs, count), tensors(inputs, inputs_count), tensors(gradients, count, true),
-            retain_graph || create_graph, create_graph, true),
-        results, results_count);
   });
 }
 

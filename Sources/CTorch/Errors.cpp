@@ -5,7 +5,7 @@
 #include <new>
 #include <string>
 
-#include "internal.h"
+#include "errors.h"
 
 namespace {
 thread_local std::string last_error;
@@ -23,7 +23,6 @@ int32_t keep(int32_t status, const char *message) noexcept {
 
 namespace ctorch {
 
-int32_t fail(int32_t status, const char *message) noexcept { return keep(status, message); }
 
 int32_t capture_exception() noexcept {
   try {
@@ -50,14 +49,6 @@ int32_t capture_exception() noexcept {
   } catch (...) {
     return keep(CTORCH_OTHER, "an unknown C++ exception");
   }
-}
-
-void give(std::vector<at::Tensor> &&tensors, ctorch_tensor ***results, intptr_t *count) {
-  auto **handles = static_cast<ctorch_tensor **>(std::malloc(sizeof(ctorch_tensor *) * (tensors.size() + 1)));
-  if (!handles) throw std::bad_alloc();
-  for (size_t index = 0; index < tensors.size(); ++index) handles[index] = release(std::move(tensors[index]));
-  *results = handles;
-  *count = static_cast<intptr_t>(tensors.size());
 }
 
 }  // namespace ctorch

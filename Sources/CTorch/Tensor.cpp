@@ -5,10 +5,20 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/to_ops.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <sstream>
 
 using namespace ctorch;
+
+void ctorch::give(std::vector<at::Tensor> &&tensors, ctorch_tensor ***results, intptr_t *count) {
+  auto **handles = static_cast<ctorch_tensor **>(std::malloc(sizeof(ctorch_tensor *) * (tensors.size() + 1)));
+  if (!handles) throw std::bad_alloc();
+  for (size_t index = 0; index < tensors.size(); ++index) handles[index] = release(std::move(tensors[index]));
+  *results = handles;
+  *count = static_cast<intptr_t>(tensors.size());
+}
 
 void ctorch_release(ctorch_tensor *tensor) {
   if (tensor) c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim(implementation(tensor));

@@ -1,4 +1,4 @@
-// What the C++ files of the seam share: errors, and the conversions between C and libtorch's types.
+// What the C++ files of the seam share: the conversions between C and libtorch's types.
 #pragma once
 #include <ATen/core/Generator.h>
 #include <ATen/core/IListRef.h>
@@ -13,25 +13,9 @@
 #include <tuple>
 #include <vector>
 
-#include "include/ctorch.h"
+#include "errors.h"
 
 namespace ctorch {
-
-struct UndefinedOperand {};
-
-/// Turns the exception in flight into a status, and keeps its text for `ctorch_last_error`.
-int32_t capture_exception() noexcept;
-int32_t fail(int32_t status, const char *message) noexcept;
-
-template <class Body>
-int32_t guarded(Body &&body) noexcept {
-  try {
-    body();
-    return CTORCH_OK;
-  } catch (...) {
-    return capture_exception();
-  }
-}
 
 // A handle is the tensor's implementation pointer with one reference, so a tensor costs no allocation of its own.
 inline c10::TensorImpl *implementation(ctorch_tensor *handle) {

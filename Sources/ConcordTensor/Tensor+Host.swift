@@ -70,7 +70,8 @@ extension Tensor {
     private static func requireByteCount(_ bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType) {
         let count = shape.reduce(dtype.byteCount, *)
         precondition(
-            bytes.count == count, "\(bytes.count) bytes do not fill a \(dtype) tensor of shape \(shape), it has \(count)")
+            bytes.count == count,
+            "\(bytes.count) bytes do not fill a \(dtype) tensor of shape \(shape), it has \(count)")
     }
 
     /// The value of a tensor with one element. NaN inside a failed error scope.

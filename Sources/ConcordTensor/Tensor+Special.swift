@@ -48,7 +48,8 @@ extension Tensor {
             case (.bicubic, true): "_upsample_bicubic2d_aa"
             }
         return perform(
-            name, [.tensor(self)], ["output_size": .ints([height, width]), "align_corners": .bool(alignCorners)], file, line
+            name, [.tensor(self)], ["output_size": .ints([height, width]), "align_corners": .bool(alignCorners)], file,
+            line
         ) {
             ctorch_interpolate(handle, height, width, mode.rawValue, alignCorners, antialias, $0)
         }

@@ -29,7 +29,7 @@ extension Tensor {
         perform(
             "full", [],
             [
-            "size": .ints(shape), "fill_value": .double(value), "dtype": .dtype(dtype), "device": .device(device)
+                "size": .ints(shape), "fill_value": .double(value), "dtype": .dtype(dtype), "device": .device(device),
             ], file, line
         ) {
             ctorch_full(shape, shape.count, value, dtype.code, device.cValue, $0)
@@ -56,11 +56,20 @@ extension Tensor {
         perform(
             "arange.start_step", [],
             [
-            "start": .double(start), "end": .double(end), "step": .double(step), "dtype": .dtype(dtype),
-            "device": .device(device)
+                "start": .double(start), "end": .double(end), "step": .double(step), "dtype": .dtype(dtype),
+                "device": .device(device),
             ], file, line
         ) {
             ctorch_arange_start_step(start, end, step, dtype.code, device.cValue, $0)
+        }
+    }
+
+    /// The numbers from 0 up to, not including, `end`, `[count]`.
+    public static func arange(
+        _ end: Double, dtype: DType = .int64, device: Device = .cpu, file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        perform("arange", [], ["end": .double(end), "dtype": .dtype(dtype), "device": .device(device)], file, line) {
+            ctorch_arange(end, dtype.code, device.cValue, $0)
         }
     }
 
@@ -72,8 +81,8 @@ extension Tensor {
         perform(
             "linspace", [],
             [
-            "start": .double(start), "end": .double(end), "steps": .int(count), "dtype": .dtype(dtype),
-            "device": .device(device)
+                "start": .double(start), "end": .double(end), "steps": .int(count), "dtype": .dtype(dtype),
+                "device": .device(device),
             ], file, line
         ) {
             ctorch_linspace(start, end, count, dtype.code, device.cValue, $0)
@@ -118,7 +127,7 @@ extension Tensor {
         perform(
             "randperm.generator", [],
             [
-            "n": .int(count), "generator": .generator(generator), "dtype": .dtype(dtype), "device": .device(device)
+                "n": .int(count), "generator": .generator(generator), "dtype": .dtype(dtype), "device": .device(device),
             ], file, line
         ) {
             ctorch_randperm_generator(count, generator?.handle, dtype.code, device.cValue, $0)
@@ -133,8 +142,8 @@ extension Tensor {
         perform(
             "hann_window.periodic", [],
             [
-            "window_length": .int(count), "periodic": .bool(periodic), "dtype": .dtype(dtype),
-            "device": .device(device)
+                "window_length": .int(count), "periodic": .bool(periodic), "dtype": .dtype(dtype),
+                "device": .device(device),
             ], file, line
         ) {
             ctorch_hann_window_periodic(count, periodic, dtype.code, device.cValue, $0)

@@ -44,10 +44,9 @@ extension Tensor {
         momentum: Double = 0.1, epsilon: Double = 1e-5, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         perform(
-            "batch_norm", [.tensor(self), .optional(weight), .optional(bias), .optional(runningMean), .optional(runningVariance)],
-            [
-            "training": .bool(training), "momentum": .double(momentum), "eps": .double(epsilon)
-            ], file, line
+            "batch_norm",
+            [.tensor(self), .optional(weight), .optional(bias), .optional(runningMean), .optional(runningVariance)],
+            ["training": .bool(training), "momentum": .double(momentum), "eps": .double(epsilon)], file, line
         ) {
             ctorch_batch_norm(
                 handle, weight?.handle, bias?.handle, runningMean?.handle, runningVariance?.handle, training, momentum,
@@ -77,7 +76,7 @@ extension Tensor {
         perform(
             "conv1d", [.tensor(self), .tensor(weight), .optional(bias)],
             [
-            "stride": .ints(stride), "padding": .ints(padding), "dilation": .ints(dilation), "groups": .int(groups)
+                "stride": .ints(stride), "padding": .ints(padding), "dilation": .ints(dilation), "groups": .int(groups),
             ], file, line
         ) {
             ctorch_conv1d(
@@ -95,7 +94,7 @@ extension Tensor {
         perform(
             "conv2d", [.tensor(self), .tensor(weight), .optional(bias)],
             [
-            "stride": .ints(stride), "padding": .ints(padding), "dilation": .ints(dilation), "groups": .int(groups)
+                "stride": .ints(stride), "padding": .ints(padding), "dilation": .ints(dilation), "groups": .int(groups),
             ], file, line
         ) {
             ctorch_conv2d(
@@ -113,8 +112,8 @@ extension Tensor {
         perform(
             "conv_transpose2d.input", [.tensor(self), .tensor(weight), .optional(bias)],
             [
-            "stride": .ints(stride), "padding": .ints(padding), "output_padding": .ints(outputPadding),
-            "groups": .int(groups), "dilation": .ints(dilation)
+                "stride": .ints(stride), "padding": .ints(padding), "output_padding": .ints(outputPadding),
+                "groups": .int(groups), "dilation": .ints(dilation),
             ], file, line
         ) {
             ctorch_conv_transpose2d_input(
@@ -132,8 +131,8 @@ extension Tensor {
         perform(
             "avg_pool2d", [.tensor(self)],
             [
-            "kernel_size": .ints(size), "stride": .ints(stride), "padding": .ints(padding),
-            "ceil_mode": .bool(roundingUp), "count_include_pad": .bool(countingPadding)
+                "kernel_size": .ints(size), "stride": .ints(stride), "padding": .ints(padding),
+                "ceil_mode": .bool(roundingUp), "count_include_pad": .bool(countingPadding),
             ], file, line
         ) {
             ctorch_avg_pool2d(
@@ -150,8 +149,8 @@ extension Tensor {
         perform(
             "max_pool2d", [.tensor(self)],
             [
-            "kernel_size": .ints(size), "stride": .ints(stride), "padding": .ints(padding),
-            "dilation": .ints(dilation), "ceil_mode": .bool(roundingUp)
+                "kernel_size": .ints(size), "stride": .ints(stride), "padding": .ints(padding),
+                "dilation": .ints(dilation), "ceil_mode": .bool(roundingUp),
             ], file, line
         ) {
             ctorch_max_pool2d(
@@ -193,8 +192,8 @@ extension Tensor {
         perform(
             "cross_entropy_loss", [.tensor(logits), .tensor(targets), .optional(weight)],
             [
-            "reduction": .int(reduction.rawValue), "ignore_index": .int(ignoreIndex),
-            "label_smoothing": .double(labelSmoothing)
+                "reduction": .int(reduction.rawValue), "ignore_index": .int(ignoreIndex),
+                "label_smoothing": .double(labelSmoothing),
             ], file, line
         ) {
             ctorch_cross_entropy_loss(
@@ -224,10 +223,9 @@ extension Tensor {
         reduction: Reduction = .mean, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
         perform(
-            "binary_cross_entropy_with_logits", [.tensor(logits), .tensor(targets), .optional(weight), .optional(positiveWeight)],
-            [
-            "reduction": .int(reduction.rawValue)
-            ], file, line
+            "binary_cross_entropy_with_logits",
+            [.tensor(logits), .tensor(targets), .optional(weight), .optional(positiveWeight)],
+            ["reduction": .int(reduction.rawValue)], file, line
         ) {
             ctorch_binary_cross_entropy_with_logits(
                 logits.handle, targets.handle, weight?.handle, positiveWeight?.handle, reduction.rawValue, $0

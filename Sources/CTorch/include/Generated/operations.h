@@ -328,6 +328,7 @@ int32_t ctorch_empty_memory_format(
 int32_t ctorch_arange_start_step(
     double start, double end, double step, int32_t dtype, ctorch_device device, ctorch_tensor **result
 );
+int32_t ctorch_arange(double end, int32_t dtype, ctorch_device device, ctorch_tensor **result);
 int32_t ctorch_linspace(
     double start, double end, intptr_t steps, int32_t dtype, ctorch_device device, ctorch_tensor **result
 );

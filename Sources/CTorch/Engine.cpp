@@ -1,12 +1,17 @@
-// Activation checkpointing: the graph stays as it is, but what its nodes save is dropped and made again on demand.
+// What talks to the autograd engine: backward passes, and activation checkpointing.
+//
+// Checkpointing: the graph stays as it is, but what its nodes save is dropped and made again on demand.
 //
 // libtorch asks its engine for hooks whenever a node saves a tensor. This file installs an engine that answers inside a
 // checkpointed part. In the forward pass a hook keeps only the number of the tensor. When the backward pass first asks
 // for one, the body runs again with gradients on, and the tensors that its nodes save, in the same order, fill the
 // slots. The gradients therefore flow through the real graph: captured parameters, several outputs and second
 // derivatives need no special case.
+#include "internal.h"
+
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/saved_variable_hooks.h>
 
@@ -14,8 +19,6 @@
 #include <memory>
 #include <mutex>
 #include <vector>
-
-#include "internal.h"
 
 using namespace ctorch;
 
@@ -143,3 +146,22 @@ int32_t ctorch_begin_checkpoint(ctorch_checkpoint_body body) {
 }
 
 void ctorch_end_checkpoint(void) { modes.pop_back(); }
+
+int32_t ctorch_backward(
+    ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, bool retain_graph) {
+  return guarded([&] {
+    torch::autograd::backward(tensors(outputs, count), tensors(gradients, count, true), retain_graph, false);
+  });
+}
+
+int32_t ctorch_gradients(
+    ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, ctorch_tensor *const *inputs,
+    intptr_t inputs_count, bool retain_graph, bool create_graph, ctorch_tensor ***results, intptr_t *results_count) {
+  return guarded([&] {
+    give(
+        torch::autograd::grad(
+            tensors(outputs, count), tensors(inputs, inputs_count), tensors(gradients, count, true),
+            retain_graph || create_graph, create_graph, true),
+        results, results_count);
+  });
+}

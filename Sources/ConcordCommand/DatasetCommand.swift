@@ -40,7 +40,7 @@ struct DatasetCommand: ParsableCommand {
                 display.show(done: $0, of: $1)
             }
             display.finish()
-            print(json ? summary.json.text() : summary.description)
+            print(summary.json.text(pretty: !json))
         }
     }
 }

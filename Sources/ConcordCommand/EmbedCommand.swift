@@ -1,5 +1,6 @@
 import ArgumentParser
 import Concord
+import Foundation
 
 struct EmbedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -43,7 +44,8 @@ struct EmbedCommand: ParsableCommand {
         let (vectors, truncated) = try model.embed(items, progress: ProgressDisplay(label: "embedding"))
         try EmbeddingFile.write(vectors, to: output)
         if truncated > 0 {
-            printError("\(truncated) of \(items.count) texts were cut at the model's context length")
+            let message = "\(truncated) of \(items.count) texts were cut at the model's context length\n"
+            FileHandle.standardError.write(Data(message.utf8))
         }
     }
 }

@@ -29,7 +29,7 @@ struct EvaluateCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let evaluation = RetrievalEvaluation(
+        let evaluation = try RetrievalEvaluation(
             model: try model.load(), dataset: try data.load(), progress: ProgressDisplay(label: "embedding"))
         let result = try evaluation.measure(split: split, language: language, kind: kind)
         print(json ? result.json.text() : result.table)

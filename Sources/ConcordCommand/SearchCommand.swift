@@ -35,14 +35,14 @@ struct SearchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let search = PictureSearch(
+        let search = try PictureSearch(
             model: try model.load(), dataset: try data.load(), progress: ProgressDisplay(label: "embedding"))
         let results = try search.find(text.map(PictureSearch.Query.text) ?? .image(image ?? ""), top: top)
         if let html { try search.page(text ?? image ?? "", results).write(to: html) }
         if json {
             print(JSONValue.object([.init("results", .array(results.map(\.json)))]).text())
         } else {
-            for result in results { print("\(result.score.formatted(decimals: 4))  \(result.image)  \(result.caption)") }
+            for result in results { print(result.line) }
         }
     }
 }

@@ -24,6 +24,9 @@ struct DataOptions: ParsableArguments {
     var captionColumns: [String] = []
 
     func load() throws -> CaptionDataset {
-        try .reading(folder, imageColumn: imageColumn, captionColumns: captionColumns)
+        var options = CaptionFileOptions()
+        options.imageColumn = imageColumn
+        options.captionColumns = captionColumns.isEmpty ? nil : captionColumns
+        return try CaptionDataset(contentsOf: folder, options: options)
     }
 }

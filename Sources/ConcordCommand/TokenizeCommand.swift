@@ -27,7 +27,7 @@ struct TokenizeCommand: ParsableCommand {
             print(JSONValue.object([.init("ids", .array(lists))]).text())
         } else {
             for list in ids {
-                print(list.map { "\($0) \(tokenizer.token(for: Int($0)) ?? "?")" }.joined(separator: "  "))
+                print(list.map { "\($0) \(tokenizer.token(for: $0) ?? "?")" }.joined(separator: "  "))
             }
         }
     }

@@ -24,7 +24,7 @@ public final class AdamW {
     private struct State {
         let parameter: Parameter
         let firstMoment, secondMoment: Tensor
-        /// Steps taken, float32 `[]`: the fused kernel counts it up itself.
+        /// Steps taken, float32 `[]`, as the fused kernel reads it.
         let step: Tensor
     }
 
@@ -55,6 +55,8 @@ public final class AdamW {
         let active = states.compactMap { state in state.parameter.tensor.gradient.map { (state, $0) } }
         guard !active.isEmpty else { return }
         withoutGradient {
+            // The kernel reads the number of this step and does not count.
+            for (state, _) in active { state.step.formAdd(1) }
             Tensor.fusedAdamW(
                 parameters: active.map(\.0.parameter.tensor), gradients: active.map(\.1),
                 firstMoments: active.map(\.0.firstMoment), secondMoments: active.map(\.0.secondMoment),

@@ -77,7 +77,9 @@ public struct Diagnosis: Sendable {
     private static func loadableONNXRuntime() -> String? {
         let folders = [
             ProcessInfo.processInfo.environment["ONNXRUNTIME"], ".deps/onnxruntime",
-            Files.parent(of: TorchRuntime.libraryPath) + "/../../onnxruntime",
+            loadedLibraries { $0.contains("libtorch_cpu") }.first.map {
+                Files.parent(of: Files.parent(of: Files.parent(of: $0))) + "/onnxruntime"
+            },
         ]
         return folders.compactMap { $0 }.first { Files.exists($0 + "/VERSION") }
             .flatMap { folder in

@@ -21,7 +21,7 @@ public struct PictureGallery {
     ) throws {
         let items = dataset.items, preprocessing = model.preprocessing
         let batches = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
-        let loader = PrefetchLoader(batchCount: batches.count, threadCount: 1) { index in
+        let loader = PrefetchLoader(batches: 0..<batches.count) { index in
             DecodedBatch(batches[index].map { dataset.path(of: items[$0]) }, preprocessing)
         }
         var blocks = [Tensor](), kept = [CaptionItem](), failures = [(image: String, problem: String)]()

@@ -20,10 +20,10 @@ extension PictureSearch {
     func thumbnail(_ result: Result) throws -> PictureGrid.Picture {
         let image = try Image(contentsOf: path(of: result))
         let longest = max(image.width, image.height)
-        guard longest > Self.thumbnailSize else { return PictureGrid.Picture(try image.pngBytes()) }
+        guard longest > Self.thumbnailSize else { return PictureGrid.Picture(try image.encoded(as: .png)) }
         let scale = Double(Self.thumbnailSize) / Double(longest)
         let small = image.resized(
             width: max(1, Int(Double(image.width) * scale)), height: max(1, Int(Double(image.height) * scale)))
-        return PictureGrid.Picture(try small.pngBytes())
+        return PictureGrid.Picture(try small.encoded(as: .png))
     }
 }

@@ -22,6 +22,9 @@ public final class PictureSearch {
         /// The picture's first caption.
         public let caption: String
 
+        /// Score, picture and caption, as `concord search` prints them.
+        public var line: String { "\(NumberText.fixed(score, decimals: 4))  \(image)  \(caption)" }
+
         public var json: JSONValue {
             ["image": .string(image), "score": .number(score), "caption": .string(caption)]
         }

@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordTensor
 
 /// Ranks of the right answers, computed block by block, so that no `[queries, gallery]` matrix is ever stored.

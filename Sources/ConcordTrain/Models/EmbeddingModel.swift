@@ -3,6 +3,7 @@ import ConcordCore
 import ConcordData
 import ConcordMedia
 import ConcordModels
+import ConcordNN
 import ConcordTensor
 import ConcordText
 
@@ -48,7 +49,7 @@ public struct EmbeddingModel {
         try Files.makeFolder(folder)
         try clip.store.save(to: folder + "/" + weights)
         try Files.replace(folder + "/config.json", with: configuration.huggingFaceJSON().text(pretty: true) + "\n")
-        try tokenizer.write(to: folder)
+        try tokenizer.write(to: folder, contextLength: configuration.text.contextLength)
         try Files.replace(
             folder + "/preprocessor_config.json", with: preprocessing.preprocessorConfig().text(pretty: true) + "\n")
         let manifest = ModelManifest(

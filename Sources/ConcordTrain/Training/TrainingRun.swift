@@ -83,8 +83,8 @@ public final class TrainingRun {
                 clock.fill(&report)
                 try metrics.append(step: done, report.values)
                 try events.append(
-                    step: done, scalars: report.values.map { ("train/" + $0.name, $0.value) },
-                    time: Date().timeIntervalSince1970)
+                    step: done, time: Date().timeIntervalSince1970,
+                    report.values.map { (tag: "train/" + $0.name, value: $0.value) })
                 bar.update(clock.line(report, total: totalSteps))
             }
             if isLast || stops || done % recipe.train.checkpointEvery == 0 {
@@ -125,20 +125,20 @@ public final class TrainingRun {
     }
 
     private func makeTokenizer(_ examples: CaptionDataset) throws -> CLIPTokenizer {
-        let mode = recipe.tokenizer.mode
+        let mode = recipe.tokenizer.mode, context = recipe.model.contextLength
         let tokenizer: CLIPTokenizer
         if resumes && Files.exists(folder.tokenizer) {
             tokenizer = try CLIPTokenizer(folder: folder.path, mode: mode)
         } else if let source = recipe.tokenizer.folder {
             tokenizer = try CLIPTokenizer(folder: source, mode: mode)
-            try tokenizer.write(to: folder.path)
+            try tokenizer.write(to: folder.path, contextLength: context)
         } else {
-            tokenizer = BytePairTrainer.train(
+            tokenizer = try BytePairTrainer.train(
                 captions: examples.items.lazy.flatMap { $0.captions.map(\.text) },
                 vocabularySize: recipe.tokenizer.vocabularySize, mode: mode)
-            try tokenizer.write(to: folder.path)
+            try tokenizer.write(to: folder.path, contextLength: context)
         }
-        let context = recipe.model.contextLength, captions = examples.items.flatMap(\.captions)
+        let captions = examples.items.flatMap(\.captions)
         let truncated = captions.count { tokenizer.encode($0.text, contextLength: context).isTruncated }
         bar.print(
             "\(examples.items.count) pictures, \(captions.count) captions, \(tokenizer.vocabularySize) tokens; "
@@ -150,10 +150,16 @@ public final class TrainingRun {
         _ examples: CaptionDataset, _ tokenizer: CLIPTokenizer, _ preprocessing: ImagePreprocessing
     ) throws -> ContrastiveBatchBuilder<[[Int32]]> {
         let data = recipe.data, context = recipe.model.contextLength
-        let augmentation = TrainingAugmentation(
-            scale: data.scale, ratio: data.ratio, flipProbability: data.flip, brightness: data.brightness,
-            contrast: data.contrast, saturation: data.saturation, hue: data.hue, jitterProbability: data.jitter,
-            greyProbability: data.grey)
+        var augmentation = TrainingAugmentation()
+        augmentation.scale = data.scale
+        augmentation.ratio = data.ratio
+        augmentation.flipProbability = data.flip
+        augmentation.jitterProbability = data.jitter
+        augmentation.brightness = data.brightness
+        augmentation.contrast = data.contrast
+        augmentation.saturation = data.saturation
+        augmentation.hue = data.hue
+        augmentation.greyProbability = data.grey
         let sampling = CaptionSampling(
             captionsPerImage: data.captionsPerImage, weights: data.captionWeights, languages: data.languages,
             avoidsDuplicateCaptions: data.avoidsDuplicateCaptions)

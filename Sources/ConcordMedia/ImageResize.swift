@@ -11,7 +11,7 @@ extension Image {
         }
     }
 
-    /// The picture, or the part of it inside `box`, resized: equal to the last bit to Pillow's
+    /// The picture, or the part of it inside `box`, resized: equal to the last bit to Pillow 13's
     /// `Image.resize((width, height), filter, box)`. Outside the box, what the filter reaches still counts.
     public func resized(width: Int, height: Int, filter: ResampleFilter = .bicubic, box: Box? = nil) -> Image {
         precondition(width > 0 && height > 0, "cannot resize to \(width)×\(height)")
@@ -40,7 +40,9 @@ extension Image {
                 horizontal: ResampleWeights(
                     sourceSize: self.width, box: (box.left, box.right), size: width, range: columns, filter: filter),
                 vertical: ResampleWeights(
-                    sourceSize: self.height, box: (box.top, box.bottom), size: height, range: rows, filter: filter))
+                    sourceSize: self.height, box: (box.top, box.bottom), size: height, range: rows, filter: filter),
+                columnsFirst: Resampler.filtersColumnsFirst(
+                    from: (self.width, self.height), to: (width, height)))
             return Image(width: columns.count, height: rows.count) { resampler.write(to: $0) }
         }
     }

@@ -1,5 +1,19 @@
-// The inner loop of a resize. Both kernels compute, for 16 bytes side by side, the weighted sum of `count` such
-// groups that lie `stride` bytes apart, rounded and clipped to a byte; they agree to the last bit.
+// The inner loops of a resize.
+
+/// The weighted sum of `count` bytes that lie `stride` apart, rounded and clipped to a byte.
+func weightedByte(
+    _ source: UnsafePointer<UInt8>, stride: Int, count: Int,
+    high: UnsafePointer<SIMD2<Int16>>, low: UnsafePointer<SIMD2<Int16>>
+) -> UInt8 {
+    var sum: Int32 = 1 << (Int32(ResampleWeights.precisionBits) - 1)
+    for index in 0..<count {
+        let weight = Int32(high[index / 2][index & 1]) &* 256 &+ Int32(low[index / 2][index & 1])
+        sum &+= Int32(source[index * stride]) &* weight
+    }
+    return UInt8(clamping: sum >> Int32(ResampleWeights.precisionBits))
+}
+
+// Both forms of `weightedSum` do the same for 16 bytes side by side, and agree to the last bit.
 
 #if arch(x86_64)
     import _Builtin_intrinsics.intel.sse2
@@ -71,7 +85,7 @@
         for index in 0..<count {
             let bytes = UnsafeRawPointer(source + index * stride).loadUnaligned(as: SIMD16<UInt8>.self)
             let (upper, lower) = (high[index / 2][index & 1], low[index / 2][index & 1])
-            let weight = Int32(upper) << 8 + Int32(lower)
+            let weight = Int32(upper) &* 256 &+ Int32(lower)
             sums &+= SIMD16<Int32>(truncatingIfNeeded: bytes) &* SIMD16<Int32>(repeating: weight)
         }
         let shifted = (sums &>> Int32(ResampleWeights.precisionBits)).clamped(

@@ -58,6 +58,17 @@ struct ResampleWeights {
         sourceCount = end - start
     }
 
+    /// Calls `body` with the addresses of the halves of the weights.
+    @inline(__always)
+    func withWeights(_ body: (UnsafePointer<SIMD2<Int16>>, UnsafePointer<SIMD2<Int16>>) -> Void) {
+        high.withUnsafeBufferPointer { high in
+            low.withUnsafeBufferPointer { low in
+                guard let high = high.baseAddress, let low = low.baseAddress else { return }
+                body(high, low)
+            }
+        }
+    }
+
     private static func fixed(_ weight: Double, _ sum: Double) -> Int32 {
         let scaled = (sum == 0 ? weight : weight / sum) * Double(1 << precisionBits)
         return Int32(scaled < 0 ? scaled - 0.5 : scaled + 0.5)

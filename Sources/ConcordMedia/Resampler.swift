@@ -1,83 +1,115 @@
 /// A two-pass resize of RGB8 pixels, equal to Pillow's `Image.resize` to the last bit: fixed-point weights of 22 bits,
-/// rows first, rounding to bytes between the passes. Only the output region asked for is computed.
+/// rounding to bytes between the passes. Only the output region asked for is computed.
 struct Resampler {
     /// The first pixel of the source; rows lie `rowBytes` apart.
     let source: UnsafePointer<UInt8>
     let rowBytes: Int
     let horizontal: ResampleWeights
     let vertical: ResampleWeights
+    /// Whether columns are filtered before rows. The passes round in between, so their order shows in the result.
+    let columnsFirst: Bool
 
     /// 16 rows (or 16 bytes of a row) are computed at once.
     private static let lanes = 16
 
+    /// Pillow 13's choice of order, by the sizes before and after; older versions always filtered rows first.
+    static func filtersColumnsFirst(from: (width: Int, height: Int), to: (width: Int, height: Int)) -> Bool {
+        to.height < from.height && from.height - to.height > 2 * (from.width - to.width)
+    }
+
     /// Writes the output region, `[vertical.starts.count, horizontal.starts.count, 3]`.
     func write(to target: UnsafeMutablePointer<UInt8>) {
         let (width, height) = (horizontal.starts.count, vertical.starts.count)
-        // Padded, so that whole groups of 16 can be written at the right and bottom ends.
-        let stride = Self.padded(width * 3)
-        let rows = Self.padded(vertical.sourceCount)
-        let middle = UnsafeMutablePointer<UInt8>.allocate(capacity: stride * rows)
-        defer { middle.deallocate() }
-        filterRows(into: middle, stride: stride)
-        let row = UnsafeMutablePointer<UInt8>.allocate(capacity: stride)
-        defer { row.deallocate() }
-        vertical.high.withUnsafeBufferPointer { high in
-            vertical.low.withUnsafeBufferPointer { low in
-                guard let high = high.baseAddress, let low = low.baseAddress else { return }
-                for y in 0..<height {
-                    let (start, count, offset) = (vertical.starts[y], vertical.counts[y], vertical.offsets[y])
-                    let column = UnsafePointer(middle) + start * stride
-                    for x in Swift.stride(from: 0, to: stride, by: Self.lanes) {
-                        weightedSum(
-                            column + x, stride: stride, count: count, high: high + offset, low: low + offset,
-                            into: row + x)
+        let first = source + vertical.sourceStart * rowBytes + horizontal.sourceStart * 3
+        if columnsFirst {
+            let stride = horizontal.sourceCount * 3
+            withScratch(stride * height) { middle in
+                filterColumns(from: first, stride: rowBytes, bytes: stride, to: middle)
+                filterRows(from: middle, stride: stride, rows: height) { row, result in
+                    (target + row * width * 3).update(from: result, count: width * 3)
+                }
+            }
+        } else {
+            withScratch(width * 3 * vertical.sourceCount) { middle in
+                filterRows(from: first, stride: rowBytes, rows: vertical.sourceCount) { row, result in
+                    (middle + row * width * 3).update(from: result, count: width * 3)
+                }
+                filterColumns(from: middle, stride: width * 3, bytes: width * 3, to: target)
+            }
+        }
+    }
+
+    private func withScratch(_ count: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Void) {
+        let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: count)
+        defer { scratch.deallocate() }
+        body(scratch)
+    }
+
+    /// The vertical pass: each target row, of `bytes` bytes, is a weighted sum of source rows.
+    private func filterColumns(
+        from source: UnsafePointer<UInt8>, stride: Int, bytes: Int, to target: UnsafeMutablePointer<UInt8>
+    ) {
+        let lanes = Self.lanes
+        vertical.withWeights { high, low in
+            for y in vertical.starts.indices {
+                let column = source + vertical.starts[y] * stride
+                let (count, offset) = (vertical.counts[y], vertical.offsets[y])
+                let row = target + y * bytes
+                guard bytes >= lanes else {
+                    for x in 0..<bytes {
+                        row[x] = weightedByte(
+                            column + x, stride: stride, count: count, high: high + offset, low: low + offset)
                     }
-                    (target + y * width * 3).update(from: row, count: width * 3)
+                    continue
+                }
+                for x in Swift.stride(from: 0, to: bytes, by: lanes) {
+                    // The last group overlaps the one before it, so that none reaches past the row.
+                    let start = min(x, bytes - lanes)
+                    weightedSum(
+                        column + start, stride: stride, count: count, high: high + offset, low: low + offset,
+                        into: row + start)
                 }
             }
         }
     }
 
-    private static func padded(_ count: Int) -> Int { (count + lanes - 1) / lanes * lanes }
-
-    /// The first pass, over the source rows that the second will read: `[rows, width, 3]`.
+    /// The horizontal pass: hands each filtered row, `[width, 3]`, to `body`.
     ///
     /// 16 rows are transposed, so that one instruction works on the same column of all of them.
-    private func filterRows(into middle: UnsafeMutablePointer<UInt8>, stride: Int) {
+    private func filterRows(
+        from source: UnsafePointer<UInt8>, stride: Int, rows: Int,
+        _ body: (_ row: Int, _ result: UnsafePointer<UInt8>) -> Void
+    ) {
         let lanes = Self.lanes
         let width = horizontal.starts.count
-        let columnBytes = horizontal.sourceCount * 3
-        let columns = UnsafeMutablePointer<UInt8>.allocate(capacity: Self.padded(columnBytes) * lanes)
-        defer { columns.deallocate() }
-        let filtered = UnsafeMutablePointer<UInt8>.allocate(capacity: stride * lanes)
-        defer { filtered.deallocate() }
-        filtered.initialize(repeating: 0, count: stride * lanes)
+        let bytes = horizontal.sourceCount * 3
+        let paddedBytes = (width * 3 + lanes - 1) / lanes * lanes
+        let columns = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes * lanes)
+        let filtered = UnsafeMutablePointer<UInt8>.allocate(capacity: paddedBytes * lanes)
+        let results = UnsafeMutablePointer<UInt8>.allocate(capacity: paddedBytes * lanes)
         let scratch = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * lanes * lanes)
-        defer { scratch.deallocate() }
-        let first = source + vertical.sourceStart * rowBytes + horizontal.sourceStart * 3
-        let rows = vertical.sourceCount
-        horizontal.high.withUnsafeBufferPointer { high in
-            horizontal.low.withUnsafeBufferPointer { low in
-                guard let high = high.baseAddress, let low = low.baseAddress else { return }
-                for top in Swift.stride(from: 0, to: rows, by: lanes) {
-                    // Past the end the last row stands in; what comes of it is never read.
-                    let row = { (index: Int) in first + min(top + index, rows - 1) * rowBytes }
-                    transposeColumns(row, columnBytes, into: columns, scratch: scratch)
-                    for x in 0..<width {
-                        let column = UnsafePointer(columns) + horizontal.starts[x] * 3 * lanes
-                        let (count, offset) = (horizontal.counts[x], horizontal.offsets[x])
-                        for channel in 0..<3 {
-                            weightedSum(
-                                column + channel * lanes, stride: 3 * lanes, count: count, high: high + offset,
-                                low: low + offset, into: filtered + (x * 3 + channel) * lanes)
-                        }
-                    }
-                    for x in Swift.stride(from: 0, to: stride, by: lanes) {
-                        transpose16(
-                            scratch: scratch, from: { UnsafePointer(filtered) + (x + $0) * lanes },
-                            to: { middle + (top + $0) * stride + x })
+        filtered.initialize(repeating: 0, count: paddedBytes * lanes)
+        defer { for buffer in [columns, filtered, results, scratch] { buffer.deallocate() } }
+        horizontal.withWeights { high, low in
+            for top in Swift.stride(from: 0, to: rows, by: lanes) {
+                // Past the end the last row stands in; what comes of it is not used.
+                let row = { (index: Int) in source + min(top + index, rows - 1) * stride }
+                transposeColumns(row, bytes, into: columns, scratch: scratch)
+                for x in 0..<width {
+                    let column = UnsafePointer(columns) + horizontal.starts[x] * 3 * lanes
+                    let (count, offset) = (horizontal.counts[x], horizontal.offsets[x])
+                    for channel in 0..<3 {
+                        weightedSum(
+                            column + channel * lanes, stride: 3 * lanes, count: count, high: high + offset,
+                            low: low + offset, into: filtered + (x * 3 + channel) * lanes)
                     }
                 }
+                for x in Swift.stride(from: 0, to: paddedBytes, by: lanes) {
+                    transpose16(
+                        scratch: scratch, from: { UnsafePointer(filtered) + (x + $0) * lanes },
+                        to: { results + $0 * paddedBytes + x })
+                }
+                for index in 0..<min(lanes, rows - top) { body(top + index, results + index * paddedBytes) }
             }
         }
     }

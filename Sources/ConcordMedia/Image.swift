@@ -1,0 +1,78 @@
+/// A picture in memory: 8-bit RGB.
+public struct Image: Sendable, Hashable {
+    /// Columns.
+    public let width: Int
+    /// Rows.
+    public let height: Int
+    /// `[height, width, 3]`, row by row from the top.
+    public let pixels: [UInt8]
+
+    /// A picture of the given pixels, `[height, width, 3]`.
+    public init(width: Int, height: Int, pixels: [UInt8]) {
+        precondition(width > 0 && height > 0, "an image needs a positive size, got \(width)×\(height)")
+        precondition(
+            pixels.count == width * height * 3,
+            "an image of \(width)×\(height) needs \(width * height * 3) bytes, got \(pixels.count)")
+        self.width = width
+        self.height = height
+        self.pixels = pixels
+    }
+
+    /// A picture whose pixels `body` writes into a buffer `[height, width, 3]` that starts uninitialised.
+    init(width: Int, height: Int, filling body: (UnsafeMutablePointer<UInt8>) -> Void) {
+        let count = width * height * 3
+        self.init(
+            width: width, height: height,
+            pixels: [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                if let base = buffer.baseAddress { body(base) }
+                filled = count
+            })
+    }
+
+    /// Calls `body` with the address of the first pixel.
+    func withPixels<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result {
+        pixels.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { preconditionFailure("an image has at least one pixel") }
+            return body(base)
+        }
+    }
+
+    /// The part of the picture that starts at column `x`, row `y`.
+    public func cropped(x: Int, y: Int, width: Int, height: Int) -> Image {
+        precondition(
+            x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= self.width && y + height <= self.height,
+            "the crop \(width)×\(height) at (\(x), \(y)) leaves the image of \(self.width)×\(self.height)")
+        return withPixels { source in
+            Image(width: width, height: height) { target in
+                for row in 0..<height {
+                    (target + row * width * 3).update(
+                        from: source + ((y + row) * self.width + x) * 3, count: width * 3)
+                }
+            }
+        }
+    }
+
+    /// The picture mirrored left to right.
+    public func flippedHorizontally() -> Image { oriented(.mirrored) }
+
+    /// The picture in shades of grey, still as RGB: Pillow's luma, `(19595 R + 38470 G + 7471 B + 32768) >> 16`.
+    public func greyscale() -> Image {
+        withPixels { source in
+            Image(width: width, height: height) { target in
+                for offset in stride(from: 0, to: width * height * 3, by: 3) {
+                    let grey = luma(source + offset)
+                    target[offset] = grey
+                    target[offset + 1] = grey
+                    target[offset + 2] = grey
+                }
+            }
+        }
+    }
+}
+
+/// The luma of one RGB pixel, as Pillow's conversion to mode `L` computes it.
+@inline(__always)
+func luma(_ pixel: UnsafePointer<UInt8>) -> UInt8 {
+    let weighted = Int32(pixel[0]) &* 19595 &+ Int32(pixel[1]) &* 38470 &+ Int32(pixel[2]) &* 7471
+    return UInt8(truncatingIfNeeded: (weighted &+ 0x8000) &>> 16)
+}

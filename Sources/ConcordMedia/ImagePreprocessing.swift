@@ -1,0 +1,148 @@
+/// What a model expects of its pictures: resize, centre crop, and the mean and deviation of each channel.
+///
+/// The same values train, evaluate and serve. Pixels equal, to the last bit, those of torchvision's transforms on
+/// Pillow images (open_clip, OpenAI's CLIP) or of Hugging Face's image processors on Pillow images.
+public struct ImagePreprocessing: Sendable, Hashable {
+    /// How a picture is brought to `size`.
+    public enum ResizeMode: Sendable, Hashable {
+        /// The shorter edge becomes `size`, the longer `⌊size · long / short⌋`; the crop takes the middle.
+        case shortestEdge
+        /// Both edges become `size`, whatever the shape.
+        case squash
+        /// The longer edge becomes `size`; the rest is padded with black.
+        case longestEdge
+    }
+
+    /// Which pixel the centre crop starts at when the margin is odd.
+    public enum CropRule: String, Sendable, Hashable {
+        /// Half the margin, rounded half to even (torchvision, open_clip).
+        case torchvision
+        /// Half the margin, rounded down (Hugging Face).
+        case huggingFace = "hugging_face"
+    }
+
+    /// The edge that the resize aims at, in pixels.
+    public var size: Int
+    public var resizeMode: ResizeMode
+    public var filter: ResampleFilter
+    /// Width and height of the result, in pixels.
+    public var cropSize: Int
+    public var cropRule: CropRule
+    /// Three values, for pixels scaled to 0…1.
+    public var mean: [Float]
+    /// Three values, for pixels scaled to 0…1.
+    public var standardDeviation: [Float]
+
+    public init(
+        size: Int, resizeMode: ResizeMode = .shortestEdge, filter: ResampleFilter = .bicubic, cropSize: Int? = nil,
+        cropRule: CropRule = .torchvision, mean: [Float], standardDeviation: [Float]
+    ) {
+        precondition(size > 0 && cropSize ?? size > 0, "sizes must be positive, got \(size), \(cropSize ?? size)")
+        precondition(
+            mean.count == 3 && standardDeviation.count == 3 && !standardDeviation.contains(0),
+            "mean and standard deviation need three values each, the latter none of 0")
+        self.size = size
+        self.resizeMode = resizeMode
+        self.filter = filter
+        self.cropSize = cropSize ?? size
+        self.cropRule = cropRule
+        self.mean = mean
+        self.standardDeviation = standardDeviation
+    }
+
+    /// OpenAI's CLIP: shortest edge, bicubic, centre crop, CLIP's mean and deviation.
+    public static func clip(size: Int) -> ImagePreprocessing {
+        ImagePreprocessing(
+            size: size, mean: [0.48145466, 0.4578275, 0.40821073],
+            standardDeviation: [0.26862954, 0.26130258, 0.27577711])
+    }
+
+    /// The resized and cropped picture, `cropSize` × `cropSize`.
+    public func pixels(_ image: Image) -> Image {
+        let (width, height) = resizedSize(image)
+        let (left, top) = (cropStart(width), cropStart(height))
+        let columns = max(left, 0)..<min(left + cropSize, width)
+        let rows = max(top, 0)..<min(top + cropSize, height)
+        let whole = Image.Box(left: 0, top: 0, right: Float(image.width), bottom: Float(image.height))
+        let inside = image.resized(
+            width: width, height: height, filter: filter, box: whole, columns: columns, rows: rows)
+        if inside.width == cropSize && inside.height == cropSize { return inside }
+        return padded(inside, left: max(-left, 0), top: max(-top, 0))
+    }
+
+    /// The normalised picture, `[3, cropSize, cropSize]`.
+    public func callAsFunction(_ image: Image) -> [Float] {
+        let count = 3 * cropSize * cropSize
+        return [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+            write(image, to: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+            filled = count
+        }
+    }
+
+    /// Writes the normalised picture, `[3, cropSize, cropSize]`, into a buffer of that many floats.
+    public func write(_ image: Image, to buffer: UnsafeMutableBufferPointer<Float>) {
+        normalise(pixels(image), to: buffer)
+    }
+
+    /// Writes a picture that has its final size, `(value / 255 − mean) / deviation`, as `[3, height, width]`.
+    public func normalise(_ image: Image, to buffer: UnsafeMutableBufferPointer<Float>) {
+        let count = image.width * image.height
+        precondition(buffer.count == count * 3, "the buffer has \(buffer.count) floats, not \(count * 3)")
+        guard let target = buffer.baseAddress else { return }
+        let table = normalised
+        table.withUnsafeBufferPointer { table in
+            image.withPixels { source in
+                var pixel = source
+                for index in 0..<count {
+                    target[index] = table[Int(pixel[0])]
+                    target[count + index] = table[256 + Int(pixel[1])]
+                    target[2 * count + index] = table[512 + Int(pixel[2])]
+                    pixel += 3
+                }
+            }
+        }
+    }
+
+    /// What each byte becomes, `[3, 256]`.
+    private var normalised: [Float] {
+        (0..<3).flatMap { channel in
+            (0..<256).map { (Float($0) / 255 - mean[channel]) / standardDeviation[channel] }
+        }
+    }
+
+    private func resizedSize(_ image: Image) -> (width: Int, height: Int) {
+        let (short, long) = (min(image.width, image.height), max(image.width, image.height))
+        switch resizeMode {
+        case .squash:
+            return (size, size)
+        case .shortestEdge:
+            let longer = Int(Double(size * long) / Double(short))
+            return image.width <= image.height ? (size, longer) : (longer, size)
+        case .longestEdge:
+            // open_clip's expression; a sliver keeps one pixel.
+            let ratio = Double(long) / Double(size)
+            func scaled(_ edge: Int) -> Int { max(1, Int((Double(edge) / ratio).rounded(.toNearestOrEven))) }
+            return (scaled(image.width), scaled(image.height))
+        }
+    }
+
+    /// Where the crop starts on an edge of `length` pixels; negative where the edge is padded.
+    private func cropStart(_ length: Int) -> Int {
+        let margin = length - cropSize
+        switch cropRule {
+        case .huggingFace: return margin >> 1
+        case .torchvision: return margin < 0 ? margin / 2 : Int((Double(margin) / 2).rounded(.toNearestOrEven))
+        }
+    }
+
+    private func padded(_ image: Image, left: Int, top: Int) -> Image {
+        var pixels = [UInt8](repeating: 0, count: cropSize * cropSize * 3)
+        for row in 0..<image.height {
+            let start = ((top + row) * cropSize + left) * 3
+            pixels.replaceSubrange(
+                start..<(start + image.width * 3),
+                with: image.pixels[(row * image.width * 3)..<((row + 1) * image.width * 3)])
+        }
+        return Image(width: cropSize, height: cropSize, pixels: pixels)
+    }
+}

@@ -1,0 +1,77 @@
+extension Image {
+    /// A rectangle of a picture, in pixels that may be broken: `left ≤ x < right`, `top ≤ y < bottom`.
+    public struct Box: Sendable, Hashable {
+        public let left, top, right, bottom: Float
+
+        public init(left: Float, top: Float, right: Float, bottom: Float) {
+            self.left = left
+            self.top = top
+            self.right = right
+            self.bottom = bottom
+        }
+    }
+
+    /// The picture, or the part of it inside `box`, resized: equal to the last bit to Pillow's
+    /// `Image.resize((width, height), filter, box)`. Outside the box, what the filter reaches still counts.
+    public func resized(width: Int, height: Int, filter: ResampleFilter = .bicubic, box: Box? = nil) -> Image {
+        precondition(width > 0 && height > 0, "cannot resize to \(width)×\(height)")
+        let whole = Box(left: 0, top: 0, right: Float(self.width), bottom: Float(self.height))
+        let box = box ?? whole
+        precondition(
+            box.left >= 0 && box.top >= 0 && box.left < box.right && box.top < box.bottom
+                && box.right <= whole.right && box.bottom <= whole.bottom,
+            "the box \(box) leaves the image of \(self.width)×\(self.height)")
+        return resized(width: width, height: height, filter: filter, box: box, columns: 0..<width, rows: 0..<height)
+    }
+
+    /// The given columns and rows of what `resized(width:height:filter:box:)` makes.
+    func resized(
+        width: Int, height: Int, filter: ResampleFilter, box: Box, columns: Range<Int>, rows: Range<Int>
+    ) -> Image {
+        if width == self.width && height == self.height
+            && box == Box(left: 0, top: 0, right: Float(width), bottom: Float(height))
+        {
+            return cropped(x: columns.lowerBound, y: rows.lowerBound, width: columns.count, height: rows.count)
+        }
+        if filter == .nearest { return sampled(width: width, height: height, box: box, columns: columns, rows: rows) }
+        return withPixels { source in
+            let resampler = Resampler(
+                source: source, rowBytes: self.width * 3,
+                horizontal: ResampleWeights(
+                    sourceSize: self.width, box: (box.left, box.right), size: width, range: columns, filter: filter),
+                vertical: ResampleWeights(
+                    sourceSize: self.height, box: (box.top, box.bottom), size: height, range: rows, filter: filter))
+            return Image(width: columns.count, height: rows.count) { resampler.write(to: $0) }
+        }
+    }
+
+    private func sampled(width: Int, height: Int, box: Box, columns: Range<Int>, rows: Range<Int>) -> Image {
+        let x = Self.nearest(box.left, box.right, size: width, range: columns, limit: self.width)
+        let y = Self.nearest(box.top, box.bottom, size: height, range: rows, limit: self.height)
+        return withPixels { source in
+            Image(width: columns.count, height: rows.count) { target in
+                var pixel = target
+                for row in y {
+                    for column in x {
+                        pixel.update(from: source + (row * self.width + column) * 3, count: 3)
+                        pixel += 3
+                    }
+                }
+            }
+        }
+    }
+
+    /// The source position of each output position; a running sum, as in Pillow, not a product.
+    private static func nearest(
+        _ lower: Float, _ upper: Float, size: Int, range: Range<Int>, limit: Int
+    ) -> [Int] {
+        let scale = Double(upper - lower) / Double(size)
+        var center = Double(lower) + scale * 0.5
+        var positions: [Int] = []
+        for position in 0..<range.upperBound {
+            if position >= range.lowerBound { positions.append(min(Int(center), limit - 1)) }
+            center += scale
+        }
+        return positions
+    }
+}

@@ -1,0 +1,58 @@
+import ConcordCore
+import ConcordMedia
+import Testing
+
+/// Resize, crop and normalise, against torchvision and Hugging Face on Pillow: every value.
+struct PreprocessingTests {
+    static let golden = Golden.shared
+    static let floatImages = golden.images.filter { golden.has("torchvision-floats/\($0)") }
+    static let shapeImages = golden.images.filter { golden.has("squash/\($0)") }
+
+    static func preprocessing(_ rule: ImagePreprocessing.CropRule) -> ImagePreprocessing {
+        var result = ImagePreprocessing.clip(size: golden.crop)
+        result.cropRule = rule
+        return result
+    }
+
+    @Test(arguments: golden.images)
+    func pixelsEqualBothPeers(_ name: String) throws {
+        let image = Self.golden.image("decoded/\(name)")
+        let torchvision = Self.golden.image("torchvision/\(name)")
+        expectEqual(Self.preprocessing(.torchvision).pixels(image), torchvision)
+        let other = "huggingface/\(name)"
+        expectEqual(
+            Self.preprocessing(.huggingFace).pixels(image),
+            Self.golden.has(other) ? Self.golden.image(other) : torchvision)
+    }
+
+    @Test(arguments: floatImages)
+    func normalisedValuesEqualBothPeers(_ name: String) throws {
+        let image = try Image(contentsOf: Self.golden.path(name))
+        #expect(Self.preprocessing(.torchvision)(image) == Self.golden.floats("torchvision-floats/\(name)"))
+        #expect(Self.preprocessing(.huggingFace)(image) == Self.golden.floats("huggingface-floats/\(name)"))
+    }
+
+    @Test(arguments: shapeImages)
+    func otherResizeModesEqualTheirPeers(_ name: String) throws {
+        let image = Self.golden.image("decoded/\(name)")
+        var preprocessing = Self.preprocessing(.torchvision)
+        preprocessing.resizeMode = .squash
+        expectEqual(preprocessing.pixels(image), Self.golden.image("squash/\(name)"))
+        preprocessing.resizeMode = .longestEdge
+        expectEqual(preprocessing.pixels(image), Self.golden.image("longest/\(name)"))
+        // A crop larger than the picture is padded; the rules differ in where the odd pixel goes.
+        preprocessing.resizeMode = .shortestEdge
+        preprocessing.size = 27
+        preprocessing.cropSize = 40
+        expectEqual(preprocessing.pixels(image), Self.golden.image("crop-40-torchvision/\(name)"))
+        preprocessing.cropRule = .huggingFace
+        expectEqual(preprocessing.pixels(image), Self.golden.image("crop-40-huggingface/\(name)"))
+    }
+
+    @Test(arguments: golden.resizes)
+    func resizeEqualsPillow(_ resize: Golden.Resize) {
+        let image = Self.golden.image("decoded/margin-49x40.png")
+        let resized = image.resized(width: resize.width, height: resize.height, filter: resize.filter, box: resize.box)
+        expectEqual(resized, Self.golden.image(resize.name))
+    }
+}

@@ -108,9 +108,11 @@ public final class GlyphRenderer: @unchecked Sendable {
         return result
     }
 
+    /// The bytes of the PNG that the font stores for a glyph; empty when it has none.
+    public func bitmap(of glyph: UInt32) -> [UInt8] { withBitmap(of: glyph) { Array($0) } }
+
     private static let isReady = vips_init("concord") == 0
 
-    /// The PNG bytes that the font stores for a glyph; empty when it has none.
     private func withBitmap<Result>(of glyph: UInt32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         let blob = hb_ot_color_glyph_reference_png(font, glyph)
         defer { hb_blob_destroy(blob) }

@@ -30,8 +30,9 @@ public struct EmojiDatasetPlan: Sendable {
 
     /// Chooses the emoji that `renderer`'s font draws as one glyph, among all that `english` knows.
     ///
-    /// Sequences that the font draws with one and the same glyph (the flags of Norway and Bouvet Island) become one
-    /// picture with the captions of all, called after the one with the shortest English name. Held-out pictures keep names and natural forms only: other tones share their
+    /// Sequences that look the same to the last bit (the flags of Norway and Bouvet Island, the gloved snowboarder in
+    /// all skin tones) become one picture with the captions of all, called after the one with the shortest English
+    /// name: twins in a gallery would spoil every retrieval figure, and twins across splits would leak. Held-out pictures keep names and natural forms only: other tones share their
     /// keywords. No caption of a held-out picture is a caption of a trained one.
     ///
     /// - Parameter only: when given, just these sequences.
@@ -40,7 +41,7 @@ public struct EmojiDatasetPlan: Sendable {
         only: [EmojiSequence]? = nil
     ) {
         func nameLength(_ sequence: EmojiSequence) -> Int { english.entries[sequence]?.name.utf8.count ?? .max }
-        var groups: [UInt32: [EmojiSequence]] = [:]
+        var groups: [[UInt8]: (glyph: UInt32, sequences: [EmojiSequence])] = [:]
         var skipped: [Skipped] = []
         let allowed = only.map(Set.init)
         let ordered = english.entries.keys.filter { allowed?.contains($0) ?? true }
@@ -52,10 +53,11 @@ public struct EmojiDatasetPlan: Sendable {
             }
             switch renderer.shape(sequence.text) {
             case .picture(let glyph):
-                if let first = groups[glyph]?.first {
+                let bitmap = renderer.bitmap(of: glyph)
+                if let first = groups[bitmap]?.sequences.first {
                     skipped.append(Skipped(sequence: sequence, reason: "samePicture", detail: "as \(first.codePoints)"))
                 }
-                groups[glyph, default: []].append(sequence)
+                groups[bitmap, default: (glyph, [])].sequences.append(sequence)
             case .missing, .plainGlyph:
                 skipped.append(Skipped(sequence: sequence, reason: "missingInFont", detail: "no colour glyph"))
             case .severalGlyphs(let count):
@@ -64,7 +66,7 @@ public struct EmojiDatasetPlan: Sendable {
         }
 
         var entries: [Entry] = []
-        for (glyph, sequences) in groups {
+        for (glyph, sequences) in groups.values {
             let captions = annotations.flatMap { Self.captions(of: sequences, in: $0) }
             if captions.isEmpty {
                 skipped.append(Skipped(sequence: sequences[0], reason: "noCaption", detail: "in no language asked for"))

@@ -1,0 +1,79 @@
+import ConcordCore
+
+/// Reads rows of a `captions.csv` or `captions.tsv`, whose header says which column is which.
+struct DelimitedCaptionRow {
+    private let columnCount: Int
+    private let image: Int
+    private let captions: [Int]
+    private let split, language, kind: Int?
+    private let defaultLanguage: String?
+
+    /// Finds the columns in the header. Throws `.invalidDataset` when one is missing.
+    init(header: DelimitedParser.Row, options: CaptionFileOptions, source: String) throws(ConcordError) {
+        let names = header.fields.map { String(decoding: $0, as: UTF8.self).trimmed }
+        func column(_ name: String) -> Int? { names.firstIndex { $0.utf8.elementsEqual(name.utf8) } }
+        func required(_ candidates: [String]) throws(ConcordError) -> Int {
+            for name in candidates { if let index = column(name) { return index } }
+            let hint = candidates.count > 1 ? nil : NearestName.suggestion(for: candidates[0], among: names)
+            throw ConcordError(
+                .invalidDataset,
+                "\(source) has no column `\(candidates.joined(separator: "` or `"))`"
+                    + (hint.map { "; did you mean `\($0)`?" } ?? "; name the column in the options.")
+                    + " Columns: " + names.joined(separator: ", "))
+        }
+        guard !header.isUnclosed else {
+            throw ConcordError(.invalidDataset, "\(source) has a header with a quote that never closes; close it")
+        }
+        columnCount = names.count
+        image = try required(options.imageColumn.map { [$0] } ?? CaptionFileOptions.imageColumns)
+        if let wanted = options.captionColumns {
+            var indices: [Int] = []
+            for name in wanted { indices.append(try required([name])) }
+            captions = indices
+        } else {
+            captions = [try required(CaptionFileOptions.captionColumns)]
+        }
+        split = column(options.splitColumn)
+        language = column(options.languageColumn)
+        kind = column(options.kindColumn)
+        defaultLanguage = options.language
+    }
+
+    /// Understands one row.
+    func read(_ row: DelimitedParser.Row) -> Result<CaptionRow, CaptionRow.Problem> {
+        do {
+            return .success(try captionRow(row))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func captionRow(_ row: DelimitedParser.Row) throws(CaptionRow.Problem) -> CaptionRow {
+        guard !row.isUnclosed else {
+            throw .init(.unclosedQuote, "a quote opens and never closes; double plain quotes")
+        }
+        guard row.fields.count == columnCount else {
+            throw .init(.wrongColumnCount, "\(row.fields.count) columns where the header has \(columnCount)")
+        }
+        func text(_ column: Int) throws(CaptionRow.Problem) -> String {
+            guard let text = String(validating: row.fields[column], as: UTF8.self) else {
+                throw .init(.invalidUTF8, "column \(column + 1) is not valid UTF-8")
+            }
+            return text
+        }
+        func optional(_ column: Int?) throws(CaptionRow.Problem) -> String? {
+            guard let column else { return nil }
+            let value = try text(column).trimmed
+            return value.isEmpty ? nil : value
+        }
+        let language = try optional(language) ?? defaultLanguage
+        let kind = try optional(kind)
+        var texts: [String] = []
+        for column in captions { texts.append(try text(column).trimmed) }
+        // A table with a column a caption leaves cells blank where a picture has fewer captions.
+        let filled = texts.filter { !$0.isEmpty }
+        return CaptionRow(
+            image: try text(image), split: try optional(split),
+            captions: (filled.isEmpty ? [""] : filled).map { .success(Caption($0, language: language, kind: kind)) })
+    }
+}

@@ -1,0 +1,70 @@
+import ConcordCore
+
+/// A row of a caption file, or one caption of it, that could not be used.
+public struct SkippedRow: Sendable, Hashable {
+    /// Why a row could not be used.
+    public enum Reason: String, Sendable, Hashable, CaseIterable {
+        case invalidUTF8, invalidJSON, wrongType, missingField
+        case wrongColumnCount, unclosedQuote
+        /// A path that is empty, absolute or leaves the dataset's folder.
+        case invalidPath
+        case missingImage
+        /// A picture that is there and cannot be decoded; found while loading.
+        case undecodableImage
+        case emptyCaption
+        /// The same caption in the same language for the same picture, again.
+        case duplicateCaption
+        /// A split other than an earlier row of the same picture has.
+        case conflictingSplit
+    }
+
+    /// The caption file.
+    public let file: String
+    /// The line of the file, from 1, where the row begins.
+    public let line: Int
+    /// Which caption of the row, from 1, when the others of the row were used; nil when the whole row was skipped.
+    public let caption: Int?
+    public let reason: Reason
+    /// What exactly is wrong, with the value.
+    public let detail: String
+
+    public init(file: String, line: Int, caption: Int? = nil, reason: Reason, detail: String) {
+        self.file = file
+        self.line = line
+        self.caption = caption
+        self.reason = reason
+        self.detail = detail
+    }
+
+    public var json: JSONValue {
+        var members: [JSONValue.Member] = [.init("file", .string(file)), .init("line", .integer(line))]
+        if let caption { members.append(.init("caption", .integer(caption))) }
+        members += [.init("reason", .string(reason.rawValue)), .init("detail", .string(detail))]
+        return .object(members)
+    }
+
+    /// Writes rows as JSON lines (`skipped.jsonl`), atomically. Throws `.fileSystem`.
+    public static func write(_ rows: some Sequence<SkippedRow>, to path: String) throws {
+        try Files.replace(path, with: rows.map { $0.json.text() + "\n" }.joined())
+    }
+
+    /// The error for more skipped rows than allowed: counts per reason, most frequent first, each with an example.
+    static func tooMany(_ rows: [SkippedRow], of total: Int, noun: String, in source: String, limit: Double)
+        -> ConcordError
+    {
+        let groups = Dictionary(grouping: rows, by: \.reason).values
+            .sorted { ($1.count, $0[0].reason.rawValue) < ($0.count, $1[0].reason.rawValue) }
+        let reasons = groups.map { rows in
+            "\(rows[0].reason.rawValue) \(rows.count) (line \(rows[0].line): \(rows[0].detail))"
+        }
+        return ConcordError(
+            .tooManySkippedRows,
+            "\(rows.count) of \(total) \(noun) of \(source) cannot be used, more than \(percent(limit)) %: "
+                + reasons.joined(separator: "; ") + "; correct them, or raise the maximum skipped fraction")
+    }
+
+    private static func percent(_ fraction: Double) -> String {
+        let percent = fraction * 100
+        return percent == percent.rounded() ? String(Int(percent)) : String(percent)
+    }
+}

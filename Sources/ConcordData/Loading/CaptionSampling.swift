@@ -1,0 +1,97 @@
+import ConcordCore
+
+/// How captions are drawn for a picture that has several.
+public struct CaptionSampling: Sendable, Hashable {
+    /// Captions drawn for each picture of a batch: the number of slots.
+    public var captionsPerImage: Int
+    /// How often each kind is drawn, relative to the others; within a kind all captions are alike.
+    ///
+    /// Empty: all kinds alike. Otherwise kinds that are not named are not drawn; captions without a kind weigh 1.
+    public var weights: [String: Double]
+    /// The language of each slot; nil, or no element, takes any. Pictures without captions in the slot's language
+    /// take any language.
+    public var languages: [String?]
+    /// Whether a slot draws again (up to 8 times) when another picture of the batch has the same text there. Equal
+    /// texts are false negatives in a contrastive loss.
+    public var avoidsDuplicateCaptions: Bool
+
+    public init(
+        captionsPerImage: Int = 1, weights: [String: Double] = [:], languages: [String?] = [],
+        avoidsDuplicateCaptions: Bool = true
+    ) {
+        self.captionsPerImage = captionsPerImage
+        self.weights = weights
+        self.languages = languages
+        self.avoidsDuplicateCaptions = avoidsDuplicateCaptions
+    }
+
+    private static let attempts = 8
+
+    /// Throws `.invalidConfiguration` for impossible values, and for items without any caption that may be drawn.
+    public func validate(for dataset: CaptionDataset) throws(ConcordError) {
+        guard captionsPerImage > 0, languages.count <= captionsPerImage,
+            weights.values.allSatisfy({ $0 >= 0 && $0.isFinite })
+        else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "caption sampling needs at least one caption per image, no more languages than captions, and weights "
+                    + "of 0 or more; got \(captionsPerImage) captions, \(languages.count) languages, weights \(weights)"
+            )
+        }
+        for item in dataset.items where !item.captions.contains(where: { weight(of: $0.kind) > 0 }) {
+            let kinds = Set(item.captions.compactMap(\.kind)).sorted().joined(separator: ", ")
+            throw ConcordError(
+                .invalidConfiguration,
+                "no caption of \(item.image) may be drawn: its kinds (\(kinds)) have no weight; name one in the "
+                    + "weights, or filter the dataset")
+        }
+    }
+
+    /// Draws the texts of one slot, one for each item.
+    ///
+    /// - Parameter random: a source for each item, so that a draw depends on nothing but its own item, and on the
+    ///   items before it when duplicates are avoided.
+    func texts(slot: Int, items: [CaptionItem], random: inout [RandomSource]) -> [String] {
+        var used: Set<UTF8Key> = []
+        return items.indices.map { index in
+            let candidates = candidates(in: items[index], slot: slot)
+            var text = draw(from: candidates, &random[index])
+            if avoidsDuplicateCaptions {
+                for _ in 0..<Self.attempts where used.contains(UTF8Key(text)) {
+                    text = draw(from: candidates, &random[index])
+                }
+                used.insert(UTF8Key(text))
+            }
+            return text
+        }
+    }
+
+    private func weight(of kind: String?) -> Double {
+        guard let kind, !weights.isEmpty else { return 1 }
+        return weights[kind] ?? 0
+    }
+
+    private func candidates(in item: CaptionItem, slot: Int) -> [Caption] {
+        let drawable = item.captions.filter { weight(of: $0.kind) > 0 }
+        guard slot < languages.count, let language = languages[slot] else { return drawable }
+        let matching = drawable.filter { $0.language == language }
+        return matching.isEmpty ? drawable : matching
+    }
+
+    /// Draws a kind by its weight, then one of its captions.
+    private func draw(from candidates: [Caption], _ random: inout RandomSource) -> String {
+        var kinds: [String?] = []
+        for caption in candidates where !kinds.contains(caption.kind) { kinds.append(caption.kind) }
+        var remaining = random.uniform() * kinds.reduce(0) { $0 + weight(of: $1) }
+        var chosen = kinds[kinds.count - 1]
+        for kind in kinds {
+            remaining -= weight(of: kind)
+            if remaining < 0 {
+                chosen = kind
+                break
+            }
+        }
+        let captions = candidates.filter { $0.kind == chosen }
+        return captions[random.index(below: captions.count)].text
+    }
+}

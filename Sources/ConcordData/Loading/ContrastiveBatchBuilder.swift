@@ -1,0 +1,163 @@
+import ConcordCore
+import ConcordMedia
+import Synchronization
+
+/// Makes the batches of a contrastive training: decodes, augments and normalises pictures, draws and tokenizes captions.
+///
+/// A batch depends on the seed, the epoch and the item indices alone, not on threads or on earlier batches, so a
+/// resumed run sees the same ones. A picture that cannot be decoded is replaced by another, drawn from the same seed,
+/// and listed in ``skipped``.
+public final class ContrastiveBatchBuilder<Tokens: Sendable>: Sendable {
+    public let dataset: CaptionDataset
+    private let preprocessing: ImagePreprocessing
+    private let augmentation: TrainingAugmentation?
+    private let sampling: CaptionSampling
+    private let seed: UInt64
+    private let maximumSkippedFraction: Double
+    private let tokenize: @Sendable ([String]) throws -> Tokens
+    private let cache: DecodedImageCache
+    private let failures = Mutex<[Int: SkippedRow]>([:])
+
+    /// - Parameters:
+    ///   - augmentation: applied to every picture in place of the preprocessing's resize and crop; nil for none.
+    ///   - cacheLimit: bytes of decoded pictures to keep in memory.
+    ///   - maximumSkippedFraction: the largest part of the pictures that may turn out undecodable.
+    ///   - tokenize: makes the tokens of one slot; called from several threads at once.
+    /// - Throws: `.invalidDataset` for an empty dataset, `.invalidConfiguration` for impossible sampling.
+    public init(
+        dataset: CaptionDataset, preprocessing: ImagePreprocessing, augmentation: TrainingAugmentation? = nil,
+        sampling: CaptionSampling = .init(), seed: UInt64, cacheLimit: Int = 512 << 20,
+        maximumSkippedFraction: Double = 0.1, tokenize: @escaping @Sendable ([String]) throws -> Tokens
+    ) throws(ConcordError) {
+        guard !dataset.items.isEmpty else {
+            throw ConcordError(.invalidDataset, "\(dataset.captionFile) has no item to train on; check the split")
+        }
+        try sampling.validate(for: dataset)
+        self.dataset = dataset
+        self.preprocessing = preprocessing
+        self.augmentation = augmentation
+        self.sampling = sampling
+        self.seed = seed
+        self.maximumSkippedFraction = maximumSkippedFraction
+        self.tokenize = tokenize
+        cache = DecodedImageCache(limit: cacheLimit)
+    }
+
+    /// Pictures that could not be decoded so far, in the order of the dataset.
+    public var skipped: [SkippedRow] {
+        failures.withLock { failures in failures.sorted { $0.key < $1.key }.map(\.value) }
+    }
+
+    /// The batch of the given items.
+    ///
+    /// Throws `.tooManySkippedRows` when too many pictures cannot be decoded, and what the tokenizer throws.
+    public func batch(epoch: Int, indices: [Int]) throws -> ContrastiveBatch<Tokens> {
+        var pictures: [(index: Int, image: Image)] = []
+        for index in indices {
+            pictures.append(try picture(index, epoch: epoch, avoiding: indices + pictures.map(\.index)))
+        }
+        var random = indices.map { RandomSource(seed: seed, stream: Stream.item, UInt64(epoch), UInt64($0)) }
+        let size = preprocessing.cropSize
+        let length = 3 * size * size
+        let pixels = [Float](unsafeUninitializedCapacity: pictures.count * length) { buffer, filled in
+            for (slot, picture) in pictures.enumerated() {
+                let target = UnsafeMutableBufferPointer(rebasing: buffer[slot * length..<(slot + 1) * length])
+                if let augmentation {
+                    preprocessing.normalise(augmentation(picture.image, size: size, random: &random[slot]), to: target)
+                } else {
+                    preprocessing.write(picture.image, to: target)
+                }
+            }
+            filled = buffer.count
+        }
+        let items = pictures.map { dataset.items[$0.index] }
+        let captions = (0..<sampling.captionsPerImage).map { slot in
+            sampling.texts(slot: slot, items: items, random: &random)
+        }
+        return ContrastiveBatch(
+            pixels: pixels, size: size, tokens: try captions.map(tokenize), captions: captions,
+            itemIndices: pictures.map(\.index))
+    }
+
+    /// A loader of the batches numbered through all epochs: batch `n` is batch `n % batchesPerEpoch` of epoch
+    /// `n / batchesPerEpoch`. To resume at step `n`, start the range there.
+    public func loader(
+        sampler: DistributedSampler, batches: Range<Int>, threads: Int = 1, ahead: Int = 4
+    ) -> PrefetchLoader<ContrastiveBatch<Tokens>> {
+        precondition(
+            sampler.count == dataset.items.count && (sampler.batchesPerEpoch > 0 || batches.isEmpty),
+            "a sampler of \(sampler.count) samples with \(sampler.batchesPerEpoch) batches an epoch does not fit "
+                + "a dataset of \(dataset.items.count) items")
+        let orders = EpochOrders(sampler: sampler)
+        return PrefetchLoader(batches: batches, threads: threads, ahead: ahead) { [self] number in
+            let (epoch, index) = number.quotientAndRemainder(dividingBy: sampler.batchesPerEpoch)
+            return try batch(epoch: epoch, indices: orders.batches(epoch: epoch)[index])
+        }
+    }
+
+    /// Picture `index`, or, when it cannot be decoded, one drawn in its place.
+    private func picture(
+        _ index: Int, epoch: Int, avoiding taken: @autoclosure () -> [Int]
+    ) throws -> (index: Int, image: Image) {
+        if let image = try decoded(index) { return (index, image) }
+        let taken = Set(taken())
+        var random = RandomSource(seed: seed, stream: Stream.replacement, UInt64(epoch), UInt64(index))
+        for attempt in 0..<64 {
+            let candidate = random.index(below: dataset.items.count)
+            // A small dataset may have no picture that is not in the batch; then a repeated one has to do.
+            if attempt < 32 && taken.contains(candidate) { continue }
+            if let image = try decoded(candidate) { return (candidate, image) }
+        }
+        throw ConcordError(
+            .invalidDataset, "no picture was found in place of \(dataset.items[index].image); check the pictures")
+    }
+
+    /// The decoded picture; nil, noted in `failures`, when it cannot be decoded.
+    private func decoded(_ index: Int) throws -> Image? {
+        if let image = cache[index] { return image }
+        if failures.withLock({ $0[index] != nil }) { return nil }
+        let item = dataset.items[index]
+        do throws(ConcordError) {
+            let image = try Image(contentsOf: dataset.path(of: item))
+            cache.insert(image, at: index)
+            return image
+        } catch {
+            let row = SkippedRow(
+                file: dataset.captionFile, line: item.line, reason: .undecodableImage, detail: error.message)
+            let count = failures.withLock { failures in
+                failures[index] = row
+                return failures.count
+            }
+            guard Double(count) <= maximumSkippedFraction * Double(dataset.items.count) else {
+                throw SkippedRow.tooMany(
+                    skipped, of: dataset.items.count, noun: "pictures", in: dataset.captionFile,
+                    limit: maximumSkippedFraction)
+            }
+            return nil
+        }
+    }
+}
+
+/// First keys of the builder's random streams.
+private enum Stream {
+    static let item: UInt64 = 0x6974_656D
+    static let replacement: UInt64 = 0x7265_706C
+}
+
+/// The orders of the epochs that the loader's threads are at; more than two are never needed.
+private final class EpochOrders: Sendable {
+    private let sampler: DistributedSampler
+    private let orders = Mutex<[Int: [[Int]]]>([:])
+
+    init(sampler: DistributedSampler) { self.sampler = sampler }
+
+    func batches(epoch: Int) -> [[Int]] {
+        orders.withLock { orders in
+            if let known = orders[epoch] { return known }
+            let batches = sampler.batches(epoch: epoch)
+            orders = orders.filter { $0.key >= epoch - 1 }
+            orders[epoch] = batches
+            return batches
+        }
+    }
+}

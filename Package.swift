@@ -100,8 +100,8 @@ if let libtorch {
             ],
             swiftSettings: swiftSettings),
         tests("ConcordTensor"),
-        tests("ConcordNN"),
-        tests("ConcordModels", ["ConcordLosses", "ConcordNN"]),
-        tests("ConcordTrain"),
+        tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
+        tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
+        tests("ConcordTrain", ["ConcordMedia", "ConcordCheckpoint", "ConcordTensor"]),
     ]
 }

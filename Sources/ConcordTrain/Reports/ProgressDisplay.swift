@@ -1,9 +1,12 @@
 import Foundation
 
 /// A progress bar for work that is counted and nothing more: made, shown, finished.
-public final class ProgressDisplay {
+///
+/// `@unchecked Sendable`: the bar, the only thing here that changes, is touched only while `lock` is held.
+public final class ProgressDisplay: @unchecked Sendable {
     private let label: String
     private let bar: ProgressBar
+    private let lock = NSLock()
     private let start = ContinuousClock.now
 
     public init(label: String, bar: ProgressBar = ProgressBar()) {
@@ -14,9 +17,9 @@ public final class ProgressDisplay {
     /// Shows that `done` of `total` are done.
     public func show(done: Int, of total: Int) {
         let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        bar.update(ProgressLine(unit: label, done: done, total: total, elapsed: elapsed))
+        lock.withLock { bar.update(ProgressLine(unit: label, done: done, total: total, elapsed: elapsed)) }
     }
 
     /// Leaves the bar as it stands.
-    public func finish() { bar.finish() }
+    public func finish() { lock.withLock { bar.finish() } }
 }

@@ -8,10 +8,10 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - parameters: Changed in place, as are both moments and the steps.
-    ///   - steps: Float32 0-d counters, which the kernel increments before use.
+    ///   - steps: Float32 0-d counters of the steps taken, from 0.
     ///   - weightDecay: The fraction `learningRate * weightDecay` of each parameter is taken off first.
-    ///   - gradientScale: A 0-d factor that the gradients carry and that is divided out.
-    ///   - foundInfinity: A 0-d flag; the step does nothing if it is 1.
+    ///   - gradientScale: A float32 0-d factor that the gradients carry; they are divided by it in place.
+    ///   - foundInfinity: A float32 0-d flag; if it is 1, the step changes nothing.
     public static func fusedAdamW(
         parameters: [Tensor], gradients: [Tensor], firstMoments: [Tensor], secondMoments: [Tensor], steps: [Tensor],
         learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double, epsilon: Double,

@@ -4,6 +4,11 @@ import ConcordCore
 // Operations whose arguments do not fit the table of scripts/ops.txt.
 
 extension Tensor {
+    /// A number divided by every element.
+    public static func / (left: Double, right: Tensor) -> Tensor {
+        right.reciprocal() * left
+    }
+
     /// `x · Φ(x)` of every element, with the normal distribution Φ or its approximation by tanh (Hendrycks & Gimpel 2016).
     public func gelu(
         tanhApproximation: Bool = false, file: StaticString = #fileID, line: UInt = #line

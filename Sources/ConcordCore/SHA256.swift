@@ -69,19 +69,23 @@ public struct SHA256: Sendable {
     /// Mixes whole blocks into the state.
     private static func compress(_ bytes: UnsafeRawBufferPointer, into state: inout [UInt32]) {
         // Plain pointers and a schedule on the stack: bounds checks in this loop would cost more than the hash.
-        constants.withUnsafeBufferPointer { constants in
-            withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
-                for block in stride(from: 0, to: bytes.count, by: blockSize) {
-                    expand(bytes, at: block, into: schedule)
-                    mix(schedule, constants, into: &state)
+        state.withUnsafeMutableBufferPointer { state in
+            constants.withUnsafeBufferPointer { constants in
+                withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
+                    for block in stride(from: 0, to: bytes.count, by: blockSize) {
+                        expand(bytes, at: block, constants, into: schedule)
+                        mix(schedule, into: state)
+                    }
                 }
             }
         }
     }
 
-    /// The message schedule of one block: sixteen words as they stand, forty-eight made of them.
+    /// The message schedule of one block with the round constants added: sixteen words as they stand, forty-eight made
+    /// of them.
     private static func expand(
-        _ bytes: UnsafeRawBufferPointer, at block: Int, into schedule: UnsafeMutableBufferPointer<UInt32>
+        _ bytes: UnsafeRawBufferPointer, at block: Int, _ constants: UnsafeBufferPointer<UInt32>,
+        into schedule: UnsafeMutableBufferPointer<UInt32>
     ) {
         for index in 0..<16 {
             let word = bytes.loadUnaligned(fromByteOffset: block + 4 * index, as: UInt32.self)
@@ -93,26 +97,52 @@ public struct SHA256: Sendable {
             let small1 = rotate(late, 17) ^ rotate(late, 19) ^ (late >> 10)
             schedule[index] = schedule[index - 16] &+ small0 &+ schedule[index - 7] &+ small1
         }
+        for index in 0..<64 { schedule[index] &+= constants[index] }
     }
 
     private static func mix(
-        _ schedule: UnsafeMutableBufferPointer<UInt32>, _ constants: UnsafeBufferPointer<UInt32>,
-        into state: inout [UInt32]
+        _ schedule: UnsafeMutableBufferPointer<UInt32>, into state: UnsafeMutableBufferPointer<UInt32>
     ) {
         var (a, b, c, d) = (state[0], state[1], state[2], state[3])
         var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-        for round in 0..<64 {
-            let sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-            let choice = (e & f) ^ (~e & g)
-            let first = h &+ sum1 &+ choice &+ constants[round] &+ schedule[round]
-            let sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
-            let majority = (a & b) ^ (a & c) ^ (b & c)
-            (h, g, f, e) = (g, f, e, d &+ first)
-            (d, c, b, a) = (c, b, a, first &+ sum0 &+ majority)
+        // Eight rounds at a time, the names rotated instead of the values.
+        for index in stride(from: 0, to: 64, by: 8) {
+            round(a, b, c, &d, e, f, g, &h, schedule[index])
+            round(h, a, b, &c, d, e, f, &g, schedule[index + 1])
+            round(g, h, a, &b, c, d, e, &f, schedule[index + 2])
+            round(f, g, h, &a, b, c, d, &e, schedule[index + 3])
+            round(e, f, g, &h, a, b, c, &d, schedule[index + 4])
+            round(d, e, f, &g, h, a, b, &c, schedule[index + 5])
+            round(c, d, e, &f, g, h, a, &b, schedule[index + 6])
+            round(b, c, d, &e, f, g, h, &a, schedule[index + 7])
         }
-        for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
+        state[0] &+= a
+        state[1] &+= b
+        state[2] &+= c
+        state[3] &+= d
+        state[4] &+= e
+        state[5] &+= f
+        state[6] &+= g
+        state[7] &+= h
+    }
+
+    /// One round; `d` and `h` take the new values of `e` and `a`.
+    @inline(__always)
+    private static func round(
+        _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32, _ g: UInt32,
+        _ h: inout UInt32, _ word: UInt32
+    ) {
+        let sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+        let choice = g ^ (e & (f ^ g))
+        let first = h &+ sum1 &+ choice &+ word
+        let sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
+        let majority = (a & b) | (c & (a | b))
+        d = d &+ first
+        h = first &+ sum0 &+ majority
     }
 
     @inline(__always)
-    private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 { (word >> count) | (word << (32 - count)) }
+    private static func rotate(_ word: UInt32, _ count: UInt32) -> UInt32 {
+        (word &>> count) | (word &<< (32 &- count))
+    }
 }

@@ -1,0 +1,29 @@
+import ConcordCore
+import Foundation
+
+/// A file that grows: each append is one `write`, so that a killed process leaves whole records but for the last.
+final class AppendFile {
+    let path: String
+    private let descriptor: Int32
+
+    /// Opens `path` to append to; with `isNew`, only if no such file is there. Throws `.fileSystem`.
+    init(path: String, isNew: Bool) throws(ConcordError) {
+        let flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (isNew ? O_EXCL : 0)
+        descriptor = open(path, flags, 0o644)
+        guard descriptor >= 0 else { throw .system("create", path) }
+        self.path = path
+    }
+
+    deinit { close(descriptor) }
+
+    /// Appends bytes; the system has them when it returns. Throws `.fileSystem`.
+    func append(_ bytes: [UInt8]) throws(ConcordError) {
+        var offset = 0
+        while offset < bytes.count {
+            let written = bytes[offset...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw .system("write", path) }
+            offset += written
+        }
+    }
+}

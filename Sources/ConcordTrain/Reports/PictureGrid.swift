@@ -1,0 +1,84 @@
+/// Queries of a report, each with what the model found for it, best first.
+public struct PictureGrid: Sendable {
+    /// A picture as the bytes of its file.
+    public struct Picture: Sendable {
+        public var bytes: [UInt8]
+        public var mediaType: String
+
+        public init(_ bytes: [UInt8], mediaType: String = "image/png") {
+            self.bytes = bytes
+            self.mediaType = mediaType
+        }
+
+        func html(description: String) -> String {
+            let address = HTMLText.address(of: bytes, mediaType: mediaType)
+            return "<img src=\"\(address)\" alt=\"\(HTMLText.escape(description))\">"
+        }
+    }
+
+    /// One thing found: a picture, a caption, or both.
+    public struct Result: Sendable {
+        public var picture: Picture?
+        public var caption: String
+        /// The cosine of the two embeddings.
+        public var score: Double
+        /// Whether it is what was looked for.
+        public var isRight: Bool
+
+        public init(picture: Picture?, caption: String, score: Double, isRight: Bool) {
+            self.picture = picture
+            self.caption = caption
+            self.score = score
+            self.isRight = isRight
+        }
+    }
+
+    /// One query: a text, a picture, or both.
+    public struct Query: Sendable {
+        public var caption: String
+        public var picture: Picture?
+        public var results: [Result]
+        /// Where the right one came, 1 for first; nil when there is no right one.
+        public var rank: Int?
+
+        public init(caption: String, picture: Picture? = nil, results: [Result], rank: Int? = nil) {
+            self.caption = caption
+            self.picture = picture
+            self.results = results
+            self.rank = rank
+        }
+    }
+
+    public var queries: [Query]
+
+    public init(_ queries: [Query]) { self.queries = queries }
+
+    func html() -> String {
+        "<div class=\"queries\">\n\(queries.map(Self.html).joined(separator: "\n"))\n</div>"
+    }
+
+    private static func html(_ query: Query) -> String {
+        let badge = query.rank.map { rank in
+            let kind = rank == 1 ? "first" : rank <= 10 ? "near" : "far"
+            return "<span class=\"badge \(kind)\">\(rank == 1 ? "found first" : "found at rank \(rank)")</span>"
+        }
+        let picture = query.picture?.html(description: query.caption) ?? ""
+        return """
+            <article class="card query"><header>\(picture)<h3>\(HTMLText.escape(query.caption))</h3>\(badge ?? "")</header>
+            <ol>
+            \(query.results.map(html).joined(separator: "\n"))
+            </ol></article>
+            """
+    }
+
+    private static func html(_ result: Result) -> String {
+        let picture = result.picture?.html(description: result.caption) ?? ""
+        let mark = result.isRight ? "<span class=\"check\" title=\"the right one\">✓</span>" : ""
+        let caption = HTMLText.escape(result.caption)
+        return """
+            <li\(result.isRight ? " class=\"right\"" : "")><figure>\(picture)\(mark)\
+            <figcaption><b>\(NumberText.fixed(result.score, decimals: 3))</b>\
+            <span title="\(caption)">\(caption)</span></figcaption></figure></li>
+            """
+    }
+}

@@ -22,7 +22,7 @@ enum Program {
         process.arguments = arguments
         for (name, isOutput) in [("output", true), ("errors", false)] {
             let file = folder + "/" + name
-            FileManager.default.createFile(atPath: file, contents: nil)
+            _ = FileManager.default.createFile(atPath: file, contents: nil)
             let handle = FileHandle(forWritingAtPath: file)
             if isOutput { process.standardOutput = handle } else { process.standardError = handle }
         }

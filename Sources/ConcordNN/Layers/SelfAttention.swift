@@ -25,11 +25,15 @@ public struct SelfAttention {
     public func callAsFunction(_ x: Tensor) -> Tensor {
         let shape = x.shape
         let (batch, tokens, width) = (shape[0], shape[1], shape[2])
-        func split(_ y: Tensor) -> Tensor {  // [B, T, C] → [B, T, H, D] → [B, H, T, D]
-            y.reshaped([batch, tokens, heads, width / heads]).transposed(1, 2)
-        }
+        // One wide product runs faster than three narrow ones; joining the weights costs next to nothing beside it.
+        let projected = Tensor.linear(x, weight: joined(\.weight), bias: joined { $0.bias ?? .zeros([width]) })
+        let parts = projected.reshaped([batch, tokens, 3, heads, width / heads])
+            .permuted([2, 0, 3, 1, 4])  // [B, T, 3 · C] → [B, T, 3, H, D] → [3, B, H, T, D]
         let mixed = Tensor.scaledDotProductAttention(
-            query: split(query(x)), key: split(key(x)), value: split(value(x)), isCausal: isCausal)
+            query: parts.selected(axis: 0, at: 0), key: parts.selected(axis: 0, at: 1),
+            value: parts.selected(axis: 0, at: 2), isCausal: isCausal)
         return output(mixed.transposed(1, 2).reshaped([batch, tokens, width]))  // [B, H, T, D] → [B, T, C]
     }
+
+    private func joined(_ part: (Linear) -> Tensor) -> Tensor { .concatenated([query, key, value].map(part)) }
 }

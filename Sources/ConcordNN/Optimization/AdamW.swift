@@ -55,8 +55,6 @@ public final class AdamW {
         let active = states.compactMap { state in state.parameter.tensor.gradient.map { (state, $0) } }
         guard !active.isEmpty else { return }
         withoutGradient {
-            // The kernel reads the number of this step and does not count.
-            for (state, _) in active { state.step.formAdd(1) }
             Tensor.fusedAdamW(
                 parameters: active.map(\.0.parameter.tensor), gradients: active.map(\.1),
                 firstMoments: active.map(\.0.firstMoment), secondMoments: active.map(\.0.secondMoment),

@@ -7,6 +7,13 @@ public enum InterruptSignal {
 
     /// Starts listening; call once, before training.
     public static func listen() {
+        // A program that was started from a thread with blocked signals inherits the block.
+        var wanted = sigset_t()
+        sigemptyset(&wanted)
+        sigaddset(&wanted, SIGINT)
+        sigaddset(&wanted, SIGTERM)
+        pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
+        _ = hasArrived  // The handler must not be the first to touch the counter, which is made on first use.
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 // Only what is allowed in a signal handler: an atomic, and the default action.

@@ -33,13 +33,14 @@ public enum TorchRuntime {
 
     /// How float32 matrices are multiplied.
     public enum MatmulPrecision: Int32, Sendable {
-        /// What libtorch does by default.
+        /// What libtorch does by default, which is full float32.
         case standard = 0
-        /// Full float32. On the CPU this selects oneDNN, which is often faster than the BLAS library.
+        /// Full float32.
         case float32 = 1
-        /// 10 bits of mantissa, on GPUs that have it.
+        /// Operands may be rounded to 10 bits of mantissa, on GPUs that have units for it.
         case tensorFloat32 = 2
-        /// Operands rounded to bfloat16, sums in float32.
+        /// Operands may be rounded to bfloat16, with sums in float32. On CPUs with AVX-512 this selects oneDNN, which can
+        /// be the faster library even where it keeps full float32; it has no effect on others.
         case bfloat16 = 3
     }
 

@@ -128,6 +128,50 @@ import Testing
         #expect(released == 1)
     }
 
+    @Test func everyPathReleasesItsReferences() {
+        final class Log: OpRecorder {
+            var calls: [OpCall] = []
+            func record(_ call: OpCall) { calls.append(call) }
+        }
+        let uses: [(String, (Tensor) -> Void)] = [
+            ("operators", { x in _ = (x + x * 2 - 1).sum() }),
+            ("lists", { x in _ = Tensor.concatenated(x.split(sizes: [1, 3]) + [x]).chunked(2) }),
+            ("pairs and triples", { x in _ = (x.maximum(axis: 0), x.topK(2), x.unique()) }),
+            (
+                "changes in place",
+                { x in
+                    x.formAdd(x); x.formClamp(min: 0); x.copy(from: x)
+                }
+            ),
+            ("options", { x in _ = x.layerNorm(shape: [4], weight: x, bias: nil) }),
+            ("bytes", { x in _ = (x.scalars(as: Int.self), x.withUnsafeBytes { $0.count }, x.rank) }),
+            ("indices", { x in _ = x.indexed([x.greater(than: 1)]) }),
+            ("any operator", { x in _ = Tensor.callOperator("aten::cat", [.tensors([x, x]), .int(0)]) }),
+            ("recorder", { x in withRecorder(Log()) { _ = x.exp() } }),
+            ("failures", { x in _ = try? withTensorErrors { _ = x.matmul(Tensor.ones([3])) } }),
+            (
+                "gradients",
+                { x in
+                    let y = x.detached()
+                    y.requiresGradient = true
+                    let z = checkpointed([y]) { $0[0] * x + $0[0].exp() }.sum()
+                    _ = Tensor.gradients(of: [z], withRespectTo: [y], retainingGraph: true)
+                    z.backward()
+                    _ = y.gradient
+                }
+            ),
+        ]
+        for (name, use) in uses {
+            var released = 0
+            do {
+                let storage = Storage(16) { released += 1 }
+                let bytes = UnsafeRawBufferPointer(storage.bytes)
+                use(Tensor(borrowing: storage, bytes: bytes, shape: [4], dtype: .float32))
+            }
+            #expect(released == 1, "\(name) kept a tensor")
+        }
+    }
+
     @Test func copiesMisalignedMemory() {
         var released = 0
         let tensor: Tensor

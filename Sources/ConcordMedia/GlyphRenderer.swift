@@ -92,7 +92,7 @@ public final class GlyphRenderer: @unchecked Sendable {
     /// Throws `.invalidImage` when the glyph has no picture or its picture is damaged.
     public func png(of glyph: UInt32, size: Int) throws(ConcordError) -> [UInt8] {
         let result: [UInt8]? = withBitmap(of: glyph) { bitmap in
-            guard !bitmap.isEmpty, Self.isReady else { return nil }
+            guard !bitmap.isEmpty, VipsFile.isLibraryStarted else { return nil }
             var output: UnsafeMutableRawPointer?
             var length = 0
             guard concord_draw_bitmap(bitmap.baseAddress, bitmap.count, Int32(size), &output, &length) == 0 else {
@@ -110,8 +110,6 @@ public final class GlyphRenderer: @unchecked Sendable {
 
     /// The bytes of the PNG that the font stores for a glyph; empty when it has none.
     public func bitmap(of glyph: UInt32) -> [UInt8] { withBitmap(of: glyph) { Array($0) } }
-
-    private static let isReady = vips_init("concord") == 0
 
     private func withBitmap<Result>(of glyph: UInt32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         let blob = hb_ot_color_glyph_reference_png(font, glyph)

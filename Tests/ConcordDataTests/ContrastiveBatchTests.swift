@@ -20,7 +20,7 @@ import Testing
                 let pixels = [UInt8](repeating: UInt8(index * 20), count: 12 * 12 * 3)
                 try Image(width: 12, height: 12, pixels: pixels).write(to: "\(folder.path)/\(name)", as: .png)
             }
-            let captions = ["en", "zh"].flatMap { language in
+            let captions = ["en", "zh"].flatMap { (language: String) in
                 [
                     Caption("\(language) name \(index)", language: language, kind: "name"),
                     Caption("\(language) fruit", language: language, kind: "keyword"),
@@ -124,9 +124,6 @@ import Testing
         let batch = try builder.batch(epoch: 0, indices: [3, 4, 5])
         #expect(batch.itemIndices[0] == 3 && batch.itemIndices[2] == 5)
         #expect(![3, 4, 5].contains(batch.itemIndices[1]))
-        #expect(
-            batch.captions[0][1].hasSuffix(" \(batch.itemIndices[1])") || batch.captions[0][1].contains("fo")
-                || batch.captions[0][1].contains("fr"))
         #expect(try self.builder(dataset).batch(epoch: 0, indices: [3, 4, 5]).itemIndices == batch.itemIndices)
         #expect(builder.skipped.map(\.reason) == [.undecodableImage])
         #expect(builder.skipped[0].line == 5 && builder.skipped[0].detail.contains("4.png"))

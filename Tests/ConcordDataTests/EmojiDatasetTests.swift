@@ -102,13 +102,48 @@ import Testing
         #expect(Set(plan.entries.map { renderer.bitmap(of: $0.glyph) }).count == plan.entries.count)
     }
 
+    /// A folder like CLDR's `common` with English annotations only.
+    private func annotations(_ rows: String) throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
+        try folder.write("annotations/en.xml", "<ldml><annotations>\(rows)</annotations></ldml>")
+        return folder
+    }
+
+    @Test func textsOfHeldOutPicturesAreTakenOutOfTraining() throws {
+        let folder = try annotations(
+            """
+            <annotation cp="👋🏾">hand</annotation>
+            <annotation cp="👋🏾" type="tts">waving hand: medium-dark</annotation>
+            <annotation cp="👋">hand | Waving  Hand, medium-dark | wave</annotation>
+            <annotation cp="👋" type="tts">waving &amp; hand</annotation>
+            <annotation cp="🍎" type="tts">waving hand: medium-dark</annotation>
+            <annotation cp="🍐" type="tts">↑↑↑</annotation>
+            """)
+        let plan = try EmojiDatasetBuilder(languages: ["en"], annotationsFolder: folder.path).plan()
+        #expect(plan.entries.map(\.image) == ["images/1f44b.png", "images/1f44b-1f3fe.png"])
+        #expect(plan.entries[0].captions.map(\.text) == ["waving & hand", "hand", "wave"])
+        #expect(plan.entries[1].captions.map(\.kind) == ["name", "natural"])
+        #expect(plan.removedCaptions == 3)
+        // The apple lost its name and its natural form, and with them all captions.
+        #expect(plan.skipped.map(\.reason) == ["noCaption"])
+    }
+
+    @Test func damagedAnnotationsAreRefused() throws {
+        let folder = try annotations("<annotation cp=\"🍎\"")
+        let error = #expect(throws: ConcordError.self) {
+            try EmojiDatasetBuilder(languages: ["en"], annotationsFolder: folder.path).plan()
+        }
+        #expect(error?.code == .malformedText && error?.message.contains("en.xml") == true)
+    }
+
     /// The split is part of the dataset's definition.
     @Test func splitIsPinned() {
-        #expect(EmojiSequence("👩🏽‍🚒").hash == 0)
+        #expect(EmojiSequence("👩🏽‍🚒").hash == 12_873_953_845_435_129_920)
         #expect(EmojiSequence("🏻").split == EmojiSequence.train)
         #expect(EmojiSequence("👍").split == EmojiSequence.train)
-        let thumbs = ["👍🏻", "👍🏼", "👍🏽", "👍🏾", "👍🏿"].map { EmojiSequence($0).split }
-        #expect(thumbs == [])
+        #expect(EmojiSequence("👩🏽‍🚒").split == EmojiSequence.heldOut)
+        let waving = ["👋🏻", "👋🏼", "👋🏽", "👋🏾", "👋🏿"].map { EmojiSequence($0).split }
+        #expect(waving == ["train", "train", "train", "held-out", "train"])
     }
 
     @Test func writesFullyQualifiedSequences() {

@@ -99,6 +99,7 @@ struct CaptionCollector: ~Copyable {
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw .init(.invalidPath, "the image path is empty or damaged")
         }
+        if isNormal(path) { return path }
         var parts: [Substring] = []
         var leavesFolder = path.utf8.first == UInt8(ascii: "/")
         for part in path.split(separator: "/") where part != "." {
@@ -114,5 +115,15 @@ struct CaptionCollector: ~Copyable {
         }
         guard !parts.isEmpty else { throw .init(.invalidPath, "\(path) names no file") }
         return parts.joined(separator: "/")
+    }
+
+    /// Whether no part of the path is empty or begins with a dot, and it is relative: nearly every path.
+    private static func isNormal(_ path: String) -> Bool {
+        var previous = UInt8(ascii: "/")
+        for byte in path.utf8 {
+            if previous == UInt8(ascii: "/") && (byte == UInt8(ascii: ".") || byte == previous) { return false }
+            previous = byte
+        }
+        return previous != UInt8(ascii: "/")
     }
 }

@@ -56,7 +56,7 @@ struct DelimitedCaptionRow {
             throw .init(.wrongColumnCount, "\(row.fields.count) columns where the header has \(columnCount)")
         }
         func text(_ column: Int) throws(CaptionRow.Problem) -> String {
-            guard let text = String(validating: row.fields[column], as: UTF8.self) else {
+            guard let text = String(validUTF8: row.fields[column]) else {
                 throw .init(.invalidUTF8, "column \(column + 1) is not valid UTF-8")
             }
             return text

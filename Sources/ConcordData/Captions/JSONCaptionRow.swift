@@ -26,7 +26,7 @@ struct JSONCaptionRow {
         do {
             value = try JSONValue(parsing: bytes, source: "the row")
         } catch {
-            guard String(validating: bytes, as: UTF8.self) != nil else {
+            guard String(validUTF8: Array(bytes)) != nil else {
                 throw .init(.invalidUTF8, "the row is not valid UTF-8")
             }
             throw .init(.invalidJSON, error.message)

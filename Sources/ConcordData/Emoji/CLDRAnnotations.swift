@@ -120,17 +120,8 @@ private final class AnnotationReader: NSObject, XMLParserDelegate {
         if isName {
             entries[sequence, default: .init()].name = text.trimmed
         } else {
-            entries[sequence, default: .init()].keywords = text.split(separator: "|").map(\.trimmed)
+            entries[sequence, default: .init()].keywords = text.split(separator: "|").map { String($0).trimmed }
                 .filter { !$0.isEmpty }
         }
-    }
-}
-
-extension StringProtocol {
-    /// The text without white space at both ends.
-    var trimmed: String {
-        let scalars = unicodeScalars.drop { $0.properties.isWhitespace }
-        guard let last = scalars.lastIndex(where: { !$0.properties.isWhitespace }) else { return "" }
-        return String(String.UnicodeScalarView(scalars[...last]))
     }
 }

@@ -65,17 +65,18 @@ public struct EmojiDatasetPlan: Sendable {
             }
         }
 
-        var entries: [Entry] = []
-        for (glyph, sequences) in groups.values {
-            let captions = annotations.flatMap { Self.captions(of: sequences, in: $0) }
-            if captions.isEmpty {
-                skipped.append(Skipped(sequence: sequences[0], reason: "noCaption", detail: "in no language asked for"))
-            } else {
-                entries.append(Entry(sequence: sequences[0], glyph: glyph, captions: captions))
-            }
+        let drawn = groups.values.map { glyph, sequences in
+            Entry(
+                sequence: sequences[0], glyph: glyph,
+                captions: annotations.flatMap { Self.captions(of: sequences, in: $0) })
         }
-        (entries, removedCaptions) = Self.withoutLeaks(entries)
-        self.entries = entries.sorted { Self.precedes($0.sequence, $1.sequence) }
+        let (candidates, removed) = Self.withoutLeaks(drawn)
+        for entry in candidates where entry.captions.isEmpty {
+            skipped.append(
+                Skipped(sequence: entry.sequence, reason: "noCaption", detail: "no caption that may be used"))
+        }
+        entries = candidates.filter { !$0.captions.isEmpty }.sorted { Self.precedes($0.sequence, $1.sequence) }
+        removedCaptions = removed
         self.skipped = skipped.sorted { Self.precedes($0.sequence, $1.sequence) }
     }
 
@@ -100,11 +101,11 @@ public struct EmojiDatasetPlan: Sendable {
             entries.filter { $0.sequence.split == EmojiSequence.heldOut }
                 .flatMap { $0.captions.map { EmojiCaptions.comparisonForm(of: $0.text) } })
         var removed = 0
-        let kept: [Entry] = entries.compactMap { entry in
+        let kept = entries.map { entry in
             guard entry.sequence.split == EmojiSequence.train else { return entry }
             let captions = entry.captions.filter { !heldOut.contains(EmojiCaptions.comparisonForm(of: $0.text)) }
             removed += entry.captions.count - captions.count
-            return captions.isEmpty ? nil : Entry(sequence: entry.sequence, glyph: entry.glyph, captions: captions)
+            return Entry(sequence: entry.sequence, glyph: entry.glyph, captions: captions)
         }
         return (kept, removed)
     }

@@ -52,4 +52,4 @@ docs: setup ## Make the reference of all public declarations: .build/docs
 	@scripts/docs.sh
 
 clean: ## Remove build folders; .deps, .peers, data and runs stay
-	rm -rf .build .build-core
+	rm -rf .build .build-core Benchmarks/.build

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Prints the speed of Concord and of the peers a user would pick, measured in one run on this machine.
+# `make bench` calls it, after building Concord and the peers' environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ -x .build/release/concord ] && [ -x .peers/bin/python ] || { echo "bench: run \`make bench\`" >&2; exit 1; }
+swift build -c release --package-path Benchmarks
+compgen -G "data/emoji/captions.*" >/dev/null || .build/release/concord dataset emoji --output data/emoji
 for benchmark in Images Training; do
-    printf '==> %s\n' "Benchmarks/$benchmark/compare.py"
+    printf '\n==> %s\n' "$benchmark"
     .peers/bin/python "Benchmarks/$benchmark/compare.py"
 done

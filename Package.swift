@@ -64,6 +64,8 @@ if let libtorch {
         .target(
             name: "CTorch",
             cxxSettings: [
+                // libtorch is built with it, and some of its inline types differ without.
+                .define("NDEBUG"),
                 .unsafeFlags([
                     "-I\(libtorch)/include", "-I\(libtorch)/include/torch/csrc/api/include",
                     "-Wno-deprecated-declarations",

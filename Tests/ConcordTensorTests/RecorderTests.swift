@@ -47,6 +47,17 @@ import Testing
         #expect(log.calls[6].attribute("dim") == nil)
     }
 
+    @Test func recomputationIsNotHeard() {
+        let log = Log()
+        let x = Tensor.ones([2])
+        x.requiresGradient = true
+        withRecorder(log) {
+            let y = checkpointed([x]) { $0[0].exp() }
+            y.sum().backward()
+        }
+        #expect(log.names == ["aten::exp", "aten::sum"])
+    }
+
     @Test func scopesNestAndEndOnErrors() {
         struct Stop: Error {}
         let (outer, inner) = (Log(), Log())

@@ -83,6 +83,7 @@ private final class AnnotationReader: NSObject, XMLParserDelegate {
     private var sequence: EmojiSequence?
     private var isName = false
     private var text = ""
+    private var failed = false
 
     private init(entries: [EmojiSequence: CLDRAnnotations.Entry]) { self.entries = entries }
 
@@ -90,7 +91,8 @@ private final class AnnotationReader: NSObject, XMLParserDelegate {
         let parser = XMLParser(data: Data(try Files.read(path)))
         let reader = AnnotationReader(entries: entries)
         parser.delegate = reader
-        guard parser.parse() else {
+        // libxml2 recovers from some faults and says that it went well; the delegate hears of them all.
+        guard parser.parse(), !reader.failed else {
             throw ConcordError(
                 .malformedText,
                 "\(path) is not valid XML near line \(parser.lineNumber); reinstall unicode-cldr-core")
@@ -107,6 +109,8 @@ private final class AnnotationReader: NSObject, XMLParserDelegate {
         isName = attributes["type"] == "tts"
         text = ""
     }
+
+    func parser(_ parser: XMLParser, parseErrorOccurred error: any Error) { failed = true }
 
     func parser(_ parser: XMLParser, foundCharacters characters: String) {
         if sequence != nil { text += characters }

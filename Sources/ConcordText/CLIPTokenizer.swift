@@ -12,10 +12,12 @@ import ConcordCore
 public struct CLIPTokenizer: Sendable {
     /// Which reference implementation the ids equal.
     public enum Mode: String, Sendable, CaseIterable {
-        /// OpenAI's and open_clip's `SimpleTokenizer`: repairs text as ftfy does, replaces HTML references, lower case
-        /// as in Python. Pads with 0. `<start_of_text>` and `<end_of_text>` in a text become the special tokens.
+        /// open_clip's `SimpleTokenizer`: repairs text as ftfy does, replaces HTML references, lower case as in Python.
+        /// Pads with 0. `<start_of_text>` and `<end_of_text>` in a text become the special tokens; OpenAI's first
+        /// release, the same otherwise, takes `<|startoftext|>` and `<|endoftext|>` for them.
         ///
         /// ftfy's guessing of wrong encodings ("cafÃ©" → "café") is left out; such text is encoded as it stands.
+        /// That changes the ids of 12 of our 412 adversarial strings, eight of them garbled on purpose.
         case openai
         /// Hugging Face's `CLIPTokenizer`: NFC, and each character in lower case by itself. Pads with the end token.
         /// The special tokens' own names in a text become the special tokens.

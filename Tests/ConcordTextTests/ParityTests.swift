@@ -4,9 +4,15 @@ import Testing
 
 /// Ids equal the peers' on all adversarial strings.
 @Suite struct ParityTests {
-    /// Strings in which ftfy guesses a wrong encoding, with an effect on the ids: of `stringCount`, so 2.9 %.
-    static let guessedCount = 12
-    static let stringCount = 410
+    static let stringCount = 412
+
+    /// The strings, 12 of 412 or 2.9 %, in which ftfy guesses a wrong encoding with an effect on the ids.
+    ///
+    /// Eight were garbled on purpose; in the others random letters or lone accented ones look garbled to ftfy.
+    static let guessedStrings = [
+        "na Â b Ã c Ä Ångström, 5 Å wide", "cafÃ©", "naÃ¯ve", "itâ€™s", "âœ” No problems", "l’humanitÃ©", "ðŸ˜\u{80}",
+        "voilÃ le travail", "ÐŸÑ€Ð¸Ð²ÐµÑ‚", "Ëà¢¤Öêû¨â¼¸Õáæóº", "śĸĆĵĻěŁŞĽłōřĝœčĸ", "Ã a\u{2060}b\"a\"'",
+    ]
 
     @Test func huggingFaceIdsAreEqual() throws {
         let tokenizer = try Golden.tokenizer(.huggingface)
@@ -19,17 +25,26 @@ import Testing
     @Test func openCLIPIdsAreEqualButForGuessedEncodings() throws {
         let tokenizer = try Golden.tokenizer(.openai)
         let rows = try #require(try Golden.json("strings.json").elements)
-        var guessed = 0
+        var guessed = [String]()
         for row in rows {
             let text = try #require(row["text"]?.string)
             let ids = tokenizer.encode(text)
             // The golden file has a second list where ftfy's guessing, which we leave out, changes the ids.
             #expect(
                 ids == (row["openaiWithoutGuessing"] ?? row["openai"])?.ids, "\(text.prefix(200).debugDescription)")
-            if ids != row["openai"]?.ids { guessed += 1 }
+            if ids != row["openai"]?.ids { guessed.append(text) }
         }
-        #expect(guessed == Self.guessedCount)
+        #expect(guessed == Self.guessedStrings)
         #expect(rows.count == Self.stringCount)
+    }
+
+    /// All 2,231 names of HTML 5, the same in capitals, and numbers up to 260 in decimal and hexadecimal.
+    @Test func htmlReferencesAreReplacedAsByPython() throws {
+        let tokenizer = try Golden.tokenizer(.openai)
+        for row in try #require(try Golden.json("entities.json").elements) {
+            let text = try #require(row["text"]?.string)
+            #expect(tokenizer.encode(text) == (row["openaiWithoutGuessing"] ?? row["openai"])?.ids, "\(text)")
+        }
     }
 
     @Test func decodedTextIsEqual() throws {

@@ -6,6 +6,7 @@ Usage: python scripts/golden/make_text.py
 
 import gzip
 import html
+import html.entities
 import json
 import os
 import random
@@ -275,6 +276,8 @@ lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor i
     result += ["", " ", "   ", "\t", "\n\n", "\u00a0", "\u3000\u2003", "\u001c", "\ufeff", "\u200b", "\u0000", "a", "!", "1"]
     result += ["caf\u00c3\u00a9", "na\u00c3\u00afve", "it\u00e2\u20ac\u2122s", "\u00e2\u0153\u201d No problems", "l\u2019humanit\u00c3\u00a9",
                "\u00f0\u0178\u02dc\u0080", "voil\u00c3 le travail", "\u00d0\u0178\u00d1\u20ac\u00d0\u00b8\u00d0\u00b2\u00d0\u00b5\u00d1\u201a"]
+    # What only ftfy does to references, before, on and behind a line with "<".
+    result += ["&EACUTE; &ldquo;x&rdquo;\na < b &EACUTE; &ldquo;x&rdquo;\n&EACUTE; &ldquo;x&rdquo; &filig;", "<p>\n\n&NTILDE;"]
     # Every white or invisible character between letters, each by itself.
     result += [f"a{chr(code)}B" for code in
                [*range(0x00, 0x21), *range(0x7F, 0xA1), 0xAD, 0x34F, 0x600, 0x1680, 0x180E, *range(0x2000, 0x2010),
@@ -346,24 +349,38 @@ def write_vocabulary(cases: list[str]) -> list[tuple[str, str]]:
     return merges
 
 
+def open_clip_row(peer: open_clip_tokenizer.SimpleTokenizer, text: str) -> dict:
+    """The peer's ids; beside them those without ftfy's guessing, where they differ."""
+    row = {"text": text, "openai": [peer.sot_token_id, *peer.encode(text), peer.eot_token_id]}
+    if (cleaned := without_guessing(text)) != open_clip_tokenizer._clean_lower(text):
+        peer.clean_fn = lambda _: cleaned
+        plain = [peer.sot_token_id, *peer.encode(text), peer.eot_token_id]
+        peer.clean_fn = open_clip_tokenizer._clean_lower
+        if plain != row["openai"]:
+            row["openaiWithoutGuessing"] = plain
+    return row
+
+
+def write_entities(merges: list[tuple[str, str]]) -> None:
+    """Every name of HTML 5 as it stands and in capitals, and all numbers up to 260."""
+    peer = open_clip(merges)
+    names = sorted(html.entities.html5)
+    references = [f"&{name}" for name in names] + sorted({f"&{name.upper()}" for name in names} - {f"&{n}" for n in names})
+    references += [f"&#{number};" for number in range(260)] + [f"&#x{number:x}" for number in range(260)]
+    write(GOLDEN / "entities.json", [
+        open_clip_row(peer, " ".join(references[start : start + 25])) for start in range(0, len(references), 25)])
+
+
 def write_strings(cases: list[str], merges: list[tuple[str, str]]) -> None:
     transformers_side, open_clip_side = hugging_face(merges), open_clip(merges)
     assert len(cases) >= 300 and len(set(cases)) == len(cases), (len(cases), Counter(cases).most_common(3))
     rows = []
     for case in cases:
-        start, end = open_clip_side.sot_token_id, open_clip_side.eot_token_id
-        row = {"text": case, "huggingface": transformers_side(case).input_ids}
-        ids = open_clip_side.encode(case)
-        row["openai"] = [start, *ids, end]
-        if (cleaned := without_guessing(case)) != open_clip_tokenizer._clean_lower(case):
-            open_clip_side.clean_fn = lambda text: cleaned
-            plain = [start, *open_clip_side.encode(case), end]
-            open_clip_side.clean_fn = open_clip_tokenizer._clean_lower
-            if plain != row["openai"]:
-                row["openaiWithoutGuessing"] = plain
+        row = open_clip_row(open_clip_side, case) | {"huggingface": transformers_side(case).input_ids}
         if len(case) < 200:
             row["huggingfaceDecoded"] = transformers_side.decode(row["huggingface"], skip_special_tokens=True)
-            row["openaiDecoded"] = open_clip_side.decode([i for i in ids if i not in (start, end)]).strip()
+            row["openaiDecoded"] = open_clip_side.decode(
+                [token for token in row["openai"] if token not in open_clip_side.all_special_ids]).strip()
         rows.append(row)
     guessed = sum("openaiWithoutGuessing" in row for row in rows)
     differing = sum(row["huggingface"] != row["openai"] for row in rows)
@@ -407,6 +424,7 @@ def main() -> None:
     cases = strings()
     merges = write_vocabulary(cases)
     write_strings(cases, merges)
+    write_entities(merges)
     write_trained()
 
 

@@ -27,7 +27,7 @@ for number in range(count):
     pixels = np.full((height, width, 3), 128, np.float32)
     size = 2
     while size < max(width, height):
-        grid = random.normal(0, 90 / size ** 0.55, (max(2, size * height // width), size, 3))
+        grid = random.normal(0, 90 / size ** 0.4, (max(2, size * height // width), size, 3))
         for channel in range(3):
             layer = grid[..., channel] * 0.4 + grid[..., 0] * 0.6
             pixels[..., channel] += np.asarray(

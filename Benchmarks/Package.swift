@@ -4,11 +4,21 @@ import PackageDescription
 let package = Package(
     name: "concord-benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "concord", path: "..")],
+    dependencies: [
+        .package(name: "concord", path: ".."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    ],
     targets: [
         .executableTarget(
             name: "image-benchmark",
             dependencies: [.product(name: "ConcordData", package: "concord")],
-            path: "Images", exclude: ["compare.py", "pillow.py"])
+            path: "Images", exclude: ["compare.py", "pillow.py"]),
+        .executableTarget(
+            name: "training-benchmark",
+            dependencies: [
+                .product(name: "Concord", package: "concord"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Training", exclude: ["compare.py", "open_clip_training.py"]),
     ]
 )

@@ -30,6 +30,10 @@ def split_arguments(text):
     return [part.strip() for part in parts + [text[start:]] if part.strip()]
 
 
+# Operations that autocast runs in low precision; `product.h` says what happens where that is slow.
+PRODUCTS = {"linear", "matmul", "addmm", "baddbmm", "conv1d", "conv2d", "scaled_dot_product_attention"}
+
+
 class Argument:
     """One argument of an aten schema."""
 
@@ -240,7 +244,9 @@ class Operation:
                 values.append(argument.cpp_value())
             else:
                 values.append(self.fixed.get(argument.name) or argument.cpp_default())
-        call = wrap(f"at::_ops::{self.struct}::call(", values, ")", "    ", 4)
+        operation = f"at::_ops::{self.struct}"
+        target = f"product<{operation}>" if self.struct in PRODUCTS else f"{operation}::call"
+        call = wrap(f"{target}(", values, ")", "    ", 4)
         if self.results == 0:
             body = f"{call};"
         elif self.results == 1:
@@ -445,7 +451,7 @@ def outputs():
             + "\n".join(operation.swift() for operation in operations) + "}\n")
     for index, (bodies, includes) in enumerate(parts):
         files[CPP / f"Operations{index + 1}.cpp"] = (
-            NOTICE + '#include "../internal.h"\n\n' + "".join(sorted(includes)) + "\nusing namespace ctorch;\n\n"
+            NOTICE + '#include "../product.h"\n\n' + "".join(sorted(includes)) + "\nusing namespace ctorch;\n\n"
             + "\n".join(bodies))
     files[HEADER] = (
         NOTICE + '#pragma once\n#include "../ctorch_types.h"\n\n#ifdef __cplusplus\nextern "C" {\n#endif\n'

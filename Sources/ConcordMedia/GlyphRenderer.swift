@@ -91,8 +91,9 @@ public final class GlyphRenderer: @unchecked Sendable {
     /// At the font's own size (128 for Noto) the pixels are those of the font; other sizes are resampled.
     /// Throws `.invalidImage` when the glyph has no picture or its picture is damaged.
     public func png(of glyph: UInt32, size: Int) throws(ConcordError) -> [UInt8] {
+        try VipsLibrary.start()
         let result: [UInt8]? = withBitmap(of: glyph) { bitmap in
-            guard !bitmap.isEmpty, VipsFile.isLibraryStarted else { return nil }
+            guard !bitmap.isEmpty else { return nil }
             var output: UnsafeMutableRawPointer?
             var length = 0
             guard concord_draw_bitmap(bitmap.baseAddress, bitmap.count, Int32(size), &output, &length) == 0 else {

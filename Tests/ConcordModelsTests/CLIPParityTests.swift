@@ -63,6 +63,20 @@ import Testing
         try check("loss", result.loss, absolute: 0, relative: tolerance.loss)
     }
 
+    @Test(arguments: cases)
+    func embeddingsInBFloat16PointTheSameWay(_ name: String) throws {
+        let setup = try Setup(name, .float32)
+        let result = withoutGradient { autocast(.bfloat16) { setup.loss() } }
+        for (key, tensor) in [("image", result.images), ("text", result.texts)] {
+            let golden = try #require(setup.golden["\(key).float64"])
+            let expected = Tensor(golden.values, shape: golden.shape)
+            let cosines = (tensor.to(.float64).normalized() * expected).sum(axes: [1]).scalars(as: Double.self)
+            #expect(cosines.allSatisfy { $0 >= 0.9995 }, "\(key): \(cosines)")
+            // Were nothing computed in bfloat16, the two would agree to six digits.
+            #expect(cosines.contains { $0 < 0.999999999 }, "\(key): \(cosines)")
+        }
+    }
+
     @Test(arguments: cases, [DType.float32, .float64])
     func everyGradient(_ name: String, _ dtype: DType) throws {
         let setup = try Setup(name, dtype)

@@ -1,5 +1,5 @@
 // Written by scripts/generate-ops.py from scripts/ops.txt. Change the table, not this file.
-#include "../internal.h"
+#include "../product.h"
 
 #include <ATen/ops/_unique2_ops.h>
 #include <ATen/ops/abs_ops.h>

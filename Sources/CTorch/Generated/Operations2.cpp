@@ -1,5 +1,5 @@
 // Written by scripts/generate-ops.py from scripts/ops.txt. Change the table, not this file.
-#include "../internal.h"
+#include "../product.h"
 
 #include <ATen/ops/adaptive_avg_pool2d_ops.h>
 #include <ATen/ops/add_ops.h>
@@ -496,13 +496,13 @@ int32_t ctorch_detach(ctorch_tensor *self_, ctorch_tensor **result) {
 
 int32_t ctorch_matmul(ctorch_tensor *self_, ctorch_tensor *other, ctorch_tensor **result) {
   return guarded([&] {
-    give(at::_ops::matmul::call(In(self_), In(other)), result);
+    give(product<at::_ops::matmul>(In(self_), In(other)), result);
   });
 }
 
 int32_t ctorch_linear(ctorch_tensor *input, ctorch_tensor *weight, ctorch_tensor *bias, ctorch_tensor **result) {
   return guarded([&] {
-    give(at::_ops::linear::call(In(input), In(weight), InOptional(bias)), result);
+    give(product<at::_ops::linear>(In(input), In(weight), InOptional(bias)), result);
   });
 }
 
@@ -510,7 +510,7 @@ int32_t ctorch_addmm(
     ctorch_tensor *self_, ctorch_tensor *mat1, ctorch_tensor *mat2, double beta, double alpha, ctorch_tensor **result
 ) {
   return guarded([&] {
-    give(at::_ops::addmm::call(In(self_), In(mat1), In(mat2), scalar(beta), scalar(alpha)), result);
+    give(product<at::_ops::addmm>(In(self_), In(mat1), In(mat2), scalar(beta), scalar(alpha)), result);
   });
 }
 
@@ -519,7 +519,7 @@ int32_t ctorch_baddbmm(
     ctorch_tensor **result
 ) {
   return guarded([&] {
-    give(at::_ops::baddbmm::call(In(self_), In(batch1), In(batch2), scalar(beta), scalar(alpha)), result);
+    give(product<at::_ops::baddbmm>(In(self_), In(batch1), In(batch2), scalar(beta), scalar(alpha)), result);
   });
 }
 
@@ -602,7 +602,7 @@ int32_t ctorch_conv1d(
     ctorch_tensor **result
 ) {
   return guarded([&] {
-    give(at::_ops::conv1d::call(
+    give(product<at::_ops::conv1d>(
     In(input), In(weight), InOptional(bias), symInts(stride, stride_count), symInts(padding, padding_count),
     symInts(dilation, dilation_count), groups
 ), result);
@@ -615,7 +615,7 @@ int32_t ctorch_conv2d(
     ctorch_tensor **result
 ) {
   return guarded([&] {
-    give(at::_ops::conv2d::call(
+    give(product<at::_ops::conv2d>(
     In(input), In(weight), InOptional(bias), symInts(stride, stride_count), symInts(padding, padding_count),
     symInts(dilation, dilation_count), groups
 ), result);
@@ -674,7 +674,7 @@ int32_t ctorch_scaled_dot_product_attention(
     bool is_causal, double scale, bool has_scale, ctorch_tensor **result
 ) {
   return guarded([&] {
-    give(at::_ops::scaled_dot_product_attention::call(
+    give(product<at::_ops::scaled_dot_product_attention>(
     In(query), In(key), In(value), InOptional(attn_mask), dropout_p, is_causal, optionalReal(scale, has_scale), false
 ), result);
   });

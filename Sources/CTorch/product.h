@@ -1,0 +1,48 @@
+// Matrix products under bfloat16 autocast, on processors that lack bfloat16 instructions.
+#pragma once
+#include <ATen/autocast_mode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+
+#include <type_traits>
+
+#include "internal.h"
+
+namespace ctorch {
+
+/// Whether autocast asks the CPU for bfloat16 and the CPU has no instructions for it. libtorch's fallback is then
+/// many times slower than float32.
+inline bool emulatesBFloat16() {
+  static const bool isSlow = !ctorch_has_fast_bfloat16();
+  return isSlow && at::autocast::is_autocast_enabled(at::kCPU) &&
+         at::autocast::get_autocast_dtype(at::kCPU) == at::kBFloat16;
+}
+
+/// The values that bfloat16 keeps, as float32; what autocast leaves alone stays as it is.
+inline at::Tensor rounded(const at::Tensor &tensor) {
+  const bool isCast = tensor.defined() && tensor.is_cpu() && tensor.is_floating_point() && tensor.scalar_type() != at::kDouble;
+  return isCast ? tensor.to(at::kBFloat16).to(at::kFloat) : tensor;
+}
+
+template <typename Argument>
+auto roundedArgument(const Argument &argument) {
+  if constexpr (std::is_same_v<Argument, In>) {
+    return rounded(argument);
+  } else if constexpr (std::is_same_v<Argument, InOptional>) {
+    const std::optional<at::Tensor> &tensor = argument;
+    return tensor ? std::optional<at::Tensor>(rounded(*tensor)) : std::nullopt;
+  } else {
+    return argument;
+  }
+}
+
+/// Calls a matrix product. Where bfloat16 would be slow, the operands are rounded to it and multiplied in float32, and
+/// the result is rounded: what the instructions compute, which sum in float32 too.
+template <typename Operation, typename... Arguments>
+at::Tensor product(const Arguments &...arguments) {
+  if (!emulatesBFloat16()) return Operation::call(arguments...);
+  c10::impl::ExcludeDispatchKeyGuard withoutAutocast(c10::DispatchKey::AutocastCPU);
+  at::Tensor result = Operation::call(roundedArgument(arguments)...);
+  return result.scalar_type() == at::kFloat ? result.to(at::kBFloat16) : result;
+}
+
+}  // namespace ctorch

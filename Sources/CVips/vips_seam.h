@@ -3,35 +3,6 @@
 
 #include <vips/vips.h>
 
-// The warnings that libvips logged on this thread. A damaged JPEG decodes with warnings only, and the log is the one
-// place where libvips tells their number, as the first integer of a message.
-static inline long *vips_seam_warnings(void)
-{
-    static __thread long warnings;
-    return &warnings;
-}
-
-static inline void vips_seam_count_warnings(
-    const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer unused)
-{
-    const char *digit = message;
-    while (*digit && (*digit < '0' || *digit > '9')) digit++;
-    *vips_seam_warnings() += *digit ? strtol(digit, NULL, 10) : 0;
-}
-
-// Starts libvips: no loaders that are unfit for untrusted files, no operation cache, no threads of its own.
-// Returns 0 on success.
-static inline int vips_seam_start(void)
-{
-    if (vips_init("concord")) return -1;
-    vips_block_untrusted_set(TRUE);
-    vips_cache_set_max(0);
-    vips_concurrency_set(1);
-    // Damaged files are reported as errors; libvips would also print them to standard error.
-    g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, vips_seam_count_warnings, NULL);
-    return 0;
-}
-
 typedef enum {
     VIPS_SEAM_JPEG, VIPS_SEAM_PNG, VIPS_SEAM_WEBP, VIPS_SEAM_GIF, VIPS_SEAM_TIFF
 } vips_seam_format;

@@ -3,7 +3,8 @@ import Concord
 
 struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "tokenize", abstract: "Show the token ids of texts, special tokens included.",
+        commandName: "tokenize",
+        abstract: "Show the token ids of texts as the model reads them, special tokens included.",
         discussion: """
             Examples:
               concord tokenize --model runs/emoji --text "red apple"
@@ -21,7 +22,8 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let tokenizer = try EmbeddingModel.loadTokenizer(folder)
-        let ids = texts.map { tokenizer.encode($0) }
+        let context = try CLIPConfiguration(folder: folder).text.contextLength
+        let ids = texts.map { tokenizer.encode($0, contextLength: context).ids }
         if json {
             let lists = ids.map { JSONValue.array($0.map { .integer(Int($0)) }) }
             print(JSONValue.object([.init("ids", .array(lists))]).text())

@@ -52,7 +52,8 @@ struct TrainCommand: ParsableCommand {
         case .finished:
             print("model: \(output)\nreport: \(output)/report.html")
         case .interrupted(let step):
-            let again = (["concord train", recipe] + assignments.map { "--set \($0)" } + ["--output", output, "--resume"])
+            let again =
+                (["concord train", recipe] + assignments.map { "--set \($0)" } + ["--output", output, "--resume"])
             print("stopped after step \(step); go on with:\n  \(again.joined(separator: " "))")
             throw ExitCode(130)
         }

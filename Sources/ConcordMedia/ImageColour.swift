@@ -4,10 +4,10 @@ import Foundation
 // in Pillow's 8-bit HSV.
 extension Image {
     /// Brightness times `factor`: a blend with black.
-    func brightened(by factor: Float) -> Image { mapped { Self.blend(0, $0, factor) } }
+    package func brightened(by factor: Float) -> Image { mapped { Self.blend(0, $0, factor) } }
 
     /// Contrast times `factor`: a blend with the mean luma.
-    func contrasted(by factor: Float) -> Image {
+    package func contrasted(by factor: Float) -> Image {
         let sum = withPixels { source in
             stride(from: 0, to: width * height * 3, by: 3).reduce(into: 0) { $0 += Int(luma(source + $1)) }
         }
@@ -16,7 +16,7 @@ extension Image {
     }
 
     /// Saturation times `factor`: a blend with the grey picture.
-    func saturated(by factor: Float) -> Image {
+    package func saturated(by factor: Float) -> Image {
         withPixels { source in
             Image(width: width, height: height) { target in
                 for offset in stride(from: 0, to: width * height * 3, by: 3) {
@@ -28,7 +28,7 @@ extension Image {
     }
 
     /// The hue turned by `fraction` of the circle, −0.5…0.5.
-    func hueTurned(by fraction: Double) -> Image {
+    package func hueTurned(by fraction: Double) -> Image {
         let turn = UInt8(truncatingIfNeeded: Int(fraction * 255))
         return withPixels { source in
             Image(width: width, height: height) { target in

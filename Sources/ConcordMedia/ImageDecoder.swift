@@ -9,7 +9,7 @@ struct ImageDecoder {
 
     /// The upright picture. Throws `.invalidImage`, or `.unavailable` where libvips does not start.
     func decode(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> Image {
-        guard VipsFile.isLibraryStarted else { throw VipsFile.unavailable }
+        try VipsLibrary.start()
         guard bytes.count > 0 else { throw problem("is empty; get the file again") }
         guard bytes.count <= limits.maximumBytes else {
             throw problem(
@@ -41,7 +41,10 @@ struct ImageDecoder {
         }
         if format == .jpeg, let shortestEdge {
             let shrink = [8, 4, 2].first { min(width, height) / $0 >= shortestEdge } ?? 1
-            if shrink > 1 { file = try open(bytes, format, shrink: shrink) }
+            if shrink > 1 {
+                file.close()
+                file = try open(bytes, format, shrink: shrink)
+            }
         }
         // A grey PNG of 16 bits with one transparent value (colour type 0) gets an alpha band from libvips only.
         let isTransparencyKeyed = format == .png && bytes.count > 25 && bytes[25] == 0

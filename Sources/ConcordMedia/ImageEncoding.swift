@@ -11,7 +11,7 @@ public enum ImageEncoding: Sendable, Hashable {
 extension Image {
     /// The bytes of a PNG or JPEG file. Throws `.invalidImage` where libvips refuses.
     public func encoded(as encoding: ImageEncoding) throws(ConcordError) -> [UInt8] {
-        guard VipsFile.isLibraryStarted else { throw VipsFile.unavailable }
+        try VipsLibrary.start()
         let quality: Int32 =
             switch encoding {
             case .png: 0

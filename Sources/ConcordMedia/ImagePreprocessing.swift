@@ -29,13 +29,13 @@ public struct ImagePreprocessing: Sendable, Hashable {
     public var cropSize: Int
     public var cropRule: CropRule
     /// Three values, for pixels scaled to 0…1.
-    public var mean: [Float]
+    public var mean: [Double]
     /// Three values, for pixels scaled to 0…1.
-    public var standardDeviation: [Float]
+    public var standardDeviation: [Double]
 
     public init(
         size: Int, resizeMode: ResizeMode = .shortestEdge, filter: ResampleFilter = .bicubic, cropSize: Int? = nil,
-        cropRule: CropRule = .torchvision, mean: [Float], standardDeviation: [Float]
+        cropRule: CropRule = .torchvision, mean: [Double], standardDeviation: [Double]
     ) {
         precondition(size > 0 && cropSize ?? size > 0, "sizes must be positive, got \(size), \(cropSize ?? size)")
         precondition(
@@ -106,7 +106,8 @@ public struct ImagePreprocessing: Sendable, Hashable {
     /// What each byte becomes, `[3, 256]`.
     private var normalised: [Float] {
         (0..<3).flatMap { channel in
-            (0..<256).map { (Float($0) / 255 - mean[channel]) / standardDeviation[channel] }
+            let (mean, deviation) = (Float(mean[channel]), Float(standardDeviation[channel]))
+            return (0..<256).map { (Float($0) / 255 - mean) / deviation }
         }
     }
 

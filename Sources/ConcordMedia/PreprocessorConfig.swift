@@ -58,9 +58,9 @@ extension ImagePreprocessing {
             .init("do_normalize", true),
             .init("do_rescale", true),
             .init("do_resize", true),
-            .init("image_mean", .array(mean.map { .number(Self.shortest($0)) })),
+            .init("image_mean", .array(mean.map(JSONValue.number))),
             .init("image_processor_type", "CLIPImageProcessor"),
-            .init("image_std", .array(standardDeviation.map { .number(Self.shortest($0)) })),
+            .init("image_std", .array(standardDeviation.map(JSONValue.number))),
             .init("resample", .integer(filter.rawValue)),
             .init("rescale_factor", .number(1 / 255)),
             .init("size", edge),
@@ -68,9 +68,6 @@ extension ImagePreprocessing {
         if cropRule != .huggingFace { members.append(.init("crop_rule", .string(cropRule.rawValue))) }
         return .object(members)
     }
-
-    /// The double with the fewest digits that reads back as this float: `0.48145466`, not `0.4814546704292297`.
-    private static func shortest(_ value: Float) -> Double { Double(value.description) ?? Double(value) }
 
     private static func problem(_ text: String) -> ConcordError {
         ConcordError(.invalidConfiguration, "the preprocessor configuration \(text)")
@@ -93,8 +90,8 @@ extension ImagePreprocessing {
         return height
     }
 
-    private static func channels(_ key: String, _ config: JSONValue) throws(ConcordError) -> [Float] {
-        let values = config[key]?.elements?.compactMap { $0.double.map(Float.init) } ?? []
+    private static func channels(_ key: String, _ config: JSONValue) throws(ConcordError) -> [Double] {
+        let values = config[key]?.elements?.compactMap(\.double) ?? []
         guard values.count == 3, values.allSatisfy(\.isFinite) else {
             throw problem("lacks \(key), three numbers")
         }

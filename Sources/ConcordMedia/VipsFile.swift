@@ -1,39 +1,26 @@
 import CVips
-import ConcordCore
 
-/// An encoded picture that libvips has opened; all of it happens on the calling thread.
+/// An encoded picture that libvips has opened. A thread has one of them open at a time, and does all of its work.
 final class VipsFile {
-    /// Starts libvips, once. It stands in this file because the count of warnings is a `static` of the C header: each
-    /// Swift file that used it would have its own.
-    static let isLibraryStarted = vips_seam_start() == 0
-
-    static var unavailable: ConcordError {
-        ConcordError(.unavailable, "libvips does not start; install libvips 8.13 or newer")
-    }
-
     private var handle: UnsafeMutablePointer<VipsImage>?
-    private let warningsBefore: Int
-    private let headerWarnings: Int
 
     let width: Int
     let height: Int
 
     /// Reads the header; nil where it is damaged. `bytes` must outlive this object.
     init?(_ bytes: UnsafeRawBufferPointer, _ format: ImageFormat, shrink: Int) {
-        let start = vips_seam_warnings().pointee
+        VipsLibrary.pixelWarnings = 0
         var opened: UnsafeMutablePointer<VipsImage>?
         guard vips_seam_open(format.loader, bytes.baseAddress, bytes.count, Int32(shrink), &opened) == 0, let opened
         else {
             return nil
         }
         handle = opened
-        warningsBefore = vips_seam_warnings().pointee
-        headerWarnings = warningsBefore - start
         width = Int(vips_image_get_width(opened))
         height = Int(vips_image_get_height(opened))
     }
 
-    deinit { _ = close() }
+    deinit { close() }
 
     /// The orientation that the file's EXIF block or tags give; upright where they give none.
     var orientation: ImageOrientation {
@@ -72,11 +59,11 @@ final class VipsFile {
 
     /// Closes the file. Returns the number of warnings about its pixel data: libjpeg fills what is missing with
     /// grey and only warns. Warnings about the header (stray bytes between segments) are common and harmless.
+    @discardableResult
     func close() -> Int {
         guard let handle else { return 0 }
         self.handle = nil
         vips_seam_release(handle)
-        let warnings = vips_seam_warnings().pointee - warningsBefore
-        return max(0, warnings - headerWarnings)
+        return VipsLibrary.pixelWarnings
     }
 }

@@ -26,7 +26,7 @@ import Testing
             model = CLIP(configuration, store: store)
             FormulaWeights.fill(store)
             golden = try Golden.tensors("models", name + "/outputs.safetensors")
-            pixels = Tensor(FormulaWeights.formula("pixels", count: 3 * 3 * 32 * 32), shape: [3, 3, 32, 32]).to(dtype)
+            pixels = Tensor(FormulaWeights.formula("pixels", count: 3 * 3 * 16 * 16), shape: [3, 3, 16, 16]).to(dtype)
             let ids = try #require(golden["ids"])
             self.ids = Tensor(ids.integers, shape: ids.shape)
         }

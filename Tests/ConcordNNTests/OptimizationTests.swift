@@ -48,7 +48,8 @@ import Testing
     @Test func matricesDecayAndVectorsDoNot() {
         let store = ParameterStore(seed: 1)
         let scope = ParameterScope(store)
-        let matrix = scope.parameter("matrix", [1, 1], .constant(1)), vector = scope.parameter("vector", [1], .constant(1))
+        let matrix = scope.parameter("matrix", [1, 1], .constant(1)),
+            vector = scope.parameter("vector", [1], .constant(1))
         ((matrix + vector) * 0.0).sum().backward()
         AdamW(store.trainable, options: .init(weightDecay: 0.5)).step(learningRate: 0.1)
         expectClose(matrix.scalars(as: Float.self), [0.95] as [Float], absolute: 1e-6)

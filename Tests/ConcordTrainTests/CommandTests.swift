@@ -68,7 +68,9 @@ import Testing
                 let file = try SafetensorsFile(path: folder + "/v.safetensors")
                 let entry = try #require(file["embeddings"])
                 let values = file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) }
-                return stride(from: 0, to: values.count, by: entry.shape[1]).map { Array(values[$0..<$0 + entry.shape[1]]) }
+                return stride(from: 0, to: values.count, by: entry.shape[1]).map {
+                    Array(values[$0..<$0 + entry.shape[1]])
+                }
             }
             let output = ["--output", folder + "/v.safetensors"]
             let mixed = try rows(["--input", folder + "/list.jsonl"] + output)
@@ -131,7 +133,8 @@ import Testing
             let stopped = try Program.run(["train", recipe, "--output", folder + "/run"], in: folder)
             #expect(stopped.status == 1 && stopped.errors.contains("none-0.png"), "\(stopped.errors)")
             let allowed = try Program.run(
-                ["train", recipe, "--output", folder + "/run", "--set", "data.maximum_skipped_fraction=0.5"], in: folder)
+                ["train", recipe, "--output", folder + "/run", "--set", "data.maximum_skipped_fraction=0.5"], in: folder
+            )
             #expect(allowed.status == 0, "\(allowed.errors)")
             let skipped = try Files.read(folder + "/run/skipped.jsonl").split(separator: UInt8(ascii: "\n"))
             #expect(skipped.count == 8)

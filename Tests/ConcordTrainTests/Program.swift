@@ -12,7 +12,8 @@ enum Program {
     static var path: String {
         let tests = CommandLine.arguments[0]
         let candidates = [Bundle.main.bundlePath, (tests as NSString).deletingLastPathComponent]
-        return candidates.map { $0 + "/concord" }.first { FileManager.default.isExecutableFile(atPath: $0) } ?? "concord"
+        return candidates.map { $0 + "/concord" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+            ?? "concord"
     }
 
     /// Starts the program, or any other, with its output going to files in `folder`.

@@ -15,7 +15,10 @@ import Testing
 
     @Test func aCollapsedModelRanksLast() {
         let same = Tensor.ones([5, 2])
-        #expect(RetrievalRanks.compute(queries: same, gallery: same, positives: [[0], [1], [2, 3], [3], [4]]) == [5, 5, 4, 5, 5])
+        #expect(
+            RetrievalRanks.compute(queries: same, gallery: same, positives: [[0], [1], [2, 3], [3], [4]]) == [
+                5, 5, 4, 5, 5,
+            ])
     }
 
     @Test func metricsFromRanks() {

@@ -51,7 +51,8 @@ enum TinyData {
         }
         try Files.replace(folder + "/captions.jsonl", with: lines)
         let text = "data:\n  folder: \(folder)\n" + recipe.dropFirst("data:\n".count)
-        try Files.replace(folder + "/recipe.yaml", with: text.replacingOccurrences(of: "epochs: 6", with: "epochs: \(epochs)"))
+        try Files.replace(
+            folder + "/recipe.yaml", with: text.replacingOccurrences(of: "epochs: 6", with: "epochs: \(epochs)"))
         return folder + "/recipe.yaml"
     }
 }

@@ -7,7 +7,8 @@ import Testing
 
 /// Whole runs of the program on tiny data.
 @Suite struct TrainingRunTests {
-    private func train(_ recipe: String, _ folder: String, _ output: String, _ more: String...) throws -> Program.Result {
+    private func train(_ recipe: String, _ folder: String, _ output: String, _ more: String...) throws -> Program.Result
+    {
         try Program.run(["train", recipe, "--output", output] + more, in: folder)
     }
 
@@ -134,10 +135,12 @@ import Testing
             let last = try #require(tensors.last { $0.shape == [16] })
             switch damage {
             case "missing": tensors.removeAll { $0.name == last.name }
-            case "extra": tensors.append(SafetensorsTensor("stranger.weight", .float32, [2], values: [1, 2] as [Float]))
+            case "extra":
+                tensors.append(SafetensorsTensor("stranger.weight", .float32, [2], values: [1, 2] as [Float]))
             default:
                 tensors.removeAll { $0.name == last.name }
-                tensors.append(SafetensorsTensor(last.name, .float32, [4, 4], values: [Float](repeating: 0, count: 16)))
+                tensors.append(
+                    SafetensorsTensor(last.name, .float32, [4, 4], values: [Float](repeating: 0, count: 16)))
             }
             try SafetensorsWriter.write(to: output + "/model.safetensors", tensors: tensors)
             let result = try Program.run(["evaluate", "--model", output, "--data", folder], in: folder)

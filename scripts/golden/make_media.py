@@ -133,9 +133,9 @@ def make_images():
     save("jpeg-420-odd.jpg", picture(37, 51), quality=75, subsampling=2)
     save("jpeg-1x1.jpg", picture(1, 1), quality=90)
     save("jpeg-9x50.jpg", picture(9, 50), quality=85)
-    save("jpeg-low-quality.jpg", picture(50, 40), quality=8)
+    save("jpeg-low-quality.jpg", picture(42, 33), quality=8)
     save("jpeg-progressive.jpg", picture(31, 35), quality=88, progressive=True)
-    save("jpeg-restarts.jpg", picture(40, 32), quality=88, restart_marker_blocks=2)
+    save("jpeg-restarts.jpg", picture(33, 25), quality=88, restart_marker_blocks=2)
     save("jpeg-rgb.jpg", picture(35, 35), quality=90, keep_rgb=True)
     save("jpeg-grey.jpg", Image.fromarray(photo(41, 39, 1)), quality=90)
     save("jpeg-cmyk.jpg", Image.fromarray(photo(38, 34, 4), mode="CMYK"), quality=92)
@@ -181,7 +181,7 @@ def make_images():
     save("gif-animated.gif", frames[0], save_all=True, append_images=frames[1:], transparency=3, disposal=2)
 
     save("webp-lossless.webp", picture(38, 29), lossless=True)
-    save("webp-lossy.webp", picture(45, 37), quality=80)
+    save("webp-lossy.webp", picture(37, 29), quality=80)
     save("webp-alpha.webp", Image.fromarray(photo(44, 35, 4), mode="RGBA"), lossless=True, exact=True)
     frames = [picture(40, 34) for _ in range(2)]
     save("webp-animated.webp", frames[0], save_all=True, append_images=frames[1:], lossless=True)

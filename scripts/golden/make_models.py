@@ -24,7 +24,7 @@ import open_clip  # noqa: E402
 import transformers  # noqa: E402
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[2] / "Tests/Golden/models"
-WIDTH, HEADS, LAYERS, IMAGE, PATCH, CONTEXT, VOCABULARY, PROJECTION = 64, 4, 2, 32, 8, 12, 100, 32
+WIDTH, HIDDEN, HEADS, LAYERS, IMAGE, PATCH, CONTEXT, VOCABULARY, PROJECTION = 64, 16, 4, 2, 16, 4, 12, 100, 32
 START, END = 98, 99
 MASK = (1 << 64) - 1
 
@@ -61,7 +61,7 @@ def token_ids(pad: int) -> torch.Tensor:
 
 
 def huggingface(activation: str, end_token: int):
-    shared = dict(hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
+    shared = dict(hidden_size=WIDTH, intermediate_size=HIDDEN, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
                   hidden_act=activation)
     configuration = transformers.CLIPConfig(
         text_config=dict(shared, vocab_size=VOCABULARY, max_position_embeddings=CONTEXT, eos_token_id=end_token,
@@ -200,9 +200,9 @@ def main():
     model = open_clip.CLIP(
         embed_dim=PROJECTION,
         vision_cfg=dict(image_size=IMAGE, patch_size=PATCH, width=WIDTH, layers=LAYERS, head_width=WIDTH // HEADS,
-                        mlp_ratio=1.0),
+                        mlp_ratio=HIDDEN / WIDTH),
         text_cfg=dict(context_length=CONTEXT, vocab_size=VOCABULARY, width=WIDTH, heads=HEADS, layers=LAYERS,
-                      mlp_ratio=1.0))
+                      mlp_ratio=HIDDEN / WIDTH))
     missing, unexpected = model.load_state_dict(to_open_clip(state), strict=False)
     assert not unexpected and not missing, (missing, unexpected)
     full = torch.zeros(3, CONTEXT, dtype=torch.long)

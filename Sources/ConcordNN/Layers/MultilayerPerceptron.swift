@@ -7,7 +7,8 @@ public struct MultilayerPerceptron {
     public let activation: CLIPConfiguration.Activation
 
     public init(
-        _ scope: ParameterScope, width: Int, hidden: Int, activation: CLIPConfiguration.Activation, up upWeight: Initializer? = nil,
+        _ scope: ParameterScope, width: Int, hidden: Int, activation: CLIPConfiguration.Activation,
+        up upWeight: Initializer? = nil,
         down downWeight: Initializer? = nil
     ) {
         up = Linear(scope / "fc1", width, hidden, weightInitializer: upWeight)

@@ -9,7 +9,8 @@ public struct SelfAttention {
     public let isCausal: Bool
 
     public init(
-        _ scope: ParameterScope, width: Int, heads: Int, isCausal: Bool, input: Initializer, output outputWeight: Initializer?
+        _ scope: ParameterScope, width: Int, heads: Int, isCausal: Bool, input: Initializer,
+        output outputWeight: Initializer?
     ) {
         func projection(_ name: String) -> Linear {
             Linear(scope / name, width, width, weightInitializer: input, biasInitializer: .zeros)

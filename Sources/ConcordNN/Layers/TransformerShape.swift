@@ -38,7 +38,8 @@ public struct TransformerShape {
     }
 
     public init(
-        width: Int, hidden: Int, layers: Int, heads: Int, activation: CLIPConfiguration.Activation, layerNormEpsilon: Double,
+        width: Int, hidden: Int, layers: Int, heads: Int, activation: CLIPConfiguration.Activation,
+        layerNormEpsilon: Double,
         isCausal: Bool, initialization: Initialization
     ) {
         self.width = width

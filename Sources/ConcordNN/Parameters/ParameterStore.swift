@@ -85,7 +85,9 @@ public final class ParameterStore {
     /// Copies saved values into the parameters. Throws `.invalidCheckpoint` for one that is missing or misshapen.
     public func restore(_ tensors: [String: Tensor], path: String) throws {
         try withoutGradient {
-            for parameter in parameters { try parameter.tensor.restore(from: tensors, name: parameter.name, path: path) }
+            for parameter in parameters {
+                try parameter.tensor.restore(from: tensors, name: parameter.name, path: path)
+            }
         }
     }
 

@@ -17,7 +17,8 @@ public struct RetrievalMetrics: Sendable, Hashable {
         recallAt10 = recall(10)
         let sorted = ranks.sorted(), middle = ranks.count / 2
         medianRank =
-            ranks.isEmpty ? 0 : Double(ranks.count % 2 == 1 ? 2 * sorted[middle] : sorted[middle - 1] + sorted[middle]) / 2
+            ranks.isEmpty
+            ? 0 : Double(ranks.count % 2 == 1 ? 2 * sorted[middle] : sorted[middle - 1] + sorted[middle]) / 2
     }
 
     /// Recalls in per cent and the median rank, as tables show them.

@@ -8,7 +8,8 @@ public enum EmbeddingFile {
         case safetensors, npy, jsonl
 
         public init?(path: String) {
-            guard let dot = path.lastIndex(of: "."), let format = Format(rawValue: String(path[path.index(after: dot)...]))
+            guard let dot = path.lastIndex(of: "."),
+                let format = Format(rawValue: String(path[path.index(after: dot)...]))
             else { return nil }
             self = format
         }

@@ -89,7 +89,8 @@ extension Recipe {
                 "model.text.context_length", 77, in: 3...8192, "Most tokens of a caption, start and end included.")
             projectionWidth = try read.integer(
                 "model.projection_width", 512, in: width, "Width of the shared embedding space.")
-            activation = try read.choice("model.activation", CLIPConfiguration.Activation.gelu, "CLIPConfiguration.Activation of the blocks.")
+            activation = try read.choice(
+                "model.activation", CLIPConfiguration.Activation.gelu, "CLIPConfiguration.Activation of the blocks.")
         }
     }
 
@@ -121,13 +122,16 @@ extension Recipe {
             learningRate = try read.number("train.learning_rate", 5e-4, in: 0...10, "Peak learning rate.")
             schedule = try read.choice("train.schedule", LearningRateSchedule.Shape.cosine, "What follows the warm-up.")
             warmupSteps = try read.integer("train.warmup_steps", 100, in: 0...1_000_000_000, "Steps of linear warm-up.")
-            weightDecay = try read.number("train.weight_decay", 0.2, in: 0...10, "Decay of matrices; vectors have none.")
+            weightDecay = try read.number(
+                "train.weight_decay", 0.2, in: 0...10, "Decay of matrices; vectors have none.")
             beta1 = try read.number("train.beta1", 0.9, in: 0...0.9999999, "Decay of AdamW's first moment.")
             beta2 = try read.number("train.beta2", 0.98, in: 0...0.9999999, "Decay of AdamW's second moment.")
             epsilon = try read.number("train.epsilon", 1e-6, in: 0...1, "AdamW's epsilon.")
-            gradientClip = try read.number("train.gradient_clip", 0, in: 0...1e9, "Largest gradient norm; 0 is no limit.")
+            gradientClip = try read.number(
+                "train.gradient_clip", 0, in: 0...1e9, "Largest gradient norm; 0 is no limit.")
             emaDecay = try read.number(
-                "train.ema_decay", 0, in: 0...0.9999999, "Decay of the averaged weights that are kept; 0 keeps the last.")
+                "train.ema_decay", 0, in: 0...0.9999999,
+                "Decay of the averaged weights that are kept; 0 keeps the last.")
             precision = try read.choice(
                 "train.precision", Precision.auto,
                 "Matrix products in float32, bfloat16, or auto: bfloat16 where the processor is fast at it.")
@@ -137,7 +141,8 @@ extension Recipe {
                 "train.activation_checkpointing", false, "Recompute activations in the backward pass to save memory.")
             frozen = try read.list("train.frozen", [], "Patterns of parameter names that are not trained.")
             device = try read.text("train.device", "cpu", "cpu, cuda, cuda:N or mps.")
-            threads = try read.integer("train.threads", 0, in: 0...4096, "Threads of the tensor engine; 0 is all cores.")
+            threads = try read.integer(
+                "train.threads", 0, in: 0...4096, "Threads of the tensor engine; 0 is all cores.")
             logEvery = try read.integer("train.log_every", 1, in: steps, "Steps between lines of metrics.jsonl.")
             checkpointEvery = try read.integer("train.checkpoint_every", 200, in: steps, "Steps between checkpoints.")
             checkpointsKept = try read.integer("train.checkpoints_kept", 2, in: 1...1000, "Checkpoints kept on disk.")
@@ -151,7 +156,8 @@ extension Recipe {
 
         init(_ read: inout RecipeReader) throws {
             splits = try read.list("evaluate.splits", ["all"], "Splits whose retrieval is measured at the end.")
-            languages = try read.list("evaluate.languages", [], "Languages measured one by one; empty takes all as one.")
+            languages = try read.list(
+                "evaluate.languages", [], "Languages measured one by one; empty takes all as one.")
             kind = try read.optionalText("evaluate.kind", "Only captions of this kind are queries, such as name.")
         }
     }

@@ -137,7 +137,9 @@ struct RecipeReader {
     }
 
     /// A mapping from free names to non-negative numbers.
-    mutating func weights(_ path: String, _ defaultValue: [String: Double], _ summary: String) throws -> [String: Double] {
+    mutating func weights(_ path: String, _ defaultValue: [String: Double], _ summary: String) throws -> [String:
+        Double]
+    {
         let shown = defaultValue.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
         keys.append(Key(path: path, defaultValue: "{\(shown)}", summary: summary))
         mapFamilies.insert(path + ".")

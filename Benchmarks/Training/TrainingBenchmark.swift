@@ -17,7 +17,8 @@ struct TrainingBenchmark: ParsableCommand {
 
     func run() throws {
         TorchRuntime.threadCount = threads
-        let captions = try JSONValue(parsing: Files.read(ids), source: ids).elements?
+        let captions =
+            try JSONValue(parsing: Files.read(ids), source: ids).elements?
             .compactMap { $0.elements?.compactMap(\.int) } ?? []
         let configuration = CLIPConfiguration(
             text: .init(activation: .gelu), vision: .init(activation: .gelu), initialLogitScale: log(1 / 0.07))
@@ -36,7 +37,8 @@ struct TrainingBenchmark: ParsableCommand {
             let result = trainer.step(step, pixels: pixels, ids: ids)
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             if step > 0 {  // the first step allocates
-                print(JSONValue.object([.init("seconds", .number(seconds)), .init("loss", .number(result.loss))]).text())
+                print(
+                    JSONValue.object([.init("seconds", .number(seconds)), .init("loss", .number(result.loss))]).text())
             }
         }
     }

@@ -10,6 +10,6 @@ graphs=.build/docs-graphs
 rm -rf "$graphs" .build/docs && mkdir -p "$graphs"
 cp "$(swift build -c release --show-bin-path)"/../symbolgraph/Concord*.symbols.json "$graphs"
 rm -f "$graphs"/*Tests.symbols.json "$graphs"/Concord{Command,TestSupport}.symbols.json
-"$(dirname "$(command -v swift)")/docc" convert --additional-symbol-graph-dir "$graphs" --output-path .build/docs \
+"$(dirname "$(command -v swift)")/docc" convert Sources/Concord/Concord.docc --additional-symbol-graph-dir "$graphs" --output-path .build/docs \
     --fallback-display-name Concord --fallback-bundle-identifier concord
-echo "==> To read it: python3 -m http.server -d .build/docs, then http://localhost:8000/documentation/concordcore"
+echo "==> To read it: python3 -m http.server -d .build/docs, then http://localhost:8000/documentation/concord"

@@ -129,6 +129,10 @@ public struct CLIPConfiguration: Sendable, Hashable {
             "vision_config.image_size": vision.imageSize, "vision_config.patch_size": vision.patchSize,
             "vision_config.num_channels": vision.channels, "projection_dim": projectionWidth,
         ])
+        for (name, layers) in [("text", text.layers), ("vision", vision.layers)] {
+            try check(
+                layers <= Self.mostLayers, "`\(name)_config.num_hidden_layers` is \(layers), above \(Self.mostLayers)")
+        }
         for (name, width, heads) in [("text", text.width, text.heads), ("vision", vision.width, vision.heads)] {
             try check(
                 width.isMultiple(of: heads),
@@ -154,4 +158,5 @@ public struct CLIPConfiguration: Sendable, Hashable {
 
     /// Above every real model, and low enough that no product of two sizes overflows.
     private static let largestSize = 1 << 24
+    private static let mostLayers = 1024
 }

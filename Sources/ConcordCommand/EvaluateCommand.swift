@@ -30,7 +30,8 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         let evaluation = try RetrievalEvaluation(
-            model: try model.load(), dataset: try data.load(), progress: ProgressDisplay(label: "embedding"))
+            model: try model.load(), dataset: try data.load(),
+            maximumSkippedFraction: data.maximumSkippedFraction, progress: ProgressDisplay(label: "embedding"))
         let result = try evaluation.measure(split: split, language: language, kind: kind)
         print(json ? result.json.text() : result.table)
     }

@@ -36,7 +36,8 @@ struct SearchCommand: ParsableCommand {
 
     func run() throws {
         let search = try PictureSearch(
-            model: try model.load(), dataset: try data.load(), progress: ProgressDisplay(label: "embedding"))
+            model: try model.load(), dataset: try data.load(),
+            maximumSkippedFraction: data.maximumSkippedFraction, progress: ProgressDisplay(label: "embedding"))
         let results = try search.find(text.map(PictureSearch.Query.text) ?? .image(image ?? ""), top: top)
         if let html { try search.page(text ?? image ?? "", results).write(to: html) }
         if json {

@@ -23,8 +23,12 @@ struct DataOptions: ParsableArguments {
     @Option(name: .customLong("caption-column"), help: "A column that holds captions (.tsv, .csv); may be repeated.")
     var captionColumns: [String] = []
 
+    @Option(help: "Stop when more than this share of rows or pictures is unusable.")
+    var maximumSkippedFraction = 0.1
+
     func load() throws -> CaptionDataset {
         var options = CaptionFileOptions()
+        options.maximumSkippedFraction = maximumSkippedFraction
         options.imageColumn = imageColumn
         options.captionColumns = captionColumns.isEmpty ? nil : captionColumns
         return try CaptionDataset(contentsOf: folder, options: options)

@@ -52,10 +52,16 @@ struct TrainCommand: ParsableCommand {
         case .finished:
             print("model: \(output)\nreport: \(output)/report.html")
         case .interrupted(let step):
-            let again =
-                (["concord train", recipe] + assignments.map { "--set \($0)" } + ["--output", output, "--resume"])
-            print("stopped after step \(step); go on with:\n  \(again.joined(separator: " "))")
+            let sets = assignments.flatMap { ["--set", $0] }
+            let again = ["concord", "train", recipe] + sets + ["--output", output, "--resume"]
+            print("stopped after step \(step); go on with:\n  \(again.map(quoted).joined(separator: " "))")
             throw ExitCode(130)
         }
+    }
+
+    /// The word as a shell reads it back.
+    private func quoted(_ word: String) -> String {
+        let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "_-./=,:@%+".contains($0) }
+        return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }

@@ -32,6 +32,24 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// This device, if it is there. Throws `.unavailable` naming what is, where it is not.
+    public func checked() throws(ConcordError) -> Device {
+        let isThere =
+            switch self {
+            case .cpu: true
+            case .cuda(let index): index < TorchRuntime.cudaDeviceCount
+            case .mps: TorchRuntime.hasMPS
+            }
+        guard isThere else {
+            let count = TorchRuntime.cudaDeviceCount
+            throw ConcordError(
+                .unavailable,
+                "the device \(self) is not there; use cpu" + (count > 0 ? " or cuda:0…cuda:\(count - 1)" : "")
+                    + (TorchRuntime.hasMPS ? " or mps" : ""))
+        }
+        return self
+    }
+
     public var kind: Kind {
         switch self {
         case .cpu: .cpu

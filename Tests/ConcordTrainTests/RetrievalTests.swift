@@ -21,6 +21,12 @@ import Testing
             ])
     }
 
+    @Test func aModelThatIsNotANumberRanksLast() {
+        let vectors = Tensor.full([4, 2], .nan)
+        #expect(
+            RetrievalRanks.compute(queries: vectors, gallery: vectors, positives: [[0], [1], [2], [3]]) == [4, 4, 4, 4])
+    }
+
     @Test func metricsFromRanks() {
         let metrics = RetrievalMetrics(ranks: [1, 3, 7, 20])
         #expect(metrics.recallAt1 == 0.25 && metrics.recallAt5 == 0.5 && metrics.recallAt10 == 0.75)

@@ -122,6 +122,8 @@ public final class ContrastiveBatchBuilder<Tokens: Sendable>: Sendable {
             cache.insert(image, at: index)
             return image
         } catch {
+            // Anything but damaged pixels may pass by the next time, and the batches must not depend on that.
+            guard error.code == .invalidImage else { throw error }
             let row = SkippedRow(
                 file: dataset.captionFile, line: item.line, reason: .undecodableImage, detail: error.message)
             let count = failures.withLock { failures in

@@ -27,7 +27,7 @@ public struct SelfAttention {
         let shape = x.shape
         let (batch, tokens, width) = (shape[0], shape[1], shape[2])
         // One wide product runs faster than three narrow ones; joining the weights costs next to nothing beside it.
-        let projected = Tensor.linear(x, weight: joined(\.weight), bias: joined { $0.bias ?? .zeros([width]) })
+        let projected = Tensor.linear(x, weight: joined(\.weight), bias: joined(\.bias))
         let parts = projected.reshaped([batch, tokens, 3, heads, width / heads])
             .permuted([2, 0, 3, 1, 4])  // [B, T, 3 · C] → [B, T, 3, H, D] → [3, B, H, T, D]
         let mixed = Tensor.scaledDotProductAttention(
@@ -36,5 +36,7 @@ public struct SelfAttention {
         return output(mixed.transposed(1, 2).reshaped([batch, tokens, width]))  // [B, H, T, D] → [B, T, C]
     }
 
-    private func joined(_ part: (Linear) -> Tensor) -> Tensor { .concatenated([query, key, value].map(part)) }
+    private func joined(_ part: (Linear) -> Tensor?) -> Tensor {
+        .concatenated([query, key, value].compactMap(part))
+    }
 }

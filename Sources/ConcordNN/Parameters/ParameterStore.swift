@@ -13,6 +13,8 @@ public final class ParameterStore {
     public let dtype: DType
     public let device: Device
     public private(set) var parameters: [Parameter] = []
+    private var expected: [KeyReport.Key] = []
+    private var names: Set<String> = []
 
     /// Whether dropout and patch dropout are active.
     public var isTraining = false
@@ -38,12 +40,14 @@ public final class ParameterStore {
     }
 
     func makeParameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Tensor {
-        precondition(!parameters.contains { $0.name == name }, "two layers make the parameter \(name)")
+        precondition(names.insert(name).inserted, "two layers make the parameter \(name)")
+        expected.append(KeyReport.Key(name, shape))
         let tensor =
             switch source {
             case .random(let generator): initializer.makeTensor(shape, generator: generator)
-            // A key that is missing or of another shape gets a placeholder; `finishLoading` reports it.
-            case .checkpoint(let reader): reader.tensor(named: name, shape: shape) ?? .zeros(shape)
+            // A key that is missing or of another shape gets an empty placeholder, whatever size the configuration
+            // claims; `finishLoading` reports it.
+            case .checkpoint(let reader): reader.tensor(named: name, shape: shape) ?? .zeros([0])
             }
         let placed = tensor.to(dtype).to(device)
         placed.requiresGradient = dtype.isFloatingPoint
@@ -54,7 +58,6 @@ public final class ParameterStore {
     /// Throws one `.invalidCheckpoint` error that lists every missing, unexpected and mismatched key.
     public func finishLoading() throws(ConcordError) {
         guard case .checkpoint(let reader) = source else { return }
-        let expected = parameters.map { KeyReport.Key($0.name, $0.tensor.shape) }
         let found = reader.tensors.map { KeyReport.Key($0.name, $0.entry.shape) }
         try KeyReport(expected: expected, found: found).throwIfAny(reader.path)
     }

@@ -15,9 +15,11 @@ public struct PictureGallery {
 
     /// Decodes on other threads while the model embeds.
     ///
-    /// - Throws: `.tooManySkippedRows` when more than a tenth of the pictures cannot be decoded.
+    /// - Parameter maximumSkippedFraction: the largest share of pictures that may be undecodable.
+    /// - Throws: `.tooManySkippedRows` when it is exceeded.
     public init(
-        model: EmbeddingModel, dataset: CaptionDataset, batchSize: Int = 128, progress: ProgressDisplay? = nil
+        model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1, batchSize: Int = 128,
+        progress: ProgressDisplay? = nil
     ) throws {
         let items = dataset.items, preprocessing = model.preprocessing
         let batches = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
@@ -33,11 +35,15 @@ public struct PictureGallery {
             progress?.show(done: range.upperBound, of: items.count)
         }
         progress?.finish()
-        guard failures.count * 10 <= items.count, !kept.isEmpty else {
+        guard Double(failures.count) <= maximumSkippedFraction * Double(items.count), !kept.isEmpty else {
             throw ConcordError(
                 .tooManySkippedRows,
                 "\(failures.count) of \(items.count) pictures cannot be decoded, the first: "
                     + (failures.first?.problem ?? "the data set is empty"))
+        }
+        if let first = failures.first {
+            progress?.print(
+                "\(failures.count) pictures cannot be decoded and are left out, the first: \(first.problem)")
         }
         self.items = kept
         self.failures = failures

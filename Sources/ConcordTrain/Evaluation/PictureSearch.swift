@@ -15,12 +15,14 @@ public final class PictureSearch {
 
     /// A picture that was found.
     public struct Result: Sendable {
+        /// The picture with all its captions.
+        public let item: CaptionItem
         /// The picture's path within the data set.
-        public let image: String
+        public var image: String { item.image }
         /// Cosine to the query.
         public let score: Double
         /// The picture's first caption.
-        public let caption: String
+        public var caption: String { item.captions.first?.text ?? "" }
 
         /// Score, picture and caption, as `concord search` prints them.
         public var line: String { "\(NumberText.fixed(score, decimals: 4))  \(image)  \(caption)" }
@@ -35,10 +37,14 @@ public final class PictureSearch {
     private let gallery: PictureGallery
 
     /// Embeds every picture of the data set.
-    public init(model: EmbeddingModel, dataset: CaptionDataset, progress: ProgressDisplay? = nil) throws {
+    public init(
+        model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1,
+        progress: ProgressDisplay? = nil
+    ) throws {
         self.model = model
         self.dataset = dataset
-        gallery = try PictureGallery(model: model, dataset: dataset, progress: progress)
+        gallery = try PictureGallery(
+            model: model, dataset: dataset, maximumSkippedFraction: maximumSkippedFraction, progress: progress)
     }
 
     init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
@@ -48,7 +54,7 @@ public final class PictureSearch {
     }
 
     /// Where the picture of a result is.
-    func path(of result: Result) -> String { dataset.folder + "/" + result.image }
+    func path(of result: Result) -> String { dataset.path(of: result.item) }
 
     /// The `top` pictures with the highest cosine, best first.
     public func find(_ query: Query, top: Int) throws -> [Result] {
@@ -60,8 +66,7 @@ public final class PictureSearch {
         let scores = gallery.vectors.matmul(vector.transposed(0, 1)).flattened()  // [G, C] × [C, 1] → [G]
         let best = scores.topK(min(top, gallery.items.count), axis: 0)
         return zip(best.values.scalars(as: Double.self), best.indices.scalars(as: Int.self)).map { score, row in
-            let item = gallery.items[row]
-            return Result(image: item.image, score: score, caption: item.captions.first?.text ?? "")
+            Result(item: gallery.items[row], score: score)
         }
     }
 }

@@ -9,10 +9,14 @@ public final class RetrievalEvaluation {
     private let gallery: PictureGallery
 
     /// Embeds every picture of the data set. Throws when too many cannot be decoded.
-    public init(model: EmbeddingModel, dataset: CaptionDataset, progress: ProgressDisplay? = nil) throws {
+    public init(
+        model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1,
+        progress: ProgressDisplay? = nil
+    ) throws {
         self.model = model
         self.dataset = dataset
-        gallery = try PictureGallery(model: model, dataset: dataset, progress: progress)
+        gallery = try PictureGallery(
+            model: model, dataset: dataset, maximumSkippedFraction: maximumSkippedFraction, progress: progress)
     }
 
     /// Uses pictures that are embedded already.
@@ -30,9 +34,9 @@ public final class RetrievalEvaluation {
     ///   - kind: only captions of this kind, on both sides; nil takes `name` where the data set has names, else all.
     /// - Throws: `.invalidDataset` when no caption is left, naming what the data set has.
     public func measure(split: String, language: String?, kind: String?) throws(ConcordError) -> RetrievalResult {
-        let captions = selectedCaptions(language: language, kind: kind)
+        let captions = Self.captions(of: gallery.items, language: language, kind: kind)
         let queries = captions.indices.filter { split == "all" || captions[$0].split == split }
-        guard !queries.isEmpty else { throw nothingLeft(split: split, language: language, kind: kind) }
+        guard !queries.isEmpty else { throw Self.nothingLeft(dataset, split: split, language: language, kind: kind) }
         let texts = model.embed(texts: captions.map(\.text)).vectors
 
         let rows = Tensor(queries, shape: [queries.count])
@@ -48,7 +52,15 @@ public final class RetrievalEvaluation {
             gallery: texts, positives: pictures.map { captionsOfPicture[$0] ?? [] })
         return RetrievalResult(
             textToImage: RetrievalMetrics(ranks: textRanks), imageToText: RetrievalMetrics(ranks: imageRanks),
-            queries: queries.count, gallery: gallery.items.count)
+            queries: queries.count, pictures: pictures.count, gallery: gallery.items.count)
+    }
+
+    /// Throws `.invalidDataset` when `measure` would find no caption: to be asked before hours of training.
+    static func check(_ dataset: CaptionDataset, split: String, language: String?, kind: String?) throws(ConcordError) {
+        let captions = captions(of: dataset.items, language: language, kind: kind)
+        guard captions.contains(where: { split == "all" || $0.split == split }) else {
+            throw nothingLeft(dataset, split: split, language: language, kind: kind)
+        }
     }
 
     private struct SelectedCaption {
@@ -58,17 +70,19 @@ public final class RetrievalEvaluation {
         let picture: Int
     }
 
-    private func selectedCaptions(language: String?, kind: String?) -> [SelectedCaption] {
-        let hasNames = dataset.items.contains { $0.captions.contains { $0.kind == "name" } }
+    private static func captions(of items: [CaptionItem], language: String?, kind: String?) -> [SelectedCaption] {
+        let hasNames = items.contains { $0.captions.contains { $0.kind == "name" } }
         let kind = kind ?? (hasNames ? "name" : nil)
-        return gallery.items.enumerated().flatMap { picture, item in
+        return items.enumerated().flatMap { picture, item in
             item.captions.filter {
                 (language == nil || $0.language == language) && (kind == nil || $0.kind == kind)
             }.map { SelectedCaption(text: $0.text, split: item.split, picture: picture) }
         }
     }
 
-    private func nothingLeft(split: String, language: String?, kind: String?) -> ConcordError {
+    private static func nothingLeft(
+        _ dataset: CaptionDataset, split: String, language: String?, kind: String?
+    ) -> ConcordError {
         func list(_ values: [String?]) -> String {
             Set(values.compactMap(\.self)).sorted().joined(separator: ", ")
         }

@@ -27,12 +27,14 @@ public enum RetrievalRanks {
                 let padded = block.flatMap { own in own + Array(repeating: own[0], count: most - own.count) }
                 let own = scores.gathered(axis: 1, Tensor(padded, shape: [block.count, most]))
                 let best = own.maximum(axis: 1, keepingAxes: true).values
-                let before = scores.greaterOrEqual(to: best).to(.int64).sum(axes: [1]).scalars(as: Int.self)
-                // The best positive itself is counted above; positives that tie with it are too, and are taken off.
+                // What does not score lower counts as before it, which a score that is not a number does not either.
+                let after = scores.less(than: best).to(.int64).sum(axes: [1]).scalars(as: Int.self)
+                let count = scores.shape[1]
+                // The best positive and those that tie with it do not stand before it.
                 let ownValues = own.scalars(as: Float.self), bestValues = best.scalars(as: Float.self)
-                return zip(before, block).enumerated().map { row, pair in
-                    let tied = pair.1.indices.count { ownValues[row * most + $0] >= bestValues[row] }
-                    return pair.0 - tied + 1
+                return zip(after, block).enumerated().map { row, pair in
+                    let tied = pair.1.indices.count { !(ownValues[row * most + $0] < bestValues[row]) }
+                    return count - pair.0 - tied + 1
                 }
             }
         }

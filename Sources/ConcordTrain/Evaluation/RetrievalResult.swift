@@ -5,6 +5,18 @@ public struct RetrievalResult: Sendable, Hashable {
     public let textToImage, imageToText: RetrievalMetrics
     /// How many captions were queries, and how many pictures they were searched in.
     public let queries, gallery: Int
+    /// How many pictures were queries in the other direction.
+    public let pictures: Int
+
+    init(
+        textToImage: RetrievalMetrics, imageToText: RetrievalMetrics, queries: Int, pictures: Int, gallery: Int
+    ) {
+        self.textToImage = textToImage
+        self.imageToText = imageToText
+        self.queries = queries
+        self.pictures = pictures
+        self.gallery = gallery
+    }
 
     /// The form that `concord evaluate --json` prints.
     public var json: JSONValue {

@@ -31,11 +31,39 @@ public struct EmbeddingModel {
                     + (isUnfinished ? "; its training has not finished, run it again with --resume" : ""))
         }
         let preprocessorPath = folder + "/preprocessor_config.json"
+        let preprocessing = try ImagePreprocessing(
+            preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath))
+        let tokenizer = try loadTokenizer(folder)
+        try check(CLIPConfiguration(folder: folder), tokenizer, preprocessing, folder)
         return EmbeddingModel(
-            clip: try CLIP.load(folder, device: device),
-            tokenizer: try loadTokenizer(folder),
-            preprocessing: try ImagePreprocessing(
-                preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath)))
+            clip: try CLIP.load(folder, device: device.checked()), tokenizer: tokenizer, preprocessing: preprocessing)
+    }
+
+    /// Throws `.invalidConfiguration` when the files of a folder do not belong together.
+    private static func check(
+        _ configuration: CLIPConfiguration, _ tokenizer: CLIPTokenizer, _ preprocessing: ImagePreprocessing,
+        _ folder: String
+    ) throws(ConcordError) {
+        func require(_ isRight: Bool, _ problem: @autoclosure () -> String) throws(ConcordError) {
+            guard !isRight else { return }
+            throw ConcordError(.invalidConfiguration, "\(folder): \(problem()); fetch or save the model again")
+        }
+        let vision = configuration.vision, text = configuration.text
+        try require(vision.channels == 3, "config.json wants \(vision.channels) channels, pictures have 3")
+        try require(
+            preprocessing.cropSize == vision.imageSize,
+            "preprocessor_config.json makes pictures of \(preprocessing.cropSize) pixels, config.json wants "
+                + "\(vision.imageSize)")
+        try require(
+            tokenizer.vocabularySize <= text.vocabularySize,
+            "tokenizer.json has \(tokenizer.vocabularySize) tokens, config.json \(text.vocabularySize)")
+        guard Files.exists(folder + "/" + ModelManifest.fileName) else { return }
+        let manifest = try ModelManifest(folder: folder)
+        try require(
+            manifest.quirks.activation == text.activation && manifest.quirks.pooling == text.endTokenPooling
+                && manifest.contextLength == text.contextLength,
+            "concord.json and config.json disagree on activation, pooling or context length")
+        try manifest.verifyHashes(folder: folder)
     }
 
     /// Reads the tokenizer of a model folder alone.

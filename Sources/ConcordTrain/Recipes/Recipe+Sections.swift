@@ -23,15 +23,16 @@ extension Recipe {
         init(_ read: inout RecipeReader) throws {
             folder = try read.text("data.folder", "data", "Folder with captions.jsonl, .tsv or .csv, or such a file.")
             split = try read.text("data.split", "", "Train on rows of this split only; empty takes all rows.")
-            imageColumn = try read.optionalText("data.image_column", "Column that names the picture (.tsv, .csv).")
-            captionColumns = try read.list("data.caption_columns", [], "Columns that hold captions (.tsv, .csv).")
+            imageColumn = try read.optionalText("data.image_column", "Column or JSON member that names the picture.")
+            captionColumns = try read.list("data.caption_columns", [], "Columns or JSON members that hold captions.")
             maximumSkippedFraction = try read.number(
                 "data.maximum_skipped_fraction", 0.1, in: 0...1, "Stop when more than this share of rows is unusable.")
             captionsPerImage = try read.integer(
                 "data.captions_per_image", 1, in: 1...16,
                 "Captions drawn per picture and step; the loss is the mean over them.")
             captionWeights = try read.weights(
-                "data.caption_weights", [:], "How often captions of each kind are drawn, by kind; 1 if not named.")
+                "data.caption_weights", [:],
+                "How often captions of each kind are drawn; kinds not named are not. Empty draws all alike.")
             languages = try read.list(
                 "data.languages", [], "Language of each drawn caption in turn; empty draws from all languages.")
             avoidsDuplicateCaptions = try read.flag(
@@ -90,7 +91,7 @@ extension Recipe {
             projectionWidth = try read.integer(
                 "model.projection_width", 512, in: width, "Width of the shared embedding space.")
             activation = try read.choice(
-                "model.activation", CLIPConfiguration.Activation.gelu, "CLIPConfiguration.Activation of the blocks.")
+                "model.activation", CLIPConfiguration.Activation.gelu, "Activation of the blocks.")
         }
     }
 
@@ -158,7 +159,8 @@ extension Recipe {
             splits = try read.list("evaluate.splits", ["all"], "Splits whose retrieval is measured at the end.")
             languages = try read.list(
                 "evaluate.languages", [], "Languages measured one by one; empty takes all as one.")
-            kind = try read.optionalText("evaluate.kind", "Only captions of this kind are queries, such as name.")
+            kind = try read.optionalText(
+                "evaluate.kind", "Only captions of this kind count; empty takes name where there are names, else all.")
         }
     }
 }

@@ -13,7 +13,7 @@ public struct Recipe: Sendable {
     public var model: ModelSection
     public var train: TrainSection
     public var evaluate: EvaluateSection
-    /// The file and the assignments on top of it, as they were given.
+    /// All values given in the file and by assignments, as YAML that reads back as the same recipe.
     public let text: String
 
     /// Reads a recipe file and applies assignments such as `train.epochs=5`.
@@ -32,7 +32,7 @@ public struct Recipe: Sendable {
     public init(yaml: String, source: String, assignments: [String] = []) throws {
         var reader = try RecipeReader(yaml: yaml, source: source)
         for assignment in assignments { try reader.assign(assignment) }
-        try self.init(&reader, text: ([yaml] + assignments.map { "# --set \($0)" }).joined(separator: "\n"))
+        try self.init(&reader, text: reader.effectiveText)
         try reader.refuseUnknownKeys()
         try model.validate(source: source)
     }

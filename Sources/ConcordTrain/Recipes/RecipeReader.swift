@@ -70,7 +70,33 @@ struct RecipeReader {
         }
         let path = String(assignment[..<equals]), text = String(assignment[assignment.index(after: equals)...])
         values = values.filter { $0.key != path && !$0.key.hasPrefix(path + ".") }
-        try flatten(Yams.compose(yaml: text) ?? Node(""), path: path)
+        do {
+            try flatten(Yams.compose(yaml: text) ?? Node(""), path: path)
+        } catch let error as ConcordError {
+            throw error
+        } catch {
+            throw ConcordError(.invalidConfiguration, "--set \(assignment): the value is not valid YAML: \(error)")
+        }
+    }
+
+    /// All values that were given, as YAML that reads back as the same recipe: one dotted key a line, in order.
+    var effectiveText: String {
+        func quoted(_ text: String) -> String {
+            let isPlain =
+                !text.isEmpty
+                && text.utf8.allSatisfy { byte in
+                    byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/")
+                        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+                }
+            return isPlain ? text : JSONValue.string(text).text()
+        }
+        return values.sorted { $0.key < $1.key }.map { key, value in
+            switch value {
+            case .scalar(let text): "\(key): \(quoted(text))\n"
+            case .list(let items): "\(key): [\(items.map(quoted).joined(separator: ", "))]\n"
+            }
+        }.joined()
     }
 
     // MARK: Typed values
@@ -143,8 +169,10 @@ struct RecipeReader {
         let shown = defaultValue.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
         keys.append(Key(path: path, defaultValue: "{\(shown)}", summary: summary))
         mapFamilies.insert(path + ".")
-        if case .scalar(let text)? = values[path], !text.isEmpty {
-            throw wrong(path, text, expecting: "a mapping of names to numbers")
+        switch values[path] {
+        case .list(let items)?: throw wrong(path, items.joined(separator: ", "), expecting: "names with numbers")
+        case .scalar(let text)? where !text.isEmpty: throw wrong(path, text, expecting: "names with numbers")
+        default: break
         }
         let given = values.filter { $0.key.hasPrefix(path + ".") }
         guard !given.isEmpty else { return defaultValue }

@@ -61,5 +61,7 @@ public final class ProgressBar {
     public func finish() {
         if isLineOpen { write("\n") }
         isLineOpen = false
+        // What comes next counts its seconds from its own start.
+        lastWritten = nil
     }
 }

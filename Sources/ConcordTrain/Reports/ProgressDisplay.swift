@@ -20,6 +20,9 @@ public final class ProgressDisplay: @unchecked Sendable {
         lock.withLock { bar.update(ProgressLine(unit: label, done: done, total: total, elapsed: elapsed)) }
     }
 
+    /// Writes a line of text above the bar.
+    public func print(_ text: String) { lock.withLock { bar.print(text) } }
+
     /// Leaves the bar as it stands.
     public func finish() { lock.withLock { bar.finish() } }
 }

@@ -52,9 +52,10 @@ struct TrainingReport {
         HTMLTable(
             header: ["split", "language", "direction", "queries", "R@1 %", "R@5 %", "R@10 %", "median rank"],
             rows: rows.flatMap { row in
-                [("text → image", row.result.textToImage), ("image → text", row.result.imageToText)].map {
-                    [row.split, row.language, $0, String(row.result.queries)] + $1.cells
-                }
+                [
+                    ("text → image", row.result.queries, row.result.textToImage),
+                    ("image → text", row.result.pictures, row.result.imageToText),
+                ].map { [row.split, row.language, $0, String($1)] + $2.cells }
             },
             caption: "Texts are searched among all \(gallery.items.count) pictures, pictures among all captions of "
                 + "the language.")

@@ -38,7 +38,8 @@ public final class ContrastiveTrainer {
     ///   - pixels: normalised pictures `[batch, 3, size, size]`, float32.
     ///   - ids: token ids `[slots · batch, tokens]`: a caption of every picture, then a second of every picture, …
     /// - Returns: what happened, without the epoch and the speed, which the caller knows.
-    public func step(_ step: Int, pixels: Tensor, ids: Tensor) -> TrainingStep {
+    /// - Throws: `.tensorOperation` when the loss is not a number; the weights are as they were before the step.
+    public func step(_ step: Int, pixels: Tensor, ids: Tensor) throws(ConcordError) -> TrainingStep {
         let device = model.logitScale.device
         let slots = ids.shape[0] / pixels.shape[0]
         model.store.isTraining = true
@@ -52,19 +53,26 @@ public final class ContrastiveTrainer {
             InfoNCE.symmetric(images: images, texts: $0, logitScale: model.logitScale)
         }
         let loss = results.dropFirst().reduce(results[0].loss) { $0 + $1.loss } / Double(slots)
+        let lossValue = loss.item()
+        guard lossValue.isFinite else {
+            throw ConcordError(
+                .tensorOperation,
+                "the loss of step \(step + 1) is \(lossValue); train with a lower learning rate or a gradient clip, "
+                    + "from the beginning or from an earlier checkpoint")
+        }
+        let logitScale = exp(model.logitScale.item())
         model.store.clearGradients()
         loss.backward()
         let gradientNorm = GradientClipping.clip(model.store.trainable, maximum: gradientClip)
         let learningRate = schedule(step)
         optimizer.step(learningRate: learningRate)
-        let logitScale = exp(model.logitScale.item())
         model.clampLogitScale()
         averages?.update(step: step)
 
         let quality = results.map { Self.quality($0.logits.detached(), logitScale: logitScale) }
         func mean(_ value: (Quality) -> Double) -> Double { quality.map(value).reduce(0, +) / Double(slots) }
         return TrainingStep(
-            step: step + 1, epoch: 0, loss: loss.item(), learningRate: learningRate, logitScale: logitScale,
+            step: step + 1, epoch: 0, loss: lossValue, learningRate: learningRate, logitScale: logitScale,
             accuracy: mean(\.accuracy), positiveCosine: mean(\.positive), negativeCosine: mean(\.negative),
             gradientNorm: gradientNorm, samplesPerSecond: 0, dataWait: 0)
     }

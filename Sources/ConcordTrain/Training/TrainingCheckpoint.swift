@@ -25,7 +25,7 @@ struct TrainingCheckpoint {
     /// - Throws: `.fileSystem`, for example on a full disk; older checkpoints are then still there.
     static func save(
         step: Int, store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
-        in folder: RunFolder, keeping kept: Int
+        fingerprint: String, in folder: RunFolder, keeping kept: Int
     ) throws {
         let name = prefix + String(step)
         let final = folder.checkpoints + "/" + name
@@ -36,7 +36,9 @@ struct TrainingCheckpoint {
             try store.save(to: draft.weights)
             try TensorFile.write(optimizer.namedState, to: draft.optimizer)
             if let averages { try TensorFile.write(averages.namedState, to: draft.averages) }
-            let state: JSONValue = ["step": .integer(step), "recipe": .string(recipe.text)]
+            let state: JSONValue = [
+                "step": .integer(step), "recipe": .string(recipe.text), "captions_sha256": .string(fingerprint),
+            ]
             try Files.replace(draft.state, with: state.text(pretty: true) + "\n")
             try Files.synchronizeFolder(draft.path)
             // A checkpoint of this very step can only be there from before a resume; the new one is the same.
@@ -68,10 +70,11 @@ struct TrainingCheckpoint {
 
     /// Puts weights, moments and averages back.
     ///
-    /// - Throws: `.invalidConfiguration` when the run was started with another recipe, `.invalidCheckpoint` when a
-    ///   tensor is missing, unexpected or misshapen.
+    /// - Throws: `.invalidConfiguration` when the run was started with another recipe or other captions,
+    ///   `.invalidCheckpoint` when a tensor is missing or misshapen.
     func restore(
-        store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe
+        store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
+        fingerprint: String
     ) throws {
         let saved = try JSONValue(parsing: Files.read(state, limit: 1 << 22), source: state)
         guard let savedRecipe = saved["recipe"]?.string, saved["step"]?.int == step else {
@@ -82,6 +85,12 @@ struct TrainingCheckpoint {
                 .invalidConfiguration,
                 "\(path) was made with another recipe (\(Self.firstDifference(savedRecipe, recipe.text))); "
                     + "resume with the same recipe and --set values, or start anew in another --output folder")
+        }
+        guard saved["captions_sha256"]?.string == fingerprint else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "the caption file has changed since \(path) was saved, so the samples would not go on where they "
+                    + "stopped; put the old file back, or start anew in another --output folder")
         }
         try store.restore(TensorFile.read(weights), path: weights)
         try optimizer.restore(TensorFile.read(self.optimizer), path: self.optimizer)

@@ -25,12 +25,13 @@ public final class TrainingRun {
     /// Checks the output folder; nothing is written yet.
     ///
     /// - Parameter resumes: whether to go on from the newest checkpoint in the folder.
-    /// - Throws: `.invalidConfiguration` when the folder holds another run, or none to go on with.
+    /// - Throws: `.invalidConfiguration` when the folder holds a run that is not to go on, `.unavailable` for a device
+    ///   that is not there.
     public init(recipe: Recipe, folder: RunFolder, resumes: Bool = false) throws {
         self.recipe = recipe
         self.folder = folder
         self.resumes = resumes
-        device = try Device(recipe.train.device)
+        device = try Device(recipe.train.device).checked()
         let isUsed = Files.exists(folder.checkpoints) || folder.isFinished
         if isUsed && !resumes {
             throw ConcordError(
@@ -46,6 +47,8 @@ public final class TrainingRun {
         TorchRuntime.threadCount =
             recipe.train.threads > 0 ? recipe.train.threads : ProcessInfo.processInfo.activeProcessorCount
         try Files.makeFolder(folder.path)
+        let lock = try RunLock(folder)
+        defer { withExtendedLifetime(lock) {} }
         let dataset = try readDataset()
         let examples = dataset.filtered(split: recipe.data.split.isEmpty ? nil : recipe.data.split)
         guard examples.items.count >= recipe.train.batchSize else {
@@ -54,7 +57,14 @@ public final class TrainingRun {
                 "\(recipe.data.folder) has \(examples.items.count) usable pictures in the split "
                     + "\"\(recipe.data.split)\", fewer than train.batch_size \(recipe.train.batchSize); lower it")
         }
-        let tokenizer = try makeTokenizer(examples)
+        for split in recipe.evaluate.splits {
+            for language in evaluatedLanguages {
+                try RetrievalEvaluation.check(dataset, split: split, language: language, kind: recipe.evaluate.kind)
+            }
+        }
+        let checkpoint = resumes ? try TrainingCheckpoint.latest(in: folder) : nil
+        let fingerprint = try SHA256.hexadecimal(ofFile: dataset.captionFile)
+        let tokenizer = try makeTokenizer(examples, isThere: checkpoint != nil)
         let preprocessing = ImagePreprocessing.clip(size: recipe.model.imageSize)
         let builder = try makeBuilder(examples, tokenizer, preprocessing)
         let sampler = DistributedSampler(
@@ -62,12 +72,14 @@ public final class TrainingRun {
         let totalSteps = sampler.batchesPerEpoch * recipe.train.epochs
         let trainer = try makeTrainer(tokenizer, totalSteps: totalSteps)
 
-        let start = try restore(trainer)
-        try Files.replace(folder.recipe, with: recipe.text + "\n")
+        let start = try restore(trainer, checkpoint, fingerprint: fingerprint)
+        // Also when the run stops early, for whatever reason, what was skipped is on disk.
+        defer { try? SkippedRow.write(dataset.skipped + builder.skipped, to: folder.skipped) }
+        try Files.replace(folder.recipe, with: recipe.text)
         let metrics = try MetricsLog(path: folder.metrics, resumedStep: start)
         let events = try EventFileWriter(
             folder: folder.events, time: Date().timeIntervalSince1970, host: ProcessInfo.processInfo.hostName,
-            resumedStep: start)
+            resumedStep: start.map { $0 + 1 })
         let loader = builder.loader(
             sampler: sampler, batches: (start ?? 0)..<totalSteps, threads: recipe.data.workers)
         let clock = TrainingClock(loader: loader, batchSize: recipe.train.batchSize, from: start ?? 0)
@@ -75,7 +87,7 @@ public final class TrainingRun {
         var done = start ?? 0
         while let batch = try loader.next() {
             let (pixels, ids) = tensors(batch)
-            var report = trainer.step(done, pixels: pixels, ids: ids)
+            var report = try trainer.step(done, pixels: pixels, ids: ids)
             done += 1
             report.epoch = (done - 1) / sampler.batchesPerEpoch
             let isLast = done == totalSteps, stops = InterruptSignal.hasArrived
@@ -90,7 +102,7 @@ public final class TrainingRun {
             if isLast || stops || done % recipe.train.checkpointEvery == 0 {
                 try TrainingCheckpoint.save(
                     step: done, store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages,
-                    recipe: recipe, in: folder, keeping: recipe.train.checkpointsKept)
+                    recipe: recipe, fingerprint: fingerprint, in: folder, keeping: recipe.train.checkpointsKept)
             }
             if stops && !isLast {
                 loader.stop()
@@ -100,7 +112,9 @@ public final class TrainingRun {
         }
         loader.stop()
         bar.finish()
-        try SkippedRow.write(dataset.skipped + builder.skipped, to: folder.skipped)
+        if !builder.skipped.isEmpty {
+            bar.print("\(builder.skipped.count) pictures could not be decoded; see \(folder.skipped)")
+        }
         try trainer.withFinalWeights {
             try finish(
                 EmbeddingModel(clip: trainer.model, tokenizer: tokenizer, preprocessing: preprocessing), dataset,
@@ -117,17 +131,21 @@ public final class TrainingRun {
         options.captionColumns = recipe.data.captionColumns.isEmpty ? nil : recipe.data.captionColumns
         options.maximumSkippedFraction = recipe.data.maximumSkippedFraction
         let dataset = try CaptionDataset(contentsOf: recipe.data.folder, options: options)
-        try SkippedRow.write(dataset.skipped, to: folder.skipped)
         if !dataset.skipped.isEmpty {
             bar.print("\(dataset.skipped.count) of \(dataset.rowCount) rows are skipped; see \(folder.skipped)")
         }
         return dataset
     }
 
-    private func makeTokenizer(_ examples: CaptionDataset) throws -> CLIPTokenizer {
+    /// The languages that are measured one by one; nil stands for all as one.
+    private var evaluatedLanguages: [String?] {
+        recipe.evaluate.languages.isEmpty ? [nil] : recipe.evaluate.languages
+    }
+
+    private func makeTokenizer(_ examples: CaptionDataset, isThere: Bool) throws -> CLIPTokenizer {
         let mode = recipe.tokenizer.mode, context = recipe.model.contextLength
         let tokenizer: CLIPTokenizer
-        if resumes && Files.exists(folder.tokenizer) {
+        if isThere {
             tokenizer = try CLIPTokenizer(folder: folder.path, mode: mode)
         } else if let source = recipe.tokenizer.folder {
             tokenizer = try CLIPTokenizer(folder: source, mode: mode)
@@ -177,6 +195,9 @@ public final class TrainingRun {
         var model = CLIP(recipe.model.configuration(tokenizer), store: store)
         model.vision.patchDropout = train.patchDropout
         try store.freeze(matching: train.frozen)
+        guard !store.trainable.isEmpty else {
+            throw ConcordError(.invalidConfiguration, "train.frozen leaves nothing to train; freeze less")
+        }
         let computesInBFloat16 =
             switch train.precision {
             case .float32: false
@@ -195,14 +216,17 @@ public final class TrainingRun {
     }
 
     /// The steps done before; nil when the run starts anew.
-    private func restore(_ trainer: ContrastiveTrainer) throws -> Int? {
+    private func restore(
+        _ trainer: ContrastiveTrainer, _ checkpoint: TrainingCheckpoint?, fingerprint: String
+    ) throws -> Int? {
         guard resumes else { return nil }
-        guard let checkpoint = try TrainingCheckpoint.latest(in: folder) else {
+        guard let checkpoint else {
             bar.print("\(folder.path) has no checkpoint yet; training starts from the beginning")
             return nil
         }
         try checkpoint.restore(
-            store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages, recipe: recipe)
+            store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages, recipe: recipe,
+            fingerprint: fingerprint)
         bar.print("going on after step \(checkpoint.step)")
         return checkpoint.step
     }
@@ -228,7 +252,8 @@ public final class TrainingRun {
                 recipe: recipe.text, dataset: recipe.data.folder, steps: steps,
                 tool: "concord \(ConcordVersion.current)", date: Date.now.formatted(.iso8601.year().month().day())))
         let gallery = try PictureGallery(
-            model: model, dataset: dataset, progress: ProgressDisplay(label: "embedding", bar: bar))
+            model: model, dataset: dataset, maximumSkippedFraction: recipe.data.maximumSkippedFraction,
+            progress: ProgressDisplay(label: "embedding", bar: bar))
         try TrainingReport(recipe: recipe, folder: folder, model: model, dataset: dataset, gallery: gallery).write()
     }
 }

@@ -35,8 +35,12 @@ public struct EmbeddingModel {
             preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath))
         let tokenizer = try loadTokenizer(folder)
         try check(CLIPConfiguration(folder: folder), tokenizer, preprocessing, folder)
-        return EmbeddingModel(
-            clip: try CLIP.load(folder, device: device.checked()), tokenizer: tokenizer, preprocessing: preprocessing)
+        // A report of the keys says more than a hash, so it comes first.
+        let clip = try CLIP.load(folder, device: device.checked())
+        if Files.exists(folder + "/" + ModelManifest.fileName) {
+            try ModelManifest(folder: folder).verifyHashes(folder: folder)
+        }
+        return EmbeddingModel(clip: clip, tokenizer: tokenizer, preprocessing: preprocessing)
     }
 
     /// Throws `.invalidConfiguration` when the files of a folder do not belong together.
@@ -63,7 +67,6 @@ public struct EmbeddingModel {
             manifest.quirks.activation == text.activation && manifest.quirks.pooling == text.endTokenPooling
                 && manifest.contextLength == text.contextLength,
             "concord.json and config.json disagree on activation, pooling or context length")
-        try manifest.verifyHashes(folder: folder)
     }
 
     /// Reads the tokenizer of a model folder alone.

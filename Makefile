@@ -8,7 +8,7 @@ export LIBTORCH
 SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-core format lint demo bench peers golden doctor docs clean
+.PHONY: help setup build test test-core format lint demo bench parity peers golden doctor docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: build peers ## Compare speed with the Python peers, side by side on this 
 
 peers: setup ## Make .peers, the Python environment that golden files and benchmarks use
 	@scripts/peers.sh
+
+parity: demo peers ## Check that Hugging Face loads the demo's tokenizer and gives the same ids
+	.peers/bin/python scripts/golden/check_tokenizer.py --model runs/emoji
 
 golden: peers ## Make all golden files of the tests anew
 	@for script in scripts/golden/make_*.py; do echo "==> $$script"; .peers/bin/python "$$script" || exit 1; done

@@ -29,9 +29,11 @@ struct EvaluateCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let evaluation = try RetrievalEvaluation(
-            model: try model.load(), dataset: try data.load(),
-            maximumSkippedFraction: data.maximumSkippedFraction, progress: ProgressDisplay(label: "embedding"))
+        let model = try model.load(), dataset = try data.load()
+        let gallery = try PictureGallery(
+            model: model, dataset: dataset, maximumSkippedFraction: data.maximumSkippedFraction,
+            progress: ProgressDisplay(label: "embedding"))
+        let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)
         let result = try evaluation.measure(split: split, language: language, kind: kind)
         print(json ? result.json.text() : result.table)
     }

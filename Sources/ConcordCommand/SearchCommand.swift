@@ -35,9 +35,11 @@ struct SearchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let search = try PictureSearch(
-            model: try model.load(), dataset: try data.load(),
-            maximumSkippedFraction: data.maximumSkippedFraction, progress: ProgressDisplay(label: "embedding"))
+        let model = try model.load(), dataset = try data.load()
+        let gallery = try PictureGallery(
+            model: model, dataset: dataset, maximumSkippedFraction: data.maximumSkippedFraction,
+            progress: ProgressDisplay(label: "embedding"))
+        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
         let results = try search.find(text.map(PictureSearch.Query.text) ?? .image(image ?? ""), top: top)
         if let html { try search.page(text ?? image ?? "", results).write(to: html) }
         if json {

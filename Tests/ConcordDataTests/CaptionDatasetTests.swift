@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordData
+import ConcordTestSupport
 import Foundation
 import Testing
 

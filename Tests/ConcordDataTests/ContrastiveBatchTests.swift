@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordData
+import ConcordTestSupport
 import ConcordMedia
 import Foundation
 import Testing

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordMedia
+import ConcordTestSupport
 import Foundation
 import Testing
 

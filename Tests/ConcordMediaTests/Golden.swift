@@ -104,15 +104,3 @@ func expectEqual(_ image: Image, _ expected: Image, sourceLocation: SourceLocati
         "\(different.count) of \(image.pixels.count) bytes differ, by up to \(largest); first at \(first ?? "")",
         sourceLocation: sourceLocation)
 }
-
-/// A folder that is removed with the value.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("concord-\(UUID().uuidString)").path
-        try Files.makeFolder(path)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-}

@@ -20,14 +20,6 @@ enum Golden {
         let text = String(decoding: try Files.read(folder + "/trained/captions.txt"), as: UTF8.self)
         return text.split(separator: "\n").map(String.init)
     }
-
-    /// Runs `body` in a folder that is gone afterwards.
-    static func withTemporaryFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "concord-text-\(UUID().uuidString)").path
-        try Files.makeFolder(folder)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        return try body(folder)
-    }
 }
 
 extension JSONValue {

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordTestSupport
 import ConcordText
 import Testing
 
@@ -102,7 +103,7 @@ import Testing
 
     @Test(arguments: badDocuments) func refusesDocument(_ bad: BadDocument) throws {
         let document = bad.change(try Golden.json("trained/tokenizer.json"))
-        try Golden.withTemporaryFolder { folder in
+        try withTemporaryFolder { folder in
             let path = folder + "/tokenizer.json"
             try Files.replace(path, with: document.text())
             expectInvalid(path, bad.message) { () throws(ConcordError) in try CLIPTokenizer(folder: folder) }
@@ -110,7 +111,7 @@ import Testing
     }
 
     @Test func refusesWhatIsNotJSON() throws {
-        try Golden.withTemporaryFolder { folder in
+        try withTemporaryFolder { folder in
             let path = folder + "/tokenizer.json"
             for bytes in [[], Array("{\"model\":".utf8), [0x7B, 0xFF, 0x7D]] {
                 try Files.replace(path, with: bytes)
@@ -129,7 +130,7 @@ import Testing
             ("#version: 0.2\nq q\n", "makes \"qq\", which is not in the vocabulary"),
             (good + "猫 q\n", "uses the unknown token \"猫\""),
         ]
-        try Golden.withTemporaryFolder { folder in
+        try withTemporaryFolder { folder in
             let merges = folder + "/merges.txt"
             for (text, message) in cases {
                 try Files.replace(merges, with: text)
@@ -152,7 +153,7 @@ import Testing
         }
         let changed = document.setting(["model", "vocab"], .object(kept)).setting(["added_tokens"], [])
             .setting(["post_processor"], nil)
-        try Golden.withTemporaryFolder { folder in
+        try withTemporaryFolder { folder in
             let path = folder + "/tokenizer.json"
             try Files.replace(path, with: changed.text())
             expectInvalid(path, "it lacks the token \"ÿ</w>\" of byte 255") { () throws(ConcordError) in
@@ -166,7 +167,7 @@ import Testing
     }
 
     @Test func missingFilesAreNamed() throws {
-        try Golden.withTemporaryFolder { folder in
+        try withTemporaryFolder { folder in
             let error = #expect(throws: ConcordError.self) { try CLIPTokenizer(folder: folder) }
             #expect(error?.code == .fileSystem && error?.message.contains(folder) == true)
             try Files.replace(folder + "/vocab.json", with: try Files.read(Golden.folder + "/vocab.json"))
@@ -189,7 +190,7 @@ import Testing
             "behavior": "Removed", "invert": true,
         ]
         func load(_ document: JSONValue) throws -> CLIPTokenizer {
-            try Golden.withTemporaryFolder { folder in
+            try withTemporaryFolder { folder in
                 try Files.replace(folder + "/tokenizer.json", with: document.text())
                 return try CLIPTokenizer(folder: folder)
             }

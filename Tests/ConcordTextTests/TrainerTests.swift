@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordTestSupport
 import ConcordText
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
     /// The whole file equals the one that a plain trainer in Python made, and that Transformers has loaded.
     @Test func writesTheFileThatHuggingFaceLoaded() throws {
         let trained = try BytePairTrainer.train(captions: try Golden.trainingCaptions(), vocabularySize: 800)
-        try Golden.withTemporaryFolder { folder in
+        try withTemporaryFolder { folder in
             try trained.write(to: folder, contextLength: 77)
             for name in ["tokenizer.json", "tokenizer_config.json"] {
                 #expect(
@@ -66,7 +67,7 @@ import Testing
     }
 
     @Test func mergesAloneDefineTheSameTokenizer() throws {
-        try Golden.withTemporaryFolder { folder in
+        try withTemporaryFolder { folder in
             try Files.replace(folder + "/merges.txt", with: try Files.read(Golden.folder + "/merges.txt"))
             for mode in CLIPTokenizer.Mode.allCases {
                 let derived = try CLIPTokenizer(folder: folder, mode: mode)

@@ -90,6 +90,16 @@ import Testing
         }
     }
 
+    @Test func doctorNamesTheOpenMPRuntimeThatIsLoaded() throws {
+        try withTemporaryFolder { folder in
+            let diagnosis = try json(["doctor", "--json"], in: folder)
+            let facts = try #require(diagnosis["facts"]?.elements)
+            func value(_ name: String) -> String? { facts.first { $0["name"]?.string == name }?["value"]?.string }
+            #expect(value("libtorch")?.hasPrefix("2.") == true)
+            #expect(value("OpenMP runtimes")?.contains("omp") == true)
+        }
+    }
+
     @Test(arguments: [
         ["embed", "--model", "m", "--output", "x.bin", "--text", "a"], ["search", "--model", "m", "--data", "d"],
         ["train", "recipe.yaml"], ["evaluate"],

@@ -52,7 +52,7 @@ import Testing
 
     @Test func aKilledRunGoesOnWithTheSameBits() throws {
         try withTemporaryFolder { folder in
-            let recipe = try TinyData.write(to: folder, epochs: 150)
+            let recipe = try TinyData.write(to: folder, epochs: 400)
             let whole = try train(recipe, folder, folder + "/whole")
             #expect(whole.status == 0, "\(whole.errors)")
 

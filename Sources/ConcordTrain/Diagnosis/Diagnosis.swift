@@ -69,8 +69,7 @@ public struct Diagnosis: Sendable {
 
     /// The files of this process's memory map that `matches` wants; Linux only.
     private static func loadedLibraries(_ matches: (String) -> Bool) -> [String] {
-        guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8) else { return [] }
-        let paths = maps.split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
+        let paths = Processor.kernelText("/proc/self/maps").split(separator: "\n").compactMap { $0.split(separator: " ").last.map(String.init) }
         return Set(paths.filter { $0.hasPrefix("/") && matches($0) }).sorted()
     }
 

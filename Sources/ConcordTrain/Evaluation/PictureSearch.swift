@@ -36,18 +36,8 @@ public final class PictureSearch {
     private let dataset: CaptionDataset
     private let gallery: PictureGallery
 
-    /// Embeds every picture of the data set.
-    public init(
-        model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1,
-        progress: ProgressDisplay? = nil
-    ) throws {
-        self.model = model
-        self.dataset = dataset
-        gallery = try PictureGallery(
-            model: model, dataset: dataset, maximumSkippedFraction: maximumSkippedFraction, progress: progress)
-    }
-
-    init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
+    /// - Parameter gallery: the data set's pictures, embedded by the model.
+    public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
         self.model = model
         self.dataset = dataset
         self.gallery = gallery

@@ -8,19 +8,8 @@ public final class RetrievalEvaluation {
     private let dataset: CaptionDataset
     private let gallery: PictureGallery
 
-    /// Embeds every picture of the data set. Throws when too many cannot be decoded.
-    public init(
-        model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1,
-        progress: ProgressDisplay? = nil
-    ) throws {
-        self.model = model
-        self.dataset = dataset
-        gallery = try PictureGallery(
-            model: model, dataset: dataset, maximumSkippedFraction: maximumSkippedFraction, progress: progress)
-    }
-
-    /// Uses pictures that are embedded already.
-    init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
+    /// - Parameter gallery: the data set's pictures, embedded by the model.
+    public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
         self.model = model
         self.dataset = dataset
         self.gallery = gallery

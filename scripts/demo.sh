@@ -30,7 +30,7 @@ else
     "$concord" train recipes/emoji-clip.yaml --output "$run"
 fi
 
-for query in "red apple" "woman firefighter, medium skin tone" "一只猫"; do
+for query in "red apple" "woman firefighter, medium skin tone" "红苹果"; do
     say "Searching for “$query”"
     "$concord" search --model "$run" --data "$data" --text "$query" --top 5
 done

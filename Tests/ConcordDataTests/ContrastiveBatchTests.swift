@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordData
-import ConcordTestSupport
 import ConcordMedia
+import ConcordTestSupport
 import Foundation
 import Testing
 

@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordData
-import ConcordTestSupport
 import ConcordMedia
+import ConcordTestSupport
 import Foundation
 import Testing
 
@@ -97,6 +97,12 @@ import Testing
                     .joined(separator: "-"))
         }
         #expect(bases * 10 > heldOut.count * 6)
+
+        // No caption stands twice beside one picture, not even where twins were merged.
+        for entry in plan.entries {
+            let texts = entry.captions.map { [$0.language ?? "", $0.text] }
+            #expect(Set(texts).count == texts.count, "\(entry.sequence.codePoints)")
+        }
 
         // No two pictures are the same.
         let renderer = try GlyphRenderer(fontPath: GlyphRenderer.findFont())

@@ -85,14 +85,16 @@ public struct EmojiDatasetPlan: Sendable {
     }
 
     private static func captions(of sequences: [EmojiSequence], in annotations: CLDRAnnotations) -> [Caption] {
-        var seen = Set<Caption>()
+        var seen = Set<String>()
         let isHeldOut = sequences[0].split == EmojiSequence.heldOut
-        return sequences.flatMap { sequence in
-            annotations.entries[sequence].map {
-                EmojiCaptions.captions(for: $0, language: annotations.language)
-            } ?? []
+        let all = sequences.compactMap { annotations.entries[$0] }.flatMap {
+            EmojiCaptions.captions(for: $0, language: annotations.language)
         }
-        .filter { !(isHeldOut && $0.kind == "keyword") && seen.insert($0).inserted }
+        // The name of one may be a keyword of its twin; names come first, so that the text stays a name.
+        let (keywords, names) = (all.filter { $0.kind == "keyword" }, all.filter { $0.kind != "keyword" })
+        return (names + (isHeldOut ? [] : keywords)).filter {
+            seen.insert($0.text).inserted
+        }
     }
 
     /// Takes every text of a held-out picture out of the trained ones, whatever its language and letter case.

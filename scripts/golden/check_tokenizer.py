@@ -25,11 +25,11 @@ def main() -> None:
     parser.add_argument("--concord", default=".build/release/concord")
     options = parser.parse_args()
     texts = [row["text"] for row in json.loads(STRINGS.read_text())]
-    # No NUL in an argument, no empty value behind an equals sign, and no more bytes in all than a command line takes.
-    texts = [text for text in texts if text and "\0" not in text and len(text) < 500]
+    # No NUL in an argument, nothing that looks like an option, and no more bytes in all than a command line takes.
+    texts = [text for text in texts if "\0" not in text and not text.startswith("-") and len(text) < 500]
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     command = [options.concord, "tokenize", "--model", options.model, "--json"]
-    command += ["--text=" + text for text in texts]
+    command += ["--text", *texts]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["ids"]
     limit = tokenizer.model_max_length
     expected = [tokenizer(text, truncation=True, max_length=limit).input_ids for text in texts]

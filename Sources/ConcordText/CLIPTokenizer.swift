@@ -9,7 +9,7 @@ import ConcordCore
 /// classed by the Unicode version of the Swift library; the peers' are one or two versions off, which shows only in
 /// characters that are new in those versions. Where Hugging Face's NFC has older tables (Unicode 9), this one follows
 /// the current standard.
-public struct CLIPTokenizer: Sendable {
+public struct CLIPTokenizer: Tokenizer {
     /// Which reference implementation the ids equal.
     public enum Mode: String, Sendable, CaseIterable {
         /// open_clip's `SimpleTokenizer`: repairs text as ftfy does, replaces HTML references, lower case as in Python.
@@ -78,13 +78,6 @@ public struct CLIPTokenizer: Sendable {
         ids.removeLast(ids.count - max(contextLength, 0))
         if !ids.isEmpty { ids[ids.count - 1] = vocabulary.end }
         return (ids, true)
-    }
-
-    /// The ids of several texts as a matrix, padded to the longest.
-    public func batch(_ texts: [String], contextLength: Int) -> TokenBatch {
-        let rows = texts.map { encode($0, contextLength: contextLength) }
-        return TokenBatch(
-            rows: rows.map(\.ids), padToken: padToken, truncatedCount: rows.count { $0.isTruncated })
     }
 
     /// The text that ids stand for, without special tokens: lower case, and a space after each word.

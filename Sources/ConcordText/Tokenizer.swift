@@ -1,0 +1,44 @@
+/// Turns texts into the ids that a text tower reads.
+///
+/// Each kind equals the ids of one peer exactly; see ``TokenizerFolder`` for how the kind is chosen from the files of
+/// a model folder.
+public protocol Tokenizer: Sendable {
+    /// The number of token ids: each id is below it.
+    var vocabularySize: Int { get }
+    /// The id that fills the rows of a batch.
+    var padToken: Int { get }
+
+    /// The ids of a text with the special tokens that begin and end it, at most `contextLength` of them.
+    ///
+    /// A longer text loses its last tokens, but not the special ones.
+    func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool)
+
+    /// How the vocabulary spells a token; nil for an id that it does not have.
+    func token(for id: Int32) -> String?
+
+    /// The text that ids stand for, without special tokens. Ids that the vocabulary lacks are left out.
+    func decode(_ ids: [Int32]) -> String
+
+    /// Writes the tokenizer's files into a model folder, so that this package and Hugging Face's libraries read the
+    /// same tokenizer back.
+    ///
+    /// - Parameter contextLength: the longest text that the model takes, in tokens with the special ones.
+    /// - Throws: `.fileSystem`.
+    func write(to folder: String, contextLength: Int) throws
+}
+
+extension Tokenizer {
+    /// The ids of a text with its special tokens, however long.
+    public func encode(_ text: String) -> [Int32] { encode(text, contextLength: .max).ids }
+
+    /// The ids of several texts as a matrix, padded to the longest of them.
+    ///
+    /// - Parameter padsToContext: pads every row to `contextLength` instead, for models that read the padding
+    ///   (SigLIP).
+    public func batch(_ texts: [String], contextLength: Int, padsToContext: Bool = false) -> TokenBatch {
+        let rows = texts.map { encode($0, contextLength: contextLength) }
+        return TokenBatch(
+            rows: rows.map(\.ids), padToken: padToken, truncatedCount: rows.count { $0.isTruncated },
+            minimumWidth: padsToContext ? contextLength : 0)
+    }
+}

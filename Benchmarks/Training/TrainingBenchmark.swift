@@ -20,10 +20,10 @@ struct TrainingBenchmark: ParsableCommand {
         let captions =
             try JSONValue(parsing: Files.read(ids), source: ids).elements?
             .compactMap { $0.elements?.compactMap(\.int) } ?? []
-        let configuration = CLIPConfiguration(
+        let configuration = DualEncoderConfiguration(
             text: .init(activation: .gelu), vision: .init(activation: .gelu), initialLogitScale: log(1 / 0.07))
         let store = ParameterStore(seed: 1)
-        let model = CLIP(configuration, store: store)
+        let model = DualEncoder(configuration, store: store)
         let trainer = ContrastiveTrainer(
             model: model, schedule: LearningRateSchedule(.constant, peak: 5e-4, warmupSteps: 0, totalSteps: 1),
             options: .init(), precision: precision == "bfloat16" ? .bfloat16 : .float32, seed: 1)

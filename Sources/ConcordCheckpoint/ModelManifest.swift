@@ -20,13 +20,13 @@ public struct ModelManifest: Sendable, Hashable {
 
     /// What differs between models of one architecture.
     public struct Quirks: Sendable, Hashable {
-        public var activation: CLIPConfiguration.Activation
-        public var pooling: CLIPConfiguration.EndTokenPooling
+        public var activation: Activation
+        public var pooling: TextTransformerConfiguration.Pooling
         public var tokenizer: TokenizerMode
         public var crop: CropRule
 
         public init(
-            activation: CLIPConfiguration.Activation, pooling: CLIPConfiguration.EndTokenPooling,
+            activation: Activation, pooling: TextTransformerConfiguration.Pooling,
             tokenizer: TokenizerMode, crop: CropRule
         ) {
             self.activation = activation

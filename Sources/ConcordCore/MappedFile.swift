@@ -1,9 +1,12 @@
 import Foundation
 
-/// A file mapped read-only into memory: no second copy, pages come in as they are touched.
+/// A file mapped into memory: no second copy, pages come in as they are touched.
 ///
-/// `@unchecked Sendable`: the mapping is private and read-only, its address and length never change after `init`,
-/// and it is unmapped only in `deinit`, when no reference is left.
+/// The mapping is private: whoever borrows the memory may change it, and then has a copy of the changed pages; the
+/// file never changes. Training writes to borrowed weights in this way.
+///
+/// `@unchecked Sendable`: its address and length never change after `init`, it is unmapped only in `deinit`, when no
+/// reference is left, and this type itself only reads. A borrower that writes owns the range it writes to.
 public final class MappedFile: @unchecked Sendable {
     public let path: String
     private let base: UnsafeMutableRawPointer?
@@ -25,7 +28,7 @@ public final class MappedFile: @unchecked Sendable {
         if count == 0 {
             base = nil
         } else {
-            let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0)
+            let address = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0)
             guard let address, address != MAP_FAILED else { throw .system("map", path) }
             base = address
         }

@@ -37,7 +37,7 @@ import Testing
         (#""architecture": "clip""#, #""architecture": "coca""#, "only `clip`"),
         (#""activation""#, #""activatoin""#, "did you mean `activation`?"),
         (#""openai""#, #""openclip""#, "known are: openai, huggingface"),
-        (#""first"#, #""last"#, "known are: argmax, firstEndToken"),
+        (#""first"#, #""last"#, "known are: first, last, argmax, firstEndToken"),
         (#""steps": 260"#, #""steps": -1"#, "at least 0"),
         (#""model.safetensors""#, #""../model.safetensors""#, "not the plain name"),
         (#""sha256": {"#, #""sha256": {"x": "beef", "#, "not a SHA-256"),

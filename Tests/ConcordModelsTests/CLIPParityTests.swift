@@ -14,16 +14,16 @@ import Testing
 
     /// A tiny model with the golden weights, and its inputs: batch 3, captions of unequal length.
     struct Setup {
-        let model: CLIP
+        let model: DualEncoder
         let pixels, ids: Tensor
         let golden: [String: Golden.Tensor]
 
         init(_ name: String, _ dtype: DType) throws {
             let folder = Golden.folder("models") + "/" + name
             let store = ParameterStore(seed: 1, dtype: dtype)
-            var configuration = try CLIPConfiguration(folder: folder)
+            var configuration = try DualEncoderConfiguration(folder: folder)
             configuration.initialLogitScale = Double(Float(log(1 / 0.07)))
-            model = CLIP(configuration, store: store)
+            model = DualEncoder(configuration, store: store)
             FormulaWeights.fill(store)
             golden = try Golden.tensors("models", name + "/outputs.safetensors")
             pixels = Tensor(FormulaWeights.formula("pixels", count: 3 * 3 * 16 * 16), shape: [3, 3, 16, 16]).to(dtype)

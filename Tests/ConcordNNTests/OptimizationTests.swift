@@ -71,7 +71,9 @@ import Testing
             let path = folder + "/model.safetensors"
             try TensorFile.write(
                 [("layer.weight", Tensor.zeros([3, 2])), ("layer.biass", Tensor.zeros([2]))], to: path)
-            let store = ParameterStore(try CheckpointReader(path: path))
+            let store = ParameterStore(sources: [
+                ParameterSource(try CheckpointReader(path: path), layout: .huggingFace)
+            ])
             _ = Linear(ParameterScope(store) / "layer", 2, 2)
             let error = #expect(throws: ConcordError.self) { try store.finishLoading() }
             let message = error?.message ?? ""

@@ -4,8 +4,12 @@ import ConcordTensor
 public struct Embedding {
     public let weight: Tensor
 
-    public init(_ scope: ParameterScope, _ count: Int, _ width: Int, initializer: Initializer) {
-        weight = scope.parameter("weight", [count, width], initializer)
+    /// - Parameter resizing: makes the table of a checkpoint's table that has another number of rows.
+    public init(
+        _ scope: ParameterScope, _ count: Int, _ width: Int, initializer: Initializer,
+        resizing: ParameterStore.Resizing? = nil
+    ) {
+        weight = scope.parameter("weight", [count, width], initializer, resizing: resizing)
     }
 
     public func callAsFunction(_ ids: Tensor) -> Tensor { .embedding(ids, weight: weight) }

@@ -4,10 +4,10 @@ import ConcordTensor
 /// Two linear layers around an activation: `[…, width] → […, width]`, keys `fc1` and `fc2`.
 public struct MultilayerPerceptron {
     public let up, down: Linear
-    public let activation: CLIPConfiguration.Activation
+    public let activation: Activation
 
     public init(
-        _ scope: ParameterScope, width: Int, hidden: Int, activation: CLIPConfiguration.Activation,
+        _ scope: ParameterScope, width: Int, hidden: Int, activation: Activation,
         up upWeight: Initializer? = nil,
         down downWeight: Initializer? = nil
     ) {

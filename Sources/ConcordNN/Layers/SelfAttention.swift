@@ -1,40 +1,65 @@
 import ConcordTensor
 
 /// Multi-head self-attention on libtorch's fused kernel: `[batch, tokens, width] → [batch, tokens, width]`.
-///
-/// Keys `q_proj`, `k_proj`, `v_proj`, `out_proj`, as in Hugging Face's CLIP.
 public struct SelfAttention {
+    /// What a checkpoint calls the four linear layers.
+    public struct Names: Sendable {
+        let query, key, value, output: String
+
+        /// `self_attn` of transformers' CLIP and SigLIP.
+        public static let clip = Names(query: "q_proj", key: "k_proj", value: "v_proj", output: "out_proj")
+        /// `attention` of transformers' BERT.
+        public static let bert = Names(
+            query: "self.query", key: "self.key", value: "self.value", output: "output.dense")
+    }
+
     public let query, key, value, output: Linear
     public let heads: Int
     public let isCausal: Bool
 
+    /// Makes the layer; without initializers its weights start as torch's `nn.Linear` does. Biases start at zero.
     public init(
-        _ scope: ParameterScope, width: Int, heads: Int, isCausal: Bool, input: Initializer,
-        output outputWeight: Initializer?
+        _ scope: ParameterScope, width: Int, heads: Int, isCausal: Bool = false, names: Names = .clip,
+        input: Initializer? = nil, output outputWeight: Initializer? = nil
     ) {
-        func projection(_ name: String) -> Linear {
-            Linear(scope / name, width, width, weightInitializer: input, biasInitializer: .zeros)
+        func linear(_ name: String, _ weight: Initializer?) -> Linear {
+            Linear(scope / name, width, width, weightInitializer: weight, biasInitializer: .zeros)
         }
-        query = projection("q_proj")
-        key = projection("k_proj")
-        value = projection("v_proj")
-        output = Linear(scope / "out_proj", width, width, weightInitializer: outputWeight, biasInitializer: .zeros)
+        query = linear(names.query, input)
+        key = linear(names.key, input)
+        value = linear(names.value, input)
+        output = linear(names.output, outputWeight)
         self.heads = heads
         self.isCausal = isCausal
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
+    /// - Parameter mask: true where a token may be looked at, `[batch, 1, 1, tokens]`; nil where all may.
+    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
         let shape = x.shape
         let (batch, tokens, width) = (shape[0], shape[1], shape[2])
-        // One wide product runs faster than three narrow ones; joining the weights costs next to nothing beside it.
-        let projected = Tensor.linear(x, weight: joined(\.weight), bias: joined(\.bias))
-        let parts = projected.reshaped([batch, tokens, 3, heads, width / heads])
-            .permuted([2, 0, 3, 1, 4])  // [B, T, 3 · C] → [B, T, 3, H, D] → [3, B, H, T, D]
+        let (query, key, value) = projected(x, [batch, tokens, heads, width / heads])
         let mixed = Tensor.scaledDotProductAttention(
-            query: parts.selected(axis: 0, at: 0), key: parts.selected(axis: 0, at: 1),
-            value: parts.selected(axis: 0, at: 2), isCausal: isCausal)
+            query: query, key: key, value: value, mask: mask, isCausal: isCausal)
         return output(mixed.transposed(1, 2).reshaped([batch, tokens, width]))  // [B, H, T, D] → [B, T, C]
     }
+
+    /// Queries, keys and values, each `[B, H, T, D]`.
+    private func projected(_ x: Tensor, _ shape: [Int]) -> (Tensor, Tensor, Tensor) {
+        guard shape[0] * shape[1] >= Self.fewestTokensToJoin else {
+            func heads(_ linear: Linear) -> Tensor { linear(x).reshaped(shape).transposed(1, 2) }
+            return (heads(query), heads(key), heads(value))
+        }
+        let parts = Tensor.linear(x, weight: joined(\.weight), bias: joined(\.bias))
+            .reshaped([shape[0], shape[1], 3, shape[2], shape[3]])
+            .permuted([2, 0, 3, 1, 4])  // [B, T, 3 · C] → [B, T, 3, H, D] → [3, B, H, T, D]
+        return (
+            parts.selected(axis: 0, at: 0), parts.selected(axis: 0, at: 1), parts.selected(axis: 0, at: 2)
+        )
+    }
+
+    /// One wide product runs faster than three narrow ones, but the weights must be joined first, which costs more than
+    /// it saves when there are few tokens.
+    private static let fewestTokensToJoin = 512
 
     private func joined(_ part: (Linear) -> Tensor?) -> Tensor {
         .concatenated([query, key, value].compactMap(part))

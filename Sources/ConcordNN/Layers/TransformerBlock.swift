@@ -2,10 +2,14 @@ import ConcordCheckpoint
 import ConcordTensor
 
 /// A pre-norm residual block: `x + attention(norm(x))`, then `x + mlp(norm(x))`; `[batch, tokens, width]`.
+///
+/// With layer scale (Touvron et al. 2021) each branch is multiplied by a learned vector first.
 public struct TransformerBlock {
     public let norm1, norm2: LayerNorm
     public let attention: SelfAttention
     public let mlp: MultilayerPerceptron
+    /// `[width]` each, or nil.
+    public let scale1, scale2: Tensor?
 
     init(_ scope: ParameterScope, _ shape: TransformerShape) {
         let weights = shape.initialization.weights(width: shape.width, layers: shape.layers)
@@ -17,10 +21,20 @@ public struct TransformerBlock {
         mlp = MultilayerPerceptron(
             scope / "mlp", width: shape.width, hidden: shape.hidden, activation: shape.activation, up: weights.mlpUp,
             down: weights.mlpDown)
+        func scale(_ name: String) -> Tensor? {
+            shape.layerScale.map { (scope / name).parameter("weight", [shape.width], .constant($0)) }
+        }
+        scale1 = scale("layer_scale1")
+        scale2 = scale("layer_scale2")
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        let h = x + attention(norm1(x))
-        return h + mlp(norm2(h))
+        let h = x + scaled(attention(norm1(x)), scale1)
+        return h + scaled(mlp(norm2(h)), scale2)
+    }
+
+    private func scaled(_ branch: Tensor, _ scale: Tensor?) -> Tensor {
+        guard let scale else { return branch }
+        return branch * scale
     }
 }

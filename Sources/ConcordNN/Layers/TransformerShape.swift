@@ -3,9 +3,11 @@ import ConcordCheckpoint
 /// The numbers that a stack of transformer blocks is made from.
 public struct TransformerShape {
     public let width, hidden, layers, heads: Int
-    public let activation: CLIPConfiguration.Activation
+    public let activation: Activation
     public let layerNormEpsilon: Double
     public let isCausal: Bool
+    /// The first layer scale, nil for none.
+    public let layerScale: Double?
     public let initialization: Initialization
 
     /// How the weights of the blocks start; OpenAI's CLIP treats its two towers differently.
@@ -38,9 +40,8 @@ public struct TransformerShape {
     }
 
     public init(
-        width: Int, hidden: Int, layers: Int, heads: Int, activation: CLIPConfiguration.Activation,
-        layerNormEpsilon: Double,
-        isCausal: Bool, initialization: Initialization
+        width: Int, hidden: Int, layers: Int, heads: Int, activation: Activation,
+        layerNormEpsilon: Double, isCausal: Bool, layerScale: Double? = nil, initialization: Initialization
     ) {
         self.width = width
         self.hidden = hidden
@@ -49,6 +50,7 @@ public struct TransformerShape {
         self.activation = activation
         self.layerNormEpsilon = layerNormEpsilon
         self.isCausal = isCausal
+        self.layerScale = layerScale
         self.initialization = initialization
     }
 }

@@ -30,9 +30,13 @@ public struct ParameterScope {
     /// The scope of the `index`-th of a list of layers.
     public static func / (scope: ParameterScope, index: Int) -> ParameterScope { scope / String(index) }
 
-    /// The parameter `name` of `shape`, drawn by `initializer` unless the store reads a checkpoint.
-    public func parameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Tensor {
-        store.makeParameter(key(name), shape, initializer)
+    /// The parameter `name` of `shape`, drawn by `initializer` unless the store reads it from a checkpoint.
+    ///
+    /// - Parameter resizing: makes the parameter of a checkpoint's tensor that has another shape.
+    public func parameter(
+        _ name: String, _ shape: [Int], _ initializer: Initializer, resizing: ParameterStore.Resizing? = nil
+    ) -> Tensor {
+        store.makeParameter(key(name), shape, initializer, resizing: resizing)
     }
 
     private func key(_ name: String) -> String { path.isEmpty ? name : path + "." + name }

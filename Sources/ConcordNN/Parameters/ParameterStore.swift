@@ -4,16 +4,18 @@ import ConcordTensor
 
 /// All parameters of one model, in the order its layers made them, and the switches that its layers share.
 public final class ParameterStore {
-    private enum Source {
-        case random(Generator)
-        case checkpoint(CheckpointReader)
-    }
+    /// What a parameter makes of a tensor that its checkpoint holds in another shape, such as the positions of another
+    /// picture size; nil where nothing can be made of it.
+    public typealias Resizing = (_ found: Tensor) -> Tensor?
 
-    private let source: Source
-    public let dtype: DType
+    private let random: Generator
+    private let sources: [ParameterSource]
+    private let dtype: DType?
     public let device: Device
     public private(set) var parameters: [Parameter] = []
-    private var expected: [KeyReport.Key] = []
+    /// What loading did beyond copying, such as resizing positions, and what is wrong with the values; for the user.
+    public private(set) var notes: [String] = []
+    private var expected: [[KeyReport.Key]]
     private var names: Set<String> = []
 
     /// Whether dropout and patch dropout are active.
@@ -23,43 +25,83 @@ public final class ParameterStore {
     /// What dropout draws from. Seed it at every step, and a resumed run repeats the same masks.
     public let generator: Generator
 
-    /// A store whose parameters are drawn at random from `seed`.
-    public init(seed: UInt64, dtype: DType = .float32, device: Device = .cpu) {
-        source = .random(Generator(seed: seed))
+    /// A store whose parameters are read from checkpoints, and drawn at random from `seed` where none is for them.
+    ///
+    /// Call ``finishLoading()`` once the model is made. On the CPU a parameter of the checkpoint's own dtype lies in the
+    /// mapped file; nothing is copied until training changes it.
+    ///
+    /// - Parameters:
+    ///   - sources: checkpoints; the first whose prefix fits a parameter's name is asked.
+    ///   - dtype: the dtype of all parameters; nil keeps that of the checkpoint, and float32 for what is drawn.
+    public init(
+        seed: UInt64 = 0, sources: [ParameterSource] = [], dtype: DType? = .float32, device: Device = .cpu
+    ) {
+        random = Generator(seed: seed)
+        self.sources = sources
         self.dtype = dtype
         self.device = device
+        expected = sources.map { _ in [] }
         generator = Generator(seed: seed, device: device)
     }
 
-    /// A store whose parameters are read from a checkpoint. Call `finishLoading` once the model is made.
-    public init(_ checkpoint: CheckpointReader, dtype: DType = .float32, device: Device = .cpu) {
-        source = .checkpoint(checkpoint)
-        self.dtype = dtype
-        self.device = device
-        generator = Generator(seed: 0, device: device)
-    }
-
-    func makeParameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Tensor {
+    func makeParameter(
+        _ name: String, _ shape: [Int], _ initializer: Initializer, resizing: Resizing? = nil
+    ) -> Tensor {
         precondition(names.insert(name).inserted, "two layers make the parameter \(name)")
-        expected.append(KeyReport.Key(name, shape))
-        let tensor =
-            switch source {
-            case .random(let generator): initializer.makeTensor(shape, generator: generator)
-            // A key that is missing or of another shape gets an empty placeholder, whatever size the configuration
-            // claims; `finishLoading` reports it.
-            case .checkpoint(let reader): reader.tensor(named: name, shape: shape) ?? .zeros([0])
-            }
-        let placed = tensor.to(dtype).to(device)
-        placed.requiresGradient = dtype.isFloatingPoint
+        let tensor = load(name, shape, resizing) ?? initializer.makeTensor(shape, generator: random)
+        let placed = (dtype.map { tensor.to($0) } ?? tensor).to(device)
+        placed.requiresGradient = placed.dtype.isFloatingPoint
         parameters.append(Parameter(name: name, tensor: placed))
         return placed
     }
 
-    /// Throws one `.invalidCheckpoint` error that lists every missing, unexpected and mismatched key.
+    /// The parameter from its checkpoint; nil when no checkpoint is for it.
+    private func load(_ name: String, _ shape: [Int], _ resizing: Resizing?) -> Tensor? {
+        for (index, source) in sources.enumerated() {
+            guard let place = source.place(of: name) else { continue }
+            func expect(_ shape: [Int]) {
+                // The parts of one tensor are expected once, as that tensor.
+                if place.part == 0 { expected[index].append(.init(place.name, place.fileShape(shape))) }
+            }
+            guard let tensor = source.tensor(at: place) else {
+                expect(shape)
+                // Whatever size the configuration claims, a placeholder is small; `finishLoading` reports it.
+                return .zeros([0])
+            }
+            if tensor.shape == shape {
+                expect(shape)
+                return tensor
+            }
+            if let resized = withoutGradient({ resizing?(tensor) }), resized.shape == shape {
+                expect(tensor.shape)
+                notes.append("\(name) is resized from \(tensor.shape) to \(shape)")
+                return resized
+            }
+            expect(shape)
+            return .zeros([0])
+        }
+        return nil
+    }
+
+    /// Throws one `.invalidCheckpoint` error for each checkpoint that does not fit, which lists every missing,
+    /// unexpected and mismatched key; notes which parameters hold values that are not finite.
     public func finishLoading() throws(ConcordError) {
-        guard case .checkpoint(let reader) = source else { return }
-        let found = reader.tensors.map { KeyReport.Key($0.name, $0.entry.shape) }
-        try KeyReport(expected: expected, found: found).throwIfAny(reader.path)
+        for (source, expected) in zip(sources, expected) {
+            let known = Set(expected.map { Array($0.name.utf8) })
+            let found = source.reader.tensors.filter { !source.isPartial || known.contains(Array($0.name.utf8)) }
+            try KeyReport(expected: expected, found: found.map { .init($0.name, $0.entry.shape) })
+                .throwIfAny(source.reader.path)
+        }
+        guard !sources.isEmpty else { return }
+        // A sum is not finite as soon as one element is not, and reads each element once.
+        let broken = withoutGradient {
+            parameters.filter { $0.tensor.dtype.isFloatingPoint && !$0.tensor.to(.float32).sum().item().isFinite }
+        }
+        if let first = broken.first {
+            notes.append(
+                "\(broken.count) tensors hold values that are not finite, the first \(first.name): "
+                    + "the weights are damaged or their training diverged")
+        }
     }
 
     /// Stops training of every parameter whose name matches one of the patterns (`*` stands for any characters).
@@ -94,8 +136,28 @@ public final class ParameterStore {
         }
     }
 
-    /// Writes all parameters, as they are, to one safetensors file; atomic.
-    public func save(to path: String) throws {
-        try TensorFile.write(parameters.map { ($0.name, $0.tensor) }, to: path)
+    /// Writes all parameters, as they are, to one safetensors file of a layout; atomic.
+    public func save(to path: String, layout: CheckpointLayout = .huggingFace) throws {
+        let parameters = parameters
+        var order = [String](), pieces = [String: [(place: TensorPlace, tensor: Tensor)]]()
+        for parameter in parameters {
+            let place = layout.place(of: parameter.name)
+            if pieces[place.name] == nil { order.append(place.name) }
+            pieces[place.name, default: []].append((place, parameter.tensor))
+        }
+        try SafetensorsWriter.write(
+            to: path,
+            tensors: order.compactMap { name in
+                guard let parts = pieces[name]?.sorted(by: { $0.place.part < $1.place.part }), let first = parts.first
+                else { return nil }
+                return SafetensorsTensor(name, first.tensor.dtype, first.place.fileShape(first.tensor.shape)) { write in
+                    try withoutGradient {
+                        for (place, tensor) in parts {
+                            let stored = place.isTransposed ? tensor.transposed(0, 1) : tensor
+                            try stored.withUnsafeBytes(write)
+                        }
+                    }
+                }
+            })
     }
 }

@@ -27,11 +27,3 @@ public enum TensorFile {
         return tensors
     }
 }
-
-extension CheckpointReader {
-    /// The tensor called `name`, copied to the host; nil when it is not there or has another shape.
-    func tensor(named name: String, shape: [Int]) -> ConcordTensor.Tensor? {
-        guard let found = self[name], found.entry.shape == shape else { return nil }
-        return found.withUnsafeBytes { ConcordTensor.Tensor(copying: $0, shape: shape, dtype: found.entry.dtype) }
-    }
-}

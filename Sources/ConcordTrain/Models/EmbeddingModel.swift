@@ -9,12 +9,12 @@ import ConcordText
 
 /// A trained model as its users see it: pictures and texts in, unit vectors out.
 public struct EmbeddingModel {
-    public let clip: CLIP
+    public let encoder: DualEncoder
     public let tokenizer: CLIPTokenizer
     public let preprocessing: ImagePreprocessing
 
-    public init(clip: CLIP, tokenizer: CLIPTokenizer, preprocessing: ImagePreprocessing) {
-        self.clip = clip
+    public init(encoder: DualEncoder, tokenizer: CLIPTokenizer, preprocessing: ImagePreprocessing) {
+        self.encoder = encoder
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing
     }
@@ -23,29 +23,26 @@ public struct EmbeddingModel {
     ///
     /// - Throws: a `ConcordError` that names the file at fault.
     public static func load(_ folder: String, device: Device = .cpu) throws -> EmbeddingModel {
-        guard Files.exists(folder + "/config.json") else {
-            let isUnfinished = Files.exists(folder + "/checkpoints")
-            throw ConcordError(
-                .invalidCheckpoint,
-                "\(folder) is no model folder: it has no config.json"
-                    + (isUnfinished ? "; its training has not finished, run it again with --resume" : ""))
+        let description = try ModelFolder(folder)
+        guard case .dualEncoder(let configuration) = description.architecture else {
+            throw ConcordError(.invalidConfiguration, "\(folder) holds no image tower")
         }
         let preprocessorPath = folder + "/preprocessor_config.json"
         let preprocessing = try ImagePreprocessing(
             preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath))
         let tokenizer = try loadTokenizer(folder)
-        try check(CLIPConfiguration(folder: folder), tokenizer, preprocessing, folder)
+        try check(configuration, tokenizer, preprocessing, folder)
         // A report of the keys says more than a hash, so it comes first.
-        let clip = try CLIP.load(folder, device: device.checked())
+        let encoder = try DualEncoder.load(folder, device: device.checked())
         if Files.exists(folder + "/" + ModelManifest.fileName) {
             try ModelManifest(folder: folder).verifyHashes(folder: folder)
         }
-        return EmbeddingModel(clip: clip, tokenizer: tokenizer, preprocessing: preprocessing)
+        return EmbeddingModel(encoder: encoder, tokenizer: tokenizer, preprocessing: preprocessing)
     }
 
     /// Throws `.invalidConfiguration` when the files of a folder do not belong together.
     private static func check(
-        _ configuration: CLIPConfiguration, _ tokenizer: CLIPTokenizer, _ preprocessing: ImagePreprocessing,
+        _ configuration: DualEncoderConfiguration, _ tokenizer: CLIPTokenizer, _ preprocessing: ImagePreprocessing,
         _ folder: String
     ) throws(ConcordError) {
         func require(_ isRight: Bool, _ problem: @autoclosure () -> String) throws(ConcordError) {
@@ -64,9 +61,8 @@ public struct EmbeddingModel {
         guard Files.exists(folder + "/" + ModelManifest.fileName) else { return }
         let manifest = try ModelManifest(folder: folder)
         try require(
-            manifest.quirks.activation == text.activation && manifest.quirks.pooling == text.endTokenPooling
-                && manifest.contextLength == text.contextLength,
-            "concord.json and config.json disagree on activation, pooling or context length")
+            manifest.contextLength == text.contextLength,
+            "concord.json and config.json disagree on the context length")
     }
 
     /// Reads the tokenizer of a model folder alone.
@@ -76,16 +72,17 @@ public struct EmbeddingModel {
 
     /// Writes a complete model folder, the manifest last: where it stands, everything else does too.
     public func save(to folder: String, training: ModelManifest.Training?) throws {
-        let weights = CheckpointReader.fileName, configuration = clip.configuration
+        let weights = CheckpointReader.fileName, configuration = encoder.configuration
         try Files.makeFolder(folder)
-        try clip.store.save(to: folder + "/" + weights)
-        try Files.replace(folder + "/config.json", with: configuration.huggingFaceJSON().text(pretty: true) + "\n")
+        try encoder.store.save(to: folder + "/" + weights)
+        try Files.replace(folder + "/config.json", with: try configuration.huggingFaceJSON().text(pretty: true) + "\n")
         try tokenizer.write(to: folder, contextLength: configuration.text.contextLength)
         try Files.replace(
             folder + "/preprocessor_config.json", with: preprocessing.preprocessorConfig().text(pretty: true) + "\n")
+        guard case .transformer(let text) = configuration.text else { return }
         let manifest = ModelManifest(
             quirks: .init(
-                activation: configuration.text.activation, pooling: configuration.text.endTokenPooling,
+                activation: text.activation, pooling: text.pooling,
                 tokenizer: tokenizer.mode == .openai ? .openai : .huggingface,
                 crop: preprocessing.cropRule == .torchvision ? .torchvision : .huggingface),
             contextLength: configuration.text.contextLength,
@@ -107,15 +104,15 @@ public struct EmbeddingModel {
         for start in stride(from: 0, to: order.count, by: batchSize) {
             let rows = order[start..<min(start + batchSize, order.count)]
             let batch = tokenizer.batch(
-                rows.map { texts[$0] }, contextLength: clip.configuration.text.contextLength)
+                rows.map { texts[$0] }, contextLength: encoder.configuration.text.contextLength)
             truncated += batch.truncatedCount
             blocks.append(embed(batch))
         }
-        return (Self.scatter(blocks, order: order, width: clip.configuration.projectionWidth), truncated)
+        return (Self.scatter(blocks, order: order, width: encoder.configuration.projectionWidth), truncated)
     }
 
     private func embed(_ batch: TokenBatch) -> Tensor {
-        inference { clip.embedTexts(Tensor(batch.ids, shape: [batch.lengths.count, batch.width]).to($0)) }
+        inference { encoder.embedTexts(Tensor(batch.ids, shape: [batch.lengths.count, batch.width]).to($0)) }
     }
 
     /// Unit vectors of decoded pictures, `[pictures, width]` float32 on the host.
@@ -125,8 +122,8 @@ public struct EmbeddingModel {
 
     /// Unit vectors of preprocessed pictures, `[count, 3, size, size]` in `pixels`.
     public func embed(pixels: [Float], count: Int) -> Tensor {
-        let size = clip.configuration.vision.imageSize
-        return inference { clip.embedImages(Tensor(pixels, shape: [count, 3, size, size]).to($0)) }
+        let size = encoder.configuration.vision.imageSize
+        return inference { encoder.embedImages(Tensor(pixels, shape: [count, 3, size, size]).to($0)) }
     }
 
     /// Unit vectors of texts and pictures in the order given, `[inputs, width]`, and how many texts were cut.
@@ -151,14 +148,14 @@ public struct EmbeddingModel {
         }
         progress?.finish()
         let order = texts.map(\.row) + images.map(\.row)
-        return (Self.scatter(blocks, order: order, width: clip.configuration.projectionWidth), truncated)
+        return (Self.scatter(blocks, order: order, width: encoder.configuration.projectionWidth), truncated)
     }
 
     private func inference(_ body: (Device) -> Tensor) -> Tensor {
-        let wasTraining = clip.store.isTraining
-        clip.store.isTraining = false
-        defer { clip.store.isTraining = wasTraining }
-        return withoutGradient { body(clip.logitScale.device).to(.float32).to(.cpu) }
+        let wasTraining = encoder.store.isTraining
+        encoder.store.isTraining = false
+        defer { encoder.store.isTraining = wasTraining }
+        return withoutGradient { body(encoder.logitScale.device).to(.float32).to(.cpu) }
     }
 
     /// Puts rows that were computed in `order` back into their places.

@@ -74,7 +74,7 @@ extension Recipe {
     public struct ModelSection: Sendable {
         public var imageSize, patchSize, visionWidth, visionLayers, visionHeads: Int
         public var textWidth, textLayers, textHeads, contextLength, projectionWidth: Int
-        public var activation: CLIPConfiguration.Activation
+        public var activation: Activation
 
         init(_ read: inout RecipeReader) throws {
             let width = 1...65536, count = 1...1024
@@ -91,7 +91,7 @@ extension Recipe {
             projectionWidth = try read.integer(
                 "model.projection_width", 512, in: width, "Width of the shared embedding space.")
             activation = try read.choice(
-                "model.activation", CLIPConfiguration.Activation.gelu, "Activation of the blocks.")
+                "model.activation", Activation.gelu, "Activation of the blocks.")
         }
     }
 
@@ -167,7 +167,7 @@ extension Recipe {
 
 extension Recipe.ModelSection {
     /// The configuration of a model that reads a tokenizer's ids.
-    func configuration(_ tokenizer: CLIPTokenizer) -> CLIPConfiguration {
+    func configuration(_ tokenizer: CLIPTokenizer) -> DualEncoderConfiguration {
         configuration(
             vocabularySize: tokenizer.vocabularySize, startToken: tokenizer.startToken, endToken: tokenizer.endToken,
             padToken: tokenizer.padToken)
@@ -175,17 +175,23 @@ extension Recipe.ModelSection {
 
     /// Throws `.invalidConfiguration` for sizes that no model can have.
     func validate(source: String) throws(ConcordError) {
+        guard imageSize.isMultiple(of: patchSize) else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.image_size \(imageSize) is not a multiple of model.patch_size \(patchSize)")
+        }
         try configuration(vocabularySize: 4, startToken: 2, endToken: 3, padToken: 3).validate(path: source)
     }
 
     private func configuration(
         vocabularySize: Int, startToken: Int, endToken: Int, padToken: Int
-    ) -> CLIPConfiguration {
-        CLIPConfiguration(
-            text: .init(
-                vocabularySize: vocabularySize, width: textWidth, intermediateWidth: 4 * textWidth, layers: textLayers,
-                heads: textHeads, contextLength: contextLength, activation: activation, padToken: padToken,
-                startToken: startToken, endToken: endToken),
+    ) -> DualEncoderConfiguration {
+        DualEncoderConfiguration(
+            text: .transformer(
+                .init(
+                    vocabularySize: vocabularySize, width: textWidth, intermediateWidth: 4 * textWidth,
+                    layers: textLayers, heads: textHeads, contextLength: contextLength, activation: activation,
+                    padToken: padToken, startToken: startToken, endToken: endToken)),
             vision: .init(
                 width: visionWidth, intermediateWidth: 4 * visionWidth, layers: visionLayers, heads: visionHeads,
                 imageSize: imageSize, patchSize: patchSize, activation: activation),

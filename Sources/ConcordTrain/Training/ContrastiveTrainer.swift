@@ -9,7 +9,7 @@ import Foundation
 ///
 /// This is the whole of training: embed, compare, go back, update, clamp, average.
 public final class ContrastiveTrainer {
-    public let model: CLIP
+    public let model: DualEncoder
     let optimizer: AdamW
     let averages: ExponentialMovingAverage?
     private let schedule: LearningRateSchedule
@@ -19,7 +19,7 @@ public final class ContrastiveTrainer {
 
     /// Prepares the optimizer for the parameters that are trainable now.
     public init(
-        model: CLIP, schedule: LearningRateSchedule, options: AdamW.Options, precision: DType = .float32,
+        model: DualEncoder, schedule: LearningRateSchedule, options: AdamW.Options, precision: DType = .float32,
         gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
     ) {
         self.model = model

@@ -117,7 +117,7 @@ public final class TrainingRun {
         }
         try trainer.withFinalWeights {
             try finish(
-                EmbeddingModel(clip: trainer.model, tokenizer: tokenizer, preprocessing: preprocessing), dataset,
+                EmbeddingModel(encoder: trainer.model, tokenizer: tokenizer, preprocessing: preprocessing), dataset,
                 steps: totalSteps)
         }
         return .finished
@@ -192,7 +192,7 @@ public final class TrainingRun {
         let train = recipe.train
         let store = ParameterStore(seed: UInt64(recipe.seed), device: device)
         store.usesActivationCheckpointing = train.usesActivationCheckpointing
-        var model = CLIP(recipe.model.configuration(tokenizer), store: store)
+        var model = DualEncoder(recipe.model.configuration(tokenizer), store: store)
         model.vision.patchDropout = train.patchDropout
         try store.freeze(matching: train.frozen)
         guard !store.trainable.isEmpty else {

@@ -4,21 +4,26 @@ import ConcordTestSupport
 import Testing
 
 /// Against what transformers makes of the same configurations (`scripts/golden/make_checkpoint.py`).
-@Suite struct CLIPConfigurationTests {
+@Suite struct DualEncoderConfigurationTests {
     @Test func resolvesAsTransformersDoes() throws {
         let cases = try #require(try Golden.json("checkpoint", "configurations.json").elements)
         #expect(cases.count == 5)
         for (index, item) in cases.enumerated() {
             let given = try #require(item["given"]), resolved = try #require(item["resolved"])
-            let configuration = try CLIPConfiguration(huggingFace: given, path: "case \(index)")
-            expect(configuration.huggingFaceJSON(), isPartOf: resolved, "case \(index)")
-            let again = try CLIPConfiguration(huggingFace: configuration.huggingFaceJSON(), path: "again")
+            let configuration = try DualEncoderConfiguration(huggingFace: given, path: "case \(index)")
+            expect(try configuration.huggingFaceJSON(), isPartOf: resolved, "case \(index)")
+            let again = try DualEncoderConfiguration(huggingFace: configuration.huggingFaceJSON(), path: "again")
             #expect(again == configuration)
         }
-        let pooling = try cases.map {
-            try CLIPConfiguration(huggingFace: $0["given"] ?? .null, path: "").text.endTokenPooling
+        let poolings = try cases.map {
+            try Self.pooling(DualEncoderConfiguration(huggingFace: $0["given"] ?? .null, path: ""))
         }
-        #expect(pooling == [.firstEndToken, .firstEndToken, .firstEndToken, .argmax, .argmax])
+        #expect(poolings == [.firstEndToken, .firstEndToken, .firstEndToken, .argmax, .argmax])
+    }
+
+    private static func pooling(_ configuration: DualEncoderConfiguration) -> TextTransformerConfiguration.Pooling? {
+        guard case .transformer(let text) = configuration.text else { return nil }
+        return text.pooling
     }
 
     /// Every member that decides what the model is has the value that transformers resolved.
@@ -42,11 +47,12 @@ import Testing
     }
 
     @Test func readsTheFolderThatTransformersSaved() throws {
-        let configuration = try CLIPConfiguration(folder: Golden.folder("checkpoint") + "/tiny-clip")
-        let expected = CLIPConfiguration(
-            text: .init(
-                vocabularySize: 20, width: 8, intermediateWidth: 16, layers: 1, heads: 2, contextLength: 6,
-                activation: .gelu, padToken: 19, startToken: 18, endToken: 19),
+        let configuration = try DualEncoderConfiguration(folder: Golden.folder("checkpoint") + "/tiny-clip")
+        let expected = DualEncoderConfiguration(
+            text: .transformer(
+                .init(
+                    vocabularySize: 20, width: 8, intermediateWidth: 16, layers: 1, heads: 2, contextLength: 6,
+                    activation: .gelu, padToken: 19, startToken: 18, endToken: 19)),
             vision: .init(width: 12, intermediateWidth: 16, layers: 1, heads: 3, imageSize: 8, patchSize: 4),
             projectionWidth: 4)
         #expect(configuration == expected)
@@ -54,7 +60,7 @@ import Testing
     }
 
     @Test func defaultsAreThoseOfViTB32() throws {
-        #expect(try CLIPConfiguration(huggingFace: [:], path: "") == CLIPConfiguration())
+        #expect(try DualEncoderConfiguration(huggingFace: [:], path: "") == DualEncoderConfiguration())
     }
 
     @Test(arguments: [
@@ -80,8 +86,8 @@ import Testing
             "512 is not a multiple of its 7"
         ),
         (
-            "patches that do not divide the picture", #"{"vision_config": {"patch_size": 30}}"#,
-            "224 is not a multiple of the patch size 30"
+            "patches larger than the picture", #"{"vision_config": {"patch_size": 300}}"#,
+            "224 is below the patch size 300"
         ),
         ("an unknown activation", #"{"text_config": {"hidden_act": "relu"}}"#, "known are: quick_gelu, gelu"),
         (
@@ -96,7 +102,7 @@ import Testing
     func refuses(_ name: String, _ text: String, _ message: String) throws {
         let json = try JSONValue(parsing: text)
         let error = #expect(throws: ConcordError.self) {
-            try CLIPConfiguration(huggingFace: json, path: "config.json")
+            try DualEncoderConfiguration(huggingFace: json, path: "config.json")
         }
         #expect(error?.code == .invalidConfiguration)
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")

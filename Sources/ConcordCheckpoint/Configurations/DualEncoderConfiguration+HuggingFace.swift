@@ -1,6 +1,6 @@
 import ConcordCore
 
-extension CLIPConfiguration {
+extension DualEncoderConfiguration {
     /// Reads the contents of a `config.json` of transformers' `CLIPModel`.
     ///
     /// - Parameters:
@@ -14,10 +14,11 @@ extension CLIPConfiguration {
         guard kind == "clip" else {
             throw fields.failure("model_type", "is `\(kind)`; only `clip` models can be read")
         }
-        text = try .init(Self.tower("text_config", fields))
-        vision = try .init(Self.tower("vision_config", fields))
-        projectionWidth = try fields.integer("projection_dim", default: 512)
-        initialLogitScale = try fields.number("logit_scale_init_value", default: 2.6592)
+        self.init(
+            text: .transformer(try .init(Self.tower("text_config", fields))),
+            vision: try .init(Self.tower("vision_config", fields)),
+            projectionWidth: try fields.integer("projection_dim", default: 512),
+            initialLogitScale: try fields.number("logit_scale_init_value", default: 2.6592))
         try validate(path: path)
     }
 
@@ -36,8 +37,13 @@ extension CLIPConfiguration {
     }
 
     /// The `config.json` that transformers' `CLIPModel.from_pretrained` reads back as the same model.
-    public func huggingFaceJSON() -> JSONValue {
-        [
+    ///
+    /// - Throws: `.invalidConfiguration` for a model that transformers has no class for.
+    public func huggingFaceJSON() throws(ConcordError) -> JSONValue {
+        guard case .transformer(let text) = text else {
+            throw ConcordError(.invalidConfiguration, "transformers has no class for this pair of towers")
+        }
+        return [
             "architectures": ["CLIPModel"],
             "model_type": "clip",
             "projection_dim": .integer(projectionWidth),
@@ -78,7 +84,7 @@ extension CLIPConfiguration {
     }
 }
 
-extension CLIPConfiguration.TextConfiguration {
+extension TextTransformerConfiguration {
     fileprivate init(_ fields: JSONFields) throws(ConcordError) {
         self.init(
             vocabularySize: try fields.integer("vocab_size", default: 49408),
@@ -92,10 +98,13 @@ extension CLIPConfiguration.TextConfiguration {
             padToken: try fields.integer("pad_token_id", default: 1),
             startToken: try fields.integer("bos_token_id", default: 49406),
             endToken: try fields.integer("eos_token_id", default: 49407))
+        // An end token of 2 marks the first published configurations, whose end token is wrong and whose models pool at
+        // the largest id; transformers follows the same rule.
+        pooling = endToken == 2 ? .argmax : .firstEndToken
     }
 }
 
-extension CLIPConfiguration.VisionConfiguration {
+extension VisionTransformerConfiguration {
     fileprivate init(_ fields: JSONFields) throws(ConcordError) {
         self.init(
             width: try fields.integer("hidden_size", default: 768),

@@ -1,0 +1,99 @@
+import ConcordCore
+
+/// Refuses values that no model can have; each error names the member as Hugging Face's `config.json` does.
+struct ConfigurationCheck {
+    let path: String
+
+    /// Above every real model, and low enough that no product of two sizes overflows.
+    private static let largestSize = 1 << 24
+    private static let mostLayers = 1024
+
+    func require(_ isRight: Bool, _ problem: @autoclosure () -> String) throws(ConcordError) {
+        guard isRight else { throw ConcordError(.invalidConfiguration, "\(path) is impossible: \(problem())") }
+    }
+
+    func sizes(_ values: KeyValuePairs<String, Int>, prefix: String = "") throws(ConcordError) {
+        for (name, value) in values {
+            try require(
+                (1...Self.largestSize).contains(value),
+                "`\(prefix)\(name)` is \(value), not within 1...\(Self.largestSize)")
+        }
+    }
+
+    func validate(_ vision: VisionTransformerConfiguration, prefix: String) throws(ConcordError) {
+        try sizes(
+            ["image_size": vision.imageSize, "patch_size": vision.patchSize, "num_channels": vision.channels],
+            prefix: prefix)
+        try blocks(
+            width: vision.width, intermediateWidth: vision.intermediateWidth, layers: vision.layers,
+            heads: vision.heads, epsilon: vision.layerNormEpsilon, prefix: prefix)
+        try require(
+            vision.imageSize >= vision.patchSize,
+            "`\(prefix)image_size` \(vision.imageSize) is below the patch size \(vision.patchSize)")
+        try require(
+            vision.pooling != .classToken || vision.hasClassToken,
+            "the vision tower pools at a class token that it does not have")
+    }
+
+    func validate(_ text: TextTowerConfiguration, prefix: String) throws(ConcordError) {
+        switch text {
+        case .transformer(let text): try validate(text, prefix: prefix)
+        case .bert(let text): try validate(text, prefix: prefix)
+        }
+    }
+
+    private func validate(_ text: TextTransformerConfiguration, prefix: String) throws(ConcordError) {
+        try sizes(
+            ["vocab_size": text.vocabularySize, "max_position_embeddings": text.contextLength], prefix: prefix)
+        try blocks(
+            width: text.width, intermediateWidth: text.intermediateWidth, layers: text.layers, heads: text.heads,
+            epsilon: text.layerNormEpsilon, prefix: prefix)
+        try require(
+            text.contextLength >= 2, "`\(prefix)max_position_embeddings` leaves no room for start and end")
+        // Where pooling does not look for an end token, the ids of some published configurations are out of range and
+        // unused.
+        guard text.pooling == .firstEndToken || text.pooling == .argmax else { return }
+        for (name, token) in [
+            ("pad_token_id", text.padToken), ("bos_token_id", text.startToken), ("eos_token_id", text.endToken),
+        ] {
+            try require(
+                (0..<text.vocabularySize).contains(token),
+                "`\(prefix)\(name)` is \(token), outside the vocabulary of \(text.vocabularySize)")
+        }
+    }
+
+    func validate(_ text: BERTConfiguration, prefix: String) throws(ConcordError) {
+        try sizes(
+            [
+                "vocab_size": text.vocabularySize, "max_position_embeddings": text.positions,
+                "type_vocab_size": text.tokenTypes,
+            ], prefix: prefix)
+        try blocks(
+            width: text.width, intermediateWidth: text.intermediateWidth, layers: text.layers, heads: text.heads,
+            epsilon: text.layerNormEpsilon, prefix: prefix)
+        try require(
+            (0..<text.vocabularySize).contains(text.padToken),
+            "`\(prefix)pad_token_id` is \(text.padToken), outside the vocabulary of \(text.vocabularySize)")
+        let longest = text.positions - text.firstPosition
+        try require(
+            (2...max(2, longest)).contains(text.contextLength) && longest >= 2,
+            "texts of \(text.contextLength) tokens do not fit its \(longest) positions")
+    }
+
+    private func blocks(
+        width: Int, intermediateWidth: Int, layers: Int, heads: Int, epsilon: Double, prefix: String
+    ) throws(ConcordError) {
+        try sizes(
+            [
+                "hidden_size": width, "intermediate_size": intermediateWidth, "num_hidden_layers": layers,
+                "num_attention_heads": heads,
+            ], prefix: prefix)
+        try require(
+            layers <= Self.mostLayers, "`\(prefix)num_hidden_layers` is \(layers), above \(Self.mostLayers)")
+        try require(
+            width.isMultiple(of: heads),
+            "`\(prefix)hidden_size` \(width) is not a multiple of its \(heads) attention heads")
+        try require(
+            epsilon >= 0 && epsilon < 1, "`\(prefix)layer_norm_eps` is \(epsilon), not within 0..<1")
+    }
+}

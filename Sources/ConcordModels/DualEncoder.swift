@@ -1,0 +1,88 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordNN
+import ConcordTensor
+import Foundation
+
+/// Two towers whose outputs are compared by cosine: CLIP (Radford et al. 2021), SigLIP (Zhai et al. 2023) and their
+/// relatives.
+///
+/// Parameter names are those of transformers' `CLIPModel`; a new model is initialised as in OpenAI's code.
+public struct DualEncoder: TextEncoder {
+    public let configuration: DualEncoderConfiguration
+    public let store: ParameterStore
+    public var vision: VisionTransformer
+    public let text: TextTower
+    private let visualProjection: Linear?
+    private let textProjection: TextProjection
+    /// The logarithm of the factor on cosines, `[]`.
+    public let logitScale: Tensor
+    /// What is added to the scaled cosines, `[]`; nil adds nothing.
+    public let logitBias: Tensor?
+
+    /// Makes the towers from a store: drawn at random, or read from the store's checkpoints.
+    public init(_ configuration: DualEncoderConfiguration, store: ParameterStore) {
+        self.configuration = configuration
+        self.store = store
+        let scope = ParameterScope(store), width = configuration.projectionWidth
+        logitScale = scope.parameter("logit_scale", [], .constant(configuration.initialLogitScale))
+        logitBias = configuration.initialLogitBias.map { scope.parameter("logit_bias", [], .constant($0)) }
+        text = TextTower(scope / "text_model", configuration.text)
+        vision = VisionTransformer(scope / "vision_model", configuration.vision)
+        visualProjection =
+            configuration.vision.hasProjection
+            ? Linear(
+                scope / "visual_projection", configuration.vision.width, width, hasBias: false,
+                weightInitializer: .normal(standardDeviation: 1 / Double(configuration.vision.width).squareRoot()))
+            : nil
+        textProjection = TextProjection(scope / "text_projection", configuration.text, width)
+    }
+
+    /// Reads the weights of a model folder.
+    ///
+    /// - Parameter dtype: nil keeps the checkpoint's.
+    /// - Throws: `.invalidConfiguration` or `.invalidCheckpoint`, the latter naming every key that does not fit.
+    public static func load(
+        _ folder: String, dtype: DType? = .float32, device: Device = .cpu
+    ) throws -> DualEncoder {
+        let folder = try ModelFolder(folder)
+        guard case .dualEncoder(let configuration) = folder.architecture else {
+            throw ConcordError(
+                .invalidConfiguration, "\(folder.path) holds a text encoder alone; name a model with two towers")
+        }
+        let source = ParameterSource(try CheckpointReader(path: folder.weights), layout: folder.layout)
+        let model = DualEncoder(
+            configuration, store: ParameterStore(sources: [source], dtype: dtype, device: device))
+        try model.store.finishLoading()
+        return model
+    }
+
+    /// Unit vectors of normalised pictures: `[batch, 3, size, size] → [batch, projectionWidth]`.
+    ///
+    /// With pooling `none`, a unit vector of each token: `[batch, tokens, projectionWidth]`.
+    public func embedImages(_ pixels: Tensor) -> Tensor {
+        let pooled = vision(pixels)
+        return (visualProjection.map { $0(pooled) } ?? pooled).normalized()
+    }
+
+    /// Unit vectors of token ids: `[batch, tokens] → [batch, projectionWidth]`.
+    ///
+    /// - Parameter lengths: how many ids of each row are the text's, int64 `[batch]`; nil when all are.
+    public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
+        textProjection(text(ids, lengths: lengths)).normalized()
+    }
+
+    /// Scaled cosines, with the bias where the model has one: `[n, width]` and `[m, width]` → `[n, m]`.
+    public func logits(images: Tensor, texts: Tensor) -> Tensor {
+        let scaled = logitScale.exp() * images.matmul(texts.transposed(0, 1))
+        return logitBias.map { scaled + $0 } ?? scaled
+    }
+
+    /// Keeps the logit scale in `[0, ln 100]`, as OpenAI's training does after every step.
+    public func clampLogitScale() {
+        withoutGradient { logitScale.formClamp(min: 0, max: log(100)) }
+    }
+
+    public var textConfiguration: TextTowerConfiguration { configuration.text }
+    public var embeddingWidth: Int { configuration.projectionWidth }
+}

@@ -1,0 +1,15 @@
+import ConcordCheckpoint
+import ConcordNN
+import ConcordTensor
+
+/// What turns token ids into unit vectors: a dual encoder, or a sentence encoder alone.
+public protocol TextEncoder {
+    var store: ParameterStore { get }
+    var textConfiguration: TextTowerConfiguration { get }
+    var embeddingWidth: Int { get }
+
+    /// Unit vectors of token ids: `[batch, tokens] → [batch, embeddingWidth]`.
+    ///
+    /// - Parameter lengths: how many ids of each row are the text's, int64 `[batch]`; nil when all are.
+    func embedTexts(_ ids: Tensor, lengths: Tensor?) -> Tensor
+}

@@ -1,0 +1,94 @@
+import ConcordCheckpoint
+import ConcordNN
+import ConcordTensor
+
+/// A vision transformer (Dosovitskiy et al. 2021): normalised pictures `[batch, 3, size, size]` → `[batch, width]`.
+///
+/// Pooling, class token and the norms are the configuration's; it is CLIP's image tower as well as SigLIP's. With
+/// pooling `none` the result is `[batch, tokens, width]`. Keys below `vision_model.`, with transformers' spelling
+/// `pre_layrnorm`.
+public struct VisionTransformer {
+    public let configuration: VisionTransformerConfiguration
+    private let patchEmbedding: Convolution2D
+    private let classEmbedding: Tensor?
+    private let positionEmbedding: Embedding
+    private let preNorm: LayerNorm?
+    private let encoder: Transformer
+    private let postNorm: LayerNorm
+    private let attentionPooling: AttentionPooling?
+    private let store: ParameterStore
+
+    /// The share of patches left out of each picture while training (FLIP, Li et al. 2023); a class token stays.
+    public var patchDropout = 0.0
+
+    init(_ scope: ParameterScope, _ configuration: VisionTransformerConfiguration) {
+        let embeddings = scope / "embeddings", width = configuration.width
+        let epsilon = configuration.layerNormEpsilon
+        let scaled = Initializer.normal(standardDeviation: 1 / Double(width).squareRoot())
+        patchEmbedding = Convolution2D(
+            embeddings / "patch_embedding", configuration.channels, width, kernelSize: configuration.patchSize,
+            stride: configuration.patchSize, hasBias: configuration.hasPatchBias)
+        classEmbedding = configuration.hasClassToken ? embeddings.parameter("class_embedding", [width], scaled) : nil
+        let fixed = configuration.hasClassToken ? 1 : 0
+        positionEmbedding = Embedding(
+            embeddings / "position_embedding", configuration.patchCount + fixed, width, initializer: scaled
+        ) { PositionResizing.grid($0, fixed: fixed, side: configuration.imageSize / configuration.patchSize) }
+        preNorm = configuration.hasPreNorm ? LayerNorm(scope / "pre_layrnorm", width, epsilon: epsilon) : nil
+        encoder = Transformer(
+            scope / "encoder",
+            TransformerShape(
+                width: width, hidden: configuration.intermediateWidth, layers: configuration.layers,
+                heads: configuration.heads, activation: configuration.activation, layerNormEpsilon: epsilon,
+                isCausal: false, layerScale: configuration.layerScale, initialization: .torchDefaults))
+        postNorm = LayerNorm(scope / "post_layernorm", width, epsilon: epsilon)
+        attentionPooling =
+            configuration.pooling == .attention
+            ? AttentionPooling(
+                scope / "head", width: width, hidden: configuration.intermediateWidth, heads: configuration.heads,
+                activation: configuration.activation, layerNormEpsilon: epsilon) : nil
+        store = scope.store
+        self.configuration = configuration
+    }
+
+    public func callAsFunction(_ pixels: Tensor) -> Tensor {
+        let patches = patchEmbedding(pixels).flattened(from: 2).transposed(1, 2)  // [B, C, h, w] → [B, h·w, C]
+        let tokens = placed(patches)  // [B, 1 + kept, C] with a class token
+        return pooled(encoder(preNorm.map { $0(tokens) } ?? tokens))
+    }
+
+    /// Patches with their positions, behind the class token.
+    private func placed(_ patches: Tensor) -> Tensor {
+        let positions = positionEmbedding.weight
+        guard let classEmbedding else { return keepSome(patches + positions) }
+        let classToken = (classEmbedding + positions.selected(axis: 0, at: 0))
+            .expanded(to: [patches.shape[0], 1, classEmbedding.shape[0]])
+        let placed = keepSome(patches + positions.sliced(axis: 0, from: 1))
+        return Tensor.concatenated([classToken.to(placed.dtype), placed], axis: 1)
+    }
+
+    /// The tokens' vector, `[batch, tokens, width] → [batch, width]`.
+    private func pooled(_ tokens: Tensor) -> Tensor {
+        switch configuration.pooling {
+        // The norm works on each token alone, so it runs on the pooled one only.
+        case .classToken: return postNorm(tokens.selected(axis: 1, at: 0))
+        case .none: return postNorm(tokens)
+        case .average:
+            let normed = configuration.normalizesAfterPooling ? tokens : postNorm(tokens)
+            let mean = normed.sliced(axis: 1, from: configuration.hasClassToken ? 1 : 0).mean(axes: [1])
+            return configuration.normalizesAfterPooling ? postNorm(mean) : mean
+        case .attention:
+            let normed = postNorm(tokens)
+            return attentionPooling.map { $0(normed) } ?? normed
+        }
+    }
+
+    /// A random subset of each picture's patches, while training: `[batch, patches, width] → [batch, kept, width]`.
+    private func keepSome(_ patches: Tensor) -> Tensor {
+        guard store.isTraining, patchDropout > 0 else { return patches }
+        let (batch, count, width) = (patches.shape[0], patches.shape[1], patches.shape[2])
+        let kept = max(1, Int((Double(count) * (1 - patchDropout)).rounded()))
+        let noise = Tensor.uniform([batch, count], generator: store.generator, device: patches.device)
+        let chosen = noise.topK(kept, axis: 1).indices  // [B, kept]
+        return patches.gathered(axis: 1, chosen.unsqueezed(2).expanded(to: [batch, kept, width]))
+    }
+}

@@ -17,6 +17,14 @@ public struct ModelFolder: Sendable {
     /// Nil for a folder that Concord did not write.
     public let manifest: ModelManifest?
 
+    /// The text tower, which every model has.
+    public var text: TextTowerConfiguration {
+        switch architecture {
+        case .dualEncoder(let configuration): configuration.text
+        case .sentenceEncoder(let configuration): .bert(configuration)
+        }
+    }
+
     /// Reads the configuration of a folder, in whichever of the known forms it is.
     ///
     /// - Throws: `.invalidCheckpoint` for a folder without a configuration, `.invalidConfiguration` for one that

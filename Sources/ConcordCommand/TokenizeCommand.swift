@@ -22,7 +22,7 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let tokenizer = try EmbeddingModel.loadTokenizer(folder)
-        let context = try DualEncoderConfiguration(folder: folder).text.contextLength
+        let context = try ModelFolder(folder).text.contextLength
         let ids = texts.map { tokenizer.encode($0, contextLength: context).ids }
         if json {
             let lists = ids.map { JSONValue.array($0.map { .integer(Int($0)) }) }

@@ -21,7 +21,7 @@ public struct PictureGallery {
         model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1, batchSize: Int = 128,
         progress: ProgressDisplay? = nil
     ) throws {
-        let items = dataset.items, preprocessing = model.preprocessing
+        let items = dataset.items, preprocessing = try model.imageSide().preprocessing
         let batches = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
         let loader = PrefetchLoader(batches: 0..<batches.count) { index in
             DecodedBatch(batches[index].map { dataset.path(of: items[$0]) }, preprocessing)
@@ -29,7 +29,7 @@ public struct PictureGallery {
         var blocks = [Tensor](), kept = [CaptionItem](), failures = [(image: String, problem: String)]()
         for range in batches {
             guard let batch = try loader.next() else { break }
-            if !batch.rows.isEmpty { blocks.append(model.embed(pixels: batch.pixels, count: batch.rows.count)) }
+            if !batch.rows.isEmpty { blocks.append(try model.embed(pixels: batch.pixels, count: batch.rows.count)) }
             kept += batch.rows.map { items[range.lowerBound + $0] }
             failures += batch.failures.map { (items[range.lowerBound + $0.row].image, $0.problem) }
             progress?.show(done: range.upperBound, of: items.count)

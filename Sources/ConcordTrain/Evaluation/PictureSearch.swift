@@ -51,7 +51,7 @@ public final class PictureSearch {
         let vector =
             switch query {
             case .text(let text): model.embed(texts: [text]).vectors
-            case .image(let path): model.embed(images: [try Image(contentsOf: path)])
+            case .image(let path): try model.embed(images: [Image(contentsOf: path)])
             }
         let scores = gallery.vectors.matmul(vector.transposed(0, 1)).flattened()  // [G, C] × [C, 1] → [G]
         let best = scores.topK(min(top, gallery.items.count), axis: 0)

@@ -8,92 +8,47 @@ import ConcordTensor
 import ConcordText
 
 /// A trained model as its users see it: pictures and texts in, unit vectors out.
+///
+/// A sentence encoder embeds texts only; what needs pictures then throws.
 public struct EmbeddingModel {
-    public let encoder: DualEncoder
-    public let tokenizer: CLIPTokenizer
-    public let preprocessing: ImagePreprocessing
+    /// The model, and how it wants its pictures.
+    public struct ImageSide {
+        public let encoder: DualEncoder
+        public let preprocessing: ImagePreprocessing
+    }
 
-    public init(encoder: DualEncoder, tokenizer: CLIPTokenizer, preprocessing: ImagePreprocessing) {
+    public let encoder: any TextEncoder
+    public let tokenizer: any Tokenizer
+    /// Nil for a sentence encoder.
+    public let images: ImageSide?
+    /// What loading did beyond copying and what is odd about the weights, for the user.
+    public var notes: [String] { encoder.store.notes }
+
+    public init(encoder: DualEncoder, tokenizer: any Tokenizer, preprocessing: ImagePreprocessing) {
         self.encoder = encoder
         self.tokenizer = tokenizer
-        self.preprocessing = preprocessing
+        images = ImageSide(encoder: encoder, preprocessing: preprocessing)
     }
 
-    /// Reads a model folder: weights, tokenizer and preprocessing.
-    ///
-    /// - Throws: a `ConcordError` that names the file at fault.
-    public static func load(_ folder: String, device: Device = .cpu) throws -> EmbeddingModel {
-        let description = try ModelFolder(folder)
-        guard case .dualEncoder(let configuration) = description.architecture else {
-            throw ConcordError(.invalidConfiguration, "\(folder) holds no image tower")
+    public init(encoder: SentenceEncoder, tokenizer: any Tokenizer) {
+        self.encoder = encoder
+        self.tokenizer = tokenizer
+        images = nil
+    }
+
+    /// The side that embeds pictures to vectors. Throws `.invalidConfiguration` for a model that has none.
+    public func imageSide() throws(ConcordError) -> ImageSide {
+        guard let images else {
+            throw ConcordError(
+                .invalidConfiguration, "this model embeds texts only; name a model with an image tower")
         }
-        let preprocessorPath = folder + "/preprocessor_config.json"
-        let preprocessing = try ImagePreprocessing(
-            preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath))
-        let tokenizer = try loadTokenizer(folder)
-        try check(configuration, tokenizer, preprocessing, folder)
-        // A report of the keys says more than a hash, so it comes first.
-        let encoder = try DualEncoder.load(folder, device: device.checked())
-        if Files.exists(folder + "/" + ModelManifest.fileName) {
-            try ModelManifest(folder: folder).verifyHashes(folder: folder)
+        guard images.encoder.configuration.vision.pooling != .none else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "this model's image tower gives a vector for each patch, not one for the picture; nothing can be "
+                    + "compared with it")
         }
-        return EmbeddingModel(encoder: encoder, tokenizer: tokenizer, preprocessing: preprocessing)
-    }
-
-    /// Throws `.invalidConfiguration` when the files of a folder do not belong together.
-    private static func check(
-        _ configuration: DualEncoderConfiguration, _ tokenizer: CLIPTokenizer, _ preprocessing: ImagePreprocessing,
-        _ folder: String
-    ) throws(ConcordError) {
-        func require(_ isRight: Bool, _ problem: @autoclosure () -> String) throws(ConcordError) {
-            guard !isRight else { return }
-            throw ConcordError(.invalidConfiguration, "\(folder): \(problem()); fetch or save the model again")
-        }
-        let vision = configuration.vision, text = configuration.text
-        try require(vision.channels == 3, "config.json wants \(vision.channels) channels, pictures have 3")
-        try require(
-            preprocessing.cropSize == vision.imageSize,
-            "preprocessor_config.json makes pictures of \(preprocessing.cropSize) pixels, config.json wants "
-                + "\(vision.imageSize)")
-        try require(
-            tokenizer.vocabularySize <= text.vocabularySize,
-            "tokenizer.json has \(tokenizer.vocabularySize) tokens, config.json \(text.vocabularySize)")
-        guard Files.exists(folder + "/" + ModelManifest.fileName) else { return }
-        let manifest = try ModelManifest(folder: folder)
-        try require(
-            manifest.contextLength == text.contextLength,
-            "concord.json and config.json disagree on the context length")
-    }
-
-    /// Reads the tokenizer of a model folder alone.
-    public static func loadTokenizer(_ folder: String) throws -> CLIPTokenizer {
-        try CLIPTokenizer(folder: folder, mode: tokenizerMode(folder))
-    }
-
-    /// Writes a complete model folder, the manifest last: where it stands, everything else does too.
-    public func save(to folder: String, training: ModelManifest.Training?) throws {
-        let weights = CheckpointReader.fileName, configuration = encoder.configuration
-        try Files.makeFolder(folder)
-        try encoder.store.save(to: folder + "/" + weights)
-        try Files.replace(folder + "/config.json", with: try configuration.huggingFaceJSON().text(pretty: true) + "\n")
-        try tokenizer.write(to: folder, contextLength: configuration.text.contextLength)
-        try Files.replace(
-            folder + "/preprocessor_config.json", with: preprocessing.preprocessorConfig().text(pretty: true) + "\n")
-        guard case .transformer(let text) = configuration.text else { return }
-        let manifest = ModelManifest(
-            quirks: .init(
-                activation: text.activation, pooling: text.pooling,
-                tokenizer: tokenizer.mode == .openai ? .openai : .huggingface,
-                crop: preprocessing.cropRule == .torchvision ? .torchvision : .huggingface),
-            contextLength: configuration.text.contextLength,
-            hashes: [weights: try SHA256.hexadecimal(ofFile: folder + "/" + weights)], training: training)
-        try manifest.write(folder: folder)
-    }
-
-    /// The text cleaning that the manifest names; a folder of Hugging Face's has none and cleans as they do.
-    private static func tokenizerMode(_ folder: String) throws -> CLIPTokenizer.Mode {
-        guard Files.exists(folder + "/concord.json") else { return .huggingface }
-        return try ModelManifest(folder: folder).quirks.tokenizer == .openai ? .openai : .huggingface
+        return images
     }
 
     /// Unit vectors of texts, `[texts, width]` float32 on the host, and how many texts were cut at the context length.
@@ -104,25 +59,35 @@ public struct EmbeddingModel {
         for start in stride(from: 0, to: order.count, by: batchSize) {
             let rows = order[start..<min(start + batchSize, order.count)]
             let batch = tokenizer.batch(
-                rows.map { texts[$0] }, contextLength: encoder.configuration.text.contextLength)
+                rows.map { texts[$0] }, contextLength: encoder.textConfiguration.contextLength,
+                padsToContext: encoder.textConfiguration.readsPadding)
             truncated += batch.truncatedCount
             blocks.append(embed(batch))
         }
-        return (Self.scatter(blocks, order: order, width: encoder.configuration.projectionWidth), truncated)
+        return (Self.scatter(blocks, order: order, width: encoder.embeddingWidth), truncated)
     }
 
     private func embed(_ batch: TokenBatch) -> Tensor {
-        inference { encoder.embedTexts(Tensor(batch.ids, shape: [batch.lengths.count, batch.width]).to($0)) }
+        inference { device in
+            encoder.embedTexts(
+                Tensor(batch.ids, shape: [batch.lengths.count, batch.width]).to(device),
+                lengths: Tensor(batch.lengths.map(Int64.init)).to(device))
+        }
     }
 
     /// Unit vectors of decoded pictures, `[pictures, width]` float32 on the host.
-    public func embed(images: [Image]) -> Tensor {
-        embed(pixels: images.flatMap { preprocessing($0) }, count: images.count)
+    ///
+    /// - Throws: as ``imageSide()``.
+    public func embed(images: [Image]) throws(ConcordError) -> Tensor {
+        let preprocessing = try imageSide().preprocessing
+        return try embed(pixels: images.flatMap { preprocessing($0) }, count: images.count)
     }
 
     /// Unit vectors of preprocessed pictures, `[count, 3, size, size]` in `pixels`.
-    public func embed(pixels: [Float], count: Int) -> Tensor {
-        let size = encoder.configuration.vision.imageSize
+    ///
+    /// - Throws: as ``imageSide()``.
+    public func embed(pixels: [Float], count: Int) throws(ConcordError) -> Tensor {
+        let encoder = try imageSide().encoder, size = encoder.configuration.vision.imageSize
         return inference { encoder.embedImages(Tensor(pixels, shape: [count, 3, size, size]).to($0)) }
     }
 
@@ -143,19 +108,19 @@ public struct EmbeddingModel {
         var blocks = [textVectors]
         for start in stride(from: 0, to: images.count, by: batchSize) {
             let end = min(start + batchSize, images.count)
-            blocks.append(embed(images: try images[start..<end].map { try Image(contentsOf: $0.path) }))
+            blocks.append(try embed(images: images[start..<end].map { try Image(contentsOf: $0.path) }))
             progress?.show(done: end, of: images.count)
         }
         progress?.finish()
         let order = texts.map(\.row) + images.map(\.row)
-        return (Self.scatter(blocks, order: order, width: encoder.configuration.projectionWidth), truncated)
+        return (Self.scatter(blocks, order: order, width: encoder.embeddingWidth), truncated)
     }
 
     private func inference(_ body: (Device) -> Tensor) -> Tensor {
         let wasTraining = encoder.store.isTraining
         encoder.store.isTraining = false
         defer { encoder.store.isTraining = wasTraining }
-        return withoutGradient { body(encoder.logitScale.device).to(.float32).to(.cpu) }
+        return withoutGradient { body(encoder.store.device).to(.float32).to(.cpu) }
     }
 
     /// Puts rows that were computed in `order` back into their places.

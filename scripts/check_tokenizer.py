@@ -2,7 +2,7 @@
 
 Needs the peers and a release build. The texts are the adversarial strings of Tests/Golden/text, as far as they can
 be given on a command line.
-Usage: python scripts/golden/check_tokenizer.py --model runs/emoji [--concord .build/release/concord]
+Usage: python scripts/check_tokenizer.py --model runs/emoji [--concord .build/release/concord]
 """
 
 import argparse
@@ -16,7 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 from transformers import AutoTokenizer
 
-STRINGS = Path(__file__).parents[2] / "Tests/Golden/text/strings.json"
+STRINGS = Path(__file__).parents[1] / "Tests/Golden/text/strings.json"
 
 
 def main() -> None:

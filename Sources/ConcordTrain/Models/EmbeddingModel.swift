@@ -89,7 +89,7 @@ public struct EmbeddingModel {
                 tokenizer: tokenizer.mode == .openai ? .openai : .huggingface,
                 crop: preprocessing.cropRule == .torchvision ? .torchvision : .huggingface),
             contextLength: configuration.text.contextLength,
-            hashes: [weights: try SHA256.hexadecimal(ofFile: folder + "/" + weights)], training: training)
+            hashes: [weights: try FileHash(.sha256, ofFile: folder + "/" + weights).hexadecimal], training: training)
         try manifest.write(folder: folder)
     }
 

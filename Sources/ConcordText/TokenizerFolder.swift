@@ -12,6 +12,20 @@ public enum TokenizerFolder {
     public static func load(
         _ folder: String, mode: CLIPTokenizer.Mode = .huggingface
     ) throws(ConcordError) -> any Tokenizer {
-        try CLIPTokenizer(folder: folder, mode: mode)
+        let path = folder + "/tokenizer.json"
+        if Files.exists(path) {
+            let document = try TokenizerSettings.json(path)
+            if TokenizerJSONReader.isCLIP(document) {
+                return try CLIPTokenizer(document: document, source: path, mode: mode)
+            }
+            return try PipelineTokenizer(
+                document: document, settings: try TokenizerSettings(folder: folder), source: path)
+        }
+        if Files.exists(folder + "/merges.txt") { return try CLIPTokenizer(folder: folder, mode: mode) }
+        if Files.exists(folder + "/vocab.txt") { return try PipelineTokenizer(folder: folder) }
+        throw ConcordError(
+            .fileSystem,
+            "\(folder) has no tokenizer: no tokenizer.json, vocab.json with merges.txt, vocab.txt or spiece.model; "
+                + "name a model folder that has one")
     }
 }

@@ -30,6 +30,7 @@ let package = Package(
     products: [.library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
     ],
     targets: [
@@ -46,7 +47,10 @@ let package = Package(
             name: "CHarfBuzz", pkgConfig: "harfbuzz",
             providers: [.apt(["libharfbuzz-dev"]), .brew(["harfbuzz"])]),
         library("ConcordMedia", ["ConcordCore", "CVips", "CHarfBuzz"]),
-        library("ConcordCheckpoint", ["ConcordCore"]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+        library("ConcordCheckpoint", ["ConcordCore", "CCurl", .product(name: "Crypto", package: "swift-crypto")]),
         library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia"]),
         library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),
         tests("ConcordCore"),

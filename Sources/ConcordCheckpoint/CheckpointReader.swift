@@ -63,8 +63,7 @@ public struct CheckpointReader: Sendable {
 
     /// The safetensors file or index that `path` means.
     private static func locate(_ path: String) throws(ConcordError) -> String {
-        let pickles = [".bin", ".pt", ".pth", ".ckpt", ".pkl"]
-        if pickles.contains(where: path.hasSuffix) { throw refusal(ofPickle: path) }
+        if isPickle(path) { throw refusal(ofPickle: path) }
         if path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json") { return path }
         for name in [fileName, indexName] where Files.exists(path + "/" + name) { return path + "/" + name }
         guard Files.exists(path) else {
@@ -80,18 +79,29 @@ public struct CheckpointReader: Sendable {
                 + ".safetensors file")
     }
 
+    /// Whether a file is a Python pickle, by the end of its name.
+    static func isPickle(_ path: String) -> Bool {
+        [".bin", ".pt", ".pth", ".ckpt", ".pkl"].contains(where: path.hasSuffix)
+    }
+
+    /// The command that makes safetensors of a pickle.
+    static func conversion(ofPickle pickle: String, to output: String) -> String {
+        """
+        python -c "import sys, torch; from safetensors.torch import save_file; \
+        weights = torch.load(sys.argv[1], map_location='cpu', weights_only=True); \
+        weights = weights.get('state_dict', weights); \
+        save_file({k: v.clone().contiguous() for k, v in weights.items()}, sys.argv[2], {'format': 'pt'})" \
+        \(pickle) \(output)
+        """
+    }
+
     private static func refusal(ofPickle path: String) -> ConcordError {
-        let folder = Files.parent(of: path)
-        return ConcordError(
+        ConcordError(
             .invalidCheckpoint,
             """
             \(path) is a Python pickle, which can run any code when it is loaded; only safetensors are read. \
             Convert it where you trust it:
-            python -c "import sys, torch; from safetensors.torch import save_file; \
-            weights = torch.load(sys.argv[1], map_location='cpu', weights_only=True); \
-            weights = weights.get('state_dict', weights); \
-            save_file({k: v.clone().contiguous() for k, v in weights.items()}, sys.argv[2], {'format': 'pt'})" \
-            \(path) \(folder)/\(fileName)
+            \(conversion(ofPickle: path, to: Files.parent(of: path) + "/" + fileName))
             """)
     }
 }

@@ -101,7 +101,7 @@ public struct ModelManifest: Sendable, Hashable {
     /// Throws `.invalidCheckpoint` when a file of the folder is not the one that the manifest was written for.
     public func verifyHashes(folder: String) throws(ConcordError) {
         for (name, expected) in hashes.sorted(by: { $0.key < $1.key }) {
-            let found = try SHA256.hexadecimal(ofFile: folder + "/" + name)
+            let found = try FileHash(.sha256, ofFile: folder + "/" + name).hexadecimal
             guard found == expected else {
                 throw ConcordError(
                     .invalidCheckpoint,

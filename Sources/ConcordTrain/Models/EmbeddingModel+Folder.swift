@@ -93,7 +93,7 @@ extension EmbeddingModel {
                 tokenizer: (tokenizer as? CLIPTokenizer)?.mode == .openai ? .openai : .huggingface,
                 crop: side.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface),
             contextLength: configuration.text.contextLength,
-            hashes: [weights: try SHA256.hexadecimal(ofFile: folder + "/" + weights)], training: training)
+            hashes: [weights: try FileHash(.sha256, ofFile: folder + "/" + weights).hexadecimal], training: training)
         try manifest.write(folder: folder)
     }
 }

@@ -63,7 +63,7 @@ public final class TrainingRun {
             }
         }
         let checkpoint = resumes ? try TrainingCheckpoint.latest(in: folder) : nil
-        let fingerprint = try SHA256.hexadecimal(ofFile: dataset.captionFile)
+        let fingerprint = try FileHash(.sha256, ofFile: dataset.captionFile).hexadecimal
         let tokenizer = try makeTokenizer(examples, isThere: checkpoint != nil)
         let preprocessing = ImagePreprocessing.clip(size: recipe.model.imageSize)
         let builder = try makeBuilder(examples, tokenizer, preprocessing)

@@ -16,6 +16,6 @@ struct ConcordCommand: ParsableCommand {
         version: ConcordVersion.current,
         subcommands: [
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
-            TokenizeCommand.self, DoctorCommand.self,
+            TokenizeCommand.self, PullCommand.self, DoctorCommand.self,
         ])
 }

@@ -51,7 +51,7 @@ let package = Package(
         library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),
         tests("ConcordCore"),
         tests("ConcordText"),
-        tests("ConcordMedia"),
+        tests("ConcordMedia", ["ConcordCheckpoint"]),
         tests("ConcordCheckpoint"),
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
     ],

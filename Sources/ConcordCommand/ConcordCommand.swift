@@ -21,6 +21,6 @@ struct ConcordCommand: ParsableCommand {
         subcommands: [
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
             SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self, PreprocessCommand.self,
-            InspectCommand.self, ConvertCommand.self, DoctorCommand.self,
+            InspectCommand.self, ConvertCommand.self, PullCommand.self, DoctorCommand.self,
         ])
 }

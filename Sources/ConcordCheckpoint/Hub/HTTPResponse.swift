@@ -1,3 +1,5 @@
+import Foundation
+
 /// The head of an answer to a request.
 struct HTTPResponse: Sendable {
     /// Where the answer came from, after redirects.
@@ -28,13 +30,8 @@ struct HTTPResponse: Sendable {
             headers = []
             status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
         } else if let colon = line.firstIndex(of: ":") {
-            headers.append((line[..<colon].lowercased(), Self.trimmed(line[line.index(after: colon)...])))
+            let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
+            headers.append((line[..<colon].lowercased(), value))
         }
-    }
-
-    private static func trimmed(_ text: Substring) -> String {
-        let start = text.drop { $0.isWhitespace }
-        return String(
-            start.prefix(upTo: start.lastIndex { !$0.isWhitespace }.map(start.index(after:)) ?? start.startIndex))
     }
 }

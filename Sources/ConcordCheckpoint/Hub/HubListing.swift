@@ -11,6 +11,8 @@ struct HubListing {
     /// Forty lower-case hexadecimal digits.
     let commit: String
     let entries: [Entry]
+    // Keyed by bytes: `String` equality would merge names that are canonically equivalent.
+    private let positions: [[UInt8]: Int]
 
     /// More than any repository of a model needs.
     static let maximumBytes = 1 << 25
@@ -29,7 +31,7 @@ struct HubListing {
         guard let siblings = json["siblings"]?.elements else {
             throw ConcordError(.invalidDownload, "\(source) lists no files: it has no array `siblings`")
         }
-        var entries = [Entry](), seen = Set<[UInt8]>()
+        var entries = [Entry](), positions = [[UInt8]: Int]()
         for sibling in siblings {
             guard let path = sibling["rfilename"]?.string, Self.isSafe(path) else {
                 let shown = (sibling["rfilename"] ?? .null).text().printable
@@ -37,14 +39,18 @@ struct HubListing {
                     .invalidDownload,
                     "\(source) lists a file \(shown), which is no path within the repository; nothing was downloaded")
             }
-            guard seen.insert(Array(path.utf8)).inserted else {
+            guard positions.updateValue(entries.count, forKey: Array(path.utf8)) == nil else {
                 throw ConcordError(.invalidDownload, "\(source) lists \(path) twice")
             }
             entries.append(Entry(path: path, details: Self.details(sibling, path: path)))
         }
         self.commit = commit
         self.entries = entries
+        self.positions = positions
     }
+
+    /// What the hub says about a file; nil when there is none.
+    subscript(path: String) -> Entry? { positions[Array(path.utf8)].map { entries[$0] } }
 
     /// Size and hash of a file; nil unless the hub says both.
     private static func details(_ sibling: JSONValue, path: String) -> HubFile? {

@@ -34,22 +34,24 @@ final class HubPull {
     func run(_ selection: HubSelection) throws(ConcordError) -> HubSnapshot {
         let listing = try list()
         let choice = try selection.choose(from: listing.entries.map(\.path), of: repository)
-        let folder = "\(cache.repositoryFolder(repository))/snapshots/\(listing.commit)"
+        let commit = listing.commit, folder = snapshotFolder(commit)
         try Files.makeFolder(cache.repositoryFolder(repository) + "/blobs")
         try Files.makeFolder(folder)
 
         var paths = choice.configurations + choice.indexes + choice.weights
         for path in choice.indexes {
             let index = try details(of: path, in: listing)
-            try install(index, in: folder) { _ in }
+            try install(index, commit: commit) { _ in }
             paths += try HubCache.shards(ofIndex: path, in: folder)
         }
-        var files = [HubFile](), seen = Set<String>()
-        for path in paths where seen.insert(path).inserted { files.append(try details(of: path, in: listing)) }
-        try installAll(files, in: folder)
-        try remember(listing.commit)
+        var files = [HubFile](), seen = Set<[UInt8]>()
+        for path in paths where seen.insert(Array(path.utf8)).inserted {
+            files.append(try details(of: path, in: listing))
+        }
+        try installAll(files, commit: commit)
+        try remember(commit)
         return HubSnapshot(
-            path: folder, commit: listing.commit, files: files.map(\.path).sorted(),
+            path: folder, commit: commit, files: files.map(\.path).sorted(),
             byteCount: files.reduce(0) { $0 + $1.size })
     }
 
@@ -74,7 +76,7 @@ final class HubPull {
 
     /// Size and hash of a file: from the list, or by a request where the list has none.
     private func details(of path: String, in listing: HubListing) throws(ConcordError) -> HubFile {
-        guard let entry = listing.entries.first(where: { $0.path.utf8.elementsEqual(path.utf8) }) else {
+        guard let entry = listing[path] else {
             throw ConcordError(
                 .invalidDownload, "\(repository) has no file \(path.printable), which its index of weights lists")
         }
@@ -99,6 +101,10 @@ final class HubPull {
         endpoint.appending(repository.owner, repository.name, "resolve", commit).appending(path: path)
     }
 
+    private func snapshotFolder(_ commit: String) -> String {
+        "\(cache.repositoryFolder(repository))/snapshots/\(commit)"
+    }
+
     private func blob(_ file: HubFile) -> String {
         "\(cache.repositoryFolder(repository))/blobs/\(file.hash.hexadecimal)"
     }
@@ -106,7 +112,7 @@ final class HubPull {
     private func partial(_ file: HubFile) -> String { blob(file) + ".incomplete" }
 
     /// Downloads what is missing of the files, with progress over all of them.
-    private func installAll(_ files: [HubFile], in folder: String) throws(ConcordError) {
+    private func installAll(_ files: [HubFile], commit: String) throws(ConcordError) {
         let present = files.map { file in
             HubCache.size(blob(file)) == file.size ? file.size : min(HubCache.size(partial(file)) ?? 0, file.size)
         }
@@ -114,7 +120,7 @@ final class HubPull {
         var done = before
         for (file, present) in zip(files, present) {
             let doneBefore = done - present
-            try install(file, in: folder) { [progress] length in
+            try install(file, commit: commit) { [progress] length in
                 progress(
                     HubProgress(
                         file: file.path, done: doneBefore + (length ?? present), total: total, doneBefore: before,
@@ -128,16 +134,16 @@ final class HubPull {
     ///
     /// - Parameter progress: called with the file's length so far, or with nil when another process has it.
     private func install(
-        _ file: HubFile, in folder: String, progress: @escaping (Int?) -> Void
+        _ file: HubFile, commit: String, progress: @escaping (Int?) -> Void
     ) throws(ConcordError) {
-        let link = folder + "/" + file.path
+        let link = snapshotFolder(commit) + "/" + file.path
         guard HubCache.size(link) != file.size else { return }
         let name = "\(cache.folder)/.locks/\(repository.cacheName)/\(file.hash.hexadecimal).lock"
         let lock = try HubLock(name) { progress(nil) }
         defer { withExtendedLifetime(lock) {} }
         if HubCache.size(blob(file)) != file.size {
             let partial = try PartialFile(path: partial(file), file: file, progress: progress)
-            try fetch(file, commit: (folder as NSString).lastPathComponent, into: partial)
+            try fetch(file, commit: commit, into: partial)
             try partial.finish(as: blob(file))
         }
         let depth = file.path.utf8.count { $0 == UInt8(ascii: "/") }

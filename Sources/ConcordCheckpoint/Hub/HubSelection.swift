@@ -55,8 +55,9 @@ public struct HubSelection: Sendable, Hashable {
         if patterns.isEmpty {
             try Self.requireWeights(choice, pickles: pickles, paths: paths, repository)
         }
-        let chosen = Set(choice.configurations + choice.indexes + choice.weights)
-        choice.configurations += Set(added).subtracting(chosen).sorted()
+        // By bytes: `String` equality would merge names that are canonically equivalent.
+        var chosen = Set((choice.configurations + choice.indexes + choice.weights).map { Array($0.utf8) })
+        choice.configurations += added.sorted().filter { chosen.insert(Array($0.utf8)).inserted }
         return choice
     }
 

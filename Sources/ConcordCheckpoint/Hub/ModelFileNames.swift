@@ -8,16 +8,16 @@ struct ModelFileNames {
 
     /// The names in each folder that belongs to the model: the root, and those of sentence-transformers' modules, such
     /// as `1_Pooling`. Keys are empty or end with a slash.
-    private let folders: [String: Set<String>]
+    private let folders: [String: [String]]
 
     init(_ paths: [String]) {
-        var folders = ["": Set<String>()]
+        var folders = ["": [String]()]
         for path in paths {
             let parts = path.split(separator: "/", omittingEmptySubsequences: false)
             if parts.count == 1 {
-                folders["", default: []].insert(path)
+                folders["", default: []].append(path)
             } else if parts.count == 2, Self.isModule(parts[0]) {
-                folders[parts[0] + "/", default: []].insert(String(parts[1]))
+                folders[parts[0] + "/", default: []].append(String(parts[1]))
             }
         }
         self.folders = folders

@@ -35,7 +35,11 @@ let package = Package(
     ],
     targets: [
         library("ConcordCore"),
-        library("ConcordText", ["ConcordCore"]),
+        .systemLibrary(
+            name: "CSentencePieceLibrary", pkgConfig: "sentencepiece",
+            providers: [.apt(["libsentencepiece-dev"]), .brew(["sentencepiece"])]),
+        .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
+        library("ConcordText", ["ConcordCore", "CSentencePiece"]),
         .systemLibrary(
             name: "CVips", pkgConfig: "vips",
             providers: [.apt(["libvips-dev"]), .brew(["vips"])]),

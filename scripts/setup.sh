@@ -27,11 +27,12 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # pkg-config, libvips-dev          image decoding
 # libharfbuzz-dev                  glyphs of the emoji font
 # libcurl4-openssl-dev             downloads from model hubs
+# libsentencepiece-dev             text of SigLIP models
 # fonts-noto-color-emoji,
 # unicode-cldr-core                pictures and captions of `concord dataset emoji`
 readonly APT_PACKAGES=(
     ca-certificates git make pkg-config g++ libc6-dev zlib1g-dev libcurl4 libxml2 libncurses6 tzdata
-    python3-pip python3-venv libvips-dev libharfbuzz-dev libcurl4-openssl-dev
+    python3-pip python3-venv libvips-dev libharfbuzz-dev libcurl4-openssl-dev libsentencepiece-dev
     fonts-noto-color-emoji unicode-cldr-core
 )
 
@@ -63,7 +64,7 @@ install_system_packages() {
     if [ "$(uname)" = Darwin ]; then # Untested.
         command -v brew >/dev/null || fail "Homebrew is needed: https://brew.sh"
         local formula
-        for formula in pkgconf vips harfbuzz curl; do
+        for formula in pkgconf vips harfbuzz curl sentencepiece; do
             brew list --versions "$formula" >/dev/null || { say "Installing $formula"; brew install "$formula"; }
         done
     elif command -v apt-get >/dev/null; then

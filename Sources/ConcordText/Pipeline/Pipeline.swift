@@ -3,7 +3,7 @@ struct Pipeline: Sendable {
     enum Model: Sendable {
         case wordPiece(WordPieceModel)
         case pairMerge(PairMergeModel)
-        case unigram(UnigramModel)
+        case unigram(UnigramModel<Double>)
 
         /// The tokens of a piece of text, in UTF-8.
         func encode(_ piece: ArraySlice<UInt8>) -> [Int32] {

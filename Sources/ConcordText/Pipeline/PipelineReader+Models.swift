@@ -39,7 +39,9 @@ extension PipelineReader {
             prefix: model["continuing_subword_prefix"]?.string ?? "##", longestWord: longest)
     }
 
-    private func readUnigram(_ model: JSONValue, _ vocabulary: [[UInt8]: Int32]) throws(ConcordError) -> UnigramModel {
+    private func readUnigram(
+        _ model: JSONValue, _ vocabulary: [[UInt8]: Int32]
+    ) throws(ConcordError) -> UnigramModel<Double> {
         let scores = (model["vocab"]?.elements ?? []).compactMap { $0.elements?.last?.double }
         guard scores.count == vocabulary.count else {
             throw failure("model.vocab should be a list of tokens with their scores")
@@ -50,7 +52,7 @@ extension PipelineReader {
                     + "\(scores.count) tokens")
         }
         return UnigramModel(
-            vocabulary: vocabulary, scores: scores, unknown: Int32(id),
+            vocabulary: vocabulary, scores: scores, smallestScore: scores.min() ?? 0, unknown: Int32(id),
             fallsBackToBytes: try flag(model, "byte_fallback", "model", otherwise: false))
     }
 

@@ -12,21 +12,53 @@ struct PrecompiledMap: Sendable {
 
     /// Reads `precompiled_charsmap` of `tokenizer.json`. Throws `.invalidTokenizer`.
     init(base64 text: String, source: String) throws(ConcordError) {
-        func failure(_ problem: String) -> ConcordError {
-            .init(.invalidTokenizer, "\(source): the precompiled character map \(problem)")
-        }
-        guard let data = Data(base64Encoded: text) else { throw failure("is not base64") }
-        let bytes = [UInt8](data)
+        guard let data = Data(base64Encoded: text) else { throw Self.failure("is not base64", source) }
+        try self.init(bytes: [UInt8](data), source: source)
+    }
+
+    /// Reads the map of a model file: the size of the trie, its units, and the replacements.
+    init(bytes: [UInt8], source: String) throws(ConcordError) {
         func word(_ start: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * UInt32($1)) } }
-        guard bytes.count >= 4 else { throw failure("has \(bytes.count) bytes; at least 4 are needed") }
+        guard bytes.count >= 4 else {
+            throw Self.failure("has \(bytes.count) bytes; at least 4 are needed", source)
+        }
         let size = Int(word(0))
-        guard size > 0, size % 4 == 0, size <= bytes.count - 4 else {
-            throw failure("says that its trie has \(size) bytes, but \(bytes.count - 4) follow")
+        guard size > 0, size % 4 == 0, size < bytes.count - 4 else {
+            throw Self.failure("says that its trie has \(size) bytes, but \(bytes.count - 4) follow", source)
         }
         units = stride(from: 4, to: 4 + size, by: 4).map(word)
         replacements = Array(bytes[(4 + size)...])
-        guard String(validating: replacements, as: UTF8.self) != nil else { throw failure("is not UTF-8") }
+        guard String(validating: replacements, as: UTF8.self) != nil else {
+            throw Self.failure("is not UTF-8", source)
+        }
     }
+
+    private static func failure(_ problem: String, _ source: String) -> ConcordError {
+        ConcordError(.invalidTokenizer, "\(source): the precompiled character map \(problem)")
+    }
+
+    /// Checks that no text leads out of the tables: the sentencepiece library looks into them without asking.
+    func checkReach(source: String) throws(ConcordError) {
+        var isSeen = [Bool](repeating: false, count: units.count)
+        var waiting = [Self.offset(units[0])]
+        while let node = waiting.popLast() {
+            guard node | 0xFF < units.count else { throw Self.failure("has a node outside its trie", source) }
+            if isSeen[node] { continue }
+            isSeen[node] = true
+            for byte in 0..<256 {
+                let found = units[node ^ byte]
+                guard found & (1 << 31 | 0xFF) == UInt32(byte) else { continue }
+                let child = node ^ byte ^ Self.offset(found)
+                waiting.append(child)
+                guard (found >> 8) & 1 == 1 else { continue }
+                guard child < units.count, Int(units[child] & 0x7FFF_FFFF) < replacements.count else {
+                    throw Self.failure("has a replacement outside its table", source)
+                }
+            }
+        }
+    }
+
+    private static func offset(_ unit: UInt32) -> Int { Int(unit >> 10) << Int((unit & (1 << 9)) >> 6) }
 
     func apply(to text: inout NormalizedText) {
         let scalars = text.scalars
@@ -60,14 +92,13 @@ struct PrecompiledMap: Sendable {
     /// The replacement of the shortest beginning of `key` that the map has.
     private func replacement(of key: [UInt8]) -> [Unicode.Scalar]? {
         func unit(_ index: Int) -> UInt32 { index < units.count ? units[index] : 0x8000_0000 }
-        func offset(_ unit: UInt32) -> Int { Int(unit >> 10) << Int((unit & (1 << 9)) >> 6) }
-        var node = offset(unit(0))
+        var node = Self.offset(unit(0))
         for byte in key {
             guard byte != 0 else { return nil }
             node ^= Int(byte)
             let found = unit(node)
             guard found & (1 << 31 | 0xFF) == UInt32(byte) else { return nil }
-            node ^= offset(found)
+            node ^= Self.offset(found)
             if (found >> 8) & 1 == 1 {
                 let start = Int(unit(node) & 0x7FFF_FFFF)
                 guard start < replacements.count else { return nil }

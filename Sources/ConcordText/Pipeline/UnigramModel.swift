@@ -1,34 +1,40 @@
 /// SentencePiece's unigram model: of all ways to cut a text into tokens the one with the largest sum of scores.
 ///
-/// Follows `encode_optimized` of `models/unigram/model.rs` of `tokenizers`, ties included.
-struct UnigramModel: Sendable {
+/// Follows `encode_optimized` of `models/unigram/model.rs` of `tokenizers`, ties included, with `Double` for the scores;
+/// with `Float` it is the same function of sentencepiece 0.2.3. Between them some ties differ by their rounding.
+struct UnigramModel<Score: BinaryFloatingPoint & Sendable>: Sendable {
     private let trie: PieceTrie
-    private let scores: [Double]
+    private let scores: [Score]
     private let unknown: Int32
-    private let unknownScore: Double
+    private let unknownScore: Score
     /// The tokens `<0x00>` to `<0xFF>` for unknown characters; nil without `byte_fallback`, or when one is missing.
     private let byteTokens: [Int32?]?
 
     /// - Parameters:
     ///   - vocabulary: the tokens by their bytes.
     ///   - scores: the logarithm of each token's probability, by id.
-    init(vocabulary: [[UInt8]: Int32], scores: [Double], unknown: Int32, fallsBackToBytes: Bool) {
+    ///   - smallestScore: an unknown character has one that is smaller by 10.
+    init(
+        vocabulary: [[UInt8]: Int32], scores: [Score], smallestScore: Score, unknown: Int32, fallsBackToBytes: Bool
+    ) {
         trie = PieceTrie(vocabulary.filter { !$0.key.isEmpty }.map { (key: $0.key[...], value: $0.value) })
         self.scores = scores
         self.unknown = unknown
-        unknownScore = (scores.min() ?? 0) - 10
+        unknownScore = smallestScore - 10
         byteTokens = fallsBackToBytes ? ByteSymbols.fallbackTokens(vocabulary) : nil
     }
 
+    /// The best way to reach a place of the text.
+    private struct Node {
+        var score: Score = 0
+        var start = -1
+        var token: Int32 = 0
+    }
+
     func encode(_ text: ArraySlice<UInt8>) -> [Int32] {
-        struct Node {
-            var score = 0.0
-            var start = -1
-            var token: Int32 = 0
-        }
         let base = text.startIndex
         var best = [Node](repeating: Node(), count: text.count + 1)
-        func offer(_ end: Int, _ score: Double, _ start: Int, _ token: Int32) {
+        func offer(_ end: Int, _ score: Score, _ start: Int, _ token: Int32) {
             if best[end - base].start < 0 || score > best[end - base].score {
                 best[end - base] = Node(score: score, start: start, token: token)
             }

@@ -19,6 +19,13 @@ public struct CheckpointReader: Sendable {
 
     public static let fileName = "model.safetensors"
     public static let indexName = "model.safetensors.index.json"
+    /// What open_clip calls its own, old and new.
+    public static let openCLIPNames = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"]
+
+    /// Whether a folder holds weights in safetensors under the names of transformers and Concord.
+    public static func holdsWeights(_ folder: String) -> Bool {
+        [fileName, indexName].contains { Files.exists(folder + "/" + $0) }
+    }
 
     /// The path that the checkpoint was read from: a folder, a safetensors file or an index.
     public let path: String
@@ -65,17 +72,22 @@ public struct CheckpointReader: Sendable {
     private static func locate(_ path: String) throws(ConcordError) -> String {
         if isPickle(path) { throw refusal(ofPickle: path) }
         if path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json") { return path }
-        for name in [fileName, indexName] where Files.exists(path + "/" + name) { return path + "/" + name }
+        let known = [fileName, indexName] + openCLIPNames
+        for name in known where Files.exists(path + "/" + name) { return path + "/" + name }
         guard Files.exists(path) else {
             throw ConcordError(.fileSystem, "cannot open the checkpoint \(path): there is no such file or folder")
         }
-        for name in ["pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin"]
+        let pickled = [
+            "pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin", "open_clip_model.bin",
+            "open_clip_pytorch_model.pt", "open_clip_pytorch_model.pth", "pytorch_model.pth", "model.pth",
+        ]
+        for name in pickled
         where Files.exists(path + "/" + name) {
             throw refusal(ofPickle: path + "/" + name)
         }
         throw ConcordError(
             .invalidCheckpoint,
-            "\(path) holds no weights: neither \(fileName) nor \(indexName) is there; name a model folder or a "
+            "\(path) holds no weights: none of \(known.joined(separator: ", ")) is there; name a model folder or a "
                 + ".safetensors file")
     }
 

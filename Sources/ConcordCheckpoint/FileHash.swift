@@ -1,5 +1,5 @@
+import COpenSSL
 import ConcordCore
-import Crypto
 import Foundation
 
 /// The hash of a file's bytes, as manifests and model hubs write it.
@@ -31,7 +31,7 @@ public struct FileHash: Sendable, Hashable, CustomStringConvertible {
 
     /// The hash of bytes in memory.
     public init(_ algorithm: Algorithm, of bytes: [UInt8]) {
-        var hasher = Hasher(algorithm, byteCount: bytes.count)
+        let hasher = Hasher(algorithm, byteCount: bytes.count)
         bytes.withUnsafeBytes { hasher.update($0) }
         self.init(algorithm, hasher.finalize())
     }
@@ -43,7 +43,7 @@ public struct FileHash: Sendable, Hashable, CustomStringConvertible {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .system("read", path) }
-        var hasher = Hasher(algorithm, byteCount: Int(status.st_size))
+        let hasher = Hasher(algorithm, byteCount: Int(status.st_size))
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { buffer.deallocate() }
         while true {
@@ -65,36 +65,25 @@ public struct FileHash: Sendable, Hashable, CustomStringConvertible {
     private static let digits = Array("0123456789abcdef".utf8)
 }
 
-/// A hash that is fed piece by piece.
-private enum Hasher {
-    case sha256(SHA256)
-    case gitBlob(Insecure.SHA1)
+/// A hash that is fed piece by piece, by OpenSSL: it uses the processor's instructions for it where there are any.
+private final class Hasher {
+    private let context: OpaquePointer?
 
     init(_ algorithm: FileHash.Algorithm, byteCount: Int) {
-        switch algorithm {
-        case .sha256: self = .sha256(SHA256())
-        case .gitBlob:
-            var hash = Insecure.SHA1()
-            hash.update(data: Array("blob \(byteCount)\0".utf8))
-            self = .gitBlob(hash)
-        }
+        context = EVP_MD_CTX_new()
+        EVP_DigestInit_ex(context, algorithm == .sha256 ? EVP_sha256() : EVP_sha1(), nil)
+        if algorithm == .gitBlob { Array("blob \(byteCount)\0".utf8).withUnsafeBytes(update) }
     }
 
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        switch self {
-        case .sha256(var hash):
-            hash.update(bufferPointer: bytes)
-            self = .sha256(hash)
-        case .gitBlob(var hash):
-            hash.update(bufferPointer: bytes)
-            self = .gitBlob(hash)
-        }
-    }
+    deinit { EVP_MD_CTX_free(context) }
+
+    func update(_ bytes: UnsafeRawBufferPointer) { EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) }
 
     func finalize() -> [UInt8] {
-        switch self {
-        case .sha256(let hash): Array(hash.finalize())
-        case .gitBlob(let hash): Array(hash.finalize())
+        [UInt8](unsafeUninitializedCapacity: Int(EVP_MAX_MD_SIZE)) { buffer, count in
+            var length: UInt32 = 0
+            EVP_DigestFinal_ex(context, buffer.baseAddress, &length)
+            count = Int(length)
         }
     }
 }

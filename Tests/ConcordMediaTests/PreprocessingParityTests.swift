@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordMedia
 import ConcordTestSupport
@@ -47,7 +48,7 @@ struct PreprocessingParityTests {
             expectEqual(
                 preprocessing.pixels(image),
                 Image(width: Self.size, height: Self.size, pixels: Array(pixels[offset..<(offset + count)])))
-            let hash = preprocessing(image).withUnsafeBytes { SHA256.hexadecimal(of: Array($0)) }
+            let hash = preprocessing(image).withUnsafeBytes { FileHash(.sha256, of: Array($0)).hexadecimal }
             #expect(hash == result.value["sha256"]?.string, "\(result.name)")
         }
     }

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordModels
 import ConcordTensor
 
 /// How well pictures and texts match, by the model that embedded them.

@@ -36,7 +36,7 @@ import Testing
         let line = ProgressLine(
             unit: "pulling", done: 12_000_000, total: 605_247_000, elapsed: 6, details: ["2.0 MB/s"], isBytes: true)
         #expect(line.plain() == "pulling 12.0/605.2 MB 2.0 MB/s ETA 4:57")
-        #expect(line.bar(width: 56) == "pulling 12.0/605.2 MB [             ] 2.0 MB/s ETA 4:57")
+        #expect(line.bar(width: 56) == "pulling 12.0/605.2 MB [              ] 2.0 MB/s ETA 4:57")
         #expect(
             ProgressLine(unit: "pulling", done: 0, total: 999, elapsed: 0, isBytes: true).plain()
                 == "pulling 0/999 B ETA –")

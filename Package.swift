@@ -114,6 +114,6 @@ if let libtorch {
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
-        tests("ConcordTrain", ["ConcordMedia", "ConcordCheckpoint", "ConcordTensor"]),
+        tests("ConcordTrain", ["ConcordMedia", "ConcordCheckpoint", "ConcordTensor", "ConcordText"]),
     ]
 }

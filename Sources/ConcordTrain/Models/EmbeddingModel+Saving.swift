@@ -39,13 +39,16 @@ extension EmbeddingModel {
         for name in own where !name.contains("/") && Files.exists(folder + "/" + name) {
             hashes[name] = try FileHash(.sha256, ofFile: folder + "/" + name).hexadecimal
         }
-        let crop: ModelManifest.CropRule? = images.map {
-            $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface
+        var manifest = ModelManifest(
+            architecture, tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface },
+            crop: images.map { $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface },
+            weightsLayout: layout, hashes: hashes, training: training)
+        if let cleaner = tokenizer as? CleaningTokenizer {
+            manifest.quirks.cleaning = TokenizerSource.Cleaning(rawValue: cleaner.cleaning.rawValue)
+            manifest.quirks.lowercases = cleaner.cleaning == .lowercase
+            manifest.quirks.stripsSeparator = cleaner.strippedToken != nil
         }
-        try ModelManifest(
-            architecture, tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface }, crop: crop,
-            weightsLayout: layout, hashes: hashes, training: training
-        ).write(folder: folder)
+        try manifest.write(folder: folder)
     }
 
     /// The names that tokenizers write.
@@ -109,11 +112,12 @@ private struct SavedFiles {
             towerName = "text-tower"
             documents.append(("text-tower/config.json", text.huggingFaceJSON()))
         }
-        documents.append((
-            "open_clip_config.json",
-            try configuration.openCLIPJSON(
-                preprocessing: preprocessing, tokenizer: Self.openCLIPTokenizer(model), textModel: towerName)
-        ))
+        documents.append(
+            (
+                "open_clip_config.json",
+                try configuration.openCLIPJSON(
+                    preprocessing: preprocessing, tokenizer: Self.openCLIPTokenizer(model), textModel: towerName)
+            ))
     }
 
     /// What open_clip must know to tokenize as the model does; nothing for CLIP's vocabulary, which it brings along.

@@ -66,7 +66,9 @@ extension ModelInspection {
             if let inner = member.value.members { return [indent + name] + lines(inner, indent: indent + "  ") }
             if let elements = member.value.elements, elements.contains(where: { $0.members != nil }) {
                 return [indent + name]
-                    + elements.map { indent + "  " + ($0.members ?? []).map { shown($0.value) }.joined(separator: "  ") }
+                    + elements.map {
+                        indent + "  " + ($0.members ?? []).map { shown($0.value) }.joined(separator: "  ")
+                    }
             }
             return [indent + padded(name, width) + "  " + shown(member.value)]
         }

@@ -104,6 +104,6 @@ if let libtorch {
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
-        tests("ConcordTrain", ["ConcordMedia", "ConcordCheckpoint", "ConcordTensor"]),
+        tests("ConcordTrain", ["ConcordMedia", "ConcordModels", "ConcordNN", "ConcordCheckpoint", "ConcordTensor"]),
     ]
 }

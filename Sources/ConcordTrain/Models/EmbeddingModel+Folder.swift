@@ -15,10 +15,7 @@ extension EmbeddingModel {
         let model: EmbeddingModel
         switch description.architecture {
         case .dualEncoder(let configuration):
-            let preprocessorPath = folder + "/preprocessor_config.json"
-            let preprocessing = try ImagePreprocessing(
-                preprocessorConfig: JSONValue(parsing: Files.read(preprocessorPath), source: preprocessorPath))
-            try check(configuration, preprocessing, description)
+            let preprocessing = try loadPreprocessing(description)
             try check(configuration.text, tokenizer, description)
             model = EmbeddingModel(
                 encoder: try DualEncoder.load(folder, device: device.checked()), tokenizer: tokenizer,
@@ -40,6 +37,17 @@ extension EmbeddingModel {
         let description = try ModelFolder(folder)
         return try TokenizerFolder.load(
             folder, mode: description.manifest?.quirks.tokenizer == .openai ? .openai : .huggingface)
+    }
+
+    /// Reads the preprocessing of a model folder alone.
+    static func loadPreprocessing(_ folder: ModelFolder) throws(ConcordError) -> ImagePreprocessing {
+        let path = folder.path + "/preprocessor_config.json"
+        let preprocessing = try ImagePreprocessing(
+            preprocessorConfig: JSONValue(parsing: Files.read(path), source: path))
+        if case .dualEncoder(let configuration) = folder.architecture {
+            try check(configuration, preprocessing, folder)
+        }
+        return preprocessing
     }
 
     private static func check(

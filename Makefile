@@ -42,8 +42,11 @@ bench: build peers ## Compare speed with the Python peers, side by side on this 
 peers: setup ## Make .peers, the Python environment that golden files and benchmarks use
 	@scripts/peers.sh
 
-parity: demo peers ## Check that Hugging Face loads the demo's tokenizer and gives the same ids
-	.peers/bin/python scripts/golden/check_tokenizer.py --model runs/emoji
+parity: demo peers ## Compare with the peers: the demo's tokenizer, a real sentence encoder, full-size checkpoints
+	.peers/bin/python scripts/check_tokenizer.py --model runs/emoji
+	@scripts/minilm.sh
+	.peers/bin/python scripts/check_sentence_encoder.py
+	.peers/bin/python Benchmarks/Checkpoints/compare.py --only parity
 
 golden: peers ## Make all golden files of the tests anew
 	@for script in scripts/golden/make_*.py; do echo "==> $$script"; .peers/bin/python "$$script" || exit 1; done

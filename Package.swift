@@ -34,7 +34,11 @@ let package = Package(
     ],
     targets: [
         library("ConcordCore"),
-        library("ConcordText", ["ConcordCore"]),
+        .systemLibrary(
+            name: "CSentencePieceLibrary", pkgConfig: "sentencepiece",
+            providers: [.apt(["libsentencepiece-dev"]), .brew(["sentencepiece"])]),
+        .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
+        library("ConcordText", ["ConcordCore", "CSentencePiece"]),
         .systemLibrary(
             name: "CVips", pkgConfig: "vips",
             providers: [.apt(["libvips-dev"]), .brew(["vips"])]),
@@ -42,12 +46,18 @@ let package = Package(
             name: "CHarfBuzz", pkgConfig: "harfbuzz",
             providers: [.apt(["libharfbuzz-dev"]), .brew(["harfbuzz"])]),
         library("ConcordMedia", ["ConcordCore", "CVips", "CHarfBuzz"]),
-        library("ConcordCheckpoint", ["ConcordCore"]),
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        library("ConcordCheckpoint", ["ConcordCore", "CCurl", "COpenSSL"]),
         library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia"]),
         library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),
         tests("ConcordCore"),
         tests("ConcordText"),
-        tests("ConcordMedia"),
+        tests("ConcordMedia", ["ConcordCheckpoint"]),
         tests("ConcordCheckpoint"),
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
     ],

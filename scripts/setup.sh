@@ -26,12 +26,14 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # python3-pip, python3-venv        fetch wheels; the environment of the peers in golden files and benchmarks
 # pkg-config, libvips-dev          image decoding
 # libharfbuzz-dev                  glyphs of the emoji font
+# libsentencepiece-dev             text of SigLIP models
+# libcurl4-openssl-dev, libssl-dev downloads from model hubs; hashes
 # fonts-noto-color-emoji,
 # unicode-cldr-core                pictures and captions of `concord dataset emoji`
 readonly APT_PACKAGES=(
     ca-certificates git make pkg-config g++ libc6-dev zlib1g-dev libcurl4 libxml2 libncurses6 tzdata
-    python3-pip python3-venv libvips-dev libharfbuzz-dev fonts-noto-color-emoji
-    unicode-cldr-core
+    python3-pip python3-venv libvips-dev libharfbuzz-dev libsentencepiece-dev libcurl4-openssl-dev
+    libssl-dev fonts-noto-color-emoji unicode-cldr-core
 )
 
 install_apt_packages() { # PACKAGE…
@@ -62,7 +64,7 @@ install_system_packages() {
     if [ "$(uname)" = Darwin ]; then # Untested.
         command -v brew >/dev/null || fail "Homebrew is needed: https://brew.sh"
         local formula
-        for formula in pkgconf vips harfbuzz; do
+        for formula in pkgconf vips harfbuzz sentencepiece curl openssl@3; do
             brew list --versions "$formula" >/dev/null || { say "Installing $formula"; brew install "$formula"; }
         done
     elif command -v apt-get >/dev/null; then

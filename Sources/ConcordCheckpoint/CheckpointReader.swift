@@ -19,6 +19,13 @@ public struct CheckpointReader: Sendable {
 
     public static let fileName = "model.safetensors"
     public static let indexName = "model.safetensors.index.json"
+    /// What open_clip calls its own, old and new.
+    public static let openCLIPNames = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"]
+
+    /// Whether a folder holds weights in safetensors under the names of transformers and Concord.
+    public static func holdsWeights(_ folder: String) -> Bool {
+        [fileName, indexName].contains { Files.exists(folder + "/" + $0) }
+    }
 
     /// The path that the checkpoint was read from: a folder, a safetensors file or an index.
     public let path: String
@@ -63,35 +70,50 @@ public struct CheckpointReader: Sendable {
 
     /// The safetensors file or index that `path` means.
     private static func locate(_ path: String) throws(ConcordError) -> String {
-        let pickles = [".bin", ".pt", ".pth", ".ckpt", ".pkl"]
-        if pickles.contains(where: path.hasSuffix) { throw refusal(ofPickle: path) }
+        if isPickle(path) { throw refusal(ofPickle: path) }
         if path.hasSuffix(".safetensors") || path.hasSuffix(".safetensors.index.json") { return path }
-        for name in [fileName, indexName] where Files.exists(path + "/" + name) { return path + "/" + name }
+        let known = [fileName, indexName] + openCLIPNames
+        for name in known where Files.exists(path + "/" + name) { return path + "/" + name }
         guard Files.exists(path) else {
             throw ConcordError(.fileSystem, "cannot open the checkpoint \(path): there is no such file or folder")
         }
-        for name in ["pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin"]
+        let pickled = [
+            "pytorch_model.bin", "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin", "open_clip_model.bin",
+            "open_clip_pytorch_model.pt", "open_clip_pytorch_model.pth", "pytorch_model.pth", "model.pth",
+        ]
+        for name in pickled
         where Files.exists(path + "/" + name) {
             throw refusal(ofPickle: path + "/" + name)
         }
         throw ConcordError(
             .invalidCheckpoint,
-            "\(path) holds no weights: neither \(fileName) nor \(indexName) is there; name a model folder or a "
+            "\(path) holds no weights: none of \(known.joined(separator: ", ")) is there; name a model folder or a "
                 + ".safetensors file")
     }
 
+    /// Whether a file is a Python pickle, by the end of its name.
+    static func isPickle(_ path: String) -> Bool {
+        [".bin", ".pt", ".pth", ".ckpt", ".pkl"].contains(where: path.hasSuffix)
+    }
+
+    /// The command that makes safetensors of a pickle.
+    static func conversion(ofPickle pickle: String, to output: String) -> String {
+        """
+        python -c "import sys, torch; from safetensors.torch import save_file; \
+        weights = torch.load(sys.argv[1], map_location='cpu', weights_only=True); \
+        weights = weights.get('state_dict', weights); \
+        save_file({k: v.clone().contiguous() for k, v in weights.items()}, sys.argv[2], {'format': 'pt'})" \
+        \(pickle) \(output)
+        """
+    }
+
     private static func refusal(ofPickle path: String) -> ConcordError {
-        let folder = Files.parent(of: path)
-        return ConcordError(
+        ConcordError(
             .invalidCheckpoint,
             """
             \(path) is a Python pickle, which can run any code when it is loaded; only safetensors are read. \
             Convert it where you trust it:
-            python -c "import sys, torch; from safetensors.torch import save_file; \
-            weights = torch.load(sys.argv[1], map_location='cpu', weights_only=True); \
-            weights = weights.get('state_dict', weights); \
-            save_file({k: v.clone().contiguous() for k, v in weights.items()}, sys.argv[2], {'format': 'pt'})" \
-            \(path) \(folder)/\(fileName)
+            \(conversion(ofPickle: path, to: Files.parent(of: path) + "/" + fileName))
             """)
     }
 }

@@ -5,13 +5,13 @@ struct JSONFields {
     let path: String
     /// What comes before a member's name in an error: `text_config.` or nothing.
     let prefix: String
-    private let object: JSONValue
+    private let document: JSONValue
 
     /// Throws `.invalidConfiguration` unless `value` is an object without repeated members.
     init(_ value: JSONValue, path: String, prefix: String = "") throws(ConcordError) {
         self.path = path
         self.prefix = prefix
-        object = value
+        document = value
         let place = prefix.isEmpty ? path : "`\(prefix.dropLast())` of \(path)"
         guard let members = value.members else {
             throw ConcordError(.invalidConfiguration, "\(place) must be an object, not \(Self.shown(value))")
@@ -28,12 +28,20 @@ struct JSONFields {
 
     /// A member's value; nil when it is absent or null.
     subscript(name: String) -> JSONValue? {
-        guard let value = object[name], !value.isNull else { return Optional.none }
+        guard let value = document[name], !value.isNull else { return Optional.none }
         return value
     }
 
+    /// Whether the member is there and null.
+    func holdsNull(_ name: String) -> Bool { document[name] == .null }
+
     /// The names of all members, in the document's order.
-    var names: [String] { (object.members ?? []).map(\.name) }
+    var names: [String] { (document.members ?? []).map(\.name) }
+
+    /// The members of an object within; none when it is absent.
+    func object(_ name: String) throws(ConcordError) -> JSONFields {
+        try JSONFields(self[name] ?? .object([]), path: path, prefix: prefix + name + ".")
+    }
 
     func integer(
         _ name: String, default standard: Int? = nil, in range: ClosedRange<Int> = 0...Int.max
@@ -55,6 +63,29 @@ struct JSONFields {
         return value
     }
 
+    func boolean(_ name: String, default standard: Bool? = nil) throws(ConcordError) -> Bool {
+        guard let value = try value(name, default: standard.map(JSONValue.bool)).bool else {
+            throw wrong(name, "true or false")
+        }
+        return value
+    }
+
+    /// A number; nil when it is absent or null.
+    func optionalNumber(_ name: String) throws(ConcordError) -> Double? {
+        self[name] == nil ? nil : try number(name)
+    }
+
+    /// The side of a square: a whole number, or two equal ones.
+    func side(_ name: String, default standard: Int? = nil) throws(ConcordError) -> Int {
+        guard let pair = self[name]?.elements else { return try integer(name, default: standard) }
+        let sides = pair.compactMap(\.int)
+        guard sides.count == 2, pair.count == 2 else { throw wrong(name, "a whole number or two") }
+        guard sides[0] == sides[1], sides[0] >= 0 else {
+            throw failure(name, "is \(sides[0]) × \(sides[1]); only squares are supported")
+        }
+        return sides[0]
+    }
+
     func string(_ name: String, default standard: String? = nil) throws(ConcordError) -> String {
         guard let value = try value(name, default: standard.map(JSONValue.string)).string else {
             throw wrong(name, "a string")
@@ -72,6 +103,14 @@ struct JSONFields {
             throw failure(name, "is `\(text)`, which is not supported; known are: \(known)")
         }
         return choice
+    }
+
+    /// Throws `.invalidConfiguration`, with a reason, for a member that has any value but those that change nothing.
+    ///
+    /// Absent, null and false change nothing.
+    func refuse(_ name: String, allowing harmless: [JSONValue] = [], _ reason: String) throws(ConcordError) {
+        guard let value = self[name], value != .bool(false), !harmless.contains(value) else { return }
+        throw failure(name, "is \(Self.shown(value)); \(reason)")
     }
 
     /// Throws `.invalidConfiguration` for a member that is not in `names`, with the nearest that is.

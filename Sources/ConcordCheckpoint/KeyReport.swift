@@ -28,8 +28,12 @@ public struct KeyReport: Sendable, Hashable {
     /// In the checkpoint, not expected, and allowed to be there.
     public let ignored: [Key]
 
-    /// Buffers that older checkpoints of transformers hold and models no longer read.
-    public static let ignorable: [NamePattern] = ["*.position_ids"]
+    /// What checkpoints hold besides the weights of a model: buffers that older versions of transformers and open_clip
+    /// saved, the sizes in OpenAI's own files, and the heads of a BERT that was trained as a language model.
+    public static let ignorable: [NamePattern] = [
+        "*.position_ids", "attn_mask", "*.attn_mask", "input_resolution", "context_length", "vocab_size", "cls.*",
+        "lm_head.*",
+    ]
 
     /// Compares names by their bytes, and shapes.
     ///

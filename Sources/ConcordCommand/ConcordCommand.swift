@@ -12,10 +12,15 @@ struct ConcordCommand: ParsableCommand {
               concord train recipes/emoji-clip.yaml --output runs/emoji
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord search --model runs/emoji --data data/emoji --text "red apple"
+
+            With a model that is there already:
+              concord similarity --model M --image cat.jpg --text "a cute cat" --text "a dog"
+              concord classify --model M --image cat.jpg --labels labels.txt
             """,
         version: ConcordVersion.current,
         subcommands: [
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
-            TokenizeCommand.self, DoctorCommand.self,
+            SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self, PreprocessCommand.self,
+            InspectCommand.self, ConvertCommand.self, PullCommand.self, DoctorCommand.self,
         ])
 }

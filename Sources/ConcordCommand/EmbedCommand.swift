@@ -1,6 +1,5 @@
 import ArgumentParser
 import Concord
-import Foundation
 
 struct EmbedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -43,9 +42,6 @@ struct EmbedCommand: ParsableCommand {
         let model = try model.load()
         let (vectors, truncated) = try model.embed(items, progress: ProgressDisplay(label: "embedding"))
         try EmbeddingFile.write(vectors, to: output)
-        if truncated > 0 {
-            let message = "\(truncated) of \(items.count) texts were cut at the model's context length\n"
-            FileHandle.standardError.write(Data(message.utf8))
-        }
+        Message.warn(ofTruncated: truncated, of: items.count)
     }
 }

@@ -1,15 +1,44 @@
 import ArgumentParser
 import Concord
+import Foundation
+
+/// Which model, by its folder.
+struct ModelFolderOptions: ParsableArguments {
+    @Option(
+        name: .customLong("model"),
+        help: "A model folder, such as a finished run; or OWNER/NAME or OWNER/NAME@REVISION, fetched by `concord pull`.")
+    var model: String
+
+    /// The folder that is meant.
+    func path() throws -> String { try ModelLocation.folder(model) }
+}
 
 /// Which model, and where it runs.
 struct ModelOptions: ParsableArguments {
-    @Option(name: .customLong("model"), help: "A model folder, such as a finished run.")
-    var folder: String
+    @OptionGroup var location: ModelFolderOptions
 
     @Option(help: "cpu, cuda, cuda:N or mps.")
     var device = "cpu"
 
-    func load() throws -> EmbeddingModel { try EmbeddingModel.load(folder, device: Device(device)) }
+    /// The model, ready to embed; what is odd about it is printed as warnings.
+    func load() throws -> EmbeddingModel {
+        let model = try EmbeddingModel.load(location.path(), device: Device(device))
+        Message.warn(model.notes)
+        return model
+    }
+}
+
+/// What the user is told besides results, on standard error.
+enum Message {
+    static func warn(_ notes: [String]) {
+        for note in notes { FileHandle.standardError.write(Data("warning: \(note)\n".utf8)) }
+    }
+
+    /// Tells how many texts lost their ends, if any did.
+    static func warn(ofTruncated count: Int, of total: Int) {
+        guard count > 0 else { return }
+        warn(["\(count) of \(total) texts were cut at the model's context length"])
+    }
 }
 
 /// Which data set.

@@ -11,8 +11,7 @@ struct TokenizeCommand: ParsableCommand {
               concord tokenize --model runs/emoji --text "red apple" "红苹果" --json
             """)
 
-    @Option(name: .customLong("model"), help: "A model folder, such as a finished run.")
-    var folder: String
+    @OptionGroup var location: ModelFolderOptions
 
     @Option(name: .customLong("text"), parsing: .upToNextOption, help: "Texts to tokenize.")
     var texts: [String]
@@ -21,8 +20,8 @@ struct TokenizeCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let tokenizer = try EmbeddingModel.loadTokenizer(folder)
-        let context = try ModelFolder(folder).text.contextLength
+        let folder = try ModelFolder(location.path())
+        let tokenizer = try EmbeddingModel.loadTokenizer(folder), context = folder.text.contextLength
         let ids = texts.map { tokenizer.encode($0, contextLength: context).ids }
         if json {
             let lists = ids.map { JSONValue.array($0.map { .integer(Int($0)) }) }

@@ -9,9 +9,12 @@ extension JSONValue {
     /// - Throws: `.malformedText` with the byte offset, for anything that is not JSON: also invalid UTF-8, nesting
     ///   deeper than 128, and text after the document.
     public init(parsing bytes: some Collection<UInt8>, source: String) throws(ConcordError) {
-        let storage = Array(bytes)
-        var parser = JSONParser(bytes: storage, source: source)
-        self = try parser.document()
+        func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<JSONValue, ConcordError> {
+            var parser = JSONParser(bytes: bytes, source: source)
+            do throws(ConcordError) { return .success(try parser.document()) } catch { return .failure(error) }
+        }
+        let result = bytes.withContiguousStorageIfAvailable(parse) ?? Array(bytes).withUnsafeBufferPointer(parse)
+        self = try result.get()
     }
 
     /// Reads one JSON document from a string.
@@ -21,20 +24,25 @@ extension JSONValue {
 }
 
 private struct JSONParser {
-    let bytes: [UInt8]
-    let source: String
-    var position = 0
+    private let bytes: UnsafeBufferPointer<UInt8>
+    private let source: String
+    private var position = 0
     private let maximumDepth = 128
 
-    init(bytes: [UInt8], source: String) {
+    init(bytes: UnsafeBufferPointer<UInt8>, source: String) {
         self.bytes = bytes
         self.source = source
+    }
+
+    /// The byte at `position`, nil at the end: the only way a byte is read, because the buffer checks no bounds.
+    private var next: UInt8? {
+        @inline(__always) get { position < bytes.count ? bytes[position] : nil }
     }
 
     mutating func document() throws(ConcordError) -> JSONValue {
         let value = try value(depth: 0)
         skipWhitespace()
-        guard position == bytes.count else { throw failure("text after the end of the document") }
+        guard next == nil else { throw failure("text after the end of the document") }
         return value
     }
 
@@ -43,14 +51,14 @@ private struct JSONParser {
     }
 
     private mutating func skipWhitespace() {
-        while position < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[position]) { position += 1 }
+        while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
     }
 
     private mutating func value(depth: Int) throws(ConcordError) -> JSONValue {
         guard depth < maximumDepth else { throw failure("nesting deeper than \(maximumDepth)") }
         skipWhitespace()
-        guard position < bytes.count else { throw failure("the text ends where a value should be") }
-        switch bytes[position] {
+        guard let first = next else { throw failure("the text ends where a value should be") }
+        switch first {
         case UInt8(ascii: "{"): return try object(depth: depth)
         case UInt8(ascii: "["): return try array(depth: depth)
         case UInt8(ascii: "\""): return .string(try string())
@@ -62,11 +70,17 @@ private struct JSONParser {
     }
 
     private mutating func literal(_ word: StaticString, _ value: JSONValue) throws(ConcordError) -> JSONValue {
-        let end = position + word.utf8CodeUnitCount
-        guard end <= bytes.count, bytes[position..<end].elementsEqual("\(word)".utf8) else {
+        let start = position
+        let isThere = word.withUTF8Buffer { word in
+            word.allSatisfy { letter in
+                defer { position += 1 }
+                return next == letter
+            }
+        }
+        guard isThere else {
+            position = start
             throw failure("an unknown word")
         }
-        position = end
         return value
     }
 
@@ -77,7 +91,7 @@ private struct JSONParser {
         if take("}") { return .object([]) }
         while true {
             skipWhitespace()
-            guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+            guard next == UInt8(ascii: "\"") else {
                 throw failure("a member name in quotes was expected")
             }
             let name = try string()
@@ -103,43 +117,50 @@ private struct JSONParser {
         }
     }
 
+    @inline(__always)
     private mutating func take(_ character: Unicode.Scalar) -> Bool {
-        guard position < bytes.count, bytes[position] == UInt8(ascii: character) else { return false }
+        guard next == UInt8(ascii: character) else { return false }
         position += 1
         return true
     }
 
     private mutating func string() throws(ConcordError) -> String {
         position += 1
-        let start = position
-        // Most strings have no escape: find the closing quote and take the bytes as they are.
-        while position < bytes.count, bytes[position] != 0x22, bytes[position] != 0x5C, bytes[position] >= 0x20 {
-            position += 1
-        }
-        var content = [UInt8](bytes[start..<position])
+        var start = position
+        // What came before the last escape. Most strings have none, and need no copy.
+        var content = [UInt8]()
         while true {
-            guard position < bytes.count else { throw failure("a string without a closing quote") }
-            let byte = bytes[position]
-            switch byte {
-            case 0x22:
+            while let byte = next, byte != 0x22, byte != 0x5C, byte >= 0x20 { position += 1 }
+            guard let byte = next else { throw failure("a string without a closing quote") }
+            guard byte >= 0x20 else { throw failure("a raw control character in a string") }
+            let run = UnsafeBufferPointer(rebasing: bytes[start..<position])
+            if byte == 0x22 {
                 position += 1
-                guard let text = String(validating: content, as: UTF8.self) else {
-                    throw failure("a string that is not UTF-8, ending")
-                }
+                if !content.isEmpty { content += run }
+                let text = content.isEmpty ? Self.text(run) : content.withUnsafeBufferPointer(Self.text)
+                guard let text else { throw failure("a string that is not UTF-8, ending") }
                 return text
-            case 0x5C: try escape(into: &content)
-            case 0..<0x20: throw failure("a raw control character in a string")
-            default:
-                content.append(byte)
-                position += 1
             }
+            content += run
+            try escape(into: &content)
+            start = position
         }
+    }
+
+    /// The bytes as a string; nil for invalid UTF-8.
+    private static func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        // Faster than `String(validating:as:)`: decoding replaces what is not UTF-8, so the bytes then differ.
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let first = bytes.baseAddress, !bytes.isEmpty else { return text }
+        let isSame = text.utf8.withContiguousStorageIfAvailable { decoded in
+            decoded.count == bytes.count && decoded.baseAddress.map { memcmp($0, first, bytes.count) == 0 } ?? false
+        }
+        return isSame ?? text.utf8.elementsEqual(bytes) ? text : nil
     }
 
     private mutating func escape(into content: inout [UInt8]) throws(ConcordError) {
         position += 1
-        guard position < bytes.count else { throw failure("a string that ends in a backslash") }
-        let kind = bytes[position]
+        guard let kind = next else { throw failure("a string that ends in a backslash") }
         position += 1
         switch kind {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): content.append(kind)
@@ -149,51 +170,63 @@ private struct JSONParser {
         case UInt8(ascii: "r"): content.append(0x0D)
         case UInt8(ascii: "t"): content.append(0x09)
         case UInt8(ascii: "u"):
-            var scalar = UInt32(try hexadecimal())
+            var scalar = try hexadecimal()
             if (0xD800..<0xDC00).contains(scalar) {
                 guard take("\\"), take("u") else { throw failure("a lone high surrogate") }
-                let low = UInt32(try hexadecimal())
+                let low = try hexadecimal()
                 guard (0xDC00..<0xE000).contains(low) else { throw failure("a lone high surrogate") }
                 scalar = 0x10000 + (scalar - 0xD800) << 10 + (low - 0xDC00)
             }
             guard let character = Unicode.Scalar(scalar) else { throw failure("a lone low surrogate") }
-            content += Array(String(Character(character)).utf8)
+            content += character.utf8
         default: throw failure("an unknown escape")
         }
     }
 
-    private mutating func hexadecimal() throws(ConcordError) -> UInt16 {
-        guard position + 4 <= bytes.count,
-            bytes[position..<position + 4].allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
-            let value = UInt16(String(decoding: bytes[position..<position + 4], as: UTF8.self), radix: 16)
-        else { throw failure("four hexadecimal digits were expected") }
-        position += 4
+    private mutating func hexadecimal() throws(ConcordError) -> UInt32 {
+        let start = position
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            let digit: UInt8? =
+                switch next {
+                case .some(let byte) where (0x30...0x39).contains(byte): byte - 0x30
+                case .some(let byte) where (0x41...0x46).contains(byte): byte - 0x41 + 10
+                case .some(let byte) where (0x61...0x66).contains(byte): byte - 0x61 + 10
+                default: nil
+                }
+            guard let digit else {
+                position = start
+                throw failure("four hexadecimal digits were expected")
+            }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
         return value
+    }
+
+    /// Passes over digits. Returns whether there was one.
+    private mutating func digits() -> Bool {
+        let start = position
+        while let byte = next, (0x30...0x39).contains(byte) { position += 1 }
+        return position > start
     }
 
     private mutating func number() throws(ConcordError) -> JSONValue {
         let start = position
-        func isDigit(_ index: Int) -> Bool {
-            index < bytes.count && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index])
-        }
         _ = take("-")
+        let startsWithZero = next == UInt8(ascii: "0")
         let firstDigit = position
-        guard isDigit(position) else { throw failure("a value was expected") }
-        while isDigit(position) { position += 1 }
-        guard bytes[firstDigit] != UInt8(ascii: "0") || position == firstDigit + 1 else {
-            throw failure("a number with a leading zero")
-        }
+        guard digits() else { throw failure("a value was expected") }
+        guard !startsWithZero || position == firstDigit + 1 else { throw failure("a number with a leading zero") }
         var isInteger = true
         if take(".") {
             isInteger = false
-            guard isDigit(position) else { throw failure("a digit after the decimal point was expected") }
-            while isDigit(position) { position += 1 }
+            guard digits() else { throw failure("a digit after the decimal point was expected") }
         }
         if take("e") || take("E") {
             isInteger = false
             if !take("+") { _ = take("-") }
-            guard isDigit(position) else { throw failure("a digit of the exponent was expected") }
-            while isDigit(position) { position += 1 }
+            guard digits() else { throw failure("a digit of the exponent was expected") }
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isInteger, let integer = Int(text) { return .integer(integer) }

@@ -9,7 +9,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
         case shortestEdge
         /// Both edges become `size`, whatever the shape.
         case squash
-        /// The longer edge becomes `size`; the rest is padded with black.
+        /// The longer edge becomes `size`; the rest is padded with `padColour`.
         case longestEdge
     }
 
@@ -18,7 +18,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
         /// Half the margin, rounded half to even (torchvision, open_clip).
         case torchvision
         /// Half the margin, rounded down (Hugging Face).
-        case huggingFace = "hugging_face"
+        case huggingFace = "huggingface"
     }
 
     /// The edge that the resize aims at, in pixels.
@@ -32,15 +32,18 @@ public struct ImagePreprocessing: Sendable, Hashable {
     public var mean: [Double]
     /// Three values, for pixels scaled to 0…1.
     public var standardDeviation: [Double]
+    /// Red, green and blue of what a crop that is larger than the picture adds around it.
+    public var padColour: [UInt8]
 
     public init(
         size: Int, resizeMode: ResizeMode = .shortestEdge, filter: ResampleFilter = .bicubic, cropSize: Int? = nil,
-        cropRule: CropRule = .torchvision, mean: [Double], standardDeviation: [Double]
+        cropRule: CropRule = .torchvision, mean: [Double], standardDeviation: [Double], padColour: [UInt8] = [0, 0, 0]
     ) {
         precondition(size > 0 && cropSize ?? size > 0, "sizes must be positive, got \(size), \(cropSize ?? size)")
         precondition(
             mean.count == 3 && standardDeviation.count == 3 && !standardDeviation.contains(0),
             "mean and standard deviation need three values each, the latter none of 0")
+        precondition(padColour.count == 3, "a colour has three bytes, got \(padColour)")
         self.size = size
         self.resizeMode = resizeMode
         self.filter = filter
@@ -48,6 +51,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
         self.cropRule = cropRule
         self.mean = mean
         self.standardDeviation = standardDeviation
+        self.padColour = padColour
     }
 
     /// OpenAI's CLIP: shortest edge, bicubic, centre crop, CLIP's mean and deviation.
@@ -136,14 +140,18 @@ public struct ImagePreprocessing: Sendable, Hashable {
         }
     }
 
+    /// The picture on a square of `padColour`.
     private func padded(_ image: Image, left: Int, top: Int) -> Image {
-        var pixels = [UInt8](repeating: 0, count: cropSize * cropSize * 3)
-        for row in 0..<image.height {
-            let start = ((top + row) * cropSize + left) * 3
-            pixels.replaceSubrange(
-                start..<(start + image.width * 3),
-                with: image.pixels[(row * image.width * 3)..<((row + 1) * image.width * 3)])
+        Image(width: cropSize, height: cropSize) { target in
+            for index in 0..<(cropSize * cropSize) {
+                for channel in 0..<3 { target[index * 3 + channel] = padColour[channel] }
+            }
+            image.withPixels { source in
+                for row in 0..<image.height {
+                    (target + ((top + row) * cropSize + left) * 3).update(
+                        from: source + row * image.width * 3, count: image.width * 3)
+                }
+            }
         }
-        return Image(width: cropSize, height: cropSize, pixels: pixels)
     }
 }

@@ -34,15 +34,33 @@ extension Image {
             return cropped(x: columns.lowerBound, y: rows.lowerBound, width: columns.count, height: rows.count)
         }
         if filter == .nearest { return sampled(width: width, height: height, box: box, columns: columns, rows: rows) }
+        #if arch(x86_64)
+            return resampled(SSE2ResampleKernel.self, (width, height), filter, box, columns, rows)
+        #else
+            return resampled(PortableResampleKernel.self, (width, height), filter, box, columns, rows)
+        #endif
+    }
+
+    /// What `resized(width:height:filter:box:)` makes, but by the kernel of processors that have none of their own.
+    package func resizedPortably(width: Int, height: Int, filter: ResampleFilter, box: Box) -> Image {
+        precondition(filter != .nearest, "nearest neighbours are not summed")
+        return resampled(PortableResampleKernel.self, (width, height), filter, box, 0..<width, 0..<height)
+    }
+
+    private func resampled<Kernel: ResampleKernel>(
+        _: Kernel.Type, _ size: (width: Int, height: Int), _ filter: ResampleFilter, _ box: Box, _ columns: Range<Int>,
+        _ rows: Range<Int>
+    ) -> Image {
+        // Pillow 13's choice of order, by the sizes before and after; older versions always filtered rows first.
+        let columnsFirst = size.height < height && height - size.height > 2 * (width - size.width)
         return withPixels { source in
-            let resampler = Resampler(
-                source: source, rowBytes: self.width * 3,
+            let resampler = Resampler<Kernel>(
+                source: source, rowBytes: width * 3,
                 horizontal: ResampleWeights(
-                    sourceSize: self.width, box: (box.left, box.right), size: width, range: columns, filter: filter),
+                    sourceSize: width, box: (box.left, box.right), size: size.width, range: columns, filter: filter),
                 vertical: ResampleWeights(
-                    sourceSize: self.height, box: (box.top, box.bottom), size: height, range: rows, filter: filter),
-                columnsFirst: Resampler.filtersColumnsFirst(
-                    from: (self.width, self.height), to: (width, height)))
+                    sourceSize: height, box: (box.top, box.bottom), size: size.height, range: rows, filter: filter),
+                columnsFirst: columnsFirst)
             return Image(width: columns.count, height: rows.count) { resampler.write(to: $0) }
         }
     }

@@ -1,100 +1,144 @@
 import ConcordCore
 
+// The image processors of transformers. Their Pillow backend is followed, whose pixels do not depend on the version of
+// torchvision.
 extension ImagePreprocessing {
-    /// Reads Hugging Face's `preprocessor_config.json`, the old form (`"size": 224`) and the new one
-    /// (`"size": {"shortest_edge": 224}`). The crop rule is Hugging Face's unless `crop_rule` says otherwise.
+    /// Reads the image processor of a Hugging Face model folder: the one inside `processor_config.json`, which
+    /// transformers 5 writes and prefers, or else `preprocessor_config.json`.
     ///
-    /// Throws `.invalidConfiguration` for a value that is missing, impossible, or of a step that is not known.
-    public init(preprocessorConfig config: JSONValue) throws(ConcordError) {
-        guard config.members != nil else { throw Self.problem("is not a JSON object") }
-        func flag(_ key: String) -> Bool { config[key]?.bool ?? true }
-        guard flag("do_resize") else { throw Self.problem("has do_resize false; pictures must get one size") }
-        guard flag("do_rescale") else { throw Self.problem("has do_rescale false; pixels must be scaled to 0…1") }
-        if let factor = config["rescale_factor"]?.double, abs(factor * 255 - 1) > 1e-6 {
-            throw Self.problem("has rescale_factor \(factor); only 1/255 is supported")
+    /// Throws `.fileSystem` where neither is there, `.malformedText` and `.invalidConfiguration` with the path.
+    public init(folder: String) throws(ConcordError) {
+        let nested = folder + "/processor_config.json"
+        let own = folder + "/preprocessor_config.json"
+        var found: (path: String, config: JSONValue)?
+        if Files.exists(nested),
+            let config = try JSONValue(parsing: Files.read(nested, limit: 1 << 24), source: nested)["image_processor"]
+        {
+            found = (nested, config)
+        } else if Files.exists(own) {
+            found = (own, try JSONValue(parsing: Files.read(own, limit: 1 << 24), source: own))
         }
-        let resample = config["resample"]?.int ?? ResampleFilter.bicubic.rawValue
-        guard let filter = ResampleFilter(rawValue: resample) else {
-            throw Self.problem("has resample \(resample); known are 0…4 (nearest, lanczos, bilinear, bicubic, box)")
+        guard let found else {
+            throw ConcordError(
+                .fileSystem,
+                "\(folder) has no preprocessor_config.json, and no processor_config.json with an image_processor; "
+                    + "copy the one of the model, which says how its pictures are resized and normalised")
         }
-        let (size, mode) = try Self.resize(config["size"])
-        let crops = flag("do_center_crop") && (mode == .shortestEdge || config["crop_size"] != nil)
-        guard crops || mode == .squash else {
-            throw Self.problem("has do_center_crop false and one edge only; pictures must come out square")
+        do throws(ConcordError) {
+            try self.init(preprocessorConfig: found.config)
+        } catch {
+            throw ConcordError(error.code, "\(found.path): \(error.message)")
         }
-        var rule = CropRule.huggingFace
-        if let name = config["crop_rule"] {
-            guard let known = name.string.flatMap(CropRule.init) else {
-                throw Self.problem("has an unknown crop_rule; write torchvision or hugging_face")
-            }
-            rule = known
-        }
-        let normalises = flag("do_normalize")
-        let mean = normalises ? try Self.channels("image_mean", config) : [0, 0, 0]
-        let deviation = normalises ? try Self.channels("image_std", config) : [1, 1, 1]
-        guard !deviation.contains(0) else { throw Self.problem("has an image_std of 0") }
-        self.init(
-            size: size, resizeMode: mode, filter: filter,
-            cropSize: crops ? try Self.square("crop_size", config["crop_size"]) : size, cropRule: rule, mean: mean,
-            standardDeviation: deviation)
     }
 
-    /// The `preprocessor_config.json` that Hugging Face's image processors read, in its new form.
+    /// Reads Hugging Face's `preprocessor_config.json`, the old form (`"size": 224`) and the new one
+    /// (`"size": {"shortest_edge": 224}`), of the image processors of CLIP, SigLIP, Chinese CLIP, ViT, DeiT and BiT.
     ///
-    /// `crop_rule`, which they ignore, is added where it is not theirs. Padding to the longest edge has no form there:
-    /// it throws `.invalidConfiguration`.
+    /// What it does not say is what its image processor would take. The crop rule is Hugging Face's unless
+    /// `crop_rule`, our own addition, says otherwise.
+    ///
+    /// Throws `.invalidConfiguration` for a value that is missing or impossible, an image processor that is not known,
+    /// and steps that do not make square pictures scaled to 0…1.
+    public init(preprocessorConfig config: JSONValue) throws(ConcordError) {
+        guard config.members != nil else {
+            throw ConcordError(
+                .invalidConfiguration, "the preprocessing configuration is \(config.text()); write a JSON object")
+        }
+        let reader = PreprocessingReader(config: config, defaults: try ImageProcessorDefaults.of(config))
+        guard try reader.flag("do_resize") else {
+            throw reader.problem("has do_resize false, but pictures must get one size; write true, and the size")
+        }
+        guard try reader.flag("do_rescale") else {
+            throw reader.problem("has do_rescale false, but pixels must be scaled to 0…1; write true")
+        }
+        guard let factor = reader.value("rescale_factor")?.double, abs(factor * 255 - 1) < 1e-6 else {
+            throw reader.problem(
+                "has rescale_factor \(reader.value("rescale_factor")?.text() ?? "null"), but only 1/255 is supported; "
+                    + "write 0.00392156862745098, and image_mean and image_std for pixels of 0…1")
+        }
+        for key in ["do_pad", "use_square_size"] where try reader.flag(key) {
+            throw reader.problem("has \(key) true, which is not supported; write false, and the size you mean")
+        }
+        guard let resample = reader.value("resample")?.int, let filter = ResampleFilter(rawValue: resample) else {
+            throw reader.problem(
+                "has resample \(reader.value("resample")?.text() ?? "null"); known are 0 (nearest), 1 (lanczos), "
+                    + "2 (bilinear), 3 (bicubic) and 4 (box)")
+        }
+        let (size, mode) = try Self.resize(reader)
+        let crops = try reader.flag("do_center_crop")
+        guard crops || mode == .squash else {
+            throw reader.problem(
+                "has do_center_crop false and a size of one edge, but pictures must come out square; write "
+                    + "do_center_crop true and a crop_size, or a size of {\"height\": 224, \"width\": 224}")
+        }
+        let normalises = try reader.flag("do_normalize")
+        self.init(
+            size: size, resizeMode: mode, filter: filter, cropSize: crops ? try reader.square("crop_size") : size,
+            cropRule: try reader.cropRule() ?? .huggingFace,
+            mean: normalises ? try reader.channels("image_mean") : [0, 0, 0],
+            standardDeviation: normalises ? try reader.deviations("image_std") : [1, 1, 1])
+    }
+
+    /// The `preprocessor_config.json` that transformers reads, in its new form: a `SiglipImageProcessor` where both
+    /// edges become `size`, else a `CLIPImageProcessor`.
+    ///
+    /// `crop_rule`, which transformers ignores, is added where it is not Hugging Face's. Throws `.invalidConfiguration`
+    /// for what has no form there: padding, but with black around a crop.
     public func preprocessorConfig() throws(ConcordError) -> JSONValue {
+        let isPlainSquash = resizeMode == .squash && cropSize == size
         let edge: JSONValue =
             switch resizeMode {
             case .shortestEdge: ["shortest_edge": .integer(size)]
             case .squash: ["height": .integer(size), "width": .integer(size)]
-            case .longestEdge: throw Self.problem("cannot express padding to the longest edge; use another resize mode")
+            case .longestEdge:
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "preprocessor_config.json cannot express padding to the longest edge; use another resize mode, or "
+                        + "save as open_clip")
             }
-        let crops = resizeMode == .shortestEdge || cropSize != size
+        guard cropSize <= size || padColour == [0, 0, 0] else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "preprocessor_config.json cannot express padding with the colour \(padColour); use black")
+        }
         var members: [JSONValue.Member] = [
-            .init("crop_size", ["height": .integer(cropSize), "width": .integer(cropSize)]),
-            .init("do_center_crop", .bool(crops)),
             .init("do_convert_rgb", true),
             .init("do_normalize", true),
             .init("do_rescale", true),
             .init("do_resize", true),
             .init("image_mean", .array(mean.map(JSONValue.number))),
-            .init("image_processor_type", "CLIPImageProcessor"),
+            .init("image_processor_type", isPlainSquash ? "SiglipImageProcessor" : "CLIPImageProcessor"),
             .init("image_std", .array(standardDeviation.map(JSONValue.number))),
             .init("resample", .integer(filter.rawValue)),
             .init("rescale_factor", .number(1 / 255)),
             .init("size", edge),
         ]
+        if !isPlainSquash {
+            members.insert(.init("crop_size", ["height": .integer(cropSize), "width": .integer(cropSize)]), at: 0)
+            members.insert(.init("do_center_crop", true), at: 1)
+        }
         if cropRule != .huggingFace { members.append(.init("crop_rule", .string(cropRule.rawValue))) }
         return .object(members)
     }
 
-    private static func problem(_ text: String) -> ConcordError {
-        ConcordError(.invalidConfiguration, "the preprocessor configuration \(text)")
-    }
-
-    private static func resize(_ value: JSONValue?) throws(ConcordError) -> (Int, ResizeMode) {
-        if value?.members != nil, value?["shortest_edge"] == nil { return (try square("size", value), .squash) }
-        guard let edge = value?["shortest_edge"]?.int ?? value?.int, (1...65_536).contains(edge) else {
-            throw problem("lacks a usable size; write \"size\": {\"shortest_edge\": 224}")
+    private static func resize(_ reader: PreprocessingReader) throws(ConcordError) -> (Int, ResizeMode) {
+        guard let value = reader.value("size") else {
+            throw reader.problem("lacks size; write {\"shortest_edge\": 224} or {\"height\": 224, \"width\": 224}")
         }
-        return (edge, .shortestEdge)
-    }
-
-    private static func square(_ key: String, _ value: JSONValue?) throws(ConcordError) -> Int {
-        let height = value?["height"]?.int ?? value?.int
-        let width = value?["width"]?.int ?? value?.int
-        guard let height, height == width, (1...65_536).contains(height) else {
-            throw problem("lacks a usable \(key); write {\"height\": 224, \"width\": 224}, a square")
+        if let members = value.members {
+            switch Set(members.map(\.name)) {
+            case ["shortest_edge"]: return (try reader.edge("size", value["shortest_edge"]), .shortestEdge)
+            case ["height", "width"]: return (try reader.square("size"), .squash)
+            default:
+                throw reader.problem(
+                    "has size \(value.text()), which does not make square pictures; write {\"shortest_edge\": 224} or "
+                        + "{\"height\": 224, \"width\": 224}")
+            }
         }
-        return height
-    }
-
-    private static func channels(_ key: String, _ config: JSONValue) throws(ConcordError) -> [Double] {
-        let values = config[key]?.elements?.compactMap(\.double) ?? []
-        guard values.count == 3, values.allSatisfy(\.isFinite) else {
-            throw problem("lacks \(key), three numbers")
+        let defaultsToSquare = try reader.flag("default_to_square")
+        guard value.elements != nil || defaultsToSquare else {
+            return (try reader.edge("size", value), .shortestEdge)
         }
-        return values
+        return (try reader.square("size"), .squash)
     }
 }

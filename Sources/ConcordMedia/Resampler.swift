@@ -1,6 +1,6 @@
 /// A two-pass resize of RGB8 pixels, equal to Pillow's `Image.resize` to the last bit: fixed-point weights of 22 bits,
 /// rounding to bytes between the passes. Only the output region asked for is computed.
-struct Resampler {
+struct Resampler<Kernel: ResampleKernel> {
     /// The first pixel of the source; rows lie `rowBytes` apart.
     let source: UnsafePointer<UInt8>
     let rowBytes: Int
@@ -10,12 +10,7 @@ struct Resampler {
     let columnsFirst: Bool
 
     /// 16 rows (or 16 bytes of a row) are computed at once.
-    private static let lanes = 16
-
-    /// Pillow 13's choice of order, by the sizes before and after; older versions always filtered rows first.
-    static func filtersColumnsFirst(from: (width: Int, height: Int), to: (width: Int, height: Int)) -> Bool {
-        to.height < from.height && from.height - to.height > 2 * (from.width - to.width)
-    }
+    private static var lanes: Int { 16 }
 
     /// Writes the output region, `[vertical.starts.count, horizontal.starts.count, 3]`.
     func write(to target: UnsafeMutablePointer<UInt8>) {
@@ -57,7 +52,7 @@ struct Resampler {
                 let row = target + y * bytes
                 guard bytes >= lanes else {
                     for x in 0..<bytes {
-                        row[x] = weightedByte(
+                        row[x] = Kernel.weightedByte(
                             column + x, stride: stride, count: count, high: high + offset, low: low + offset)
                     }
                     continue
@@ -65,7 +60,7 @@ struct Resampler {
                 for x in Swift.stride(from: 0, to: bytes, by: lanes) {
                     // The last group overlaps the one before it, so that none reaches past the row.
                     let start = min(x, bytes - lanes)
-                    weightedSum(
+                    Kernel.weightedSum(
                         column + start, stride: stride, count: count, high: high + offset, low: low + offset,
                         into: row + start)
                 }
@@ -99,13 +94,13 @@ struct Resampler {
                     let column = UnsafePointer(columns) + horizontal.starts[x] * 3 * lanes
                     let (count, offset) = (horizontal.counts[x], horizontal.offsets[x])
                     for channel in 0..<3 {
-                        weightedSum(
+                        Kernel.weightedSum(
                             column + channel * lanes, stride: 3 * lanes, count: count, high: high + offset,
                             low: low + offset, into: filtered + (x * 3 + channel) * lanes)
                     }
                 }
                 for x in Swift.stride(from: 0, to: paddedBytes, by: lanes) {
-                    transpose16(
+                    Kernel.transpose16(
                         scratch: scratch, from: { UnsafePointer(filtered) + (x + $0) * lanes },
                         to: { results + $0 * paddedBytes + x })
                 }
@@ -123,7 +118,7 @@ struct Resampler {
         let lanes = Self.lanes
         let whole = count / lanes * lanes
         for x in Swift.stride(from: 0, to: whole, by: lanes) {
-            transpose16(scratch: scratch, from: { row($0) + x }, to: { columns + (x + $0) * lanes })
+            Kernel.transpose16(scratch: scratch, from: { row($0) + x }, to: { columns + (x + $0) * lanes })
         }
         // One by one at the right end: a group of 16 could reach past the last pixel of the picture.
         for x in whole..<count {

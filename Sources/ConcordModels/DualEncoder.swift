@@ -50,9 +50,7 @@ public struct DualEncoder: TextEncoder {
             throw ConcordError(
                 .invalidConfiguration, "\(folder.path) holds a text encoder alone; name a model with two towers")
         }
-        let source = ParameterSource(try CheckpointReader(path: folder.weights), layout: folder.layout)
-        let model = DualEncoder(
-            configuration, store: ParameterStore(sources: [source], dtype: dtype, device: device))
+        let model = DualEncoder(configuration, store: try folder.makeStore(dtype: dtype, device: device))
         try model.store.finishLoading()
         return model
     }

@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordCore
 import ConcordNN
 import ConcordTensor
 
@@ -14,6 +15,23 @@ public struct SentenceEncoder: TextEncoder {
         self.configuration = configuration
         self.store = store
         bert = BERT(ParameterScope(store), configuration)
+    }
+
+    /// Reads the weights of a model folder.
+    ///
+    /// - Parameter dtype: nil keeps the checkpoint's.
+    /// - Throws: `.invalidConfiguration` or `.invalidCheckpoint`, the latter naming every key that does not fit.
+    public static func load(
+        _ folder: String, dtype: DType? = .float32, device: Device = .cpu
+    ) throws -> SentenceEncoder {
+        let folder = try ModelFolder(folder)
+        guard case .sentenceEncoder(let configuration) = folder.architecture else {
+            throw ConcordError(
+                .invalidConfiguration, "\(folder.path) holds two towers; name a folder with a text encoder alone")
+        }
+        let model = SentenceEncoder(configuration, store: try folder.makeStore(dtype: dtype, device: device))
+        try model.store.finishLoading()
+        return model
     }
 
     /// Unit vectors of token ids: `[batch, tokens] → [batch, width]`.

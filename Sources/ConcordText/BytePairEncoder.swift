@@ -1,15 +1,19 @@
-/// Merges the bytes of one piece into tokens.
+/// Merges the symbols of one piece into tokens.
 enum BytePairEncoder {
-    /// The tokens of a piece, at least one byte long: always the merge of lowest rank next, the leftmost first.
-    ///
-    /// O(n log n) in the bytes: a heap of possible merges over a linked list of symbols.
+    /// The tokens of a piece, at least one byte long.
     static func encode(_ piece: some Collection<UInt8>, _ vocabulary: BytePairVocabulary) -> [Int32] {
-        let table = vocabulary.table
         var symbols = piece.map { vocabulary.byteTokens[Int($0)] }
         guard let lastByte = piece.dropFirst(symbols.count - 1).first else { return [] }
         symbols[symbols.count - 1] = vocabulary.byteTokens[256 + Int(lastByte)]
-        guard symbols.count > 1 else { return symbols }
+        return merge(symbols, vocabulary.table)
+    }
 
+    /// Merges symbols: always the merge of lowest rank next, the leftmost first.
+    ///
+    /// O(n log n) in the symbols: a heap of possible merges over a linked list.
+    static func merge(_ symbols: [Int32], _ table: MergeTable) -> [Int32] {
+        guard symbols.count > 1 else { return symbols }
+        var symbols = symbols
         let count = symbols.count
         var next = (1...count).map { Int32($0) }
         var previous = (-1..<count - 1).map { Int32($0) }

@@ -30,24 +30,9 @@ struct BytePairVocabulary: Sendable {
     ) throws(ConcordError) {
         func failure(_ problem: String) -> ConcordError { .init(.invalidTokenizer, "\(source): \(problem)") }
 
-        var tokens = [String?](repeating: nil, count: entries.count)
-        // Keys are bytes: `String` would take canonically equivalent names for one.
-        var ids = [[UInt8]: Int32](minimumCapacity: entries.count)
-        for (name, id) in entries {
-            guard tokens.indices.contains(id) else {
-                throw failure(
-                    "token \"\(name)\" has id \(id), but \(entries.count) tokens need ids 0 to \(entries.count - 1)")
-            }
-            if let other = tokens[id] { throw failure("tokens \"\(other)\" and \"\(name)\" share id \(id)") }
-            guard ids.updateValue(Int32(id), forKey: Array(name.utf8)) == nil else {
-                throw failure("token \"\(name)\" is listed twice")
-            }
-            tokens[id] = name
-        }
-        // As many ids as tokens, all different and in range: none is left out.
-        self.tokens = tokens.compactMap { $0 }
-
-        func id(_ name: String) -> Int32? { ids[Array(name.utf8)] }
+        let vocabulary = try TokenTable(entries: entries, source: source)
+        tokens = vocabulary.tokens
+        func id(_ name: String) -> Int32? { vocabulary.id(of: name) }
         let names = Self.specialNames.first { id($0.start) != nil && id($0.end) != nil }
         guard let names, let start = id(names.start), let end = id(names.end) else {
             throw failure("it lacks the tokens \(Self.specialNames[0].start) and \(Self.specialNames[0].end)")

@@ -37,11 +37,16 @@ enum ByteSymbols {
         let suffix = Array(wordEnd.unicodeScalars)
         let endsWord = symbols.count > suffix.count && symbols.suffix(suffix.count).elementsEqual(suffix)
         if endsWord { symbols.removeLast(suffix.count) }
+        return bytes(of: symbols).map { ($0, endsWord) }
+    }
+
+    /// The bytes that characters stand for; nil when one stands for none.
+    static func bytes(of symbols: some Sequence<Unicode.Scalar>) -> [UInt8]? {
         var content = [UInt8]()
         for symbol in symbols {
             guard let byte = bytes[symbol] else { return nil }
             content.append(byte)
         }
-        return (content, endsWord)
+        return content
     }
 }

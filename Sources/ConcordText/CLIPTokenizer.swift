@@ -90,14 +90,8 @@ public struct CLIPTokenizer: Tokenizer {
             bytes += content.bytes
             if content.endsWord { bytes.append(UInt8(ascii: " ")) }
         }
-        let text = Array(String(decoding: bytes, as: UTF8.self).unicodeScalars)
-        // What Python's `strip` takes for white.
-        func isWhite(_ scalar: Unicode.Scalar) -> Bool {
-            scalar.properties.isWhitespace || (0x1C..<0x20).contains(scalar.value)
-        }
-        guard let first = text.firstIndex(where: { !isWhite($0) }), let last = text.lastIndex(where: { !isWhite($0) })
-        else { return "" }
-        return String(String.UnicodeScalarView(text[first...last]))
+        let text = String(decoding: bytes, as: UTF8.self).unicodeScalars
+        return String(String.UnicodeScalarView(PythonText.stripping(text)))
     }
 }
 

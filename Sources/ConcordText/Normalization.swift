@@ -30,7 +30,7 @@ enum Normalization {
     /// Joins Hangul jamo into syllables (Unicode Standard, 3.12).
     ///
     /// Foundation on Linux leaves a final consonant after a ready-made syllable (U+AC00 U+11BF) alone.
-    private static func composingHangul(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    static func composingHangul(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
         var output = [Unicode.Scalar]()
         output.reserveCapacity(text.count)
         for scalar in text {
@@ -76,7 +76,7 @@ enum Normalization {
         return output
     }
 
-    private static func appendLowercase(_ scalar: Unicode.Scalar, to output: inout [Unicode.Scalar]) {
+    static func appendLowercase(_ scalar: Unicode.Scalar, to output: inout [Unicode.Scalar]) {
         if scalar.isASCII {
             let isCapital = ("A"..."Z").contains(scalar)
             output.append(isCapital ? Unicode.Scalar(UInt8(truncatingIfNeeded: scalar.value) | 0x20) : scalar)

@@ -24,7 +24,12 @@ extension CLIPTokenizer {
 
     /// Reads a `tokenizer.json` of Hugging Face's `tokenizers` library. Throws as `init(folder:mode:)`.
     public init(tokenizerJSON path: String, mode: Mode = .huggingface) throws(ConcordError) {
-        let reader = TokenizerJSONReader(document: try Self.json(path), source: path)
+        try self.init(document: try TokenizerSettings.json(path), source: path, mode: mode)
+    }
+
+    /// Reads a `tokenizer.json` that is parsed already; `source` names it in errors.
+    init(document: JSONValue, source: String, mode: Mode) throws(ConcordError) {
+        let reader = TokenizerJSONReader(document: document, source: source)
         let (vocabulary, options) = try reader.read(allowsUnknownBytes: mode == .huggingface)
         self.init(mode: mode, vocabulary: vocabulary, options: options)
     }
@@ -32,7 +37,7 @@ extension CLIPTokenizer {
     /// Reads `vocab.json` (token to id) and `merges.txt` (a version line, then a merge a line).
     /// Throws as `init(folder:mode:)`.
     public init(vocabulary path: String, merges: String, mode: Mode = .huggingface) throws(ConcordError) {
-        guard let members = try Self.json(path).members else {
+        guard let members = try TokenizerSettings.json(path).members else {
             throw ConcordError(.invalidTokenizer, "\(path): it should be a JSON object from token to id")
         }
         let vocabulary = try BytePairVocabulary(
@@ -47,15 +52,6 @@ extension CLIPTokenizer {
     public init(merges path: String, mode: Mode = .huggingface) throws(ConcordError) {
         let vocabulary = try BytePairVocabulary(merges: try Self.mergePairs(path), source: path)
         self.init(mode: mode, vocabulary: vocabulary, options: .init())
-    }
-
-    private static func json(_ path: String) throws(ConcordError) -> JSONValue {
-        let bytes = try Files.read(path)
-        do {
-            return try JSONValue(parsing: bytes, source: path)
-        } catch {
-            throw ConcordError(.invalidTokenizer, error.message)
-        }
     }
 
     private static func mergePairs(_ path: String) throws(ConcordError) -> [(left: String, right: String)] {

@@ -12,6 +12,24 @@ public enum TokenizerFolder {
     public static func load(
         _ folder: String, mode: CLIPTokenizer.Mode = .huggingface
     ) throws(ConcordError) -> any Tokenizer {
-        try CLIPTokenizer(folder: folder, mode: mode)
+        let path = folder + "/tokenizer.json"
+        let hasPieces = SentencePieceTokenizer.fileNames.contains { Files.exists(folder + "/" + $0) }
+        // transformers reads SigLIP's model file even where a tokenizer.json lies beside it.
+        let isSigLIP = try TokenizerSettings(folder: folder).tokenizerClass == "SiglipTokenizer" && hasPieces
+        if Files.exists(path), !isSigLIP {
+            let document = try TokenizerSettings.json(path)
+            if TokenizerJSONReader.isCLIP(document) {
+                return try CLIPTokenizer(document: document, source: path, mode: mode)
+            }
+            return try PipelineTokenizer(
+                document: document, settings: try TokenizerSettings(folder: folder), source: path)
+        }
+        if Files.exists(folder + "/merges.txt") { return try CLIPTokenizer(folder: folder, mode: mode) }
+        if Files.exists(folder + "/vocab.txt") { return try PipelineTokenizer(folder: folder) }
+        if hasPieces { return try SentencePieceTokenizer(folder: folder) }
+        throw ConcordError(
+            .fileSystem,
+            "\(folder) has no tokenizer: no tokenizer.json, vocab.json with merges.txt, vocab.txt or spiece.model; "
+                + "name a model folder that has one")
     }
 }

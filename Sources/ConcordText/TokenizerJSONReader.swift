@@ -28,10 +28,9 @@ struct TokenizerJSONReader {
 
         var entries = try Self.entries(members, source: source)
         let names = try addSpecialTokens(to: &entries, &options)
-        var merges = [(left: String, right: String)]()
-        for (rank, merge) in mergeList.enumerated() { merges.append(try pair(merge, rank: rank)) }
         let vocabulary = try BytePairVocabulary(
-            entries: entries, merges: merges, unknownToken: allowsUnknownBytes ? model["unk_token"]?.string : nil,
+            entries: entries, merges: try Self.merges(mergeList, source: source),
+            unknownToken: allowsUnknownBytes ? model["unk_token"]?.string : nil,
             source: source)
         let special = [vocabulary.start, vocabulary.end].map { vocabulary.tokens[Int($0)] }
         if let other = names.first(where: { name in !special.contains { $0.utf8.elementsEqual(name.utf8) } }) {
@@ -65,14 +64,24 @@ struct TokenizerJSONReader {
         return (String(Substring(parts[0])), String(Substring(parts[1])))
     }
 
-    /// A merge of the list: `"a b"` in older files, `["a", "b"]` in newer.
-    private func pair(_ merge: JSONValue, rank: Int) throws(ConcordError) -> (left: String, right: String) {
-        if let text = merge.string { return try Self.pair(Substring(text), source: "\(source), merge \(rank)") }
-        guard let parts = merge.elements, parts.count == 2, let left = parts[0].string, let right = parts[1].string
-        else {
-            throw failure("merge \(rank) is not a pair of strings")
+    /// The merges of a list: `"a b"` in older files, `["a", "b"]` in newer.
+    static func merges(
+        _ list: [JSONValue], source: String
+    ) throws(ConcordError) -> [(left: String, right: String)] {
+        var merges = [(left: String, right: String)]()
+        merges.reserveCapacity(list.count)
+        for (rank, merge) in list.enumerated() {
+            if let text = merge.string {
+                merges.append(try pair(Substring(text), source: "\(source), merge \(rank)"))
+            } else if let parts = merge.elements, parts.count == 2, let left = parts[0].string,
+                let right = parts[1].string
+            {
+                merges.append((left, right))
+            } else {
+                throw ConcordError(.invalidTokenizer, "\(source): merge \(rank) is not a pair of strings")
+            }
         }
-        return (left, right)
+        return merges
     }
 
     private func failure(_ problem: String) -> ConcordError {
@@ -86,12 +95,28 @@ struct TokenizerJSONReader {
         }
     }
 
-    private func checkNormalizer() throws(ConcordError) {
+    /// Whether the steps of a `tokenizer.json` are CLIP's, so that this reads it or says what is wrong with it.
+    static func isCLIP(_ document: JSONValue) -> Bool {
+        let pattern = document["pre_tokenizer"]?["pretokenizers"]?.elements?.first?["pattern"]?["Regex"]?.string
+        let names = (document["added_tokens"]?.elements ?? []).compactMap { $0["content"]?.string }
+        return document["model"]?["end_of_word_suffix"]?.string == ByteSymbols.wordEnd
+            && hasNormalizer(document) && (pattern == splitPattern || pattern == splitPatternWithoutNames)
+            && names.allSatisfy { name in
+                BytePairVocabulary.specialNames.contains { $0.start == name || $0.end == name }
+            }
+    }
+
+    private static func hasNormalizer(_ document: JSONValue) -> Bool {
         let normalizer = document["normalizer"] ?? .null
         let expected: [JSONValue] = [
             ["type": "NFC"], ["type": "Replace", "pattern": ["Regex": #"\s+"#], "content": " "], ["type": "Lowercase"],
         ]
-        guard normalizer["type"] == "Sequence", normalizer["normalizers"]?.elements == expected else {
+        return normalizer["type"] == "Sequence" && normalizer["normalizers"]?.elements == expected
+    }
+
+    private func checkNormalizer() throws(ConcordError) {
+        let normalizer = document["normalizer"] ?? .null
+        guard Self.hasNormalizer(document) else {
             throw failure(
                 "normalizer is \(normalizer.text()); only CLIP's is supported: NFC, white space to one space, lower case"
             )

@@ -28,4 +28,56 @@ import Testing
     @Test func refusesInvalidUTF8() {
         #expect(throws: ConcordError.self) { try JSONValue(parsing: [0x22, 0xFF, 0x22], source: "bytes") }
     }
+
+    @Test func refusesEveryBeginningOfADocument() throws {
+        let text = #"{"a\u00e9": [-12.5e+3, true, null, "x\ud83d\ude00\n"], "": {}, "é": false}"#
+        let bytes = Array(text.utf8)
+        #expect(try JSONValue(parsing: text)["a\u{E9}"]?.elements?.last?.string == "x😀\n")
+        for length in 0..<bytes.count {
+            // An array of its own, so that a read beyond the end would not find the rest of the document.
+            let error = #expect(throws: ConcordError.self) {
+                try JSONValue(parsing: Array(bytes[..<length]), source: "it")
+            }
+            #expect(error?.code == .malformedText)
+        }
+    }
+
+    @Test(arguments: [
+        (#"[1, nul]"#, 4), (#"["\u12g4"]"#, 4), (#"["\ud800x"]"#, 8), (#"["\q"]"#, 4), (#"[012]"#, 4), ("[1.]", 3),
+        ("[1e+]", 4), ("[-]", 2), ("{1: 2}", 1), (#"{"a" 1}"#, 5), ("[1 2]", 3), ("[1] ]", 4), ("[\"a\tb\"]", 3),
+        (#"["abc"#, 5), ("[1e999]", 6),
+    ])
+    func saysWhere(_ text: String, _ offset: Int) {
+        let error = #expect(throws: ConcordError.self) { try JSONValue(parsing: text) }
+        #expect(error?.message.hasSuffix("at byte \(offset)") == true, "\(error?.message ?? "")")
+    }
+
+    @Test func numbersKeepTheirKind() throws {
+        for (text, value) in [
+            ("0", JSONValue.integer(0)), ("-0", .integer(0)), ("-7", .integer(-7)), ("1.0", .number(1)),
+            ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
+            ("9223372036854775808", .number(0x1p63)), ("0.1", .number(0.1)), ("2E-3", .number(0.002)),
+        ] {
+            #expect(try JSONValue(parsing: text) == value)
+            // A slice, whose first index is not 0.
+            #expect(try JSONValue(parsing: Array("x\(text)".utf8).dropFirst(), source: "slice") == value)
+            // Bytes that do not lie side by side.
+            #expect(try JSONValue(parsing: Array("\(text)".utf8.reversed()).reversed(), source: "reversed") == value)
+        }
+    }
+
+    @Test(
+        arguments: [
+            [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x82], [0x80], [0xEF, 0xBF],
+        ] as [[UInt8]])
+    func refusesEveryKindOfInvalidUTF8(_ bytes: [UInt8]) throws {
+        for padding in [0, 30] {
+            let text = [UInt8](repeating: 0x61, count: padding) + bytes
+            #expect(throws: ConcordError.self) { try JSONValue(parsing: [0x22] + text + [0x22], source: "raw") }
+            let escaped = Array(#""\n"#.utf8) + text + [0x22]
+            #expect(throws: ConcordError.self) { try JSONValue(parsing: escaped, source: "escaped") }
+        }
+        // What an invalid byte would be replaced with is fine by itself.
+        #expect(try JSONValue(parsing: "\"\u{FFFD}\"").string == "\u{FFFD}")
+    }
 }

@@ -57,4 +57,22 @@ struct PreprocessingTests {
         let resized = image.resized(width: resize.width, height: resize.height, filter: resize.filter, box: resize.box)
         expectEqual(resized, try Self.golden.image(resize.name))
     }
+
+    /// The kernel of other processors, here too; some of the pictures are narrower than one group of 16 bytes.
+    @Test(arguments: [ResampleFilter.lanczos, .bilinear, .bicubic, .box])
+    func portableKernelEqualsTheOneOfThisProcessor(_ filter: ResampleFilter) throws {
+        for name in ["margin-49x40.png", "tall-20x53.png", "tiny-2x3.png", "sliver-1x500.png", "sliver-500x1.png"] {
+            let image = try Self.golden.image("decoded/\(name)")
+            let whole = Image.Box(left: 0, top: 0, right: Float(image.width), bottom: Float(image.height))
+            let part = Image.Box(
+                left: whole.right / 5, top: whole.bottom / 7, right: whole.right * 0.9, bottom: whole.bottom * 0.77)
+            for (width, height) in [(32, 32), (5, 97), (61, 3), (1, 1), (image.width, 11)] {
+                for box in [whole, part] {
+                    expectEqual(
+                        image.resizedPortably(width: width, height: height, filter: filter, box: box),
+                        image.resized(width: width, height: height, filter: filter, box: box))
+                }
+            }
+        }
+    }
 }

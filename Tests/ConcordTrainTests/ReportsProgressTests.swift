@@ -32,6 +32,17 @@ import Testing
         #expect(ProgressLine(done: 100, total: 130, doneBefore: 100, elapsed: 1).remaining == nil)
     }
 
+    @Test func bytesHaveOneUnit() {
+        let line = ProgressLine(
+            unit: "pulling", done: 12_000_000, total: 605_247_000, elapsed: 6, details: ["2.0 MB/s"], isBytes: true)
+        #expect(line.plain() == "pulling 12.0/605.2 MB 2.0 MB/s ETA 4:57")
+        #expect(line.bar(width: 56) == "pulling 12.0/605.2 MB [              ] 2.0 MB/s ETA 4:57")
+        #expect(
+            ProgressLine(unit: "pulling", done: 0, total: 999, elapsed: 0, isBytes: true).plain()
+                == "pulling 0/999 B ETA –")
+        #expect(NumberText.bytes(1_500) == "1.5 kB" && NumberText.bytes(2_000_000_000) == "2.0 GB")
+    }
+
     @Test func colorsOnlyTheBar() {
         let plain = line.bar(width: 80)
         let colored = line.bar(width: 80, usesColor: true)

@@ -24,7 +24,7 @@ import open_clip  # noqa: E402
 import transformers  # noqa: E402
 
 OUTPUT = pathlib.Path(__file__).resolve().parents[2] / "Tests/Golden/models"
-WIDTH, HIDDEN, HEADS, LAYERS, IMAGE, PATCH, CONTEXT, VOCABULARY, PROJECTION = 64, 16, 4, 2, 16, 4, 12, 100, 32
+WIDTH, HIDDEN, HEADS, LAYERS, IMAGE, PATCH, CONTEXT, VOCABULARY, PROJECTION = 32, 16, 4, 2, 16, 4, 12, 100, 16
 START, END = 98, 99
 MASK = (1 << 64) - 1
 

@@ -1,7 +1,15 @@
 import ConcordCore
+import Foundation
 
 extension DualEncoderConfiguration {
-    /// Reads the contents of a `config.json` of transformers' `CLIPModel`.
+    /// What `model_type` says of a dual encoder that only Concord can express; its members are transformers' and a few
+    /// more.
+    static let ownModelType = "concord-dual-encoder"
+
+    /// Reads the contents of a `config.json`: of transformers' `CLIPModel`, `SiglipModel` and
+    /// `VisionTextDualEncoderModel`, or Concord's own.
+    ///
+    /// A BERT tower of transformers' has its pooler, and the pooled vector is a tanh of the first token's.
     ///
     /// - Parameters:
     ///   - json: the document.
@@ -10,15 +18,22 @@ extension DualEncoderConfiguration {
     ///   model can have.
     public init(huggingFace json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
-        let kind = try fields.string("model_type", default: "clip")
-        guard kind == "clip" else {
-            throw fields.failure("model_type", "is `\(kind)`; only `clip` models can be read")
+        switch try fields.string("model_type", default: "clip") {
+        case "clip": self = try Self.clip(fields)
+        case "siglip": self = try Self.sigLIP(fields)
+        case "vision-text-dual-encoder": self = try Self.visionTextDualEncoder(fields)
+        case Self.ownModelType: self = try Self.own(fields)
+        case "siglip2":
+            throw fields.failure(
+                "model_type",
+                "is `siglip2`, whose pictures keep their shape; use a checkpoint of SigLIP 2 with one picture size, "
+                    + "which says `siglip`")
+        case let other:
+            throw fields.failure(
+                "model_type",
+                "is `\(other)`, which is no dual encoder that can be read; known are: clip, siglip, "
+                    + "vision-text-dual-encoder")
         }
-        self.init(
-            text: .transformer(try .init(Self.tower("text_config", fields))),
-            vision: try .init(Self.tower("vision_config", fields)),
-            projectionWidth: try fields.integer("projection_dim", default: 512),
-            initialLogitScale: try fields.number("logit_scale_init_value", default: 2.6592))
         try validate(path: path)
     }
 
@@ -28,64 +43,58 @@ extension DualEncoderConfiguration {
         try self.init(huggingFace: JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path), path: path)
     }
 
-    /// The members of one tower. Where the older `text_config_dict` is there too, transformers lets it win whole.
-    private static func tower(_ name: String, _ fields: JSONFields) throws(ConcordError) -> JSONFields {
-        if let older = fields[name + "_dict"] {
-            return try JSONFields(older, path: fields.path, prefix: name + "_dict.")
+    private static func clip(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
+        /// Where the older `text_config_dict` is there too, transformers lets it win whole.
+        func tower(_ name: String) throws(ConcordError) -> JSONFields {
+            try fields.object(fields[name + "_dict"] == nil ? name : name + "_dict")
         }
-        return try JSONFields(fields[name] ?? .object([]), path: fields.path, prefix: name + ".")
+        return DualEncoderConfiguration(
+            text: .transformer(try .init(clip: tower("text_config"))), vision: try .init(clip: tower("vision_config")),
+            projectionWidth: try fields.integer("projection_dim", default: 512),
+            initialLogitScale: try fields.number("logit_scale_init_value", default: 2.6592))
     }
 
-    /// The `config.json` that transformers' `CLIPModel.from_pretrained` reads back as the same model.
-    ///
-    /// - Throws: `.invalidConfiguration` for a model that transformers has no class for.
-    public func huggingFaceJSON() throws(ConcordError) -> JSONValue {
-        guard case .transformer(let text) = text else {
-            throw ConcordError(.invalidConfiguration, "transformers has no class for this pair of towers")
+    /// transformers' configuration does not say where the logits start; the defaults are the paper's (Zhai et al. 2023).
+    private static func sigLIP(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
+        let text = try fields.object("text_config"), vision = try fields.object("vision_config")
+        let width = try text.integer("projection_size", default: text.integer("hidden_size", default: 768))
+        return DualEncoderConfiguration(
+            text: .transformer(try .init(sigLIP: text)), vision: try .init(sigLIP: vision), projectionWidth: width,
+            initialLogitScale: try fields.number("logit_scale_init_value", default: log(10)),
+            initialLogitBias: try fields.number("logit_bias_init_value", default: -10))
+    }
+
+    private static func visionTextDualEncoder(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
+        var vision = try fields.object("vision_config")
+        let kind = try vision.string("model_type")
+        guard kind == "clip_vision_model" || kind == "clip" else {
+            throw vision.failure("model_type", "is `\(kind)`; only `clip_vision_model` is supported as a vision tower")
         }
-        return [
-            "architectures": ["CLIPModel"],
-            "model_type": "clip",
-            "projection_dim": .integer(projectionWidth),
-            "logit_scale_init_value": .number(initialLogitScale),
-            "initializer_factor": 1.0,
-            "dtype": "float32",
-            "text_config": [
-                "model_type": "clip_text_model",
-                "vocab_size": .integer(text.vocabularySize),
-                "hidden_size": .integer(text.width),
-                "intermediate_size": .integer(text.intermediateWidth),
-                "projection_dim": .integer(projectionWidth),
-                "num_hidden_layers": .integer(text.layers),
-                "num_attention_heads": .integer(text.heads),
-                "max_position_embeddings": .integer(text.contextLength),
-                "hidden_act": .string(text.activation.rawValue),
-                "layer_norm_eps": .number(text.layerNormEpsilon),
-                "attention_dropout": 0.0,
-                "pad_token_id": .integer(text.padToken),
-                "bos_token_id": .integer(text.startToken),
-                "eos_token_id": .integer(text.endToken),
-            ],
-            "vision_config": [
-                "model_type": "clip_vision_model",
-                "hidden_size": .integer(vision.width),
-                "intermediate_size": .integer(vision.intermediateWidth),
-                "projection_dim": .integer(projectionWidth),
-                "num_hidden_layers": .integer(vision.layers),
-                "num_attention_heads": .integer(vision.heads),
-                "num_channels": .integer(vision.channels),
-                "image_size": .integer(vision.imageSize),
-                "patch_size": .integer(vision.patchSize),
-                "hidden_act": .string(vision.activation.rawValue),
-                "layer_norm_eps": .number(vision.layerNormEpsilon),
-                "attention_dropout": 0.0,
-            ],
-        ]
+        // transformers also takes the vision side of a whole CLIP.
+        if vision["vision_config"] != nil { vision = try vision.object("vision_config") }
+        var text = try BERTConfiguration(huggingFace: fields.object("text_config"))
+        text.pooling = .pooler
+        text.projection = .linear
+        return DualEncoderConfiguration(
+            text: .bert(text), vision: try .init(clip: vision),
+            projectionWidth: try fields.integer("projection_dim", default: 512),
+            initialLogitScale: try fields.number("logit_scale_init_value", default: 2.6592))
+    }
+
+    private static func own(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
+        let text = try fields.object("text_config")
+        let isBERT = BERTConfiguration.Family(rawValue: try text.string("model_type")) != nil
+        return DualEncoderConfiguration(
+            text: isBERT ? .bert(try .init(own: text)) : .transformer(try .init(own: text)),
+            vision: try .init(own: fields.object("vision_config")),
+            projectionWidth: try fields.integer("projection_dim"),
+            initialLogitScale: try fields.number("logit_scale_init_value"),
+            initialLogitBias: try fields.optionalNumber("logit_bias_init_value"))
     }
 }
 
 extension TextTransformerConfiguration {
-    fileprivate init(_ fields: JSONFields) throws(ConcordError) {
+    fileprivate init(clip fields: JSONFields) throws(ConcordError) {
         self.init(
             vocabularySize: try fields.integer("vocab_size", default: 49408),
             width: try fields.integer("hidden_size", default: 512),
@@ -93,28 +102,95 @@ extension TextTransformerConfiguration {
             layers: try fields.integer("num_hidden_layers", default: 12),
             heads: try fields.integer("num_attention_heads", default: 8),
             contextLength: try fields.integer("max_position_embeddings", default: 77),
-            activation: try fields.choice("hidden_act", default: .quickGELU),
+            activation: try fields.activation("hidden_act", default: .quickGELU),
             layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-5),
             padToken: try fields.integer("pad_token_id", default: 1),
             startToken: try fields.integer("bos_token_id", default: 49406),
             endToken: try fields.integer("eos_token_id", default: 49407))
         // An end token of 2 marks the first published configurations, whose end token is wrong and whose models pool at
         // the largest id; transformers follows the same rule.
-        pooling = endToken == 2 ? .argmax : .firstEndToken
+        if endToken == 2 {
+            pooling = .argmax
+            endToken = vocabularySize - 1
+        }
+    }
+
+    fileprivate init(sigLIP fields: JSONFields) throws(ConcordError) {
+        self.init(
+            vocabularySize: try fields.integer("vocab_size", default: 32000),
+            width: try fields.integer("hidden_size", default: 768),
+            intermediateWidth: try fields.integer("intermediate_size", default: 3072),
+            layers: try fields.integer("num_hidden_layers", default: 12),
+            heads: try fields.integer("num_attention_heads", default: 12),
+            contextLength: try fields.integer("max_position_embeddings", default: 64),
+            activation: try fields.activation("hidden_act", default: .tanhGELU),
+            layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-6),
+            padToken: try fields.integer("pad_token_id", default: 1),
+            startToken: try fields.integer("bos_token_id", default: 49406),
+            endToken: try fields.integer("eos_token_id", default: 49407), pooling: .last)
+        isCausal = false
+        projection = .linearWithBias
+    }
+
+    fileprivate init(own fields: JSONFields) throws(ConcordError) {
+        try self.init(clip: fields)
+        endToken = try fields.integer("eos_token_id")
+        pooling = try fields.choice("pooling")
+        projection = try fields.choice("projection")
+        isCausal = try fields.boolean("is_causal")
+        layerScale = try fields.optionalNumber("layer_scale_init_value")
     }
 }
 
 extension VisionTransformerConfiguration {
-    fileprivate init(_ fields: JSONFields) throws(ConcordError) {
+    fileprivate init(clip fields: JSONFields) throws(ConcordError) {
         self.init(
             width: try fields.integer("hidden_size", default: 768),
             intermediateWidth: try fields.integer("intermediate_size", default: 3072),
             layers: try fields.integer("num_hidden_layers", default: 12),
             heads: try fields.integer("num_attention_heads", default: 12),
-            imageSize: try fields.integer("image_size", default: 224),
-            patchSize: try fields.integer("patch_size", default: 32),
+            imageSize: try fields.side("image_size", default: 224),
+            patchSize: try fields.side("patch_size", default: 32),
             channels: try fields.integer("num_channels", default: 3),
-            activation: try fields.choice("hidden_act", default: .quickGELU),
+            activation: try fields.activation("hidden_act", default: .quickGELU),
             layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-5))
+    }
+
+    fileprivate init(sigLIP fields: JSONFields) throws(ConcordError) {
+        guard try fields.boolean("vision_use_head", default: true) else {
+            throw fields.failure("vision_use_head", "is false: such a model gives no vector for a picture")
+        }
+        self.init(
+            width: try fields.integer("hidden_size", default: 768),
+            intermediateWidth: try fields.integer("intermediate_size", default: 3072),
+            layers: try fields.integer("num_hidden_layers", default: 12),
+            heads: try fields.integer("num_attention_heads", default: 12),
+            imageSize: try fields.side("image_size", default: 224),
+            patchSize: try fields.side("patch_size", default: 16),
+            channels: try fields.integer("num_channels", default: 3),
+            activation: try fields.activation("hidden_act", default: .tanhGELU),
+            layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-6))
+        becomeSigLIP()
+    }
+
+    /// What all vision towers of SigLIP have in common.
+    mutating func becomeSigLIP() {
+        hasClassToken = false
+        hasPatchBias = true
+        hasPreNorm = false
+        pooling = .attention
+        hasProjection = false
+    }
+
+    fileprivate init(own fields: JSONFields) throws(ConcordError) {
+        try self.init(clip: fields)
+        hasClassToken = try fields.boolean("has_class_token")
+        hasPatchBias = try fields.boolean("has_patch_bias")
+        hasPreNorm = try fields.boolean("has_pre_norm")
+        hasFixedPositions = try fields.boolean("has_fixed_positions")
+        layerScale = try fields.optionalNumber("layer_scale_init_value")
+        pooling = try fields.choice("pooling")
+        normalizesAfterPooling = try fields.boolean("normalizes_after_pooling")
+        hasProjection = try fields.boolean("has_projection")
     }
 }

@@ -1,19 +1,24 @@
 extension CheckpointLayout {
-    /// `models/siglip/modeling_siglip.py` of transformers 5.23.
-    static func placeInSigLIP(_ parameter: String) -> TensorPlace {
-        let projection = "text_projection."
-        if parameter.hasPrefix(projection) {
-            return TensorPlace("text_model.head." + parameter.dropFirst(projection.count))
-        }
-        // Vectors of one number there, bare numbers here.
-        if parameter == "logit_scale" || parameter == "logit_bias" { return TensorPlace(parameter, leadingAxes: 1) }
+    /// transformers' `SiglipModel`: the text projection is the text model's head, the pooling's q, k and v are one.
+    ///
+    /// Follows `models/siglip/modeling_siglip.py` of transformers 5.23.
+    public static let huggingFaceSigLIP: CheckpointLayout = {
         let attention = "vision_model.head.attention."
-        for (part, name) in ["q_proj.", "k_proj.", "v_proj."].enumerated()
-        where parameter.hasPrefix(attention + name) {
-            // torch's nn.MultiheadAttention stacks the three.
-            return TensorPlace(
-                attention + "in_proj_" + parameter.dropFirst(attention.count + name.count), part: part, of: 3)
+        // torch's nn.MultiheadAttention stacks the three.
+        let joined = ["q_proj", "k_proj", "v_proj"].enumerated().map { part, name in
+            NameRule(attention + name + ".*", attention + "in_proj_*", part: part, of: 3)
         }
-        return TensorPlace(parameter)
+        return CheckpointLayout(
+            .huggingFace,
+            rules: joined + [
+                NameRule("text_projection.*", "text_model.head.*"),
+                // Vectors of one number there, bare numbers here.
+                NameRule("logit_*", "logit_*", leadingAxes: 1),
+            ])
+    }()
+
+    /// The layout in which transformers keeps a model of this configuration.
+    public static func huggingFace(_ configuration: DualEncoderConfiguration) -> CheckpointLayout {
+        configuration.vision.pooling == .attention ? huggingFaceSigLIP : huggingFace
     }
 }

@@ -29,10 +29,12 @@ public struct VisionTransformer {
             embeddings / "patch_embedding", configuration.channels, width, kernelSize: configuration.patchSize,
             stride: configuration.patchSize, hasBias: configuration.hasPatchBias)
         classEmbedding = configuration.hasClassToken ? embeddings.parameter("class_embedding", [width], scaled) : nil
-        let fixed = configuration.hasClassToken ? 1 : 0
+        let fixed = configuration.hasClassToken ? 1 : 0, side = configuration.imageSize / configuration.patchSize
+        let sines = Initializer.values { SinePositions.grid(side: side, width: width, leading: fixed) }
         positionEmbedding = Embedding(
-            embeddings / "position_embedding", configuration.patchCount + fixed, width, initializer: scaled
-        ) { PositionResizing.grid($0, fixed: fixed, side: configuration.imageSize / configuration.patchSize) }
+            embeddings / "position_embedding", configuration.patchCount + fixed, width,
+            initializer: configuration.hasFixedPositions ? sines : scaled, isTrained: !configuration.hasFixedPositions
+        ) { PositionResizing.grid($0, fixed: fixed, side: side) }
         preNorm = configuration.hasPreNorm ? LayerNorm(scope / "pre_layrnorm", width, epsilon: epsilon) : nil
         encoder = Transformer(
             scope / "encoder",

@@ -6,6 +6,8 @@ public enum Initializer: Sendable {
     case normal(standardDeviation: Double)
     /// Uniform in `[-bound, bound)`.
     case uniform(bound: Double)
+    /// Values in row-major order, made when they are needed.
+    case values(@Sendable () -> [Float])
 
     public static let zeros = Initializer.constant(0)
     public static let ones = Initializer.constant(1)
@@ -24,6 +26,7 @@ public enum Initializer: Sendable {
         case .constant(let value): .full(shape, value)
         case .normal(let deviation): .normal(shape, standardDeviation: deviation, generator: generator)
         case .uniform(let bound): .uniform(shape, from: -bound, to: bound, generator: generator)
+        case .values(let values): Tensor(values(), shape: shape)
         }
     }
 }

@@ -32,11 +32,14 @@ public struct ParameterScope {
 
     /// The parameter `name` of `shape`, drawn by `initializer` unless the store reads it from a checkpoint.
     ///
-    /// - Parameter resizing: makes the parameter of a checkpoint's tensor that has another shape.
+    /// - Parameters:
+    ///   - isTrained: whether training may change it.
+    ///   - resizing: makes the parameter of a checkpoint's tensor that has another shape.
     public func parameter(
-        _ name: String, _ shape: [Int], _ initializer: Initializer, resizing: ParameterStore.Resizing? = nil
+        _ name: String, _ shape: [Int], _ initializer: Initializer, isTrained: Bool = true,
+        resizing: ParameterStore.Resizing? = nil
     ) -> Tensor {
-        store.makeParameter(key(name), shape, initializer, resizing: resizing)
+        store.makeParameter(key(name), shape, initializer, isTrained: isTrained, resizing: resizing)
     }
 
     /// The adapter of the layer at this scope; nil where the store has none for such layers.

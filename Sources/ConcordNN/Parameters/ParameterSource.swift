@@ -36,7 +36,9 @@ public struct ParameterSource {
     ///
     /// Only a transpose is copied, for the kernels that want rows without gaps.
     func tensor(at place: TensorPlace) -> Tensor? {
-        guard let found = reader[place.name], found.entry.shape.count >= place.leadingAxes else { return nil }
+        guard let found = reader[place.name], found.entry.shape.count >= place.leadingAxes,
+            found.entry.shape.prefix(place.leadingAxes).allSatisfy({ $0 == 1 })
+        else { return nil }
         var shape = Array(found.entry.shape.dropFirst(place.leadingAxes))
         if place.parts > 1 {
             guard let rows = shape.first, rows.isMultiple(of: place.parts) else { return nil }

@@ -23,6 +23,8 @@ public final class ParameterStore {
     /// What loading did beyond copying, such as resizing positions, and what is wrong with the values; for the user.
     public private(set) var notes: [String] = []
     private var expected: [[KeyReport.Key]]
+    /// Tensors of the checkpoints that hold no floating point numbers.
+    private var unreadable: [(path: String, name: String, dtype: DType)] = []
     private var names: Set<String> = []
 
     /// Whether dropout and patch dropout are active.
@@ -56,20 +58,20 @@ public final class ParameterStore {
     }
 
     func makeParameter(
-        _ name: String, _ shape: [Int], _ initializer: Initializer, resizing: Resizing? = nil
+        _ name: String, _ shape: [Int], _ initializer: Initializer, isTrained: Bool = true, resizing: Resizing? = nil
     ) -> Tensor {
-        if let loaded = load(name, shape, resizing) { return add(name, loaded, .checkpoint) }
-        return add(name, initializer.makeTensor(shape, generator: random), .initializer)
+        if let loaded = load(name, shape, resizing) { return add(name, loaded, .checkpoint, isTrained: isTrained) }
+        return add(name, initializer.makeTensor(shape, generator: random), .initializer, isTrained: isTrained)
     }
 
     func makeAdapterParameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Tensor {
-        add(name, initializer.makeTensor(shape, generator: adapterRandom), .adapter)
+        add(name, initializer.makeTensor(shape, generator: adapterRandom), .adapter, isTrained: true)
     }
 
-    private func add(_ name: String, _ tensor: Tensor, _ origin: Parameter.Origin) -> Tensor {
+    private func add(_ name: String, _ tensor: Tensor, _ origin: Parameter.Origin, isTrained: Bool) -> Tensor {
         precondition(names.insert(name).inserted, "two layers make the parameter \(name)")
         let placed = (dtype.map { tensor.to($0) } ?? tensor).to(device)
-        placed.requiresGradient = placed.dtype.isFloatingPoint
+        placed.requiresGradient = isTrained && placed.dtype.isFloatingPoint
         parameters.append(Parameter(name: name, tensor: placed, origin: origin))
         return placed
     }
@@ -87,6 +89,7 @@ public final class ParameterStore {
                 // Whatever size the configuration claims, a placeholder is small; `finishLoading` reports it.
                 return .zeros([0])
             }
+            if !tensor.dtype.isFloatingPoint { unreadable.append((source.reader.path, place.name, tensor.dtype)) }
             if tensor.shape == shape {
                 expect(shape)
                 return tensor
@@ -102,24 +105,30 @@ public final class ParameterStore {
         return nil
     }
 
-    /// Throws one `.invalidCheckpoint` error for each checkpoint that does not fit, which lists every missing,
-    /// unexpected and mismatched key; notes which parameters hold values that are not finite.
+    /// Throws one `.invalidCheckpoint` error for a checkpoint that does not fit, which lists every missing, unexpected
+    /// and mismatched key, or that holds integers; notes which tensors hold values that are not finite.
     public func finishLoading() throws(ConcordError) {
-        for (source, expected) in zip(sources, expected) {
+        let read = zip(sources, expected).map { source, expected in
             let known = Set(expected.map { Array($0.name.utf8) })
-            let found = source.reader.tensors.filter { !source.isPartial || known.contains(Array($0.name.utf8)) }
+            return source.reader.tensors.filter { !source.isPartial || known.contains(Array($0.name.utf8)) }
+        }
+        for ((source, expected), found) in zip(zip(sources, expected), read) {
             try KeyReport(expected: expected, found: found.map { .init($0.name, $0.entry.shape) })
                 .throwIfAny(source.reader.path)
         }
-        guard !sources.isEmpty else { return }
-        // A sum is not finite as soon as one element is not, and reads each element once.
-        let broken = withoutGradient {
-            parameters.filter { $0.tensor.dtype.isFloatingPoint && !$0.tensor.to(.float32).sum().item().isFinite }
+        if let first = unreadable.first {
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(unreadable.count) tensors of \(first.path) are not floating point numbers, the first "
+                    + "`\(first.name)`, which is \(first.dtype); use the checkpoint as it was before quantization")
         }
-        if let first = broken.first {
-            notes.append(
-                "\(broken.count) tensors hold values that are not finite, the first \(first.name): "
-                    + "the weights are damaged or their training diverged")
+        for (source, tensors) in zip(sources, read) {
+            let broken = try NonFiniteValues.names(among: tensors)
+            if let first = broken.first {
+                notes.append(
+                    "\(broken.count) tensors of \(source.reader.path) hold values that are not finite, the first "
+                        + "`\(first)`: the weights are damaged or their training diverged")
+            }
         }
     }
 
@@ -168,11 +177,16 @@ public final class ParameterStore {
     }
 
     /// Writes all parameters to one safetensors file of a layout, adapters merged into their layers; atomic.
-    public func save(to path: String, layout: CheckpointLayout = .huggingFace) throws {
-        try withMergedAdapters { try write(to: path, layout: layout) }
+    ///
+    /// - Parameter metadata: strings for the file's header.
+    public func save(
+        to path: String, layout: CheckpointLayout = .huggingFace,
+        metadata: [String: String] = SafetensorsWriter.standardMetadata
+    ) throws {
+        try withMergedAdapters { try write(to: path, layout: layout, metadata: metadata) }
     }
 
-    private func write(to path: String, layout: CheckpointLayout) throws {
+    private func write(to path: String, layout: CheckpointLayout, metadata: [String: String]) throws {
         let parameters = parameters.filter { $0.origin != .adapter }
         var order = [String](), pieces = [String: [(place: TensorPlace, tensor: Tensor)]]()
         for parameter in parameters {
@@ -193,6 +207,6 @@ public final class ParameterStore {
                         }
                     }
                 }
-            })
+            }, metadata: metadata)
     }
 }

@@ -21,23 +21,13 @@ public enum EmbeddingFile {
     public static func write(_ vectors: Tensor, to path: String) throws {
         switch Format(path: path) {
         case .safetensors: try TensorFile.write([("embeddings", vectors)], to: path)
-        case .npy: try writeNumPy(vectors, to: path)
+        case .npy:
+            try vectors.withUnsafeBytes {
+                try NumPyFile.write($0, dtype: .float32, shape: vectors.shape, to: path)
+            }
         case .jsonl: try writeLines(vectors, to: path)
         case nil:
             throw ConcordError(.invalidConfiguration, "\(path): the ending must be .safetensors, .npy or .jsonl")
-        }
-    }
-
-    /// NumPy's format 1.0: magic, header length, a Python dict padded to 64 bytes, then the values.
-    private static func writeNumPy(_ vectors: Tensor, to path: String) throws {
-        let shape = vectors.shape
-        var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(shape[0]), \(shape[1])), }"
-        header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
-        let length = header.utf8.count
-        try Files.replace(path) { file in
-            try file.write([0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(length & 255), UInt8(length >> 8)])
-            try file.write(Array(header.utf8))
-            try vectors.withUnsafeBytes { try file.write($0) }
         }
     }
 

@@ -93,7 +93,7 @@ public struct EmbeddingModel {
 
     /// Unit vectors of texts and pictures in the order given, `[inputs, width]`, and how many texts were cut.
     ///
-    /// - Throws: `.invalidImage` for the first picture that cannot be decoded.
+    /// - Throws: `.invalidImage` for the first picture that cannot be decoded; for pictures also as ``imageSide()``.
     public func embed(
         _ inputs: [EmbeddingInput], batchSize: Int = 64, progress: ProgressDisplay? = nil
     ) throws -> (vectors: Tensor, truncated: Int) {
@@ -104,6 +104,8 @@ public struct EmbeddingModel {
             case .image(let path): images.append((row, path))
             }
         }
+        // Before the texts are embedded, which may take long.
+        if !images.isEmpty { _ = try imageSide() }
         let (textVectors, truncated) = embed(texts: texts.map(\.text))
         var blocks = [textVectors]
         for start in stride(from: 0, to: images.count, by: batchSize) {
@@ -114,6 +116,15 @@ public struct EmbeddingModel {
         progress?.finish()
         let order = texts.map(\.row) + images.map(\.row)
         return (Self.scatter(blocks, order: order, width: encoder.embeddingWidth), truncated)
+    }
+
+    /// Scaled cosines of unit vectors, with the bias where the model has one: `[n, width]` and `[m, width]` → `[n, m]`
+    /// float32 on the host.
+    ///
+    /// - Throws: as ``imageSide()``.
+    public func logits(images: Tensor, texts: Tensor) throws(ConcordError) -> Tensor {
+        let encoder = try imageSide().encoder
+        return inference { encoder.logits(images: images.to($0), texts: texts.to($0)) }
     }
 
     private func inference(_ body: (Device) -> Tensor) -> Tensor {

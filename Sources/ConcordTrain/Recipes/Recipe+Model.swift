@@ -25,12 +25,12 @@ extension Recipe {
             let width = 1...65536, count = 1...1024
             start = try read.optionalText(
                 "model.start",
-                "Folder of a model to start from: towers, tokenizer and preprocessing; empty starts anew.")
+                "Model to start from, a folder or OWNER/NAME of the hub's cache: towers, tokenizer, preprocessing.")
             imageTower = try read.optionalText(
-                "model.image_tower", "Folder of a model whose image tower to take; the text tower is another.")
+                "model.image_tower", "Model whose image tower to take, likewise; the text tower is new or another.")
             textTower = try read.optionalText(
                 "model.text_tower",
-                "Folder of a model or sentence encoder whose text tower and tokenizer to take.")
+                "Model or sentence encoder whose text tower and tokenizer to take, likewise.")
             textProjection = try read.choice(
                 "model.text_projection", TextProjection.tower,
                 "From text tower to embedding: tower (as it has it), or a new one: none, linear or perceptron.")

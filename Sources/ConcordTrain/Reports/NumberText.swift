@@ -33,6 +33,23 @@ package enum NumberText {
         return trimmed(significant(value, digits: 4))
     }
 
+    /// A number of bytes, in powers of a thousand: `605.2 MB`.
+    package static func bytes(_ count: Int) -> String {
+        let (size, name) = byteUnit(count)
+        return fixed(Double(count) / Double(size), decimals: size > 1 ? 1 : 0) + " " + name
+    }
+
+    /// Some of a number of bytes, both in the unit of the whole: `12.0/605.2 MB`.
+    package static func bytes(_ done: Int, of total: Int) -> String {
+        let size = byteUnit(total).size
+        return fixed(Double(done) / Double(size), decimals: size > 1 ? 1 : 0) + "/" + bytes(total)
+    }
+
+    private static func byteUnit(_ count: Int) -> (size: Int, name: String) {
+        let units = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")]
+        return units.first { count >= $0.0 } ?? (1, "B")
+    }
+
     /// Without zeros at the end of a fraction.
     private static func trimmed(_ text: String) -> String {
         guard text.contains("."), !text.contains("e") else { return text }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A progress bar for work that is counted and nothing more: made, shown, finished.
+/// A progress bar for work that is counted and nothing more, in things or in bytes: made, shown, finished.
 ///
 /// `@unchecked Sendable`: the bar, the only thing here that changes, is touched only while `lock` is held.
 public final class ProgressDisplay: @unchecked Sendable {
@@ -18,6 +18,18 @@ public final class ProgressDisplay: @unchecked Sendable {
     public func show(done: Int, of total: Int) {
         let elapsed = (ContinuousClock.now - start) / .seconds(1)
         lock.withLock { bar.update(ProgressLine(unit: label, done: done, total: total, elapsed: elapsed)) }
+    }
+
+    /// Shows that `done` of `total` bytes are done, `doneBefore` of them before this run, and how fast it goes.
+    public func show(bytes done: Int, of total: Int, doneBefore: Int = 0) {
+        let elapsed = (ContinuousClock.now - start) / .seconds(1)
+        // What the first second brings comes from buffers as a rule, and tells nothing.
+        let isSettled = elapsed >= 1 && done > doneBefore
+        let rate = isSettled ? NumberText.bytes(Int(Double(done - doneBefore) / elapsed)) + "/s" : nil
+        let line = ProgressLine(
+            unit: label, done: done, total: total, doneBefore: isSettled ? doneBefore : done, elapsed: elapsed,
+            details: rate.map { [$0] } ?? [], isBytes: true)
+        lock.withLock { bar.update(line) }
     }
 
     /// Writes a line of text above the bar.

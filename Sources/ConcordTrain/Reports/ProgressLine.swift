@@ -11,9 +11,12 @@ public struct ProgressLine: Sendable {
     public var elapsed: Double
     /// What else to show, such as `loss 2.31`, the most important first.
     public var details: [String]
+    /// Whether bytes are counted, and shown as `12.0/605.2 MB`.
+    public var isBytes: Bool
 
     public init(
-        unit: String = "step", done: Int, total: Int, doneBefore: Int = 0, elapsed: Double, details: [String] = []
+        unit: String = "step", done: Int, total: Int, doneBefore: Int = 0, elapsed: Double, details: [String] = [],
+        isBytes: Bool = false
     ) {
         self.unit = unit
         self.done = done
@@ -21,6 +24,7 @@ public struct ProgressLine: Sendable {
         self.doneBefore = doneBefore
         self.elapsed = elapsed
         self.details = details
+        self.isBytes = isBytes
     }
 
     /// Seconds until the end at the speed so far; nil before the first step of this run.
@@ -29,7 +33,9 @@ public struct ProgressLine: Sendable {
         return elapsed / Double(done - doneBefore) * Double(max(0, total - done))
     }
 
-    private var counter: String { "\(unit) \(done)/\(total)" }
+    private var counter: String {
+        isBytes ? "\(unit) \(NumberText.bytes(done, of: total))" : "\(unit) \(done)/\(total)"
+    }
 
     private var time: String {
         done < total

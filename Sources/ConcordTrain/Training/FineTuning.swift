@@ -74,15 +74,13 @@ struct FineTuning {
     }
 
     /// How many parameters train, and where the others come from: for the user, when a run starts.
-    static func summary(_ store: ParameterStore, from folders: [String]) -> String {
+    static func summary(_ store: ParameterStore, from start: String?) -> String {
         func count(_ fits: (Parameter) -> Bool) -> String {
             let count = store.parameters.filter(fits).reduce(0) { $0 + $1.tensor.scalarCount }
             return count < 100_000 ? "\(count)" : NumberText.significant(Double(count) / 1e6) + " M"
         }
         var text = "trainable: \(count { $0.tensor.requiresGradient }) of \(count { _ in true }) parameters"
-        if !folders.isEmpty {
-            text += "; \(count { $0.origin == .checkpoint }) are from \(folders.joined(separator: " and "))"
-        }
+        if let start { text += "; \(count { $0.origin == .checkpoint }) are from \(start)" }
         return text
     }
 }

@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordData
 
@@ -9,7 +10,7 @@ struct RunFingerprint {
 
     /// Throws `.fileSystem` or `.invalidCheckpoint` for files that cannot be read.
     init(_ dataset: CaptionDataset, _ start: StartingModel) throws(ConcordError) {
-        captions = (dataset.captionFile, try SHA256.hexadecimal(ofFile: dataset.captionFile))
+        captions = (dataset.captionFile, try FileHash(.sha256, ofFile: dataset.captionFile).hexadecimal)
         weights = try start.hashes()
     }
 

@@ -18,7 +18,7 @@ struct StartingModel {
         self.recipe = recipe
         func folder(_ path: String?) throws(ConcordError) -> ModelFolder? {
             guard let path else { return nil }
-            return try ModelFolder(path)
+            return try ModelFolder(ModelLocation.folder(path))
         }
         image = try folder(recipe.start ?? recipe.imageTower)
         text = try folder(recipe.start ?? recipe.textTower)
@@ -41,11 +41,10 @@ struct StartingModel {
         imageSide = (configuration.vision, configuration.projectionWidth)
     }
 
-    /// The folders, each once.
-    var paths: [String] {
-        var paths = [String]()
-        for folder in [text, image].compactMap(\.self) where !paths.contains(folder.path) { paths.append(folder.path) }
-        return paths
+    /// The models as the recipe names them; nil where it names none.
+    var name: String? {
+        let names = recipe.start.map { [$0] } ?? [recipe.textTower, recipe.imageTower].compactMap(\.self)
+        return names.isEmpty ? nil : names.joined(separator: " and ")
     }
 
     /// What tells whether a folder's weights are still the same: hashes of their files, by path.
@@ -54,7 +53,7 @@ struct StartingModel {
         for folder in [text, image].compactMap(\.self) {
             for file in try CheckpointReader(path: folder.weights).files
             where !hashes.contains(where: { $0.path == file.file.path }) {
-                hashes.append((file.file.path, try SHA256.hexadecimal(ofFile: file.file.path)))
+                hashes.append((file.file.path, try FileHash(.sha256, ofFile: file.file.path).hexadecimal))
             }
         }
         return hashes
@@ -65,7 +64,7 @@ struct StartingModel {
     /// The tokenizer of a text tower that is not new.
     func tokenizer() throws(ConcordError) -> (any Tokenizer)? {
         guard let text else { return nil }
-        return try EmbeddingModel.loadTokenizer(text.path)
+        return try EmbeddingModel.loadTokenizer(text)
     }
 
     /// The preprocessing of the image tower, for the picture size of the recipe.
@@ -194,7 +193,7 @@ struct StartingModel {
 
     private func reader(_ folder: ModelFolder) throws(ConcordError) -> CheckpointReader {
         let reader = try CheckpointReader(path: folder.weights)
-        try folder.manifest?.verifyHashes(folder: folder.path)
+        try folder.manifest?.verifyHashes(folder: folder.path, limit: EmbeddingModel.hashedFileLimit)
         return reader
     }
 }

@@ -94,7 +94,7 @@ extension TrainingRun {
         model.vision.patchDropout = recipe.train.patchDropout
         try FineTuning(recipe.train).apply(to: model)
         for note in store.notes { bar.print(note) }
-        bar.print(FineTuning.summary(store, from: start.paths))
+        bar.print(FineTuning.summary(store, from: start.name))
         return model
     }
 

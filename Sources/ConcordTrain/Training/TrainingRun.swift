@@ -82,6 +82,8 @@ public final class TrainingRun {
             count: examples.items.count, batchSize: recipe.train.batchSize, seed: UInt64(recipe.seed), dropLast: true)
         let totalSteps = sampler.batchesPerEpoch * recipe.train.epochs
         let model = try makeModel(configuration, start)
+        let whole = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
+        try whole.checkSaving()
         let trainer = makeTrainer(model, totalSteps: totalSteps)
 
         let resumedStep = try restore(trainer, checkpoint, fingerprint: fingerprint)
@@ -137,21 +139,22 @@ public final class TrainingRun {
             bar.print("\(builder.skipped.count) pictures could not be decoded; see \(folder.skipped)")
         }
         try trainer.withFinalWeights {
-            try finish(
-                EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing), dataset,
-                steps: totalSteps)
+            try finish(whole, dataset, steps: totalSteps, baseModel: start.name)
         }
         return .finished
     }
 
     // MARK: The end
 
-    private func finish(_ model: EmbeddingModel, _ dataset: CaptionDataset, steps: Int) throws {
+    private func finish(
+        _ model: EmbeddingModel, _ dataset: CaptionDataset, steps: Int, baseModel: String?
+    ) throws {
         try model.save(
             to: folder.path,
             training: ModelManifest.Training(
                 recipe: recipe.text, dataset: recipe.data.folder, steps: steps,
-                tool: "concord \(ConcordVersion.current)", date: Date.now.formatted(.iso8601.year().month().day())))
+                tool: "concord \(ConcordVersion.current)", date: Date.now.formatted(.iso8601.year().month().day()),
+                baseModel: baseModel))
         let gallery = try PictureGallery(
             model: model, dataset: dataset, maximumSkippedFraction: recipe.data.maximumSkippedFraction,
             progress: ProgressDisplay(label: "embedding", bar: bar))

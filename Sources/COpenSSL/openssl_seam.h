@@ -1,0 +1,2 @@
+// The message digests of OpenSSL 3.
+#include <openssl/evp.h>

@@ -1,0 +1,137 @@
+/// The parameters that a configuration's model has, by name and shape, without making the model.
+///
+/// The layers of `ConcordNN` and `ConcordModels` spell the same names where they are made; a test of theirs compares.
+struct ParameterList {
+    private(set) var keys: [KeyReport.Key] = []
+
+    mutating func add(_ name: String, _ shape: Int...) { keys.append(.init(name, shape)) }
+
+    mutating func linear(_ name: String, _ inputs: Int, _ outputs: Int, hasBias: Bool = true) {
+        add(name + ".weight", outputs, inputs)
+        if hasBias { add(name + ".bias", outputs) }
+    }
+
+    mutating func norm(_ name: String, _ width: Int) {
+        add(name + ".weight", width)
+        add(name + ".bias", width)
+    }
+
+    /// The pre-norm blocks of CLIP and SigLIP.
+    mutating func blocks(_ scope: String, width: Int, hidden: Int, layers: Int, hasScale: Bool) {
+        for layer in 0..<layers {
+            let block = scope + ".encoder.layers.\(layer)."
+            norm(block + "layer_norm1", width)
+            for name in ["q_proj", "k_proj", "v_proj", "out_proj"] { linear(block + "self_attn." + name, width, width) }
+            norm(block + "layer_norm2", width)
+            linear(block + "mlp.fc1", width, hidden)
+            linear(block + "mlp.fc2", hidden, width)
+            if hasScale {
+                add(block + "layer_scale1.weight", width)
+                add(block + "layer_scale2.weight", width)
+            }
+        }
+    }
+
+    mutating func vision(_ vision: VisionTransformerConfiguration) {
+        let scope = "vision_model", embeddings = scope + ".embeddings.", width = vision.width
+        add(embeddings + "patch_embedding.weight", width, vision.channels, vision.patchSize, vision.patchSize)
+        if vision.hasPatchBias { add(embeddings + "patch_embedding.bias", width) }
+        if vision.hasClassToken { add(embeddings + "class_embedding", width) }
+        add(embeddings + "position_embedding.weight", vision.patchCount + (vision.hasClassToken ? 1 : 0), width)
+        if vision.hasPreNorm { norm(scope + ".pre_layrnorm", width) }
+        blocks(
+            scope, width: width, hidden: vision.intermediateWidth, layers: vision.layers,
+            hasScale: vision.layerScale != nil)
+        norm(scope + ".post_layernorm", width)
+        guard vision.pooling == .attention else { return }
+        let head = scope + ".head."
+        add(head + "probe", 1, 1, width)
+        for name in ["q_proj", "k_proj", "v_proj", "out_proj"] { linear(head + "attention." + name, width, width) }
+        norm(head + "layernorm", width)
+        linear(head + "mlp.fc1", width, vision.intermediateWidth)
+        linear(head + "mlp.fc2", vision.intermediateWidth, width)
+    }
+
+    mutating func text(_ text: TextTransformerConfiguration) {
+        let scope = "text_model", width = text.width
+        add(scope + ".embeddings.token_embedding.weight", text.vocabularySize, width)
+        add(scope + ".embeddings.position_embedding.weight", text.contextLength, width)
+        blocks(
+            scope, width: width, hidden: text.intermediateWidth, layers: text.layers, hasScale: text.layerScale != nil)
+        norm(scope + ".final_layer_norm", width)
+    }
+
+    /// - Parameter scope: what stands before each name, with its point.
+    mutating func bert(_ text: BERTConfiguration, scope: String) {
+        let width = text.width, embeddings = scope + "embeddings."
+        add(embeddings + "word_embeddings.weight", text.vocabularySize, width)
+        add(embeddings + "position_embeddings.weight", text.positions, width)
+        add(embeddings + "token_type_embeddings.weight", text.tokenTypes, width)
+        norm(embeddings + "LayerNorm", width)
+        for layer in 0..<text.layers {
+            let block = scope + "encoder.layer.\(layer)."
+            for name in ["query", "key", "value"] { linear(block + "attention.self." + name, width, width) }
+            linear(block + "attention.output.dense", width, width)
+            norm(block + "attention.output.LayerNorm", width)
+            linear(block + "intermediate.dense", width, text.intermediateWidth)
+            linear(block + "output.dense", text.intermediateWidth, width)
+            norm(block + "output.LayerNorm", width)
+        }
+        if text.hasPooler { linear(scope + "pooler.dense", width, width) }
+    }
+
+    mutating func textProjection(_ text: TextTowerConfiguration, _ outputs: Int) {
+        let name = "text_projection", inputs = text.width
+        switch text {
+        case .transformer(let text):
+            if text.projection != .none { linear(name, inputs, outputs, hasBias: text.projection == .linearWithBias) }
+        case .bert(let text):
+            switch text.projection {
+            case .none: break
+            case .linear: linear(name, inputs, outputs, hasBias: false)
+            case .perceptron:
+                let inner = (inputs + outputs) / 2
+                linear(name + ".0", inputs, inner, hasBias: false)
+                linear(name + ".2", inner, outputs, hasBias: false)
+            }
+        }
+    }
+}
+
+extension DualEncoderConfiguration {
+    /// The parameters of the model, in the order in which its layers are made.
+    public var parameters: [KeyReport.Key] {
+        var list = ParameterList()
+        list.add("logit_scale")
+        if initialLogitBias != nil { list.add("logit_bias") }
+        switch text {
+        case .transformer(let text): list.text(text)
+        case .bert(let text): list.bert(text, scope: "text_model.")
+        }
+        list.vision(vision)
+        if vision.hasProjection {
+            list.linear("visual_projection", vision.width, projectionWidth, hasBias: false)
+        }
+        list.textProjection(text, projectionWidth)
+        return list.keys
+    }
+}
+
+extension BERTConfiguration {
+    /// The parameters of the tower alone, without a projection, in the order in which its layers are made.
+    public var parameters: [KeyReport.Key] {
+        var list = ParameterList()
+        list.bert(self, scope: "")
+        return list.keys
+    }
+}
+
+extension ModelFolder {
+    /// The model's parameters by its own names, known without reading the weights.
+    public var parameters: [KeyReport.Key] {
+        switch architecture {
+        case .dualEncoder(let configuration): configuration.parameters
+        case .sentenceEncoder(let configuration): configuration.parameters
+        }
+    }
+}

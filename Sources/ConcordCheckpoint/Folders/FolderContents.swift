@@ -1,0 +1,117 @@
+import ConcordCore
+
+/// What is gathered of a model folder while it is read.
+struct FolderContents {
+    let path: String
+    private(set) var architecture: ModelFolder.Architecture
+    private(set) var layout: CheckpointLayout
+    let weights: String
+    var tokenizer: TokenizerSource
+    /// The document, where the folder is one of open_clip.
+    private let openCLIP: JSONValue?
+
+    static let openCLIPName = "open_clip_config.json"
+
+    /// Whether there are weights to look at; a folder may hold a configuration alone, or weights that are refused.
+    var hasWeights: Bool { weights.hasSuffix(".safetensors") || CheckpointReader.holdsWeights(weights) }
+
+    init(_ path: String, manifest: ModelManifest?) throws(ConcordError) {
+        self.path = path
+        let config = path + "/config.json", openCLIPPath = path + "/" + Self.openCLIPName
+        // A bare `nil` would be JSON's.
+        let document = Files.exists(openCLIPPath) ? try Self.read(openCLIPPath) : Optional.none
+        openCLIP = document
+        let modelType = Files.exists(config) ? try Self.read(config)["model_type"]?.string ?? "clip" : nil
+        let isBERT = modelType.map { BERTConfiguration.Family(rawValue: $0) != nil } ?? false
+        if let document, modelType == nil || isBERT || !CheckpointReader.holdsWeights(path) {
+            // With open_clip's file beside it, the configuration of a BERT is that of its text tower.
+            let parts = try Self.openCLIP(document, openCLIPPath, path)
+            (architecture, layout, tokenizer) = (
+                .dualEncoder(parts.0), .openCLIP(parts.0, hasCustomText: parts.1), parts.2
+            )
+            let files = CheckpointReader.openCLIPNames.map { path + "/" + $0 }
+            weights = files.first(where: Files.exists) ?? path
+        } else if Files.exists(path + "/" + SentenceTransformersFolder.fileName) {
+            let folder = try SentenceTransformersFolder(path)
+            (architecture, layout) = (.sentenceEncoder(folder.configuration), .huggingFace)
+            weights = folder.towerFolder
+            tokenizer = TokenizerSource(folder: folder.towerFolder)
+            tokenizer.lowercases = folder.lowercases
+        } else if isBERT {
+            var configuration = try BERTConfiguration(huggingFace: Self.read(config), path: config)
+            // transformers' file does not say how the tokens are pooled, nor how long texts were in training.
+            if case .bert(let pooling) = manifest?.quirks.textPooling { configuration.pooling = pooling }
+            if let manifest { configuration.contextLength = manifest.contextLength }
+            try ConfigurationCheck(path: config).validate(configuration, prefix: "")
+            architecture = .sentenceEncoder(configuration)
+            (layout, weights, tokenizer) = (.huggingFace, path, TokenizerSource(folder: path))
+        } else if modelType != nil {
+            let configuration = try DualEncoderConfiguration(folder: path)
+            (architecture, layout) = (.dualEncoder(configuration), .huggingFace(configuration))
+            (weights, tokenizer) = (path, TokenizerSource(folder: path))
+        } else {
+            let isUnfinished = Files.exists(path + "/checkpoints")
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(path) is no model folder: it has none of config.json, \(Self.openCLIPName) and "
+                    + SentenceTransformersFolder.fileName
+                    + (isUnfinished ? "; its training has not finished, run it again with --resume" : ""))
+        }
+    }
+
+    private static func read(_ path: String) throws(ConcordError) -> JSONValue {
+        try JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path)
+    }
+
+    private static func openCLIP(
+        _ document: JSONValue, _ path: String, _ folder: String
+    ) throws(ConcordError) -> (DualEncoderConfiguration, hasCustomText: Bool, TokenizerSource) {
+        guard let model = document["model_cfg"] else {
+            throw ConcordError(.invalidConfiguration, "`model_cfg` is missing in \(path)")
+        }
+        let configuration = try DualEncoderConfiguration(openCLIP: model, path: path, folder: folder)
+        let fields = try JSONFields(model, path: path, prefix: "model_cfg.")
+        return (
+            configuration, try fields.boolean("custom_text", default: false),
+            try TokenizerSource(openCLIP: fields.object("text_cfg"), folder: folder)
+        )
+    }
+
+    /// Takes from the weights what configurations do not say.
+    mutating func fit(to checkpoint: CheckpointReader) {
+        func hasPooler(_ layout: CheckpointLayout, _ scope: String) -> Bool {
+            checkpoint[layout.place(of: scope + "pooler.dense.weight").name] != nil
+        }
+        switch architecture {
+        case .sentenceEncoder(var configuration):
+            layout = layout.fitted(to: checkpoint)
+            configuration.hasPooler = configuration.pooling == .pooler || hasPooler(layout, "")
+            architecture = .sentenceEncoder(configuration)
+        case .dualEncoder(var configuration):
+            if layout.family == .openCLIP {
+                // open_clip renames these, too, where file and configuration differ.
+                for (isCustom, name) in [(false, "positional_embedding"), (true, "text.positional_embedding")]
+                where checkpoint[name] != nil || checkpoint["module." + name] != nil {
+                    layout = .openCLIP(configuration, hasCustomText: isCustom)
+                }
+            }
+            layout = layout.fitted(to: checkpoint)
+            if case .bert(var text) = configuration.text {
+                text.hasPooler = text.pooling == .pooler || hasPooler(layout, "text_model.")
+                configuration.text = .bert(text)
+            }
+            architecture = .dualEncoder(configuration)
+        }
+    }
+
+    /// The preprocessing: that which the manifest names, or that of the program whose folder it is.
+    func preprocessing(manifest: ModelManifest?) throws(ConcordError) -> PreprocessingSource? {
+        guard case .dualEncoder = architecture else { return nil }
+        if let openCLIP, layout.family == .openCLIP { return .openCLIP(openCLIP) }
+        let names = manifest?.preprocessing.map { [$0] } ?? ["preprocessor_config.json", "processor_config.json"]
+        for name in names where Files.exists(path + "/" + name) {
+            return .huggingFace(try Self.read(path + "/" + name))
+        }
+        return openCLIP.map(PreprocessingSource.openCLIP)
+    }
+}

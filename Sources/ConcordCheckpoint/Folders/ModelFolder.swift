@@ -1,0 +1,58 @@
+import ConcordCore
+
+/// What a model folder holds: the architecture, and where and how its weights, tokenizer and preprocessing are stored.
+///
+/// Known are folders of transformers, open_clip and sentence-transformers, and Concord's own, which are transformers'
+/// with a ``ModelManifest``.
+public struct ModelFolder: Sendable {
+    public enum Architecture: Sendable, Hashable {
+        case dualEncoder(DualEncoderConfiguration)
+        /// A text tower alone, as sentence-transformers keeps them.
+        case sentenceEncoder(BERTConfiguration)
+    }
+
+    public let path: String
+    public let architecture: Architecture
+    /// How the weights spell and arrange the model's parameters.
+    public let layout: CheckpointLayout
+    /// What ``CheckpointReader`` opens: the folder, or a file in it.
+    public let weights: String
+    /// Nil for a folder without the file, and for a sentence encoder.
+    public let preprocessing: PreprocessingSource?
+    public let tokenizer: TokenizerSource
+    /// Nil for a folder that Concord did not write.
+    public let manifest: ModelManifest?
+
+    /// The text tower, which every model has.
+    public var text: TextTowerConfiguration {
+        switch architecture {
+        case .dualEncoder(let configuration): configuration.text
+        case .sentenceEncoder(let configuration): .bert(configuration)
+        }
+    }
+
+    /// Reads the configuration of a folder, in whichever of the known forms it is, and the headers of its weights, which
+    /// say how they are spelled and whether a BERT tower has its pooler.
+    ///
+    /// A folder of both transformers and open_clip is read as transformers' when its weights in that form are
+    /// safetensors. Without weights the configuration alone is read.
+    ///
+    /// - Throws: `.invalidCheckpoint` for a folder without a configuration and for damaged weights,
+    ///   `.invalidConfiguration` for one that describes no model that is known, or whose manifest says something else.
+    public init(_ path: String) throws(ConcordError) {
+        self.path = path
+        let manifest = Files.exists(path + "/" + ModelManifest.fileName) ? try ModelManifest(folder: path) : nil
+        self.manifest = manifest
+        var found = try FolderContents(path, manifest: manifest)
+        if found.hasWeights { found.fit(to: try CheckpointReader(path: found.weights)) }
+        architecture = found.architecture
+        layout = found.layout
+        weights = found.weights
+        preprocessing = try found.preprocessing(manifest: manifest)
+        if let manifest {
+            try manifest.check(found.architecture, found.layout, path: path)
+            if let mode = manifest.quirks.tokenizer { found.tokenizer.clipMode = mode }
+        }
+        tokenizer = found.tokenizer
+    }
+}

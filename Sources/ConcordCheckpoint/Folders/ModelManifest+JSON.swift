@@ -1,0 +1,126 @@
+import ConcordCore
+
+extension ModelManifest {
+    /// Reads the contents of a manifest, also of the first version, which knew CLIP only.
+    ///
+    /// Throws `.invalidConfiguration`.
+    public init(_ json: JSONValue, path: String) throws(ConcordError) {
+        let fields = try JSONFields(json, path: path)
+        let version = try fields.integer("format_version", in: 1...Int.max)
+        guard version <= Self.currentFormatVersion else {
+            throw fields.failure(
+                "format_version",
+                "is \(version), later than the \(Self.currentFormatVersion) that this version reads; update it")
+        }
+        try fields.refuseUnknown([
+            "format_version", "architecture", "quirks", "weights_layout", "context_length", "preprocessing", "sha256",
+            "training",
+        ])
+        architecture = try fields.choice("architecture")
+        contextLength = try fields.integer("context_length", in: 2...Int.max)
+        guard fields["quirks"] != nil else { throw fields.failure("quirks", "is missing") }
+        let quirks = try fields.object("quirks")
+        self.quirks = version == 1 ? try Quirks(version1: quirks) : try Quirks(quirks)
+        weightsLayout = version == 1 ? .huggingFace : try fields.choice("weights_layout")
+        preprocessing = fields["preprocessing"] == nil ? nil : try fields.string("preprocessing")
+        // A name with a slash could lead out of the model's folder.
+        guard preprocessing?.utf8.contains(0x2F) != true else {
+            throw fields.failure("preprocessing", "is not the plain name of a file")
+        }
+        hashes = try Self.hashes(fields.object("sha256"))
+        if fields["training"] != nil { training = try Training(fields.object("training")) }
+    }
+
+    private static func hashes(_ fields: JSONFields) throws(ConcordError) -> [String: String] {
+        var hashes = [String: String]()
+        for name in fields.names {
+            let hash = try fields.string(name)
+            guard hash.utf8.count == 64, hash.utf8.allSatisfy(Array("0123456789abcdef".utf8).contains) else {
+                throw fields.failure(name, "is not a SHA-256 in lower-case hexadecimal")
+            }
+            // A name with a slash could lead out of the model's folder.
+            guard !name.utf8.contains(0x2F) else { throw fields.failure(name, "is not the plain name of a file") }
+            hashes[name] = hash
+        }
+        return hashes
+    }
+
+    /// The contents of the manifest, members in a fixed order.
+    public func json() -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("format_version", .integer(Self.currentFormatVersion)),
+            .init("architecture", .string(architecture.rawValue)),
+            .init("quirks", quirks.json),
+            .init("weights_layout", .string(weightsLayout.rawValue)),
+            .init("context_length", .integer(contextLength)),
+        ]
+        if let preprocessing { members.append(.init("preprocessing", .string(preprocessing))) }
+        members.append(
+            .init("sha256", .object(hashes.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })))
+        if let training { members.append(.init("training", training.json)) }
+        return .object(members)
+    }
+}
+
+extension ModelManifest.Quirks {
+    fileprivate init(version1 fields: JSONFields) throws(ConcordError) {
+        try fields.refuseUnknown(["activation", "pooling", "tokenizer", "crop"])
+        textActivation = try fields.choice("activation")
+        textPooling = .transformer(try fields.choice("pooling"))
+        tokenizer = try fields.choice("tokenizer")
+        crop = try fields.choice("crop")
+    }
+
+    fileprivate init(_ fields: JSONFields) throws(ConcordError) {
+        try fields.refuseUnknown(["text", "vision", "tokenizer", "crop"])
+        guard fields["text"] != nil else { throw fields.failure("text", "is missing") }
+        let text = try fields.object("text")
+        try text.refuseUnknown(["activation", "pooling"])
+        textActivation = try text.choice("activation")
+        if let pooling = BERTConfiguration.Pooling(rawValue: try text.string("pooling")) {
+            textPooling = .bert(pooling)
+        } else {
+            textPooling = .transformer(try text.choice("pooling"))
+        }
+        if fields["vision"] != nil {
+            let vision = try fields.object("vision")
+            try vision.refuseUnknown(["activation", "pooling"])
+            visionActivation = try vision.choice("activation")
+            visionPooling = try vision.choice("pooling")
+        }
+        tokenizer = fields["tokenizer"] == nil ? nil : try fields.choice("tokenizer")
+        crop = fields["crop"] == nil ? nil : try fields.choice("crop")
+    }
+
+    fileprivate var json: JSONValue {
+        func tower(_ activation: Activation, _ pooling: String) -> JSONValue {
+            ["activation": .string(activation.rawValue), "pooling": .string(pooling)]
+        }
+        var members: [JSONValue.Member] = [.init("text", tower(textActivation, textPooling.name))]
+        if let visionActivation, let visionPooling {
+            members.append(.init("vision", tower(visionActivation, visionPooling.rawValue)))
+        }
+        if let tokenizer { members.append(.init("tokenizer", .string(tokenizer.rawValue))) }
+        if let crop { members.append(.init("crop", .string(crop.rawValue))) }
+        return .object(members)
+    }
+}
+
+extension ModelManifest.Training {
+    fileprivate init(_ fields: JSONFields) throws(ConcordError) {
+        try fields.refuseUnknown(["recipe", "dataset", "steps", "tool", "date", "base_model"])
+        self.init(
+            recipe: try fields.string("recipe"), dataset: try fields.string("dataset"),
+            steps: try fields.integer("steps"), tool: try fields.string("tool"), date: try fields.string("date"),
+            baseModel: fields["base_model"] == nil ? nil : try fields.string("base_model"))
+    }
+
+    fileprivate var json: JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("recipe", .string(recipe)), .init("dataset", .string(dataset)), .init("steps", .integer(steps)),
+            .init("tool", .string(tool)), .init("date", .string(date)),
+        ]
+        if let baseModel { members.append(.init("base_model", .string(baseModel))) }
+        return .object(members)
+    }
+}

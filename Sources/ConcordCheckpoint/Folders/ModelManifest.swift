@@ -1,0 +1,187 @@
+import ConcordCore
+
+/// `concord.json`: what a model folder must say beyond Hugging Face's files, so that it means one thing only.
+public struct ModelManifest: Sendable, Hashable {
+    /// Which tokenizer the text tower was trained with; the two treat hard strings differently.
+    public enum TokenizerMode: String, Sendable, Hashable, CaseIterable {
+        /// OpenAI's and open_clip's `SimpleTokenizer`.
+        case openai
+        /// transformers' `CLIPTokenizer`.
+        case huggingface
+    }
+
+    /// How the margin of a centre crop is rounded when it is not whole.
+    public enum CropRule: String, Sendable, Hashable, CaseIterable {
+        /// Half to even, as torchvision, OpenAI and open_clip do.
+        case torchvision
+        /// Down, as transformers does.
+        case huggingface
+    }
+
+    /// The kinds of models, by the tokens of `architecture`.
+    public enum Architecture: String, Sendable, Hashable, CaseIterable {
+        case clip, siglip
+        /// Two towers of which the text tower is a BERT.
+        case dualEncoder = "dual-encoder"
+        case sentenceEncoder = "sentence-encoder"
+    }
+
+    /// How the tokens of a text become one vector.
+    public enum TextPooling: Sendable, Hashable {
+        case transformer(TextTransformerConfiguration.Pooling)
+        case bert(BERTConfiguration.Pooling)
+    }
+
+    /// What differs between models of one architecture.
+    public struct Quirks: Sendable, Hashable {
+        public var textActivation: Activation
+        public var textPooling: TextPooling
+        /// Nil for a sentence encoder, and where an older manifest does not say.
+        public var visionActivation: Activation?
+        /// Nil for a sentence encoder, and where an older manifest does not say.
+        public var visionPooling: VisionTransformerConfiguration.Pooling?
+        /// Nil for tokenizers that have one way only.
+        public var tokenizer: TokenizerMode?
+        /// Nil for a sentence encoder.
+        public var crop: CropRule?
+
+        /// The quirks of a model, with what its configuration does not know.
+        public init(_ architecture: ModelFolder.Architecture, tokenizer: TokenizerMode?, crop: CropRule?) {
+            let text: TextTowerConfiguration
+            switch architecture {
+            case .dualEncoder(let configuration):
+                text = configuration.text
+                visionActivation = configuration.vision.activation
+                visionPooling = configuration.vision.pooling
+            case .sentenceEncoder(let configuration): text = .bert(configuration)
+            }
+            switch text {
+            case .transformer(let tower):
+                (textActivation, textPooling) = (tower.activation, .transformer(tower.pooling))
+            case .bert(let tower): (textActivation, textPooling) = (tower.activation, .bert(tower.pooling))
+            }
+            self.tokenizer = tokenizer
+            self.crop = crop
+        }
+    }
+
+    /// Where the weights come from.
+    public struct Training: Sendable, Hashable {
+        public var recipe: String
+        public var dataset: String
+        public var steps: Int
+        /// The program and its version.
+        public var tool: String
+        /// The day it ended, as ISO 8601.
+        public var date: String
+        /// The model that training began with; nil for random weights.
+        public var baseModel: String?
+
+        public init(
+            recipe: String, dataset: String, steps: Int, tool: String, date: String, baseModel: String? = nil
+        ) {
+            self.recipe = recipe
+            self.dataset = dataset
+            self.steps = steps
+            self.tool = tool
+            self.date = date
+            self.baseModel = baseModel
+        }
+    }
+
+    public static let fileName = "concord.json"
+    /// The version that this code writes; earlier ones are read, later ones refused.
+    public static let currentFormatVersion = 2
+
+    public var architecture: Architecture
+    public var quirks: Quirks
+    /// How the weights are spelled.
+    public var weightsLayout: CheckpointLayout.Family
+    /// Tokens of the longest text, start and end token included.
+    public var contextLength: Int
+    /// The file of the folder that describes how pictures are prepared; nil for a sentence encoder.
+    public var preprocessing: String?
+    /// SHA-256 in hexadecimal, by file name.
+    public var hashes: [String: String]
+    /// Nil for weights of unknown origin.
+    public var training: Training?
+
+    /// The manifest of a model.
+    ///
+    /// - Parameters:
+    ///   - tokenizer: the mode of CLIP's tokenizer; nil for tokenizers that have one way only.
+    ///   - crop: nil for a sentence encoder.
+    ///   - preprocessing: nil takes the usual file of the layout, and none for a sentence encoder.
+    public init(
+        _ architecture: ModelFolder.Architecture, tokenizer: TokenizerMode?, crop: CropRule?,
+        weightsLayout: CheckpointLayout.Family = .huggingFace, preprocessing: String? = nil,
+        hashes: [String: String] = [:], training: Training? = nil
+    ) {
+        self.architecture = Architecture(architecture)
+        quirks = Quirks(architecture, tokenizer: tokenizer, crop: crop)
+        self.weightsLayout = weightsLayout
+        self.hashes = hashes
+        self.training = training
+        switch architecture {
+        case .dualEncoder(let configuration):
+            contextLength = configuration.text.contextLength
+            let usual = weightsLayout == .openCLIP ? FolderContents.openCLIPName : "preprocessor_config.json"
+            self.preprocessing = preprocessing ?? usual
+        case .sentenceEncoder(let configuration): contextLength = configuration.contextLength
+        }
+    }
+
+    /// Reads the manifest of a model folder.
+    ///
+    /// - Throws: `.fileSystem`, `.malformedText`, or `.invalidConfiguration` for a later version, an unknown member
+    ///   (a misspelt quirk would change the model in silence), or a value of the wrong kind.
+    public init(folder: String) throws(ConcordError) {
+        let path = folder + "/" + Self.fileName
+        try self.init(JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path), path: path)
+    }
+
+    /// Writes the manifest into a model folder, atomically. Throws `.fileSystem`.
+    public func write(folder: String) throws {
+        try Files.replace(folder + "/" + Self.fileName, with: json().text(pretty: true) + "\n")
+    }
+
+    /// Throws `.invalidCheckpoint` when a file of the folder is not the one that the manifest was written for.
+    ///
+    /// - Parameter limit: the longest file that is looked at, in bytes; hashing a longer one takes its time.
+    public func verifyHashes(folder: String, limit: Int = .max) throws(ConcordError) {
+        for (name, expected) in hashes.sorted(by: { $0.key < $1.key }) {
+            let path = folder + "/" + name
+            guard try MappedFile(path: path).count <= limit else { continue }
+            let found = try FileHash(.sha256, ofFile: path).hexadecimal
+            guard found == expected else {
+                throw ConcordError(
+                    .invalidCheckpoint,
+                    "\(path) has the SHA-256 \(found), but \(Self.fileName) was written for \(expected); "
+                        + "fetch the model again, or remove the hash if you changed the file on purpose")
+            }
+        }
+    }
+}
+
+extension ModelManifest.Architecture {
+    init(_ architecture: ModelFolder.Architecture) {
+        switch architecture {
+        case .sentenceEncoder: self = .sentenceEncoder
+        case .dualEncoder(let configuration):
+            switch configuration.text {
+            case .bert: self = .dualEncoder
+            case .transformer: self = configuration.vision.pooling == .attention ? .siglip : .clip
+            }
+        }
+    }
+}
+
+extension ModelManifest.TextPooling {
+    /// The raw value; no two kinds of towers share one.
+    public var name: String {
+        switch self {
+        case .transformer(let pooling): pooling.rawValue
+        case .bert(let pooling): pooling.rawValue
+        }
+    }
+}

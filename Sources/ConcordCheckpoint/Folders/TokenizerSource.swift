@@ -1,0 +1,62 @@
+import ConcordCore
+
+/// Where a model folder keeps its tokenizer, and what is done to texts and ids besides.
+public struct TokenizerSource: Sendable, Hashable {
+    /// What becomes of a text before its tokenizer sees it; names and steps are those of open_clip's `clean`.
+    public enum Cleaning: String, Sendable, Hashable, CaseIterable {
+        /// Broken Unicode mended, HTML entities resolved, runs of white space made one space.
+        case whitespace
+        /// As `whitespace`, and into lower case.
+        case lower
+        /// As `lower`, without punctuation (big_vision's).
+        case canonicalize
+    }
+
+    /// The folder of the tokenizer's files, which may lack them.
+    public var folder: String
+    /// How CLIP's own tokenizer treats hard strings; other kinds have one way only.
+    public var clipMode: ModelManifest.TokenizerMode
+    /// What open_clip does before the tokenizer's own steps; nil leaves texts to the tokenizer.
+    ///
+    /// Nil for CLIP's own tokenizer in its usual form, whose mode includes it.
+    public var cleaning: Cleaning?
+    /// Whether texts are put into lower case first (sentence-transformers' `do_lower_case`).
+    public var lowercases = false
+    /// Whether the separator behind a text is replaced by id 0 (open_clip's `strip_sep_token`).
+    public var stripsSeparator = false
+    /// The hub name of the tokenizer, where the configuration gives one (open_clip's `hf_tokenizer_name`).
+    public var name: String?
+
+    public init(folder: String, clipMode: ModelManifest.TokenizerMode = .huggingface) {
+        self.folder = folder
+        self.clipMode = clipMode
+    }
+}
+
+extension TokenizerSource {
+    /// Reads the members of an open_clip `text_cfg` that are the tokenizer's, as `get_tokenizer` of open_clip 3.3 does.
+    ///
+    /// - Throws: `.invalidConfiguration` for a setting that is not supported.
+    init(openCLIP text: JSONFields, folder: String) throws(ConcordError) {
+        self.init(folder: folder, clipMode: .openai)
+        try text.refuse("tokenizer_mode", allowing: [""], "only the usual mode is supported")
+        let options = try text.object("tokenizer_kwargs")
+        let isOwn = (text["hf_tokenizer_name"]?.string ?? "").isEmpty
+        try options.refuseUnknown(isOwn ? ["clean", "context_length"] : ["clean", "strip_sep_token"])
+        let standard = isOwn ? Cleaning.lower : .whitespace
+        let cleaning: Cleaning = try options.choice("clean", default: standard)
+        self.cleaning = isOwn && cleaning == standard ? nil : cleaning
+        guard !isOwn else { return }
+        stripsSeparator = try options.boolean("strip_sep_token", default: false)
+        name = text["hf_tokenizer_name"]?.string
+        // A text tower may keep its tokenizer beside its own configuration, in a folder of its name within.
+        let within = folder + "/" + (name ?? "")
+        let isWithin = name.map { !$0.hasPrefix("/") && !$0.split(separator: "/").contains("..") } ?? false
+        if isWithin, !Self.holdsTokenizer(folder), Self.holdsTokenizer(within) { self.folder = within }
+    }
+
+    private static func holdsTokenizer(_ folder: String) -> Bool {
+        ["tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"]
+            .contains { Files.exists(folder + "/" + $0) }
+    }
+}

@@ -1,0 +1,48 @@
+import ConcordCore
+
+/// Downloads models from a hub that speaks Hugging Face's protocol into Hugging Face's cache.
+public struct HubClient: Sendable {
+    public let settings: HubSettings
+    /// What to call the program in requests: `name/version`.
+    public let userAgent: String
+
+    public init(settings: HubSettings, userAgent: String = "concord") {
+        self.settings = settings
+        self.userAgent = userAgent
+    }
+
+    /// Downloads what is missing of a model, and returns the folder that stands for it. Blocks the calling thread.
+    ///
+    /// Every file is checked against the length and the hash that the hub announced before it gets its name in the
+    /// cache. Stopped at any moment, the next call goes on where this one was. When all is there, only the list of
+    /// files is asked for; offline not even that.
+    ///
+    /// - Parameter progress: called as bytes come in; not at all when there is nothing to download.
+    /// - Throws: `.hub` (no answer, a refusal, nothing that fits), `.interruptedDownload`, `.invalidDownload`,
+    ///   `.fileSystem`, `.invalidConfiguration` (address or token), or `.unavailable` when offline and not in the cache.
+    public func pull(
+        _ repository: HubRepository, selection: HubSelection = HubSelection(),
+        progress: @escaping (HubProgress) -> Void = { _ in }
+    ) throws(ConcordError) -> HubSnapshot {
+        if settings.isOffline { return try cached(repository, selection) }
+        let pull = try HubPull(repository, settings: settings, userAgent: userAgent, progress: progress)
+        return try pull.run(selection)
+    }
+
+    private func cached(_ repository: HubRepository, _ selection: HubSelection) throws(ConcordError) -> HubSnapshot {
+        let snapshot = try HubCache(folder: settings.cacheFolder).snapshot(of: repository)
+        guard !selection.isEverything else {
+            throw ConcordError(
+                .unavailable,
+                "offline there is no telling whether all files of \(repository) are in the cache; unset HF_HUB_OFFLINE, "
+                    + "or leave out --all")
+        }
+        for pattern in selection.patterns where !snapshot.files.contains(where: NamePattern(pattern).matches) {
+            throw ConcordError(
+                .unavailable,
+                "no file of \(repository) in the cache fits `\(pattern.printable)`; unset HF_HUB_OFFLINE to download it"
+            )
+        }
+        return snapshot
+    }
+}

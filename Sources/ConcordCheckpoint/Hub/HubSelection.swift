@@ -1,0 +1,89 @@
+import ConcordCore
+
+/// Which files of a repository to download.
+public struct HubSelection: Sendable, Hashable {
+    /// Patterns for further files; `*` stands for any run of characters, slashes included.
+    public var patterns: [String]
+    /// Whether to take every file, pickles included; those are stored and never loaded.
+    public var isEverything: Bool
+
+    /// What a model needs: configurations, tokenizer, safetensors weights, and the same of sentence-transformers'
+    /// modules; and what the patterns add.
+    public init(patterns: [String] = [], isEverything: Bool = false) {
+        self.patterns = patterns
+        self.isEverything = isEverything
+    }
+
+    /// The paths to download. Weights come last, so that a snapshot with weights has the rest, too.
+    package struct Choice: Equatable {
+        package var configurations: [String]
+        /// Indexes of weights, which say what else to download.
+        package var indexes: [String]
+        package var weights: [String]
+    }
+
+    /// Chooses from the paths of a repository.
+    ///
+    /// - Throws: `.hub` when a pattern fits no file, or, before anything is downloaded, when the model has pickles where
+    ///   it should have safetensors, or no weights at all. Patterns lift the second rule.
+    package func choose(from paths: [String], of repository: HubRepository) throws(ConcordError) -> Choice {
+        if isEverything {
+            let isWeights = { (path: String) in path.hasSuffix(".safetensors") }
+            return Choice(
+                configurations: paths.filter { !isWeights($0) }.sorted(), indexes: [],
+                weights: paths.filter(isWeights).sorted())
+        }
+        let names = ModelFileNames(paths)
+        var choice = Choice(configurations: [], indexes: [], weights: []), pickles = [String]()
+        for folder in names.folderNames {
+            choice.configurations += names.configurations(in: folder)
+            switch names.weights(in: folder) {
+            case .file(let path): choice.weights.append(path)
+            case .index(let path): choice.indexes.append(path)
+            case nil: pickles += names.pickles(in: folder)
+            }
+        }
+        var added = [String]()
+        for pattern in patterns {
+            let fitting = paths.filter(NamePattern(pattern).matches)
+            guard !fitting.isEmpty else {
+                let near = NearestName.suggestion(for: pattern, among: paths).map { "; did you mean `\($0)`?" } ?? ""
+                throw ConcordError(.hub, "no file of \(repository) fits `\(pattern.printable)`\(near)")
+            }
+            added += fitting
+        }
+        if patterns.isEmpty {
+            try Self.requireWeights(choice, pickles: pickles, paths: paths, repository)
+        }
+        // By bytes: `String` equality would merge names that are canonically equivalent.
+        var chosen = Set((choice.configurations + choice.indexes + choice.weights).map { Array($0.utf8) })
+        choice.configurations += added.sorted().filter { chosen.insert(Array($0.utf8)).inserted }
+        return choice
+    }
+
+    private static func requireWeights(
+        _ choice: Choice, pickles: [String], paths: [String], _ repository: HubRepository
+    ) throws(ConcordError) {
+        let hasWeights = !(choice.weights + choice.indexes).isEmpty
+        // Without any weights, whatever looks like a pickle explains it.
+        let suspects = hasWeights ? [] : paths.filter { CheckpointReader.isPickle($0) }
+        if let first = pickles.first ?? suspects.min() {
+            let revision =
+                repository.revision == HubRepository.defaultRevision ? "" : " --revision \(repository.revision)"
+            throw ConcordError(
+                .hub,
+                """
+                \(repository) has weights only as a Python pickle, \(first), which can run any code when it is loaded; \
+                nothing was downloaded. Store the files unloaded with \
+                `concord pull \(repository.identifier)\(revision) --all`, and convert the pickle where you trust it:
+                \(CheckpointReader.conversion(ofPickle: first, to: CheckpointReader.fileName))
+                """)
+        }
+        guard hasWeights else {
+            throw ConcordError(
+                .hub,
+                "\(repository) has no weights that can be read: neither \(CheckpointReader.fileName) nor its index nor "
+                    + "\(ModelFileNames.openCLIPName); --include PATTERN takes other files")
+        }
+    }
+}

@@ -1,0 +1,71 @@
+/// What a `tokenizer.json` describes: the way of a text to its tokens and back.
+struct Pipeline: Sendable {
+    enum Model: Sendable {
+        case wordPiece(WordPieceModel)
+        case pairMerge(PairMergeModel)
+        case unigram(UnigramModel<Double>)
+
+        /// The tokens of a piece of text, in UTF-8.
+        func encode(_ piece: ArraySlice<UInt8>) -> [Int32] {
+            switch self {
+            case .wordPiece(let model): model.encode(piece)
+            case .pairMerge(let model): model.encode(piece)
+            case .unigram(let model): model.encode(piece)
+            }
+        }
+    }
+
+    /// How the vocabulary spells each token, by id.
+    let tokens: [String]
+    let addedTokens: AddedTokens
+    let normalizers: [TextNormalizer]
+    let preTokenizers: [PreTokenizer]
+    let model: Model
+    let framing: Framing
+    /// Nil where the file has no decoder; tokens are put together with spaces then.
+    let decoders: [TokenDecoder]?
+
+    /// The ids of a text, without those of the framing.
+    func encode(_ text: String, _ cache: PieceCache) -> [Int32] {
+        var ids = [Int32]()
+        var bytes = [UInt8]()
+        let scalars = Array(text.unicodeScalars)
+        addedTokens.raw.forEachPart(of: scalars[...]) { part in
+            guard case .text(let raw) = part else { return append(part, to: &ids) }
+            var normalized = NormalizedText(scalars: Array(raw), originCount: raw.startIndex == 0 ? 1 : 0)
+            for normalizer in normalizers { normalizer.apply(to: &normalized) }
+            let isAtOrigin = normalized.originCount > 0
+            addedTokens.normalized.forEachPart(of: normalized.scalars[...]) { part in
+                guard case .text(let scalars) = part else { return append(part, to: &ids) }
+                let slice = TextSlice(
+                    scalars: scalars, isAtOrigin: isAtOrigin && scalars.startIndex < normalized.originCount)
+                split(slice, by: preTokenizers[...]) { piece in
+                    bytes.removeAll(keepingCapacity: true)
+                    for scalar in piece { bytes.append(utf8Of: scalar) }
+                    ids += cache.tokens(of: bytes[...]) { model.encode(bytes[...]) }
+                }
+            }
+        }
+        return ids
+    }
+
+    private func append(_ part: AddedTokens.Part, to ids: inout [Int32]) {
+        if case .token(let id) = part { ids.append(id) }
+    }
+
+    private func split(
+        _ text: TextSlice, by steps: ArraySlice<PreTokenizer>, _ body: (ArraySlice<Unicode.Scalar>) -> Void
+    ) {
+        guard let step = steps.first else { return body(text.scalars) }
+        step.forEachPart(of: text) { split($0, by: steps.dropFirst(), body) }
+    }
+
+    /// The text that ids stand for, without special tokens.
+    func decode(_ ids: [Int32]) -> String {
+        let names = ids.compactMap { id in
+            tokens.indices.contains(Int(id)) && !addedTokens.specialIDs.contains(id) ? tokens[Int(id)] : nil
+        }
+        guard let decoders else { return names.joined(separator: " ") }
+        return decoders.reduce(names) { $1.apply(to: $0) }.joined()
+    }
+}

@@ -1,0 +1,118 @@
+/// What a `Replace` or `Split` of `tokenizer.json` looks for: a literal, or one of the expressions that CLIP-family
+/// tokenizers use.
+enum TextPattern: Sendable {
+    case literal([Unicode.Scalar])
+    /// A run of one kind of character, as long as it gets: `\s+`, ` {2,}`, `\d{1,3}`.
+    case run(of: Kind, counts: ClosedRange<Int>)
+    /// The pattern of GPT-2.
+    case words
+    /// The pattern of CLIP, with or without the special names before it.
+    case clip(PieceScanner)
+
+    enum Kind: Sendable, Hashable {
+        case scalar(Unicode.Scalar)
+        case space, digit
+
+        func contains(_ scalar: Unicode.Scalar) -> Bool {
+            switch self {
+            case .scalar(let expected): scalar == expected
+            case .space: CharacterClass(scalar) == .space
+            case .digit: scalar.properties.generalCategory == .decimalNumber
+            }
+        }
+    }
+
+    /// Reads a regular expression; nil for one that is not supported.
+    init?(regularExpression text: String) {
+        if text == WordScanner.pattern {
+            self = .words
+            return
+        }
+        if text == TokenizerJSONReader.splitPattern || text == TokenizerJSONReader.splitPatternWithoutNames {
+            let names = BytePairVocabulary.specialNames[0]
+            let literals = [Array(names.start.unicodeScalars), Array(names.end.unicodeScalars)]
+            self = .clip(
+                PieceScanner(literals: text == TokenizerJSONReader.splitPattern ? literals : [], foldsLongS: false))
+            return
+        }
+        var rest = Array(text.unicodeScalars)[...]
+        var kinds = [Kind]()
+        let meta = ".+*?()[]{}|^$\\".unicodeScalars
+        while let first = rest.first {
+            if first == "\\", let second = rest.dropFirst().first {
+                rest = rest.dropFirst(2)
+                switch second {
+                case "s": kinds.append(.space)
+                case "d": kinds.append(.digit)
+                case "n": kinds.append(.scalar("\n"))
+                case "t": kinds.append(.scalar("\t"))
+                case "r": kinds.append(.scalar("\r"))
+                case _ where meta.contains(second) || "-/# ".unicodeScalars.contains(second):
+                    kinds.append(.scalar(second))
+                default: return nil
+                }
+            } else if !meta.contains(first) {
+                rest = rest.dropFirst()
+                kinds.append(.scalar(first))
+            } else {
+                break
+            }
+        }
+        if rest.isEmpty, !kinds.isEmpty, kinds.count > 1 || kinds[0].literal != nil {
+            let literal = kinds.compactMap(\.literal)
+            guard literal.count == kinds.count else { return nil }
+            self = .literal(literal)
+            return
+        }
+        guard kinds.count == 1, let counts = Self.counts(rest) else { return nil }
+        self = .run(of: kinds[0], counts: counts)
+    }
+
+    /// The numbers of repetitions that a quantifier allows.
+    private static func counts(_ quantifier: ArraySlice<Unicode.Scalar>) -> ClosedRange<Int>? {
+        if quantifier.isEmpty { return 1...1 }
+        if quantifier.elementsEqual("+".unicodeScalars) { return 1...Int.max }
+        guard quantifier.first == "{", quantifier.last == "}" else { return nil }
+        let parts = quantifier.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false).map {
+            String(String.UnicodeScalarView($0))
+        }
+        guard let least = parts.first.flatMap({ Int($0) }), least > 0, parts.count < 3 else { return nil }
+        if parts.count == 1 { return least...least }
+        if parts[1].isEmpty { return least...Int.max }
+        guard let most = Int(parts[1]), most >= least else { return nil }
+        return least...most
+    }
+
+    /// Calls `body` with each match, from left to right; matches do not overlap.
+    func forEachMatch(in text: ArraySlice<Unicode.Scalar>, _ body: (Range<Int>) -> Void) {
+        switch self {
+        case .literal(let literal):
+            guard let first = literal.first else { return }
+            var position = text.startIndex
+            while position + literal.count <= text.endIndex {
+                if text[position] == first, text[position...].starts(with: literal) {
+                    body(position..<position + literal.count)
+                    position += literal.count
+                } else {
+                    position += 1
+                }
+            }
+        case .run(let kind, let counts):
+            var position = text.startIndex
+            while position < text.endIndex {
+                var end = position
+                while end < text.endIndex, end - position < counts.upperBound, kind.contains(text[end]) { end += 1 }
+                if end - position >= counts.lowerBound { body(position..<end) }
+                position = max(end, position + 1)
+            }
+        case .words:
+            WordScanner.forEachWord(in: text, body)
+        case .clip(let scanner):
+            scanner.forEachPiece(in: text) { piece, _ in body(piece.startIndex..<piece.endIndex) }
+        }
+    }
+}
+
+extension TextPattern.Kind {
+    fileprivate var literal: Unicode.Scalar? { if case .scalar(let scalar) = self { scalar } else { nil } }
+}

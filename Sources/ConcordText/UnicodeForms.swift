@@ -1,0 +1,67 @@
+import Foundation
+
+extension Normalization {
+    /// The four normalization forms of the Unicode Standard.
+    enum Form: String, Sendable {
+        case c = "NFC"
+        case d = "NFD"
+        case kc = "NFKC"
+        case kd = "NFKD"
+    }
+
+    /// A text in a normalization form, by the tables of Unicode 9, which `tokenizers` has.
+    ///
+    /// Characters that came later stay as they are, and nothing combines across them.
+    static func normalized(_ text: [Unicode.Scalar], _ form: Form) -> [Unicode.Scalar] {
+        if text.allSatisfy({ isUnchanged($0, form) }) { return text }
+        var output = [Unicode.Scalar]()
+        output.reserveCapacity(text.count)
+        var start = 0
+        for (index, scalar) in text.enumerated() where UnicodeAge.isNewer(scalar, than: 9) {
+            output += current(text[start..<index], form)
+            output.append(scalar)
+            start = index + 1
+        }
+        output += current(text[start...], form)
+        return output
+    }
+
+    /// A text in a normalization form by the current tables.
+    private static func current(_ text: ArraySlice<Unicode.Scalar>, _ form: Form) -> [Unicode.Scalar] {
+        let string = String(String.UnicodeScalarView(text))
+        return switch form {
+        case .c: composingHangul(Array(string.precomposedStringWithCanonicalMapping.unicodeScalars))
+        case .kc: composingHangul(Array(string.precomposedStringWithCompatibilityMapping.unicodeScalars))
+        case .d: Array(string.decomposedStringWithCanonicalMapping.unicodeScalars)
+        case .kd: Array(string.decomposedStringWithCompatibilityMapping.unicodeScalars)
+        }
+    }
+
+    /// Whether a character stays itself whatever stands around it, if all around it are such characters too.
+    private static func isUnchanged(_ scalar: Unicode.Scalar, _ form: Form) -> Bool {
+        switch scalar.value {
+        case 0..<0xA0, 0x4E00..<0xA000, 0x1F300..<0x1FB00: true
+        case 0xA0..<0xC0: form == .c || form == .d
+        case 0xC0..<0x300: form == .c
+        case 0xAC00..<0xD7A4: form == .c || form == .kc
+        default: form == .c && isAlwaysComposed(scalar)
+        }
+    }
+}
+
+/// In which version of Unicode a character appeared.
+///
+/// The libraries behind Hugging Face's tokenizers carry tables of Unicode 8 and 9: to them, later characters are
+/// unassigned.
+enum UnicodeAge {
+    /// Whether a character is assigned, by a version after `version`.0.
+    static func isNewer(_ scalar: Unicode.Scalar, than version: Int) -> Bool {
+        // The youngest of these ranges are of Unicode 1 to 3, so most text needs no look-up.
+        switch scalar.value {
+        case 0..<0x220, 0x4E00..<0x9FA6, 0xAC00..<0xD7A4: return false
+        default: break
+        }
+        guard let age = scalar.properties.age else { return false }
+        return age.major > version || (age.major == version && age.minor > 0)
+    }
+}

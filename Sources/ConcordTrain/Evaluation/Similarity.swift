@@ -1,0 +1,82 @@
+import ConcordCore
+import ConcordModels
+import ConcordTensor
+
+/// How well pictures and texts match, by the model that embedded them.
+public struct Similarity: Sendable {
+    /// How logits become probabilities, which depends on the loss that a model was trained with.
+    public enum Probability: String, Sendable {
+        /// Over the texts of a picture: they add up to one (CLIP).
+        case softmax
+        /// Each text by itself (SigLIP, and every model with a logit bias).
+        case sigmoid
+    }
+
+    /// One picture against all texts, in the texts' order.
+    public struct Row: Sendable {
+        public let cosines: [Double]
+        /// Scaled cosines, with the bias where the model has one.
+        public let logits: [Double]
+        public let probabilities: [Double]
+
+        /// The texts' positions, best first; equals keep their order.
+        public var ranking: [Int] {
+            logits.indices.sorted { logits[$0] == logits[$1] ? $0 < $1 : logits[$0] > logits[$1] }
+        }
+    }
+
+    public let probability: Probability
+    /// A row a picture.
+    public let rows: [Row]
+
+    /// Compares unit vectors of pictures `[n, width]` with those of texts `[m, width]`.
+    ///
+    /// - Throws: `.invalidConfiguration` for a model without pictures.
+    public init(model: EmbeddingModel, images: Tensor, texts: Tensor) throws(ConcordError) {
+        let logits = try model.logits(images: images, texts: texts)
+        let isSigmoid = try model.imageSide().encoder.logitBias != nil
+        let (cosines, probabilities) = withoutGradient {
+            (
+                images.matmul(texts.transposed(0, 1)),
+                isSigmoid ? logits.to(.float64).sigmoid() : logits.to(.float64).softmax(axis: 1)
+            )
+        }
+        probability = isSigmoid ? .sigmoid : .softmax
+        let values = [cosines, logits, probabilities].map { $0.scalars(as: Double.self) }
+        let width = texts.shape[0]
+        rows = (0..<images.shape[0]).map { row in
+            let range = row * width..<(row + 1) * width
+            return Row(
+                cosines: Array(values[0][range]), logits: Array(values[1][range]),
+                probabilities: Array(values[2][range]))
+        }
+    }
+}
+
+extension Similarity.Row {
+    /// The lists as members of a JSON object, in the texts' order.
+    public var members: [JSONValue.Member] {
+        func list(_ values: [Double]) -> JSONValue { .array(values.map(JSONValue.number)) }
+        return [
+            .init("cosine", list(cosines)), .init("logits", list(logits)),
+            .init("probabilities", list(probabilities)),
+        ]
+    }
+
+    /// The best `count` texts as lines of a table: probability, a bar of it, logit, cosine, text.
+    public func table(_ texts: [String], top count: Int = .max) -> String {
+        let best = ranking.prefix(count)
+        let logitTexts = best.map { NumberText.fixed(logits[$0], decimals: 2) }
+        let width = logitTexts.map(\.count).max() ?? 0
+        return zip(best, logitTexts).map { index, logit in
+            let percent = NumberText.fixed(probabilities[index] * 100, decimals: 1)
+            let cells = probabilities[index].isFinite ? Int((probabilities[index] * 20).rounded()) : 0
+            let bar = String(repeating: "█", count: cells) + String(repeating: "·", count: 20 - cells)
+            let cosine = NumberText.fixed(cosines[index], decimals: 4)
+            func right(_ text: String, _ width: Int) -> String {
+                String(repeating: " ", count: max(0, width - text.count)) + text
+            }
+            return "\(right(percent, 5)) %  \(bar)  \(right(logit, width))  \(right(cosine, 7))  \(texts[index])"
+        }.joined(separator: "\n")
+    }
+}

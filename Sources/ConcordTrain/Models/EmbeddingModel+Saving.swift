@@ -1,0 +1,195 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordMedia
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import ConcordText
+import Foundation
+
+extension EmbeddingModel {
+    /// Writes a complete model folder, the manifest last: where it stands, everything else does too.
+    ///
+    /// The weights keep their dtype. A model that transformers has no class for gets Concord's own `config.json` in
+    /// layout `huggingFace`; a sentence encoder gets the files of sentence-transformers, too.
+    ///
+    /// - Parameters:
+    ///   - layout: whose names and files the folder has.
+    ///   - training: where the weights come from; nil when that is not known.
+    /// - Throws: `.invalidConfiguration`, before anything is written, for a model that the layout cannot hold;
+    ///   `.fileSystem`.
+    public func save(
+        to folder: String, layout: CheckpointLayout.Family = .huggingFace, training: ModelManifest.Training?
+    ) throws {
+        let files = try SavedFiles(self, layout)
+        try Files.makeFolder(folder)
+        let manifestPath = folder + "/" + ModelManifest.fileName
+        if Files.exists(manifestPath), unlink(manifestPath) != 0 { throw ConcordError.system("remove", manifestPath) }
+        try encoder.store.save(
+            to: folder + "/" + files.weights, layout: files.layout,
+            // What either writes itself.
+            metadata: layout == .openCLIP ? [:] : SafetensorsWriter.standardMetadata)
+        try tokenizer.write(to: folder, contextLength: encoder.textConfiguration.contextLength)
+        for (name, document) in files.documents {
+            try Files.makeFolder(Files.parent(of: folder + "/" + name))
+            try Files.replace(folder + "/" + name, with: document.text(pretty: true) + "\n")
+        }
+        var hashes = [String: String]()
+        let own = [files.weights] + files.documents.map(\.name) + Self.tokenizerFiles
+        for name in own where !name.contains("/") && Files.exists(folder + "/" + name) {
+            hashes[name] = try FileHash(.sha256, ofFile: folder + "/" + name).hexadecimal
+        }
+        let crop: ModelManifest.CropRule? = images.map {
+            $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface
+        }
+        try ModelManifest(
+            architecture, tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface }, crop: crop,
+            weightsLayout: layout, hashes: hashes, training: training
+        ).write(folder: folder)
+    }
+
+    /// Throws `.invalidConfiguration` for a model that `save` refuses: to be asked before hours of training.
+    func checkSaving() throws(ConcordError) { _ = try SavedFiles(self, .huggingFace) }
+
+    /// The names that tokenizers write.
+    static let tokenizerFiles = [
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt",
+        "spiece.model", "tokenizer.model", "sentencepiece.bpe.model",
+    ]
+
+    var architecture: ModelFolder.Architecture {
+        if let images { return .dualEncoder(images.encoder.configuration) }
+        guard case .bert(let text) = encoder.textConfiguration else {
+            preconditionFailure("a text encoder without pictures is a BERT")
+        }
+        return .sentenceEncoder(text)
+    }
+
+    /// CLIP's own tokenizer, which has two modes.
+    var clipTokenizer: CLIPTokenizer? {
+        tokenizer as? CLIPTokenizer ?? (tokenizer as? CleaningTokenizer)?.base as? CLIPTokenizer
+    }
+}
+
+/// What a model folder holds besides weights, tokenizer and manifest.
+private struct SavedFiles {
+    let layout: CheckpointLayout
+    let weights: String
+    /// Paths within the folder, and contents.
+    private(set) var documents: [(name: String, document: JSONValue)] = []
+
+    init(_ model: EmbeddingModel, _ family: CheckpointLayout.Family) throws(ConcordError) {
+        weights = family == .openCLIP ? CheckpointReader.openCLIPNames[0] : CheckpointReader.fileName
+        switch (model.architecture, family) {
+        case (.sentenceEncoder, .openCLIP):
+            throw ConcordError(
+                .invalidConfiguration, "open_clip has no form for a text encoder alone; save it as huggingface")
+        case (.sentenceEncoder(let configuration), .huggingFace):
+            layout = .huggingFace
+            let json = Self.with(dtype: model.dtype, configuration.huggingFaceJSON())
+            documents.append(("config.json", json))
+            documents += Self.sentenceTransformers(
+                configuration, lowercases: (model.tokenizer as? CleaningTokenizer)?.cleaning == .lowercase)
+        case (.dualEncoder(let configuration), .huggingFace):
+            layout = .huggingFace(configuration)
+            documents.append(("config.json", Self.with(dtype: model.dtype, configuration.configurationJSON())))
+            if let images = model.images {
+                documents.append(("preprocessor_config.json", try images.preprocessing.preprocessorConfig()))
+            }
+        case (.dualEncoder(let configuration), .openCLIP):
+            layout = .openCLIP(configuration)
+            try addOpenCLIP(model, configuration)
+        }
+    }
+
+    private mutating func addOpenCLIP(
+        _ model: EmbeddingModel, _ configuration: DualEncoderConfiguration
+    ) throws(ConcordError) {
+        guard let preprocessing = try model.images?.preprocessing.openCLIPConfig()["preprocess_cfg"] else { return }
+        var towerName: String?
+        if case .bert(let text) = configuration.text, text.publishedName == nil {
+            // open_clip looks for a configuration of these sizes below the folder that it is started in.
+            towerName = "text-tower"
+            documents.append(("text-tower/config.json", text.huggingFaceJSON()))
+        }
+        documents.append(
+            (
+                "open_clip_config.json",
+                try configuration.openCLIPJSON(
+                    preprocessing: preprocessing, tokenizer: Self.openCLIPTokenizer(model), textModel: towerName)
+            ))
+    }
+
+    /// What open_clip must know to tokenize as the model does; nothing for CLIP's vocabulary, which it brings along.
+    ///
+    /// With a name of any kind, open_clip reads the tokenizer files of the folder itself.
+    private static func openCLIPTokenizer(_ model: EmbeddingModel) -> [JSONValue.Member] {
+        let cleaner = model.tokenizer as? CleaningTokenizer
+        let isPublishedCLIP = model.clipTokenizer?.vocabularySize == TextTransformerConfiguration().vocabularySize
+        guard !isPublishedCLIP || cleaner != nil else { return [] }
+        var options = [JSONValue.Member]()
+        if let cleaning = cleaning(model), cleaning != .whitespace {
+            options.append(.init("clean", .string(cleaning.rawValue)))
+        }
+        if cleaner?.strippedToken != nil { options.append(.init("strip_sep_token", true)) }
+        let name = JSONValue.Member("hf_tokenizer_name", "tokenizer")
+        return options.isEmpty ? [name] : [name, .init("tokenizer_kwargs", .object(options))]
+    }
+
+    /// How open_clip must clean texts before the folder's tokenizer sees them.
+    private static func cleaning(_ model: EmbeddingModel) -> TextCleaning? {
+        if let cleaner = model.tokenizer as? CleaningTokenizer, cleaner.cleaning != .none { return cleaner.cleaning }
+        if let clip = model.clipTokenizer { return clip.mode == .openai ? .lower : .whitespace }
+        // transformers' class does the same by itself; open_clip's configurations of SigLIP say it all the same.
+        return model.tokenizer is SentencePieceTokenizer ? .canonicalize : nil
+    }
+
+    /// The files by which sentence-transformers knows how tokens become a vector; none for a pooling that it lacks.
+    private static func sentenceTransformers(
+        _ configuration: BERTConfiguration, lowercases: Bool
+    ) -> [(name: String, document: JSONValue)] {
+        guard configuration.pooling != .pooler else { return [] }
+        let modules = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")]
+        return [
+            (
+                "modules.json",
+                .array(
+                    modules.enumerated().map { index, module in
+                        [
+                            "idx": .integer(index), "name": .string("\(index)"), "path": .string(module.1),
+                            "type": .string("sentence_transformers.models.\(module.0)"),
+                        ]
+                    })
+            ),
+            (
+                "1_Pooling/config.json",
+                [
+                    "word_embedding_dimension": .integer(configuration.width),
+                    "pooling_mode_cls_token": .bool(configuration.pooling == .cls),
+                    "pooling_mode_mean_tokens": .bool(configuration.pooling == .mean),
+                    "pooling_mode_max_tokens": .bool(configuration.pooling == .max),
+                    "pooling_mode_mean_sqrt_len_tokens": false,
+                ]
+            ),
+            (
+                "sentence_bert_config.json",
+                ["max_seq_length": .integer(configuration.contextLength), "do_lower_case": .bool(lowercases)]
+            ),
+        ]
+    }
+
+    /// The configuration with the dtype of the weights.
+    private static func with(dtype: DType, _ json: JSONValue) -> JSONValue {
+        .object((json.members ?? []).map { $0.name == "dtype" ? .init("dtype", .string(dtype.rawValue)) : $0 })
+    }
+}
+
+extension EmbeddingModel {
+    /// The type of most parameters.
+    var dtype: DType {
+        let counts = Dictionary(grouping: encoder.store.parameters, by: \.tensor.dtype).mapValues {
+            $0.reduce(0) { $0 + $1.tensor.shape.reduce(1, *) }
+        }
+        return counts.max { $0.value < $1.value }?.key ?? .float32
+    }
+}

@@ -1,0 +1,221 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordMedia
+import ConcordText
+import Foundation
+
+extension ModelInspection {
+    /// All that is known, as one JSON object.
+    ///
+    /// - Parameter listingTensors: whether to add name, dtype, shape and file of every tensor.
+    public func json(listingTensors: Bool = false) -> JSONValue {
+        let manifest = folder.manifest
+        let kind = ModelManifest(folder.architecture, tokenizer: nil, crop: nil).architecture.rawValue
+        let total = parameterCounts.map(\.count).reduce(0, +)
+        var members: [JSONValue.Member] = [
+            .init("model", .string(folder.path)),
+            .init("architecture", .string(kind)),
+            .init("layout", .string(folder.layout.family.rawValue)),
+            .init("written_by_concord", .bool(manifest != nil)),
+            .init(
+                "parameters",
+                .object([.init("total", .integer(total))] + parameterCounts.map { .init($0.part, .integer($0.count)) })),
+            .init("dtypes", .object(dtypes.map { .init($0.dtype.rawValue, .integer($0.count)) })),
+            .init("files", .array(files)),
+        ]
+        if case .dualEncoder(let configuration) = folder.architecture {
+            members.append(.init("projection_width", .integer(configuration.projectionWidth)))
+            members.append(.init("logits", logitsJSON))
+            members.append(.init("vision", .object(Self.members(of: configuration.vision))))
+        }
+        members.append(.init("text", .object(Self.members(of: folder.text))))
+        if let tokenizer { members.append(.init("tokenizer", .object(Self.members(of: tokenizer)))) }
+        if let preprocessing { members.append(.init("preprocessing", .object(Self.members(of: preprocessing)))) }
+        if let training = manifest?.json()["training"] { members.append(.init("training", training)) }
+        members.append(.init("notes", .array(notes.map(JSONValue.string))))
+        members.append(.init("verified", .bool(isVerified)))
+        if listingTensors { members.append(.init("tensors", .array(tensors))) }
+        return .object(members)
+    }
+
+    /// All that is known, a line for each value.
+    public func text(listingTensors: Bool = false) -> String {
+        let members = (json().members ?? []).filter { $0.name != "notes" && $0.name != "verified" }
+        var lines = Self.lines(members, indent: "")
+        if isVerified { lines.append("all weights and hashes are right") }
+        if listingTensors {
+            let width = checkpoint.tensors.map(\.name.count).max() ?? 0
+            lines.append("tensors")
+            lines += checkpoint.tensors.map { tensor in
+                "  \(Self.padded(tensor.name, width))  \(Self.padded(tensor.entry.dtype.rawValue, 8))  "
+                    + "\(tensor.entry.shape)"
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func padded(_ text: String, _ width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
+    }
+
+    /// Members of an object as lines; objects within are indented below their name.
+    private static func lines(_ members: [JSONValue.Member], indent: String) -> [String] {
+        let width = members.filter { $0.value.members == nil }.map(\.name.count).max() ?? 0
+        return members.flatMap { member -> [String] in
+            let name = member.name.replacingOccurrences(of: "_", with: " ")
+            if let inner = member.value.members { return [indent + name] + lines(inner, indent: indent + "  ") }
+            if let elements = member.value.elements, elements.contains(where: { $0.members != nil }) {
+                return [indent + name]
+                    + elements.map {
+                        indent + "  " + ($0.members ?? []).map { shown($0.value) }.joined(separator: "  ")
+                    }
+            }
+            return [indent + padded(name, width) + "  " + shown(member.value)]
+        }
+    }
+
+    private static func shown(_ value: JSONValue) -> String {
+        switch value {
+        case .string(let text): text.contains("\n") ? "(\(text.split(separator: "\n").count) lines)" : text
+        case .integer(let number): grouped(number)
+        case .bool(let flag): flag ? "yes" : "no"
+        default: value.text()
+        }
+    }
+
+    /// Digits in groups of three from five digits on: `151 277 313`.
+    private static func grouped(_ number: Int) -> String {
+        let digits = Array(String(number))
+        guard digits.count > 4 else { return String(digits) }
+        return String(
+            digits.enumerated().flatMap { index, digit in
+                index > 0 && (digits.count - index).isMultiple(of: 3) ? ["\u{202F}", digit] : [digit]
+            })
+    }
+
+    private var dtypes: [(dtype: DType, count: Int)] {
+        DType.allCases.compactMap { dtype in
+            let count = checkpoint.tensors.filter { $0.entry.dtype == dtype }
+                .reduce(0) { $0 + $1.entry.shape.reduce(1, *) }
+            return count > 0 ? (dtype, count) : nil
+        }
+    }
+
+    private var files: [JSONValue] {
+        let weights = checkpoint.files.map(\.file.path)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let known = ModelManifest.fileName
+        let others = names.sorted().map { folder.path + "/" + $0 }.filter { path in
+            !weights.contains(path)
+                && (path.hasSuffix("config.json") || path.hasSuffix("modules.json") || path.hasSuffix(known)
+                    || EmbeddingModel.tokenizerFiles.contains { path.hasSuffix("/" + $0) })
+        }
+        return (weights + others).map { path in
+            // Through the links of a hub's cache.
+            let size = (try? MappedFile(path: path).count) ?? 0
+            let name = path.hasPrefix(folder.path + "/") ? String(path.dropFirst(folder.path.count + 1)) : path
+            return ["name": .string(name), "bytes": .integer(size)]
+        }
+    }
+
+    private var tensors: [JSONValue] {
+        checkpoint.tensors.map { tensor in
+            [
+                "name": .string(tensor.name), "dtype": .string(tensor.entry.dtype.rawValue),
+                "shape": .array(tensor.entry.shape.map(JSONValue.integer)),
+                "file": .string(String(tensor.file.file.path.split(separator: "/").last ?? "")),
+            ]
+        }
+    }
+
+    private var logitsJSON: JSONValue {
+        guard let logits else { return .null }
+        return ["scale": .number(logits.scale), "bias": logits.bias.map(JSONValue.number) ?? .null]
+    }
+}
+
+extension ModelInspection {
+    private static func members(of vision: VisionTransformerConfiguration) -> [JSONValue.Member] {
+        [
+            .init("image_size", .integer(vision.imageSize)), .init("patch_size", .integer(vision.patchSize)),
+            .init("width", .integer(vision.width)), .init("layers", .integer(vision.layers)),
+            .init("heads", .integer(vision.heads)), .init("intermediate_width", .integer(vision.intermediateWidth)),
+            .init("activation", .string(vision.activation.rawValue)),
+            .init("layer_norm_epsilon", .number(vision.layerNormEpsilon)),
+            .init("pooling", .string(vision.pooling.rawValue)),
+            .init("norm_after_pooling", .bool(vision.normalizesAfterPooling)),
+            .init("class_token", .bool(vision.hasClassToken)), .init("patch_bias", .bool(vision.hasPatchBias)),
+            .init("pre_norm", .bool(vision.hasPreNorm)), .init("fixed_positions", .bool(vision.hasFixedPositions)),
+            .init("layer_scale", vision.layerScale.map(JSONValue.number) ?? .null),
+            .init("projection", .bool(vision.hasProjection)),
+        ]
+    }
+
+    private static func members(of tower: TextTowerConfiguration) -> [JSONValue.Member] {
+        var members: [JSONValue.Member] = [
+            .init("context_length", .integer(tower.contextLength)),
+            .init("vocabulary_size", .integer(tower.vocabularySize)), .init("width", .integer(tower.width)),
+        ]
+        switch tower {
+        case .transformer(let text):
+            members.insert(.init("kind", "transformer"), at: 0)
+            members += [
+                .init("layers", .integer(text.layers)), .init("heads", .integer(text.heads)),
+                .init("intermediate_width", .integer(text.intermediateWidth)),
+                .init("activation", .string(text.activation.rawValue)),
+                .init("layer_norm_epsilon", .number(text.layerNormEpsilon)),
+                .init("pooling", .string(text.pooling.rawValue)), .init("causal", .bool(text.isCausal)),
+                .init("end_token", .integer(text.endToken)),
+                .init("layer_scale", text.layerScale.map(JSONValue.number) ?? .null),
+                .init("projection", .string(text.projection.rawValue)),
+            ]
+        case .bert(let text):
+            members.insert(.init("kind", .string(text.family.rawValue)), at: 0)
+            members += [
+                .init("layers", .integer(text.layers)), .init("heads", .integer(text.heads)),
+                .init("intermediate_width", .integer(text.intermediateWidth)),
+                .init("activation", .string(text.activation.rawValue)),
+                .init("layer_norm_epsilon", .number(text.layerNormEpsilon)),
+                .init("pooling", .string(text.pooling.rawValue)), .init("pooler", .bool(text.hasPooler)),
+                .init("positions", .integer(text.positions)), .init("projection", .string(text.projection.rawValue)),
+            ]
+        }
+        members.append(.init("reads_padding", .bool(tower.readsPadding)))
+        return members
+    }
+
+    private static func members(of tokenizer: any Tokenizer) -> [JSONValue.Member] {
+        let cleaner = tokenizer as? CleaningTokenizer, base = cleaner?.base ?? tokenizer
+        let kind =
+            switch base {
+            case let clip as CLIPTokenizer: "CLIP byte pairs, as \(clip.mode == .openai ? "OpenAI" : "Hugging Face")"
+            case is SentencePieceTokenizer: "SentencePiece"
+            default: "tokenizer.json"
+            }
+        var members: [JSONValue.Member] = [
+            .init("kind", .string(kind)), .init("vocabulary_size", .integer(tokenizer.vocabularySize)),
+            .init("pad_token", .integer(tokenizer.padToken)),
+        ]
+        if let cleaner, cleaner.cleaning != .none {
+            members.append(.init("cleaning", .string(cleaner.cleaning.rawValue)))
+        }
+        if let token = cleaner?.strippedToken { members.append(.init("stripped_token", .integer(Int(token)))) }
+        return members
+    }
+
+    private static func members(of preprocessing: ImagePreprocessing) -> [JSONValue.Member] {
+        func list(_ values: [Double]) -> JSONValue { .array(values.map(JSONValue.number)) }
+        let mode =
+            switch preprocessing.resizeMode {
+            case .shortestEdge: "shortest edge"
+            case .longestEdge: "longest edge"
+            case .squash: "squash"
+            }
+        return [
+            .init("resize", .string(mode)), .init("size", .integer(preprocessing.size)),
+            .init("filter", .string("\(preprocessing.filter)")), .init("crop", .integer(preprocessing.cropSize)),
+            .init("crop_rule", .string(preprocessing.cropRule.rawValue)), .init("mean", list(preprocessing.mean)),
+            .init("standard_deviation", list(preprocessing.standardDeviation)),
+        ]
+    }
+}

@@ -1,0 +1,97 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordMedia
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import ConcordText
+import Foundation
+
+/// What a model folder holds, from its configurations and the headers of its weights alone.
+public struct ModelInspection {
+    public let folder: ModelFolder
+    /// What loading would do beyond copying, and what would keep the model from embedding.
+    public private(set) var notes: [String]
+    /// Whether all weights and hashes have been checked.
+    public private(set) var isVerified = false
+    /// The tensors of the files.
+    let checkpoint: CheckpointReader
+    /// Scalars by part of the model: `vision`, `text`, and `logits` for the scale and bias.
+    let parameterCounts: [(part: String, count: Int)]
+    let tokenizer: (any Tokenizer)?
+    let preprocessing: ImagePreprocessing?
+    /// The factor on cosines, and what is added to them.
+    let logits: (scale: Double, bias: Double?)?
+
+    /// - Throws: `.invalidConfiguration` for a configuration that is not known, `.invalidCheckpoint` for damaged weights
+    ///   and for weights that do not fit it, naming every tensor.
+    public init(folder path: String) throws {
+        let folder = try ModelFolder(path)
+        checkpoint = try CheckpointReader(path: folder.weights)
+        let source = ParameterSource(checkpoint, layout: folder.layout)
+        // The parameters lie in the mapped files, which nobody touches: their shapes come from the headers.
+        let store = ParameterStore(sources: [source], dtype: nil)
+        switch folder.architecture {
+        case .dualEncoder(let configuration):
+            let encoder = DualEncoder(configuration, store: store)
+            try Self.checkKeys(store, checkpoint, folder.layout)
+            logits = (
+                encoder.logitScale.to(.float64).exp().item(), encoder.logitBias.map { $0.to(.float64).item() }
+            )
+        case .sentenceEncoder(let configuration):
+            _ = SentenceEncoder(configuration, store: store)
+            try Self.checkKeys(store, checkpoint, folder.layout)
+            logits = nil
+        }
+        var counts = ["vision": 0, "text": 0, "logits": 0]
+        for parameter in store.parameters {
+            let part = Self.part(of: parameter.name, folder.architecture)
+            counts[part, default: 0] += parameter.tensor.shape.reduce(1, *)
+        }
+        parameterCounts = ["vision", "text", "logits"].compactMap { part in
+            counts[part].flatMap { $0 > 0 ? (part, $0) : nil }
+        }
+        var notes = store.notes
+        func noting<Value>(_ body: () throws(ConcordError) -> Value) -> Value? {
+            do throws(ConcordError) { return try body() } catch {
+                notes.append(error.message)
+                return nil
+            }
+        }
+        tokenizer = noting { () throws(ConcordError) in try EmbeddingModel.loadTokenizer(folder) }
+        if case .dualEncoder = folder.architecture {
+            preprocessing = noting { () throws(ConcordError) in try EmbeddingModel.loadPreprocessing(folder) }
+        } else {
+            preprocessing = nil
+        }
+        self.folder = folder
+        self.notes = notes
+    }
+
+    /// Reads every weight and checks every hash of the manifest.
+    ///
+    /// - Throws: `.invalidCheckpoint` for a file that is not the one that the manifest was written for, and whatever
+    ///   keeps the model from loading.
+    public mutating func verify() throws {
+        try folder.manifest?.verifyHashes(folder: folder.path)
+        notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
+        isVerified = true
+    }
+
+    /// Throws one error that lists every difference between the checkpoint and what its configuration describes.
+    private static func checkKeys(
+        _ store: ParameterStore, _ checkpoint: CheckpointReader, _ layout: CheckpointLayout
+    ) throws {
+        let report = KeyReport(
+            expected: layout.tensors(of: store.parameters.map { .init($0.name, $0.tensor.shape) }),
+            found: checkpoint.tensors.map { .init($0.name, $0.entry.shape) })
+        // Reads the values too, so only where something is to be told.
+        if !report.isExact { try store.finishLoading() }
+    }
+
+    private static func part(of parameter: String, _ architecture: ModelFolder.Architecture) -> String {
+        guard case .dualEncoder = architecture else { return "text" }
+        if parameter.hasPrefix("vision_model.") || parameter.hasPrefix("visual_projection.") { return "vision" }
+        return parameter.hasPrefix("logit_") ? "logits" : "text"
+    }
+}

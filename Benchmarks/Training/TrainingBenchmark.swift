@@ -34,7 +34,7 @@ struct TrainingBenchmark: ParsableCommand {
             let padded = rows.flatMap { $0 + Array(repeating: 0, count: longest - $0.count) }
             let ids = Tensor(padded, shape: [batch, longest])
             let start = ContinuousClock.now
-            let result = try trainer.step(step, pixels: pixels, ids: ids)
+            let result = try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids))
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             if step > 0 {  // the first step allocates
                 print(

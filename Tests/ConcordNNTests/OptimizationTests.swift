@@ -56,6 +56,25 @@ import Testing
         #expect(vector.scalars(as: Float.self) == [1])
     }
 
+    @Test func eachParameterLearnsAtItsOwnShareOfTheRate() {
+        let store = ParameterStore(seed: 1), scope = ParameterScope(store)
+        let a = scope.parameter("a", [1, 2], .constant(1)), b = scope.parameter("b", [1, 2], .constant(1))
+        let optimizer = AdamW(store.trainable, options: .init(epsilon: 1e-6, weightDecay: 0.5)) {
+            $0.name == "a" ? 1 : 0.25
+        }
+        let slope = Tensor([3, -0.5] as [Float], shape: [1, 2])
+        ((a + b) * slope).sum().backward()
+        optimizer.step(learningRate: 0.1)
+        // At the first step both moments are the gradient's, so that AdamW by hand is
+        // p · (1 − rate · decay) − rate · g / (|g| + ε).
+        func expected(_ rate: Double) -> [Double] {
+            [3, -0.5].map { g in 1 - rate * 0.5 - rate * g / (abs(g) + 1e-6) }
+        }
+        expectClose(a.scalars(as: Float.self), expected(0.1), absolute: 1e-6)
+        expectClose(b.scalars(as: Float.self), expected(0.025), absolute: 1e-6)
+        #expect(Set(optimizer.namedState.map(\.0)).count == 6)
+    }
+
     @Test func freezingByPatternStopsTraining() throws {
         let store = ParameterStore(seed: 1)
         let scope = ParameterScope(store)

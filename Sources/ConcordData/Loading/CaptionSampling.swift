@@ -38,7 +38,7 @@ public struct CaptionSampling: Sendable, Hashable {
                     + "of 0 or more; got \(captionsPerImage) captions, \(languages.count) languages, weights \(weights)"
             )
         }
-        for item in dataset.items where !item.captions.contains(where: { weight(of: $0.kind) > 0 }) {
+        for item in dataset.items where !item.captions.contains(where: mayDraw) {
             let kinds = Set(item.captions.compactMap(\.kind)).sorted().joined(separator: ", ")
             throw ConcordError(
                 .invalidConfiguration,
@@ -66,13 +66,16 @@ public struct CaptionSampling: Sendable, Hashable {
         }
     }
 
+    /// Whether a caption is ever drawn.
+    public func mayDraw(_ caption: Caption) -> Bool { weight(of: caption.kind) > 0 }
+
     private func weight(of kind: String?) -> Double {
         guard let kind, !weights.isEmpty else { return 1 }
         return weights[kind] ?? 0
     }
 
     private func candidates(in item: CaptionItem, slot: Int) -> [Caption] {
-        let drawable = item.captions.filter { weight(of: $0.kind) > 0 }
+        let drawable = item.captions.filter(mayDraw)
         guard slot < languages.count, let language = languages[slot] else { return drawable }
         let matching = drawable.filter { $0.language == language }
         return matching.isEmpty ? drawable : matching

@@ -29,10 +29,10 @@ public struct BERT {
             attentionNorm = LayerNorm(scope / "attention" / "output" / "LayerNorm", width, epsilon: epsilon)
             up = Linear(
                 scope / "intermediate" / "dense", width, configuration.intermediateWidth,
-                weightInitializer: BERT.initializer, biasInitializer: .zeros)
+                weightInitializer: BERT.initializer, biasInitializer: .zeros, target: .mlp)
             down = Linear(
                 scope / "output" / "dense", configuration.intermediateWidth, width,
-                weightInitializer: BERT.initializer, biasInitializer: .zeros)
+                weightInitializer: BERT.initializer, biasInitializer: .zeros, target: .mlp)
             outputNorm = LayerNorm(scope / "output" / "LayerNorm", width, epsilon: epsilon)
             activation = configuration.activation
         }

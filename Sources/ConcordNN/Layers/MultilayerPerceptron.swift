@@ -9,10 +9,11 @@ public struct MultilayerPerceptron {
     public init(
         _ scope: ParameterScope, width: Int, hidden: Int, activation: Activation,
         up upWeight: Initializer? = nil,
-        down downWeight: Initializer? = nil
+        down downWeight: Initializer? = nil,
+        target: LowRankAdaptation.Target? = nil
     ) {
-        up = Linear(scope / "fc1", width, hidden, weightInitializer: upWeight)
-        down = Linear(scope / "fc2", hidden, width, weightInitializer: downWeight)
+        up = Linear(scope / "fc1", width, hidden, weightInitializer: upWeight, target: target)
+        down = Linear(scope / "fc2", hidden, width, weightInitializer: downWeight, target: target)
         self.activation = activation
     }
 

@@ -22,13 +22,14 @@ public struct SelfAttention {
         _ scope: ParameterScope, width: Int, heads: Int, isCausal: Bool = false, names: Names = .clip,
         input: Initializer? = nil, output outputWeight: Initializer? = nil
     ) {
-        func linear(_ name: String, _ weight: Initializer?) -> Linear {
-            Linear(scope / name, width, width, weightInitializer: weight, biasInitializer: .zeros)
+        func linear(_ name: String, _ weight: Initializer?, _ target: LowRankAdaptation.Target) -> Linear {
+            Linear(
+                scope / name, width, width, weightInitializer: weight, biasInitializer: .zeros, target: target)
         }
-        query = linear(names.query, input)
-        key = linear(names.key, input)
-        value = linear(names.value, input)
-        output = linear(names.output, outputWeight)
+        query = linear(names.query, input, .q)
+        key = linear(names.key, input, .k)
+        value = linear(names.value, input, .v)
+        output = linear(names.output, outputWeight, .out)
         self.heads = heads
         self.isCausal = isCausal
     }
@@ -45,16 +46,19 @@ public struct SelfAttention {
 
     /// Queries, keys and values, each `[B, H, T, D]`.
     private func projected(_ x: Tensor, _ shape: [Int]) -> (Tensor, Tensor, Tensor) {
+        func heads(_ y: Tensor) -> Tensor { y.reshaped(shape).transposed(1, 2) }  // [B, T, C] → [B, H, T, D]
         guard shape[0] * shape[1] >= Self.fewestTokensToJoin else {
-            func heads(_ linear: Linear) -> Tensor { linear(x).reshaped(shape).transposed(1, 2) }
-            return (heads(query), heads(key), heads(value))
+            return (heads(query(x)), heads(key(x)), heads(value(x)))
         }
         let parts = Tensor.linear(x, weight: joined(\.weight), bias: joined(\.bias))
             .reshaped([shape[0], shape[1], 3, shape[2], shape[3]])
             .permuted([2, 0, 3, 1, 4])  // [B, T, 3 · C] → [B, T, 3, H, D] → [3, B, H, T, D]
-        return (
-            parts.selected(axis: 0, at: 0), parts.selected(axis: 0, at: 1), parts.selected(axis: 0, at: 2)
-        )
+        // Adapters stay apart from the joined product: each of the three may have one or not.
+        func part(_ index: Int, _ linear: Linear) -> Tensor {
+            let own = parts.selected(axis: 0, at: index)
+            return linear.addition(x).map { own + heads($0) } ?? own
+        }
+        return (part(0, query), part(1, key), part(2, value))
     }
 
     /// One wide product runs faster than three narrow ones, but the weights must be joined first, which costs more than

@@ -20,7 +20,7 @@ public struct TransformerBlock {
         norm2 = LayerNorm(scope / "layer_norm2", shape.width, epsilon: shape.layerNormEpsilon)
         mlp = MultilayerPerceptron(
             scope / "mlp", width: shape.width, hidden: shape.hidden, activation: shape.activation, up: weights.mlpUp,
-            down: weights.mlpDown)
+            down: weights.mlpDown, target: .mlp)
         func scale(_ name: String) -> Tensor? {
             shape.layerScale.map { (scope / name).parameter("weight", [shape.width], .constant($0)) }
         }

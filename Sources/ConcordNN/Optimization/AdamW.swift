@@ -21,6 +21,7 @@ public final class AdamW {
         }
     }
 
+    /// A parameter with its moments.
     private struct State {
         let parameter: Parameter
         let firstMoment, secondMoment: Tensor
@@ -28,44 +29,56 @@ public final class AdamW {
         let step: Tensor
     }
 
-    public let options: Options
-    private let decayed, undecayed: [State]
+    /// Parameters that are updated with the same numbers, in one call of the kernel.
+    private struct Group {
+        let rateScale, weightDecay: Double
+        var states: [State] = []
+    }
 
-    public init(_ parameters: [Parameter], options: Options = Options()) {
+    public let options: Options
+    private let groups: [Group]
+
+    /// - Parameter learningRateScale: what the learning rate is multiplied with for a parameter, decay included.
+    public init(
+        _ parameters: [Parameter], options: Options = Options(), learningRateScale: (Parameter) -> Double = { _ in 1 }
+    ) {
         self.options = options
-        func states(_ parameters: [Parameter]) -> [State] {
-            parameters.map { parameter in
-                State(
-                    parameter: parameter, firstMoment: .zeros(like: parameter.tensor.detached()),
-                    secondMoment: .zeros(like: parameter.tensor.detached()),
-                    step: .zeros([], device: parameter.tensor.device))
+        var groups = [Group]()
+        for parameter in parameters {
+            let scale = learningRateScale(parameter), decay = parameter.tensor.rank > 1 ? options.weightDecay : 0
+            let state = State(
+                parameter: parameter, firstMoment: .zeros(like: parameter.tensor.detached()),
+                secondMoment: .zeros(like: parameter.tensor.detached()),
+                step: .zeros([], device: parameter.tensor.device))
+            if let index = groups.firstIndex(where: { $0.rateScale == scale && $0.weightDecay == decay }) {
+                groups[index].states.append(state)
+            } else {
+                groups.append(Group(rateScale: scale, weightDecay: decay, states: [state]))
             }
         }
-        decayed = states(parameters.filter { $0.tensor.rank > 1 })
-        undecayed = states(parameters.filter { $0.tensor.rank <= 1 })
+        self.groups = groups
     }
 
     /// Updates every parameter that has a gradient.
     public func step(learningRate: Double) {
-        update(decayed, learningRate: learningRate, weightDecay: options.weightDecay)
-        update(undecayed, learningRate: learningRate, weightDecay: 0)
+        for group in groups { update(group, learningRate: group.rateScale * learningRate) }
     }
 
-    private func update(_ states: [State], learningRate: Double, weightDecay: Double) {
-        let active = states.compactMap { state in state.parameter.tensor.gradient.map { (state, $0) } }
+    private func update(_ group: Group, learningRate: Double) {
+        let active = group.states.compactMap { state in state.parameter.tensor.gradient.map { (state, $0) } }
         guard !active.isEmpty else { return }
         withoutGradient {
             Tensor.fusedAdamW(
                 parameters: active.map(\.0.parameter.tensor), gradients: active.map(\.1),
                 firstMoments: active.map(\.0.firstMoment), secondMoments: active.map(\.0.secondMoment),
                 steps: active.map(\.0.step), learningRate: learningRate, beta1: options.beta1, beta2: options.beta2,
-                weightDecay: weightDecay, epsilon: options.epsilon)
+                weightDecay: group.weightDecay, epsilon: options.epsilon)
         }
     }
 
     /// The state as named tensors, for a checkpoint: `<parameter>.first_moment`, `.second_moment`, `.step`.
     public var namedState: [(String, Tensor)] {
-        (decayed + undecayed).flatMap { state in
+        groups.flatMap(\.states).flatMap { state in
             [
                 (state.parameter.name + ".first_moment", state.firstMoment),
                 (state.parameter.name + ".second_moment", state.secondMoment),

@@ -42,5 +42,19 @@ public struct ParameterScope {
         store.makeParameter(key(name), shape, initializer, isTrained: isTrained, resizing: resizing)
     }
 
+    /// The adapter of the layer at this scope; nil where the store has none for such layers.
+    func adapter(for target: LowRankAdaptation.Target, weight: Tensor) -> LowRankAdapter? {
+        guard let adaptation = store.adaptation, adaptation.targets.contains(target),
+            let root = path.split(separator: ".").first, adaptation.roots.contains(String(root))
+        else { return nil }
+        let adapter = LowRankAdapter(self, adaptation, weight: weight)
+        store.adapters.append(adapter)
+        return adapter
+    }
+
+    func adapterParameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Tensor {
+        store.makeAdapterParameter(key(name), shape, initializer)
+    }
+
     private func key(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
 }

@@ -9,6 +9,13 @@ public final class ParameterStore {
     public typealias Resizing = (_ found: Tensor) -> Tensor?
 
     private let random: Generator
+    // Of their own, so that a model's other parameters start the same with adapters as without.
+    private let adapterRandom: Generator
+    /// Which layers get adapters, if any.
+    let adaptation: LowRankAdaptation?
+    /// The adapters of the layers, in the order of the layers.
+    public internal(set) var adapters: [LowRankAdapter] = []
+    var hasMergedAdapters = false
     private let sources: [ParameterSource]
     private let dtype: DType?
     public let device: Device
@@ -34,11 +41,15 @@ public final class ParameterStore {
     ///
     /// - Parameters:
     ///   - sources: checkpoints; the first whose prefix fits a parameter's name is asked.
+    ///   - adaptation: which layers get low-rank adapters; nil for none.
     ///   - dtype: the dtype of all parameters; nil keeps that of the checkpoint, and float32 for what is drawn.
     public init(
-        seed: UInt64 = 0, sources: [ParameterSource] = [], dtype: DType? = .float32, device: Device = .cpu
+        seed: UInt64 = 0, sources: [ParameterSource] = [], adaptation: LowRankAdaptation? = nil,
+        dtype: DType? = .float32, device: Device = .cpu
     ) {
         random = Generator(seed: seed)
+        adapterRandom = Generator(seed: seed)
+        self.adaptation = adaptation
         self.sources = sources
         self.dtype = dtype
         self.device = device
@@ -49,11 +60,19 @@ public final class ParameterStore {
     func makeParameter(
         _ name: String, _ shape: [Int], _ initializer: Initializer, isTrained: Bool = true, resizing: Resizing? = nil
     ) -> Tensor {
+        if let loaded = load(name, shape, resizing) { return add(name, loaded, .checkpoint, isTrained: isTrained) }
+        return add(name, initializer.makeTensor(shape, generator: random), .initializer, isTrained: isTrained)
+    }
+
+    func makeAdapterParameter(_ name: String, _ shape: [Int], _ initializer: Initializer) -> Tensor {
+        add(name, initializer.makeTensor(shape, generator: adapterRandom), .adapter, isTrained: true)
+    }
+
+    private func add(_ name: String, _ tensor: Tensor, _ origin: Parameter.Origin, isTrained: Bool) -> Tensor {
         precondition(names.insert(name).inserted, "two layers make the parameter \(name)")
-        let tensor = load(name, shape, resizing) ?? initializer.makeTensor(shape, generator: random)
         let placed = (dtype.map { tensor.to($0) } ?? tensor).to(device)
         placed.requiresGradient = isTrained && placed.dtype.isFloatingPoint
-        parameters.append(Parameter(name: name, tensor: placed))
+        parameters.append(Parameter(name: name, tensor: placed, origin: origin))
         return placed
     }
 
@@ -128,6 +147,11 @@ public final class ParameterStore {
         }
     }
 
+    /// Stops training of every parameter that fits.
+    public func freeze(where fits: (Parameter) -> Bool) {
+        for parameter in parameters where fits(parameter) { parameter.tensor.requiresGradient = false }
+    }
+
     /// The parameters that training changes.
     public var trainable: [Parameter] { parameters.filter { $0.tensor.requiresGradient } }
 
@@ -136,23 +160,34 @@ public final class ParameterStore {
         for parameter in parameters { parameter.tensor.clearGradient() }
     }
 
-    /// Copies saved values into the parameters. Throws `.invalidCheckpoint` for one that is missing or misshapen.
+    /// What a checkpoint of a training run must hold: all but what is read from a model folder and never changes.
+    public var resumable: [Parameter] {
+        parameters.filter { $0.origin != .checkpoint || $0.tensor.requiresGradient }
+    }
+
+    /// Copies saved values into the ``resumable`` parameters.
+    ///
+    /// Throws `.invalidCheckpoint` for one that is missing or misshapen.
     public func restore(_ tensors: [String: Tensor], path: String) throws {
         try withoutGradient {
-            for parameter in parameters {
+            for parameter in resumable {
                 try parameter.tensor.restore(from: tensors, name: parameter.name, path: path)
             }
         }
     }
 
-    /// Writes all parameters, as they are, to one safetensors file of a layout; atomic.
+    /// Writes all parameters to one safetensors file of a layout, adapters merged into their layers; atomic.
     ///
     /// - Parameter metadata: strings for the file's header.
     public func save(
         to path: String, layout: CheckpointLayout = .huggingFace,
         metadata: [String: String] = SafetensorsWriter.standardMetadata
     ) throws {
-        let parameters = parameters
+        try withMergedAdapters { try write(to: path, layout: layout, metadata: metadata) }
+    }
+
+    private func write(to path: String, layout: CheckpointLayout, metadata: [String: String]) throws {
+        let parameters = parameters.filter { $0.origin != .adapter }
         var order = [String](), pieces = [String: [(place: TensorPlace, tensor: Tensor)]]()
         for parameter in parameters {
             let place = layout.place(of: parameter.name)

@@ -7,6 +7,12 @@ public final class RetrievalEvaluation {
     private let model: EmbeddingModel
     private let dataset: CaptionDataset
     private let gallery: PictureGallery
+    /// The vectors of the captions that were asked for, so that another split of the same ones costs nothing.
+    private var texts: [Selection: Tensor] = [:]
+
+    private struct Selection: Hashable {
+        let language, kind: String?
+    }
 
     /// - Parameter gallery: the data set's pictures, embedded by the model.
     public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
@@ -26,7 +32,9 @@ public final class RetrievalEvaluation {
         let captions = Self.captions(of: gallery.items, language: language, kind: kind)
         let queries = captions.indices.filter { split == "all" || captions[$0].split == split }
         guard !queries.isEmpty else { throw Self.nothingLeft(dataset, split: split, language: language, kind: kind) }
-        let texts = model.embed(texts: captions.map(\.text)).vectors
+        let selection = Selection(language: language, kind: kind)
+        let texts = self.texts[selection] ?? model.embed(texts: captions.map(\.text)).vectors
+        self.texts[selection] = texts
 
         let rows = Tensor(queries, shape: [queries.count])
         let textRanks = RetrievalRanks.compute(

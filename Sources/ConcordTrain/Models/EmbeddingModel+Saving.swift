@@ -51,6 +51,9 @@ extension EmbeddingModel {
         try manifest.write(folder: folder)
     }
 
+    /// Throws `.invalidConfiguration` for a model that `save` refuses: to be asked before hours of training.
+    func checkSaving() throws(ConcordError) { _ = try SavedFiles(self, .huggingFace) }
+
     /// The names that tokenizers write.
     static let tokenizerFiles = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt",

@@ -1,9 +1,6 @@
-import ConcordCheckpoint
 import ConcordCore
 import ConcordNN
-import ConcordTensor
 import ConcordText
-import Foundation
 
 extension Recipe {
     /// `data`: which pictures and captions are trained on, and how they are varied.
@@ -59,6 +56,8 @@ extension Recipe {
         public var folder: String?
         public var vocabularySize: Int
         public var mode: CLIPTokenizer.Mode
+        /// The keys that the recipe has.
+        let given: [String]
 
         init(_ read: inout RecipeReader) throws {
             folder = try read.optionalText(
@@ -67,31 +66,7 @@ extension Recipe {
                 "tokenizer.vocabulary_size", 4096, in: 514...1_000_000, "Size of a trained vocabulary, at most.")
             mode = try read.choice(
                 "tokenizer.mode", CLIPTokenizer.Mode.huggingface, "Text cleaning: as Hugging Face's or OpenAI's code.")
-        }
-    }
-
-    /// `model`: the sizes of a new CLIP.
-    public struct ModelSection: Sendable {
-        public var imageSize, patchSize, visionWidth, visionLayers, visionHeads: Int
-        public var textWidth, textLayers, textHeads, contextLength, projectionWidth: Int
-        public var activation: Activation
-
-        init(_ read: inout RecipeReader) throws {
-            let width = 1...65536, count = 1...1024
-            imageSize = try read.integer("model.image_size", 224, in: 1...4096, "Edge of the square input, pixels.")
-            patchSize = try read.integer("model.patch_size", 32, in: 1...4096, "Edge of a patch, pixels.")
-            visionWidth = try read.integer("model.vision.width", 768, in: width, "Width of the vision transformer.")
-            visionLayers = try read.integer("model.vision.layers", 12, in: count, "Blocks of the vision transformer.")
-            visionHeads = try read.integer("model.vision.heads", 12, in: count, "Attention heads of a vision block.")
-            textWidth = try read.integer("model.text.width", 512, in: width, "Width of the text transformer.")
-            textLayers = try read.integer("model.text.layers", 12, in: count, "Blocks of the text transformer.")
-            textHeads = try read.integer("model.text.heads", 8, in: count, "Attention heads of a text block.")
-            contextLength = try read.integer(
-                "model.text.context_length", 77, in: 3...8192, "Most tokens of a caption, start and end included.")
-            projectionWidth = try read.integer(
-                "model.projection_width", 512, in: width, "Width of the shared embedding space.")
-            activation = try read.choice(
-                "model.activation", Activation.gelu, "Activation of the blocks.")
+            given = ["folder", "vocabulary_size", "mode"].map { "tokenizer." + $0 }.filter(read.isGiven)
         }
     }
 
@@ -113,6 +88,10 @@ extension Recipe {
         public var patchDropout: Double
         public var usesActivationCheckpointing: Bool
         public var frozen: [String]
+        public var lockImage, lockText: TowerLock
+        public var layerDecay: Double
+        public var adapters: AdapterSection
+        public var textCacheMegabytes: Int
         public var device: String
         public var threads, logEvery, checkpointEvery, checkpointsKept: Int
 
@@ -141,6 +120,19 @@ extension Recipe {
             usesActivationCheckpointing = try read.flag(
                 "train.activation_checkpointing", false, "Recompute activations in the backward pass to save memory.")
             frozen = try read.list("train.frozen", [], "Patterns of parameter names that are not trained.")
+            lockImage = try read.lock(
+                "train.lock_image",
+                "What keeps its weights: none, all, or a number: the embeddings and so many first blocks.")
+            lockText = try read.lock(
+                "train.lock_text",
+                "The same of the text tower. Locked whole, it embeds every caption once and not at every step.")
+            textCacheMegabytes = try read.integer(
+                "train.text_cache_megabytes", 512, in: 0...1_000_000,
+                "Memory for the vectors of a locked text tower; captions that need more are embedded at every step.")
+            layerDecay = try read.number(
+                "train.layer_decay", 1, in: 0.01...1,
+                "Factor on the learning rate from each block to the one below it; embeddings learn slowest.")
+            adapters = try AdapterSection(&read)
             device = try read.text("train.device", "cpu", "cpu, cuda, cuda:N or mps.")
             threads = try read.integer(
                 "train.threads", 0, in: 0...4096, "Threads of the tensor engine; 0 is all cores.")
@@ -162,39 +154,5 @@ extension Recipe {
             kind = try read.optionalText(
                 "evaluate.kind", "Only captions of this kind count; empty takes name where there are names, else all.")
         }
-    }
-}
-
-extension Recipe.ModelSection {
-    /// The configuration of a model that reads a tokenizer's ids.
-    func configuration(_ tokenizer: CLIPTokenizer) -> DualEncoderConfiguration {
-        configuration(
-            vocabularySize: tokenizer.vocabularySize, startToken: tokenizer.startToken, endToken: tokenizer.endToken,
-            padToken: tokenizer.padToken)
-    }
-
-    /// Throws `.invalidConfiguration` for sizes that no model can have.
-    func validate(source: String) throws(ConcordError) {
-        guard imageSize.isMultiple(of: patchSize) else {
-            throw ConcordError(
-                .invalidConfiguration,
-                "\(source): model.image_size \(imageSize) is not a multiple of model.patch_size \(patchSize)")
-        }
-        try configuration(vocabularySize: 4, startToken: 2, endToken: 3, padToken: 3).validate(path: source)
-    }
-
-    private func configuration(
-        vocabularySize: Int, startToken: Int, endToken: Int, padToken: Int
-    ) -> DualEncoderConfiguration {
-        DualEncoderConfiguration(
-            text: .transformer(
-                .init(
-                    vocabularySize: vocabularySize, width: textWidth, intermediateWidth: 4 * textWidth,
-                    layers: textLayers, heads: textHeads, contextLength: contextLength, activation: activation,
-                    padToken: padToken, startToken: startToken, endToken: endToken)),
-            vision: .init(
-                width: visionWidth, intermediateWidth: 4 * visionWidth, layers: visionLayers, heads: visionHeads,
-                imageSize: imageSize, patchSize: patchSize, activation: activation),
-            projectionWidth: projectionWidth, initialLogitScale: log(1 / 0.07))
     }
 }

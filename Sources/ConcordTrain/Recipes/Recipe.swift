@@ -34,7 +34,7 @@ public struct Recipe: Sendable {
         for assignment in assignments { try reader.assign(assignment) }
         try self.init(&reader, text: reader.effectiveText)
         try reader.refuseUnknownKeys()
-        try model.validate(source: source)
+        try validate(source: source)
     }
 
     private init(_ read: inout RecipeReader, text: String) throws {

@@ -99,6 +99,20 @@ struct RecipeReader {
         }.joined()
     }
 
+    /// Whether the recipe has a value for the key.
+    func isGiven(_ path: String) -> Bool {
+        switch values[path] {
+        case .scalar(let text)?: !text.isEmpty
+        case .list?: true
+        case nil: false
+        }
+    }
+
+    /// The error for values that are right each by itself, but not together.
+    func contradiction(_ problem: String) -> ConcordError {
+        ConcordError(.invalidConfiguration, "\(source): \(problem)")
+    }
+
     // MARK: Typed values
 
     mutating func text(_ path: String, _ defaultValue: String, _ summary: String) throws -> String {
@@ -141,12 +155,28 @@ struct RecipeReader {
         }.asChoice(or: defaultValue)
     }
 
+    mutating func lock(_ path: String, _ summary: String) throws -> TowerLock {
+        try scalar(path, TowerLock.none, summary, expecting: "none, all or a number of blocks", TowerLock.init)
+    }
+
     mutating func list(_ path: String, _ defaultValue: [String], _ summary: String) throws -> [String] {
         keys.append(Key(path: path, defaultValue: "[\(defaultValue.joined(separator: ", "))]", summary: summary))
         switch values[path] {
         case nil: return defaultValue
         case .list(let items): return items
         case .scalar(let item): return item.isEmpty ? [] : [item]
+        }
+    }
+
+    mutating func choices<Choice: RawRepresentable & CaseIterable>(
+        _ path: String, _ defaultValue: [Choice], _ summary: String
+    ) throws -> [Choice] where Choice.RawValue == String {
+        try list(path, defaultValue.map(\.rawValue), summary).map { item in
+            guard let choice = Choice(rawValue: item) else {
+                let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+                throw wrong(path, item, expecting: "a list of some of \(names)")
+            }
+            return choice
         }
     }
 

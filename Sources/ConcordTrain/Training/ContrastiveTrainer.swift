@@ -9,6 +9,22 @@ import Foundation
 ///
 /// This is the whole of training: embed, compare, go back, update, clamp, average.
 public final class ContrastiveTrainer {
+    /// The captions of a step: one of every picture, then a second of every picture, …
+    public enum Texts {
+        /// Token ids `[slots · batch, tokens]`, and how many of each row are the caption's, int64 `[slots · batch]`;
+        /// nil when all are.
+        case tokens(ids: Tensor, lengths: Tensor? = nil)
+        /// Unit vectors `[slots · batch, width]` of a text tower that does not train.
+        case vectors(Tensor)
+
+        fileprivate var count: Int {
+            switch self {
+            case .tokens(let ids, _): ids.shape[0]
+            case .vectors(let vectors): vectors.shape[0]
+            }
+        }
+    }
+
     public let model: DualEncoder
     let optimizer: AdamW
     let averages: ExponentialMovingAverage?
@@ -18,17 +34,19 @@ public final class ContrastiveTrainer {
     private let seed: UInt64
 
     /// Prepares the optimizer for the parameters that are trainable now.
+    ///
+    /// - Parameter layerDecay: lower rates for the layers near the inputs; nil gives all the same.
     public init(
-        model: DualEncoder, schedule: LearningRateSchedule, options: AdamW.Options, precision: DType = .float32,
-        gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
+        model: DualEncoder, schedule: LearningRateSchedule, options: AdamW.Options, layerDecay: LayerDecay? = nil,
+        precision: DType = .float32, gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
     ) {
         self.model = model
         self.schedule = schedule
         self.precision = precision
         self.gradientClip = gradientClip
         self.seed = seed
-        optimizer = AdamW(model.store.trainable, options: options)
-        averages = averageDecay.map { ExponentialMovingAverage(model.store.parameters, decay: $0) }
+        optimizer = AdamW(model.store.trainable, options: options) { layerDecay?($0) ?? 1 }
+        averages = averageDecay.map { ExponentialMovingAverage(model.store.trainable, decay: $0) }
     }
 
     /// Takes one step.
@@ -36,20 +54,20 @@ public final class ContrastiveTrainer {
     /// - Parameters:
     ///   - step: steps done before this one.
     ///   - pixels: normalised pictures `[batch, 3, size, size]`, float32.
-    ///   - ids: token ids `[slots · batch, tokens]`: a caption of every picture, then a second of every picture, …
+    ///   - texts: the captions.
     /// - Returns: what happened, without the epoch and the speed, which the caller knows.
     /// - Throws: `.tensorOperation` when the loss is not a number; the weights are as they were before the step.
-    public func step(_ step: Int, pixels: Tensor, ids: Tensor) throws(ConcordError) -> TrainingStep {
+    public func step(_ step: Int, pixels: Tensor, texts: Texts) throws(ConcordError) -> TrainingStep {
         let device = model.logitScale.device
-        let slots = ids.shape[0] / pixels.shape[0]
+        let slots = texts.count / pixels.shape[0]
         model.store.isTraining = true
         // Seeded by the step, dropout draws the same masks in a resumed run.
         model.store.generator.seed(RandomSource.value(seed: seed, stream: UInt64(step)))
 
-        let (images, texts) = autocast(.bfloat16, on: device.kind, enabled: precision == .bfloat16) {
-            (model.embedImages(pixels.to(device)), model.embedTexts(ids.to(device)))
+        let (images, captions) = autocast(.bfloat16, on: device.kind, enabled: precision == .bfloat16) {
+            (model.embedImages(pixels.to(device)), embed(texts, device))
         }
-        let results = texts.chunked(slots, axis: 0).map {
+        let results = captions.chunked(slots, axis: 0).map {
             InfoNCE.symmetric(images: images, texts: $0, logitScale: model.logitScale)
         }
         let loss = results.dropFirst().reduce(results[0].loss) { $0 + $1.loss } / Double(slots)
@@ -66,7 +84,7 @@ public final class ContrastiveTrainer {
         let gradientNorm = GradientClipping.clip(model.store.trainable, maximum: gradientClip)
         let learningRate = schedule(step)
         optimizer.step(learningRate: learningRate)
-        model.clampLogitScale()
+        if model.logitScale.requiresGradient { model.clampLogitScale() }
         averages?.update(step: step)
 
         let quality = results.map { Self.quality($0.logits.detached(), logitScale: logitScale) }
@@ -77,10 +95,18 @@ public final class ContrastiveTrainer {
             gradientNorm: gradientNorm, samplesPerSecond: 0, dataWait: 0)
     }
 
-    /// Runs `body` with the weights that a model is saved with: the averages where there are any.
+    private func embed(_ texts: Texts, _ device: Device) -> Tensor {
+        switch texts {
+        case .tokens(let ids, let lengths): model.embedTexts(ids.to(device), lengths: lengths?.to(device))
+        case .vectors(let vectors): vectors.to(device)
+        }
+    }
+
+    /// Runs `body` with the weights that a model is saved with: the averages where there are any, adapters merged.
     public func withFinalWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard let averages else { return try body() }
-        return try averages.withAverages(body)
+        let store = model.store
+        guard let averages else { return try store.withMergedAdapters(body) }
+        return try averages.withAverages { try store.withMergedAdapters(body) }
     }
 
     private struct Quality {

@@ -7,7 +7,8 @@ import Foundation
 /// Everything a run needs to go on as if it had never stopped, as one folder `checkpoints/step-<steps done>`.
 ///
 /// Data order, augmentation and dropout follow from the seed and the step alone, so the weights, the optimizer's
-/// moments and the averages are all there is to save. A checkpoint is written under a hidden name and renamed when
+/// moments and the averages are all there is to save; of the weights those that train, and those that no model folder
+/// holds. A checkpoint is written under a hidden name and renamed when
 /// all of it is on disk: one that can be seen is whole.
 struct TrainingCheckpoint {
     let path: String
@@ -25,7 +26,7 @@ struct TrainingCheckpoint {
     /// - Throws: `.fileSystem`, for example on a full disk; older checkpoints are then still there.
     static func save(
         step: Int, store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
-        fingerprint: String, in folder: RunFolder, keeping kept: Int
+        fingerprint: RunFingerprint, in folder: RunFolder, keeping kept: Int
     ) throws {
         let name = prefix + String(step)
         let final = folder.checkpoints + "/" + name
@@ -33,12 +34,11 @@ struct TrainingCheckpoint {
         do {
             try? FileManager.default.removeItem(atPath: draft.path)
             try Files.makeFolder(draft.path)
-            try store.save(to: draft.weights)
+            try TensorFile.write(store.resumable.map { ($0.name, $0.tensor) }, to: draft.weights)
             try TensorFile.write(optimizer.namedState, to: draft.optimizer)
             if let averages { try TensorFile.write(averages.namedState, to: draft.averages) }
-            let state: JSONValue = [
-                "step": .integer(step), "recipe": .string(recipe.text), "captions_sha256": .string(fingerprint),
-            ]
+            let state = JSONValue.object(
+                [.init("step", .integer(step)), .init("recipe", .string(recipe.text))] + fingerprint.members)
             try Files.replace(draft.state, with: state.text(pretty: true) + "\n")
             try Files.synchronizeFolder(draft.path)
             // A checkpoint of this very step can only be there from before a resume; the new one is the same.
@@ -70,11 +70,11 @@ struct TrainingCheckpoint {
 
     /// Puts weights, moments and averages back.
     ///
-    /// - Throws: `.invalidConfiguration` when the run was started with another recipe or other captions,
-    ///   `.invalidCheckpoint` when a tensor is missing or misshapen.
+    /// - Throws: `.invalidConfiguration` when the run was started with another recipe, other captions or from other
+    ///   weights, `.invalidCheckpoint` when a tensor is missing or misshapen.
     func restore(
         store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
-        fingerprint: String
+        fingerprint: RunFingerprint
     ) throws {
         let saved = try JSONValue(parsing: Files.read(state, limit: 1 << 22), source: state)
         guard let savedRecipe = saved["recipe"]?.string, saved["step"]?.int == step else {
@@ -86,11 +86,11 @@ struct TrainingCheckpoint {
                 "\(path) was made with another recipe (\(Self.firstDifference(savedRecipe, recipe.text))); "
                     + "resume with the same recipe and --set values, or start anew in another --output folder")
         }
-        guard saved["captions_sha256"]?.string == fingerprint else {
+        if let changed = fingerprint.firstChange(since: saved) {
             throw ConcordError(
                 .invalidConfiguration,
-                "the caption file has changed since \(path) was saved, so the samples would not go on where they "
-                    + "stopped; put the old file back, or start anew in another --output folder")
+                "\(changed) has changed since \(path) was saved, so the run would not go on as it began; put the old "
+                    + "file back, or start anew in another --output folder")
         }
         try store.restore(TensorFile.read(weights), path: weights)
         try optimizer.restore(TensorFile.read(self.optimizer), path: self.optimizer)

@@ -16,11 +16,11 @@ public final class TrainingRun {
         case interrupted(step: Int)
     }
 
-    private let recipe: Recipe
-    private let folder: RunFolder
-    private let resumes: Bool
-    private let device: Device
-    private let bar = ProgressBar()
+    let recipe: Recipe
+    let folder: RunFolder
+    let resumes: Bool
+    let device: Device
+    let bar = ProgressBar()
 
     /// Checks the output folder; nothing is written yet.
     ///
@@ -63,31 +63,54 @@ public final class TrainingRun {
             }
         }
         let checkpoint = resumes ? try TrainingCheckpoint.latest(in: folder) : nil
-        let fingerprint = try FileHash(.sha256, ofFile: dataset.captionFile).hexadecimal
-        let tokenizer = try makeTokenizer(examples, isThere: checkpoint != nil)
-        let preprocessing = ImagePreprocessing.clip(size: recipe.model.imageSize)
-        let builder = try makeBuilder(examples, tokenizer, preprocessing)
+        let start = try StartingModel(recipe.model)
+        let fingerprint = try RunFingerprint(dataset, start)
+        let tokenizer: any Tokenizer, configuration: DualEncoderConfiguration
+        if let loaded = try start.tokenizer() {
+            tokenizer = loaded
+            configuration = try start.configuration(newTextTower: nil)
+        } else {
+            let made = try makeTokenizer(examples, isThere: checkpoint != nil)
+            tokenizer = made
+            configuration = try start.configuration(newTextTower: recipe.model.newTextTower(made))
+        }
+        let context = configuration.text.contextLength
+        describe(examples, tokenizer, contextLength: context)
+        let preprocessing = try start.preprocessing()
+        let builder = try makeBuilder(examples, tokenizer, contextLength: context, preprocessing)
         let sampler = DistributedSampler(
             count: examples.items.count, batchSize: recipe.train.batchSize, seed: UInt64(recipe.seed), dropLast: true)
         let totalSteps = sampler.batchesPerEpoch * recipe.train.epochs
-        let trainer = try makeTrainer(tokenizer, totalSteps: totalSteps)
+        let model = try makeModel(configuration, start)
+        let whole = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
+        try whole.checkSaving()
+        let trainer = makeTrainer(model, totalSteps: totalSteps)
 
-        let start = try restore(trainer, checkpoint, fingerprint: fingerprint)
+        let resumedStep = try restore(trainer, checkpoint, fingerprint: fingerprint)
+        let lockedCaptions = makeLockedCaptions(model, examples, tokenizer)
         // Also when the run stops early, for whatever reason, what was skipped is on disk.
         defer { try? SkippedRow.write(dataset.skipped + builder.skipped, to: folder.skipped) }
         try Files.replace(folder.recipe, with: recipe.text)
-        let metrics = try MetricsLog(path: folder.metrics, resumedStep: start)
+        let metrics = try MetricsLog(path: folder.metrics, resumedStep: resumedStep)
+        // A run that was killed before its first checkpoint has left events that belong to nothing.
+        if resumedStep == nil { try? FileManager.default.removeItem(atPath: folder.events) }
         let events = try EventFileWriter(
             folder: folder.events, time: Date().timeIntervalSince1970, host: ProcessInfo.processInfo.hostName,
-            resumedStep: start.map { $0 + 1 })
-        let loader = builder.loader(
-            sampler: sampler, batches: (start ?? 0)..<totalSteps, threads: recipe.data.workers)
-        let clock = TrainingClock(loader: loader, batchSize: recipe.train.batchSize, from: start ?? 0)
+            resumedStep: resumedStep.map { $0 + 1 })
+        var done = resumedStep ?? 0
+        let loader = builder.loader(sampler: sampler, batches: done..<totalSteps, threads: recipe.data.workers)
+        let clock = TrainingClock(loader: loader, batchSize: recipe.train.batchSize, from: done)
 
-        var done = start ?? 0
         while let batch = try loader.next() {
-            let (pixels, ids) = tensors(batch)
-            var report = try trainer.step(done, pixels: pixels, ids: ids)
+            let rows = batch.tokens.flatMap(\.self), texts: ContrastiveTrainer.Texts
+            if let lockedCaptions {
+                texts = .vectors(lockedCaptions(rows))
+            } else {
+                let tokens = TokenRows(rows, tokenizer: tokenizer, tower: configuration.text)
+                texts = .tokens(ids: tokens.ids, lengths: tokens.lengths)
+            }
+            let pixels = Tensor(batch.pixels, shape: [batch.count, 3, batch.size, batch.size])
+            var report = try trainer.step(done, pixels: pixels, texts: texts)
             done += 1
             report.epoch = (done - 1) / sampler.batchesPerEpoch
             let isLast = done == totalSteps, stops = InterruptSignal.hasArrived
@@ -101,7 +124,7 @@ public final class TrainingRun {
             }
             if isLast || stops || done % recipe.train.checkpointEvery == 0 {
                 try TrainingCheckpoint.save(
-                    step: done, store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages,
+                    step: done, store: model.store, optimizer: trainer.optimizer, averages: trainer.averages,
                     recipe: recipe, fingerprint: fingerprint, in: folder, keeping: recipe.train.checkpointsKept)
             }
             if stops && !isLast {
@@ -116,141 +139,22 @@ public final class TrainingRun {
             bar.print("\(builder.skipped.count) pictures could not be decoded; see \(folder.skipped)")
         }
         try trainer.withFinalWeights {
-            try finish(
-                EmbeddingModel(encoder: trainer.model, tokenizer: tokenizer, preprocessing: preprocessing), dataset,
-                steps: totalSteps)
+            try finish(whole, dataset, steps: totalSteps, baseModel: start.name)
         }
         return .finished
     }
 
-    // MARK: Getting ready
-
-    private func readDataset() throws -> CaptionDataset {
-        var options = CaptionFileOptions()
-        options.imageColumn = recipe.data.imageColumn
-        options.captionColumns = recipe.data.captionColumns.isEmpty ? nil : recipe.data.captionColumns
-        options.maximumSkippedFraction = recipe.data.maximumSkippedFraction
-        let dataset = try CaptionDataset(contentsOf: recipe.data.folder, options: options)
-        if !dataset.skipped.isEmpty {
-            bar.print("\(dataset.skipped.count) of \(dataset.rowCount) rows are skipped; see \(folder.skipped)")
-        }
-        return dataset
-    }
-
-    /// The languages that are measured one by one; nil stands for all as one.
-    private var evaluatedLanguages: [String?] {
-        recipe.evaluate.languages.isEmpty ? [nil] : recipe.evaluate.languages
-    }
-
-    private func makeTokenizer(_ examples: CaptionDataset, isThere: Bool) throws -> CLIPTokenizer {
-        let mode = recipe.tokenizer.mode, context = recipe.model.contextLength
-        let tokenizer: CLIPTokenizer
-        if isThere {
-            tokenizer = try CLIPTokenizer(folder: folder.path, mode: mode)
-        } else if let source = recipe.tokenizer.folder {
-            tokenizer = try CLIPTokenizer(folder: source, mode: mode)
-            try tokenizer.write(to: folder.path, contextLength: context)
-        } else {
-            tokenizer = try BytePairTrainer.train(
-                captions: examples.items.lazy.flatMap { $0.captions.map(\.text) },
-                vocabularySize: recipe.tokenizer.vocabularySize, mode: mode)
-            try tokenizer.write(to: folder.path, contextLength: context)
-        }
-        let captions = examples.items.flatMap(\.captions)
-        let truncated = captions.count { tokenizer.encode($0.text, contextLength: context).isTruncated }
-        bar.print(
-            "\(examples.items.count) pictures, \(captions.count) captions, \(tokenizer.vocabularySize) tokens; "
-                + "\(truncated) captions are cut at \(context) tokens")
-        return tokenizer
-    }
-
-    private func makeBuilder(
-        _ examples: CaptionDataset, _ tokenizer: CLIPTokenizer, _ preprocessing: ImagePreprocessing
-    ) throws -> ContrastiveBatchBuilder<[[Int32]]> {
-        let data = recipe.data, context = recipe.model.contextLength
-        var augmentation = TrainingAugmentation()
-        augmentation.scale = data.scale
-        augmentation.ratio = data.ratio
-        augmentation.flipProbability = data.flip
-        augmentation.jitterProbability = data.jitter
-        augmentation.brightness = data.brightness
-        augmentation.contrast = data.contrast
-        augmentation.saturation = data.saturation
-        augmentation.hue = data.hue
-        augmentation.greyProbability = data.grey
-        let sampling = CaptionSampling(
-            captionsPerImage: data.captionsPerImage, weights: data.captionWeights, languages: data.languages,
-            avoidsDuplicateCaptions: data.avoidsDuplicateCaptions)
-        return try ContrastiveBatchBuilder(
-            dataset: examples, preprocessing: preprocessing, augmentation: augmentation, sampling: sampling,
-            seed: UInt64(recipe.seed), cacheLimit: data.cacheMegabytes << 20,
-            maximumSkippedFraction: data.maximumSkippedFraction
-        ) { texts in texts.map { tokenizer.encode($0, contextLength: context).ids } }
-    }
-
-    private func makeTrainer(_ tokenizer: CLIPTokenizer, totalSteps: Int) throws -> ContrastiveTrainer {
-        let train = recipe.train
-        let store = ParameterStore(seed: UInt64(recipe.seed), device: device)
-        store.usesActivationCheckpointing = train.usesActivationCheckpointing
-        var model = DualEncoder(recipe.model.configuration(tokenizer), store: store)
-        model.vision.patchDropout = train.patchDropout
-        try store.freeze(matching: train.frozen)
-        guard !store.trainable.isEmpty else {
-            throw ConcordError(.invalidConfiguration, "train.frozen leaves nothing to train; freeze less")
-        }
-        let computesInBFloat16 =
-            switch train.precision {
-            case .float32: false
-            case .bfloat16: true
-            case .auto: device.kind != .cpu || TorchRuntime.hasFastBFloat16
-            }
-        return ContrastiveTrainer(
-            model: model,
-            schedule: LearningRateSchedule(
-                train.schedule, peak: train.learningRate, warmupSteps: train.warmupSteps, totalSteps: totalSteps),
-            options: AdamW.Options(
-                beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
-            precision: computesInBFloat16 ? .bfloat16 : .float32,
-            gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
-            averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed))
-    }
-
-    /// The steps done before; nil when the run starts anew.
-    private func restore(
-        _ trainer: ContrastiveTrainer, _ checkpoint: TrainingCheckpoint?, fingerprint: String
-    ) throws -> Int? {
-        guard resumes else { return nil }
-        guard let checkpoint else {
-            bar.print("\(folder.path) has no checkpoint yet; training starts from the beginning")
-            return nil
-        }
-        try checkpoint.restore(
-            store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages, recipe: recipe,
-            fingerprint: fingerprint)
-        bar.print("going on after step \(checkpoint.step)")
-        return checkpoint.step
-    }
-
-    /// A batch as tensors: pixels `[batch, 3, size, size]` and ids `[slots · batch, longest]`.
-    private func tensors(_ batch: ContrastiveBatch<[[Int32]]>) -> (pixels: Tensor, ids: Tensor) {
-        let rows = batch.tokens.flatMap(\.self)
-        let longest = rows.map(\.count).max() ?? 0
-        // What stands behind the end token is never looked at, so that any id may fill the rows up.
-        let padded = rows.flatMap { $0 + Array(repeating: $0[$0.count - 1], count: longest - $0.count) }
-        return (
-            Tensor(batch.pixels, shape: [batch.count, 3, batch.size, batch.size]),
-            Tensor(padded, shape: [rows.count, longest]).to(.int64)
-        )
-    }
-
     // MARK: The end
 
-    private func finish(_ model: EmbeddingModel, _ dataset: CaptionDataset, steps: Int) throws {
+    private func finish(
+        _ model: EmbeddingModel, _ dataset: CaptionDataset, steps: Int, baseModel: String?
+    ) throws {
         try model.save(
             to: folder.path,
             training: ModelManifest.Training(
                 recipe: recipe.text, dataset: recipe.data.folder, steps: steps,
-                tool: "concord \(ConcordVersion.current)", date: Date.now.formatted(.iso8601.year().month().day())))
+                tool: "concord \(ConcordVersion.current)", date: Date.now.formatted(.iso8601.year().month().day()),
+                baseModel: baseModel))
         let gallery = try PictureGallery(
             model: model, dataset: dataset, maximumSkippedFraction: recipe.data.maximumSkippedFraction,
             progress: ProgressDisplay(label: "embedding", bar: bar))

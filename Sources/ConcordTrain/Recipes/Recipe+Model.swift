@@ -1,0 +1,140 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordText
+import Foundation
+
+extension Recipe {
+    /// `model`: what the run starts from, and the sizes of what is new.
+    public struct ModelSection: Sendable {
+        /// What maps a text tower's vector to the embedding.
+        public enum TextProjection: String, Sendable, CaseIterable {
+            /// What the tower has; a new tower gets a matrix.
+            case tower
+            case none, linear, perceptron
+        }
+
+        public var start, imageTower, textTower: String?
+        public var textProjection: TextProjection
+        public var imageSize, patchSize, visionWidth, visionLayers, visionHeads: Int
+        public var textWidth, textLayers, textHeads, contextLength, projectionWidth: Int
+        public var activation: Activation
+        /// The sizes that the recipe has: keys without `model.` in front.
+        private let given: Set<String>
+
+        init(_ read: inout RecipeReader) throws {
+            let width = 1...65536, count = 1...1024
+            start = try read.optionalText(
+                "model.start",
+                "Model to start from, a folder or OWNER/NAME of the hub's cache: towers, tokenizer, preprocessing.")
+            imageTower = try read.optionalText(
+                "model.image_tower", "Model whose image tower to take, likewise; the text tower is new or another.")
+            textTower = try read.optionalText(
+                "model.text_tower",
+                "Model or sentence encoder whose text tower and tokenizer to take, likewise.")
+            textProjection = try read.choice(
+                "model.text_projection", TextProjection.tower,
+                "From text tower to embedding: tower (as it has it), or a new one: none, linear or perceptron.")
+            imageSize = try read.integer("model.image_size", 224, in: 1...4096, "Edge of the square input, pixels.")
+            patchSize = try read.integer("model.patch_size", 32, in: 1...4096, "Edge of a patch, pixels.")
+            visionWidth = try read.integer("model.vision.width", 768, in: width, "Width of the vision transformer.")
+            visionLayers = try read.integer("model.vision.layers", 12, in: count, "Blocks of the vision transformer.")
+            visionHeads = try read.integer("model.vision.heads", 12, in: count, "Attention heads of a vision block.")
+            textWidth = try read.integer("model.text.width", 512, in: width, "Width of the text transformer.")
+            textLayers = try read.integer("model.text.layers", 12, in: count, "Blocks of the text transformer.")
+            textHeads = try read.integer("model.text.heads", 8, in: count, "Attention heads of a text block.")
+            contextLength = try read.integer(
+                "model.text.context_length", 77, in: 3...8192, "Most tokens of a caption, start and end included.")
+            projectionWidth = try read.integer(
+                "model.projection_width", 512, in: width, "Width of the shared embedding space.")
+            activation = try read.choice(
+                "model.activation", Activation.gelu, "Activation of the blocks.")
+            given = Set(
+                (Self.imageKeys + Self.textKeys + ["image_size", "projection_width", "activation"]).filter {
+                    read.isGiven("model." + $0)
+                })
+        }
+
+        private static let imageKeys = ["patch_size", "vision.width", "vision.layers", "vision.heads"]
+        private static let textKeys = ["text.width", "text.layers", "text.heads", "text.context_length"]
+
+        /// The picture size that the recipe asks for; nil where it says nothing.
+        var givenImageSize: Int? { given.contains("image_size") ? imageSize : nil }
+        /// The width of the embedding that the recipe asks for; nil where it says nothing.
+        var givenProjectionWidth: Int? { given.contains("projection_width") ? projectionWidth : nil }
+        /// Whether the weights of a tower are read from a folder.
+        func loads(_ tower: Tower) -> Bool { start != nil || (tower == .image ? imageTower : textTower) != nil }
+    }
+}
+
+extension Recipe.ModelSection {
+    /// Throws `.invalidConfiguration` for sizes that no model can have, and keys that contradict each other.
+    func validate(source: String) throws(ConcordError) {
+        func refuse(_ keys: [String], beside key: String) throws(ConcordError) {
+            guard let first = keys.first(where: given.contains) else { return }
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.\(first) cannot be given beside model.\(key), whose folder says it; leave it out")
+        }
+        if start != nil {
+            for (key, folder) in [("image_tower", imageTower), ("text_tower", textTower)] where folder != nil {
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "\(source): model.start brings both towers, so model.\(key) cannot be given beside it; leave one out"
+                )
+            }
+            guard textProjection == .tower else {
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "\(source): model.text_projection cannot be given beside model.start; name the folder as "
+                        + "model.text_tower and model.image_tower to replace the projection")
+            }
+            try refuse(Self.imageKeys + Self.textKeys + ["projection_width", "activation"], beside: "start")
+        }
+        if imageTower != nil { try refuse(Self.imageKeys, beside: "image_tower") }
+        if textTower != nil { try refuse(Self.textKeys, beside: "text_tower") }
+        if imageTower != nil, textTower != nil { try refuse(["activation"], beside: "text_tower") }
+        guard loads(.text) || textProjection != .perceptron else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.text_projection perceptron needs a model.text_tower of the BERT family; a new tower "
+                    + "can have linear or none")
+        }
+        guard loads(.image) || imageSize.isMultiple(of: patchSize) else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.image_size \(imageSize) is not a multiple of model.patch_size \(patchSize)")
+        }
+        // What depends on a folder is checked when it is read.
+        guard !loads(.text), !loads(.image) else { return }
+        let ids = (vocabularySize: 4, start: 2, end: 3, pad: 3)
+        try DualEncoderConfiguration(
+            text: .transformer(newTextTower(ids.vocabularySize, ids.start, ids.end, ids.pad)), vision: newImageTower,
+            projectionWidth: projectionWidth
+        ).validate(path: source)
+    }
+
+    /// A text tower of the recipe's sizes for a tokenizer's ids.
+    func newTextTower(_ tokenizer: CLIPTokenizer) -> TextTowerConfiguration {
+        .transformer(
+            newTextTower(
+                tokenizer.vocabularySize, tokenizer.startToken, tokenizer.endToken, tokenizer.padToken))
+    }
+
+    private func newTextTower(
+        _ vocabularySize: Int, _ startToken: Int, _ endToken: Int, _ padToken: Int
+    ) -> TextTransformerConfiguration {
+        var text = TextTransformerConfiguration(
+            vocabularySize: vocabularySize, width: textWidth, intermediateWidth: 4 * textWidth, layers: textLayers,
+            heads: textHeads, contextLength: contextLength, activation: activation, padToken: padToken,
+            startToken: startToken, endToken: endToken)
+        text.projection = textProjection == .none ? .none : .linear
+        return text
+    }
+
+    /// An image tower of the recipe's sizes.
+    var newImageTower: VisionTransformerConfiguration {
+        .init(
+            width: visionWidth, intermediateWidth: 4 * visionWidth, layers: visionLayers, heads: visionHeads,
+            imageSize: imageSize, patchSize: patchSize, activation: activation)
+    }
+}

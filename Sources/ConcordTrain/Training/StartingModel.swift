@@ -1,0 +1,199 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordMedia
+import ConcordNN
+import ConcordText
+
+/// The model folders that a recipe starts from, if it names any, and what a run takes from each.
+struct StartingModel {
+    private let recipe: Recipe.ModelSection
+    /// Where each tower comes from; nil for a new one. With `model.start` both are the same folder.
+    private let image, text: ModelFolder?
+    private let imageSide: (tower: VisionTransformerConfiguration, projectionWidth: Int)?
+
+    /// Reads the configurations of the folders; no weights yet.
+    ///
+    /// - Throws: `.invalidConfiguration` for a folder that lacks what is to be taken from it, and as `ModelFolder` does.
+    init(_ recipe: Recipe.ModelSection) throws(ConcordError) {
+        self.recipe = recipe
+        func folder(_ path: String?) throws(ConcordError) -> ModelFolder? {
+            guard let path else { return nil }
+            return try ModelFolder(ModelLocation.folder(path))
+        }
+        image = try folder(recipe.start ?? recipe.imageTower)
+        text = try folder(recipe.start ?? recipe.textTower)
+        guard let image else {
+            imageSide = nil
+            return
+        }
+        guard case .dualEncoder(let configuration) = image.architecture else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(image.path) holds a text encoder alone, so there is no image tower to train; name it as "
+                    + "model.text_tower")
+        }
+        guard configuration.vision.pooling != .none else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "the image tower of \(image.path) gives a vector for each patch, not one for the picture; start from "
+                    + "another model")
+        }
+        imageSide = (configuration.vision, configuration.projectionWidth)
+    }
+
+    /// The models as the recipe names them; nil where it names none.
+    var name: String? {
+        let names = recipe.start.map { [$0] } ?? [recipe.textTower, recipe.imageTower].compactMap(\.self)
+        return names.isEmpty ? nil : names.joined(separator: " and ")
+    }
+
+    /// What tells whether a folder's weights are still the same: hashes of their files, by path.
+    func hashes() throws(ConcordError) -> [(path: String, sha256: String)] {
+        var hashes = [(path: String, sha256: String)]()
+        for folder in [text, image].compactMap(\.self) {
+            for file in try CheckpointReader(path: folder.weights).files
+            where !hashes.contains(where: { $0.path == file.file.path }) {
+                hashes.append((file.file.path, try FileHash(.sha256, ofFile: file.file.path).hexadecimal))
+            }
+        }
+        return hashes
+    }
+
+    // MARK: How inputs are taken
+
+    /// The tokenizer of a text tower that is not new.
+    func tokenizer() throws(ConcordError) -> (any Tokenizer)? {
+        guard let text else { return nil }
+        return try EmbeddingModel.loadTokenizer(text)
+    }
+
+    /// The preprocessing of the image tower, for the picture size of the recipe.
+    func preprocessing() throws(ConcordError) -> ImagePreprocessing {
+        guard let image else { return .clip(size: recipe.imageSize) }
+        var preprocessing = try EmbeddingModel.loadPreprocessing(image)
+        if let size = recipe.givenImageSize {
+            // Where a margin is cut off, it keeps its share.
+            let scale = Double(size) / Double(preprocessing.cropSize)
+            preprocessing.size = Int((Double(preprocessing.size) * scale).rounded())
+            preprocessing.cropSize = size
+        }
+        return preprocessing
+    }
+
+    // MARK: The model
+
+    /// The architecture.
+    ///
+    /// - Parameter newTextTower: the text tower where none is loaded.
+    /// - Throws: `.invalidConfiguration` for parts that do not fit together.
+    func configuration(
+        newTextTower: @autoclosure () -> TextTowerConfiguration?
+    ) throws(ConcordError) -> DualEncoderConfiguration {
+        var configuration = DualEncoderConfiguration(
+            text: try textTower() ?? newTextTower() ?? .transformer(.init()), vision: try imageTower(),
+            initialLogitScale: Self.initialLogitScale)
+        if recipe.start != nil, let image, case .dualEncoder(let start) = image.architecture {
+            configuration.initialLogitScale = start.initialLogitScale
+            configuration.initialLogitBias = start.initialLogitBias
+        }
+        let width = try projectionWidth(text: configuration.text)
+        configuration.projectionWidth = width
+        if let imageSide, !(imageSide.tower.hasProjection && imageSide.projectionWidth == width) {
+            configuration.vision.hasProjection = imageSide.tower.hasProjection || imageSide.tower.width != width
+        }
+        try configuration.validate(path: "the model of this recipe")
+        return configuration
+    }
+
+    /// As in OpenAI's code, ln(1 / 0.07).
+    private static let initialLogitScale = 2.659260036932778
+
+    private func imageTower() throws(ConcordError) -> VisionTransformerConfiguration {
+        guard let image, var tower = imageSide?.tower else { return recipe.newImageTower }
+        guard let size = recipe.givenImageSize else { return tower }
+        guard size.isMultiple(of: tower.patchSize) else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "model.image_size \(size) is not a multiple of \(tower.patchSize), the patch size of \(image.path)")
+        }
+        tower.imageSize = size
+        return tower
+    }
+
+    /// The loaded text tower, with the projection that the recipe wants; nil for a new one.
+    private func textTower() throws(ConcordError) -> TextTowerConfiguration? {
+        guard let text else { return nil }
+        switch (text.text, recipe.textProjection) {
+        case (let tower, .tower): return tower
+        case (.transformer(var tower), let projection):
+            guard projection != .perceptron else {
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "model.text_projection perceptron needs a text tower of the BERT family, which \(text.path) has "
+                        + "not; use linear")
+            }
+            tower.projection = projection == .none ? .none : .linear
+            return .transformer(tower)
+        case (.bert(var tower), let projection):
+            tower.projection = projection == .none ? .none : projection == .linear ? .linear : .perceptron
+            return .bert(tower)
+        }
+    }
+
+    /// The width of the embedding: what the text tower fixes, else what the recipe says, else the image tower's.
+    private func projectionWidth(text tower: TextTowerConfiguration) throws(ConcordError) -> Int {
+        guard let fixed = fixedWidth(tower) else {
+            let own = imageSide.map { $0.tower.hasProjection ? $0.projectionWidth : $0.tower.width }
+            return recipe.givenProjectionWidth ?? own ?? recipe.projectionWidth
+        }
+        if let given = recipe.givenProjectionWidth, given != fixed {
+            throw ConcordError(
+                .invalidConfiguration,
+                "model.projection_width is \(given), but texts get vectors of \(fixed); leave it out, or give "
+                    + "model.text_projection linear for a new projection")
+        }
+        return fixed
+    }
+
+    /// The width of the text vectors where nothing new maps them.
+    private func fixedWidth(_ tower: TextTowerConfiguration) -> Int? {
+        guard tower.hasProjection else { return text == nil ? nil : tower.width }
+        guard let text, recipe.textProjection == .tower else { return nil }
+        guard case .dualEncoder(let configuration) = text.architecture else { return tower.width }
+        return configuration.projectionWidth
+    }
+
+    /// Where the weights of a model of that configuration are read from.
+    func sources(_ configuration: DualEncoderConfiguration) throws(ConcordError) -> [ParameterSource] {
+        if recipe.start != nil, let image { return [ParameterSource(try reader(image), layout: image.layout)] }
+        var sources = [ParameterSource]()
+        if let text {
+            let reader = try reader(text), root = Tower.text.root + "."
+            if case .sentenceEncoder = text.architecture {
+                sources.append(ParameterSource(reader, layout: text.layout, prefix: root, replacement: ""))
+            } else {
+                sources.append(ParameterSource(reader, layout: text.layout, prefix: root, isPartial: true))
+            }
+            if recipe.textProjection == .tower, configuration.text.hasProjection {
+                sources.append(
+                    ParameterSource(reader, layout: text.layout, prefix: Tower.text.projection, isPartial: true))
+            }
+        }
+        if let image, let imageSide {
+            let reader = try reader(image)
+            sources.append(
+                ParameterSource(reader, layout: image.layout, prefix: Tower.image.root + ".", isPartial: true))
+            if imageSide.tower.hasProjection, imageSide.projectionWidth == configuration.projectionWidth {
+                sources.append(
+                    ParameterSource(reader, layout: image.layout, prefix: Tower.image.projection, isPartial: true))
+            }
+        }
+        return sources
+    }
+
+    private func reader(_ folder: ModelFolder) throws(ConcordError) -> CheckpointReader {
+        let reader = try CheckpointReader(path: folder.weights)
+        try folder.manifest?.verifyHashes(folder: folder.path, limit: EmbeddingModel.hashedFileLimit)
+        return reader
+    }
+}

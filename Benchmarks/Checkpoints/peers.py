@@ -187,9 +187,17 @@ def embed_open_clip(path, inputs):
             pixels = torch.stack([preprocess(Image.open(name)) for name in inputs["images"]])
             results["images"] = model.encode_image(pixels, normalize=True)
         if inputs.get("texts"):
-            results["texts"] = model.encode_text(open_clip.get_tokenizer("ViT-B-32")(inputs["texts"]), normalize=True)
+            if pathlib.Path(path, "spiece.model").exists():
+                import transformers
+                tokenizer = transformers.SiglipTokenizer(path + "/spiece.model", model_max_length=64)
+                ids = tokenizer(inputs["texts"], padding="max_length", return_tensors="pt")["input_ids"]
+            else:
+                ids = open_clip.get_tokenizer("ViT-B-32")(inputs["texts"])
+            results["texts"] = model.encode_text(ids, normalize=True)
         if len(results) == 2:
             results["logits"] = model.logit_scale.exp() * results["images"] @ results["texts"].T
+            if model.logit_bias is not None:
+                results["logits"] += model.logit_bias
     return results
 
 

@@ -207,7 +207,7 @@ import Testing
         let path = try hub.pull().path
         #expect(try folder("ann/cat") == path)
         #expect(try folder(hub.folder.path) == hub.folder.path)
-        for argument in ["runs", "./runs/x", "/no/such/folder", "a/b/c"] {
+        for argument in ["no-such-folder", "./no-such-folder/x", "/no/such/folder", "a/b/c"] {
             #expect(#expect(throws: ConcordError.self) { try folder(argument) }?.code == .fileSystem)
         }
         // huggingface_hub may have fetched a part only.

@@ -292,7 +292,7 @@ import Testing
     // MARK: What cannot be
 
     @Test func aFolderThatIsNoModelIsRefused() throws {
-        #expect(try refusal("model.start: nowhere").contains("nowhere is no model folder"))
+        #expect(try refusal("model.start: nowhere").contains("no folder nowhere"))
     }
 
     @Test func moreLockedBlocksThanThereAreAreRefused() throws {

@@ -114,6 +114,8 @@ if let libtorch {
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
-        tests("ConcordTrain", ["ConcordMedia", "ConcordModels", "ConcordNN", "ConcordCheckpoint", "ConcordTensor"]),
+        tests(
+            "ConcordTrain",
+            ["ConcordMedia", "ConcordModels", "ConcordNN", "ConcordCheckpoint", "ConcordTensor", "ConcordText"]),
     ]
 }

@@ -50,11 +50,13 @@ struct ClassifyCommand: ParsableCommand {
     func run() throws {
         let labels = try ZeroShotClassifier.readLabels(labels), model = try model.load()
         let classifier = try ZeroShotClassifier(
-            model: model, labels: labels, templates: templates.isEmpty ? ZeroShotClassifier.standardTemplates : templates,
+            model: model, labels: labels,
+            templates: templates.isEmpty ? ZeroShotClassifier.standardTemplates : templates,
             progress: ProgressDisplay(label: "labels"))
         Message.warn(
             ofTruncated: classifier.truncatedCount, of: labels.count * max(1, templates.count))
-        let (vectors, _) = try model.embed(images.map(EmbeddingInput.image), progress: ProgressDisplay(label: "pictures"))
+        let (vectors, _) = try model.embed(
+            images.map(EmbeddingInput.image), progress: ProgressDisplay(label: "pictures"))
         let similarity = try Similarity(model: model, images: vectors, texts: classifier.weights)
         if json {
             let results = zip(images, similarity.rows).map { path, row in report(path, row, labels) }

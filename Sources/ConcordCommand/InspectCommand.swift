@@ -32,7 +32,10 @@ struct InspectCommand: ParsableCommand {
     func run() throws {
         var inspection = try ModelInspection(folder: location.path())
         if verify { try inspection.verify() }
-        print(json ? inspection.json(listingTensors: tensors).text(pretty: true) : inspection.text(listingTensors: tensors))
+        print(
+            json
+                ? inspection.json(listingTensors: tensors).text(pretty: true) : inspection.text(listingTensors: tensors)
+        )
         Message.warn(inspection.notes)
         if verify, !inspection.notes.isEmpty { throw ExitCode.failure }
     }

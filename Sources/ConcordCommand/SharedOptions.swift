@@ -6,7 +6,8 @@ import Foundation
 struct ModelFolderOptions: ParsableArguments {
     @Option(
         name: .customLong("model"),
-        help: "A model folder, such as a finished run; or OWNER/NAME or OWNER/NAME@REVISION, fetched by `concord pull`.")
+        help: "A model folder, such as a finished run; or OWNER/NAME or OWNER/NAME@REVISION, fetched by `concord pull`."
+    )
     var model: String
 
     /// The folder that is meant.

@@ -32,7 +32,8 @@ struct SimilarityCommand: ParsableCommand {
 
     func run() throws {
         let model = try model.load()
-        let (images, _) = try model.embed(images.map(EmbeddingInput.image), progress: ProgressDisplay(label: "embedding"))
+        let (images, _) = try model.embed(
+            images.map(EmbeddingInput.image), progress: ProgressDisplay(label: "embedding"))
         let (texts, truncated) = model.embed(texts: texts)
         Message.warn(ofTruncated: truncated, of: self.texts.count)
         let similarity = try Similarity(model: model, images: images, texts: texts)

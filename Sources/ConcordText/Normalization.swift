@@ -4,10 +4,28 @@ import Foundation
 enum Normalization {
     /// The text in form C.
     static func composed(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
-        if text.allSatisfy(isAlwaysComposed) { return text }
-        let composed = String(String.UnicodeScalarView(text)).precomposedStringWithCanonicalMapping
-        return composingHangul(Array(composed.unicodeScalars))
+        text.allSatisfy(isAlwaysComposed) ? text : composed(text[...])
     }
+
+    static func composed(_ text: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
+        // Foundation on Linux makes nonsense of old Korean (U+1113 U+1170), and leaves a final consonant after a
+        // ready-made syllable (U+AC00 U+11BF) alone; nothing else combines with these letters.
+        var output = [Unicode.Scalar]()
+        output.reserveCapacity(text.count)
+        var start = text.startIndex
+        for index in text.indices where isJamo(text[index]) {
+            output += standard(text[start..<index])
+            output.append(text[index])
+            start = index + 1
+        }
+        return composingHangul(output + standard(text[start...]))
+    }
+
+    private static func standard(_ text: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
+        Array(String(String.UnicodeScalarView(text)).precomposedStringWithCanonicalMapping.unicodeScalars)
+    }
+
+    private static func isJamo(_ scalar: Unicode.Scalar) -> Bool { (0x1100..<0x1200).contains(scalar.value) }
 
     /// The compatibility form (NFKC) of one character.
     static func compatible(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
@@ -28,9 +46,7 @@ enum Normalization {
     }
 
     /// Joins Hangul jamo into syllables (Unicode Standard, 3.12).
-    ///
-    /// Foundation on Linux leaves a final consonant after a ready-made syllable (U+AC00 U+11BF) alone.
-    static func composingHangul(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+    private static func composingHangul(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
         var output = [Unicode.Scalar]()
         output.reserveCapacity(text.count)
         for scalar in text {

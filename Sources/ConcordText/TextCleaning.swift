@@ -10,17 +10,24 @@ public enum TextCleaning: String, Sendable, CaseIterable {
     case whitespace
     /// As `whitespace`, and in lower case.
     case lower
+    /// In lower case and nothing else, as sentence-transformers does it (`do_lower_case`).
+    case lowercase
     /// As `lower`, without ASCII punctuation; an underscore becomes a space (SigLIP).
     case canonicalize
 
     /// The cleaned text.
     public func cleaned(_ text: String) -> String {
-        guard self != .none else { return text }
+        switch self {
+        case .none: return text
+        case .lowercase:
+            return String(String.UnicodeScalarView(Normalization.lowercased(Array(text.unicodeScalars))))
+        case .whitespace, .lower, .canonicalize: break
+        }
         let repaired = TextRepair.repaired(Array(text.unicodeScalars))
         let basic = HTMLEntities.unescaped(HTMLEntities.unescaped(repaired))
         let output =
             switch self {
-            case .none, .whitespace: PythonText.collapsingSpace(basic)
+            case .none, .lowercase, .whitespace: PythonText.collapsingSpace(basic)
             // In this order: whether a sigma ends a word depends on what stands around it.
             case .lower: Normalization.lowercased(PythonText.collapsingSpace(basic))
             case .canonicalize:

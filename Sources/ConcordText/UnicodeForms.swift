@@ -30,11 +30,27 @@ extension Normalization {
     private static func current(_ text: ArraySlice<Unicode.Scalar>, _ form: Form) -> [Unicode.Scalar] {
         let string = String(String.UnicodeScalarView(text))
         return switch form {
-        case .c: composingHangul(Array(string.precomposedStringWithCanonicalMapping.unicodeScalars))
-        case .kc: composingHangul(Array(string.precomposedStringWithCompatibilityMapping.unicodeScalars))
+        case .c: composed(text)
+        // Foundation's own mapping leaves half-width kana and their voiced marks apart.
+        case .kc: composed(current(text, .kd)[...])
         case .d: Array(string.decomposedStringWithCanonicalMapping.unicodeScalars)
-        case .kd: Array(string.decomposedStringWithCompatibilityMapping.unicodeScalars)
+        // ... and where it makes such a mark, the marks out of order.
+        case .kd: ordered(Array(string.decomposedStringWithCompatibilityMapping.unicodeScalars))
         }
+    }
+
+    /// Each run of marks in the order of their combining classes (Unicode Standard, 3.11).
+    private static func ordered(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        func order(_ scalar: Unicode.Scalar) -> UInt8 { scalar.properties.canonicalCombiningClass.rawValue }
+        var output = text
+        for index in output.indices.dropFirst() where order(output[index]) > 0 {
+            var place = index
+            while place > 0, order(output[place - 1]) > order(output[place]) {
+                output.swapAt(place - 1, place)
+                place -= 1
+            }
+        }
+        return output
     }
 
     /// Whether a character stays itself whatever stands around it, if all around it are such characters too.

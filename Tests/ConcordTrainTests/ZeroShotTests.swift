@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordMedia
-import ConcordTestSupport
 import ConcordTensor
+import ConcordTestSupport
 import ConcordTrain
 import Foundation
 import Testing
@@ -30,7 +30,8 @@ import Testing
         expectClose(classifier.weights.scalars(as: Double.self), expected.values, absolute: 2e-6)
         #expect(classifier.truncatedCount > 0)
 
-        let images = try model.embed(images: ["wide", "tall"].map { try Image(contentsOf: Self.folder + "/\($0).png") })
+        let images = try model.embed(
+            images: ["wide", "tall"].map { try Image(contentsOf: Self.folder + "/\($0).png") })
         expectClose(images.scalars(as: Double.self), try #require(golden["images"]).values, absolute: 2e-6)
         let similarity = try Similarity(model: model, images: images, texts: classifier.weights)
         let logits = try #require(golden["logits"]).values

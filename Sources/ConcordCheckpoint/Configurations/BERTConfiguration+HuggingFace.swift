@@ -110,7 +110,7 @@ extension BERTConfiguration {
     }
 
     /// The hub name of the published encoder that has these sizes; nil when it is none of them.
-    var publishedName: String? {
+    public var publishedName: String? {
         var plain = self
         plain.hasPooler = true
         plain.pooling = .mean

@@ -52,6 +52,9 @@ public struct ModelFolder: Sendable {
         if let manifest {
             try manifest.check(found.architecture, found.layout, path: path)
             if let mode = manifest.quirks.tokenizer { found.tokenizer.clipMode = mode }
+            if let cleaning = manifest.quirks.cleaning { found.tokenizer.cleaning = cleaning }
+            if manifest.quirks.lowercases { found.tokenizer.lowercases = true }
+            if manifest.quirks.stripsSeparator { found.tokenizer.stripsSeparator = true }
         }
         tokenizer = found.tokenizer
     }

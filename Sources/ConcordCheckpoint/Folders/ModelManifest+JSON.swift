@@ -72,7 +72,9 @@ extension ModelManifest.Quirks {
     }
 
     fileprivate init(_ fields: JSONFields) throws(ConcordError) {
-        try fields.refuseUnknown(["text", "vision", "tokenizer", "crop"])
+        try fields.refuseUnknown([
+            "text", "vision", "tokenizer", "crop", "cleaning", "lowercases", "strips_separator",
+        ])
         guard fields["text"] != nil else { throw fields.failure("text", "is missing") }
         let text = try fields.object("text")
         try text.refuseUnknown(["activation", "pooling"])
@@ -90,6 +92,9 @@ extension ModelManifest.Quirks {
         }
         tokenizer = fields["tokenizer"] == nil ? nil : try fields.choice("tokenizer")
         crop = fields["crop"] == nil ? nil : try fields.choice("crop")
+        cleaning = fields["cleaning"] == nil ? nil : try fields.choice("cleaning")
+        lowercases = try fields.boolean("lowercases", default: false)
+        stripsSeparator = try fields.boolean("strips_separator", default: false)
     }
 
     fileprivate var json: JSONValue {
@@ -102,6 +107,9 @@ extension ModelManifest.Quirks {
         }
         if let tokenizer { members.append(.init("tokenizer", .string(tokenizer.rawValue))) }
         if let crop { members.append(.init("crop", .string(crop.rawValue))) }
+        if let cleaning { members.append(.init("cleaning", .string(cleaning.rawValue))) }
+        if lowercases { members.append(.init("lowercases", true)) }
+        if stripsSeparator { members.append(.init("strips_separator", true)) }
         return .object(members)
     }
 }

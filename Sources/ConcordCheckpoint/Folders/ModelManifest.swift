@@ -44,6 +44,12 @@ public struct ModelManifest: Sendable, Hashable {
         public var tokenizer: TokenizerMode?
         /// Nil for a sentence encoder.
         public var crop: CropRule?
+        /// What becomes of texts before a tokenizer that does not do it itself; nil is nothing.
+        public var cleaning: TokenizerSource.Cleaning?
+        /// Whether texts are put into lower case first.
+        public var lowercases = false
+        /// Whether the separator behind a text is replaced by id 0.
+        public var stripsSeparator = false
 
         /// The quirks of a model, with what its configuration does not know.
         public init(_ architecture: ModelFolder.Architecture, tokenizer: TokenizerMode?, crop: CropRule?) {

@@ -47,6 +47,8 @@ extension TokenizerSource {
         let cleaning: Cleaning = try options.choice("clean", default: standard)
         self.cleaning = isOwn && cleaning == standard ? nil : cleaning
         guard !isOwn else { return }
+        // open_clip then goes through transformers' class.
+        clipMode = .huggingface
         stripsSeparator = try options.boolean("strip_sep_token", default: false)
         name = text["hf_tokenizer_name"]?.string
         // A text tower may keep its tokenizer beside its own configuration, in a folder of its name within.

@@ -74,16 +74,25 @@ struct AddedTokens: Sendable {
     let raw, normalized: Finder
     /// The ids that decoding leaves out.
     let specialIDs: Set<Int32>
+    /// What decoding puts for a token instead of its name: its normalized name.
+    let decodedNames: [Int32: String]
 
     init(_ tokens: [Token], normalizing normalize: (inout NormalizedText) -> Void) {
         self.tokens = tokens
         raw = Finder(tokens.filter { !$0.isNormalized }.map { (Array($0.name.unicodeScalars), $0) })
-        normalized = Finder(
-            tokens.filter(\.isNormalized).map { token in
-                var text = NormalizedText(scalars: Array(token.name.unicodeScalars), originCount: 1)
-                normalize(&text)
-                return (text.scalars, token)
-            })
-        specialIDs = Set(tokens.filter(\.isSpecial).map(\.id))
+        let normalizedTokens = tokens.filter(\.isNormalized).map { token in
+            var text = NormalizedText(scalars: Array(token.name.unicodeScalars), originCount: 1)
+            normalize(&text)
+            return (spelling: text.scalars, token: token)
+        }
+        normalized = Finder(normalizedTokens)
+        let decodedNames = Dictionary(
+            normalizedTokens.map { ($0.token.id, String(String.UnicodeScalarView($0.spelling))) },
+            uniquingKeysWith: { first, _ in first })
+        self.decodedNames = decodedNames
+        // As in the peer, a special token is known again by its name, which normalization may have changed.
+        let specialNames = Set(tokens.filter(\.isSpecial).map { Array($0.name.utf8) })
+        specialIDs = Set(
+            tokens.filter { specialNames.contains(Array((decodedNames[$0.id] ?? $0.name).utf8)) }.map(\.id))
     }
 }

@@ -62,9 +62,8 @@ struct Pipeline: Sendable {
 
     /// The text that ids stand for, without special tokens.
     func decode(_ ids: [Int32]) -> String {
-        let names = ids.compactMap { id in
-            tokens.indices.contains(Int(id)) && !addedTokens.specialIDs.contains(id) ? tokens[Int(id)] : nil
-        }
+        let names = ids.filter { tokens.indices.contains(Int($0)) && !addedTokens.specialIDs.contains($0) }
+            .map { addedTokens.decodedNames[$0] ?? tokens[Int($0)] }
         guard let decoders else { return names.joined(separator: " ") }
         return decoders.reduce(names) { $1.apply(to: $0) }.joined()
     }

@@ -1,21 +1,13 @@
 import ConcordCore
 
-/// The tokenizer of a SentencePiece `.model` file with an end token behind every text: SigLIP's, and T5's.
+/// SigLIP's tokenizer: pieces of a SentencePiece `.model` file, and the end token behind every text.
 ///
-/// Follows `SiglipTokenizer` of `transformers` (5.23, `models/siglip/tokenization_siglip.py`). The pieces come from the
-/// sentencepiece library. Copies share one model; all methods may be called from any thread.
+/// Texts lose ASCII punctuation and runs of white space, and capitals unless the configuration says otherwise. Follows
+/// `SiglipTokenizer` of `transformers` (5.23, `models/siglip/tokenization_siglip.py`). Copies share one model; all
+/// methods may be called from any thread.
 public struct SentencePieceTokenizer: Tokenizer {
-    /// What is done to a text before it is cut into pieces.
-    public enum Canonicalization: String, Sendable, CaseIterable {
-        /// Nothing: the model's own rules apply only. Beneath a ``CleaningTokenizer``, and for T5.
-        case none
-        /// ASCII punctuation dropped, white space made one space (SigLIP with `do_lower_case` false).
-        case cased
-        /// As `cased`, and in lower case (SigLIP).
-        case lowercased
-    }
-
-    public let canonicalization: Canonicalization
+    /// Whether texts are put in lower case: `do_lower_case` of `tokenizer_config.json`.
+    public let lowercases: Bool
     /// The id that ends every text.
     public let endToken: Int
     public let padToken: Int
@@ -27,7 +19,7 @@ public struct SentencePieceTokenizer: Tokenizer {
     private let unknownName: String
     private let unknownLength: Int
 
-    /// The name of the mark that stands for a space.
+    /// Stands for a space.
     private static let mark: Unicode.Scalar = "▁"
 
     /// The file names of models, in the order in which they are looked for.
@@ -35,24 +27,21 @@ public struct SentencePieceTokenizer: Tokenizer {
 
     /// Reads the model file of a folder, and what its `tokenizer_config.json` says about it.
     ///
-    /// - Parameter canonicalization: nil takes it from the configuration: SigLIP's, by `do_lower_case`, unless
-    ///   `tokenizer_class` is T5's.
     /// - Throws: `.fileSystem` when there is no model file; `.invalidTokenizer` for a damaged one, for one without its
-    ///   special tokens, and for a class of `transformers` that frames texts in another way.
-    public init(folder: String, canonicalization: Canonicalization? = nil) throws(ConcordError) {
+    ///   special tokens, and for a family other than SigLIP, whose ids differ from those of the file.
+    public init(folder: String) throws(ConcordError) {
         let settings = try TokenizerSettings(folder: folder)
         let name = Self.fileNames.first { Files.exists(folder + "/" + $0) } ?? Self.fileNames[0]
         let path = folder + "/" + name
-        let isT5: Bool
-        switch settings.tokenizerClass {
-        // A lone `spiece.model` is SigLIP's; the other names belong to families with other ids.
-        case nil where name == Self.fileNames[0], "SiglipTokenizer": isT5 = false
-        case "T5Tokenizer": isT5 = true
-        case let other:
+        // Without a configuration, only the name of the file tells the family.
+        guard
+            settings.tokenizerClass == "SiglipTokenizer" || settings.tokenizerClass == nil && name == Self.fileNames[0]
+        else {
+            let kind = settings.tokenizerClass.map { "\"\($0)\"" } ?? "not named"
             throw ConcordError(
                 .invalidTokenizer,
-                "\(path): its tokenizer_class is \(other.map { "\"\($0)\"" } ?? "not named"); only SiglipTokenizer and "
-                    + "T5Tokenizer are supported here; save the tokenizer with transformers as tokenizer.json")
+                "\(path): its tokenizer_class is \(kind), and only SiglipTokenizer is supported; save the tokenizer "
+                    + "with transformers as tokenizer.json")
         }
         let model = try SentencePieceModel(bytes: try Files.read(path), source: path)
         func id(_ member: String, _ otherwise: String) throws(ConcordError) -> (name: String, id: Int32) {
@@ -65,7 +54,7 @@ public struct SentencePieceTokenizer: Tokenizer {
         }
         let end = try id("eos_token", "</s>")
         let unknown = try id("unk_token", "<unk>")
-        let padding = try id("pad_token", isT5 ? "<pad>" : "</s>")
+        let padding = try id("pad_token", "</s>")
         try settings.checkAddedTokens(model.tokens)
         let added = (settings["added_tokens_decoder"]?.members ?? []).compactMap { member in
             member.value["content"]?.string.map { ($0, model.id(of: $0)) }
@@ -79,8 +68,7 @@ public struct SentencePieceTokenizer: Tokenizer {
         unknownName = unknown.name
         unknownLength = model.encode(unknown.name).count
         specialTokens = AddedTokens(special.map { AddedTokens.Token(name: $0.0, id: $0.1) }) { _ in }
-        let lowercases = try settings.flag("do_lower_case", otherwise: true)
-        self.canonicalization = canonicalization ?? (isT5 ? .none : lowercases ? .lowercased : .cased)
+        lowercases = try settings.flag("do_lower_case", otherwise: true)
         files = try TokenizerFileCopies(
             folder: folder, names: [name, "tokenizer_config.json", "special_tokens_map.json"])
     }
@@ -89,33 +77,19 @@ public struct SentencePieceTokenizer: Tokenizer {
 
     public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         let end = Int32(endToken)
-        let ids = canonicalization == .none ? plainPieces(of: text) : canonicalPieces(of: text)
-        guard ids.count >= contextLength else {
-            // A text that ends with the end token's name gets no second one.
-            return (canonicalization != .none && ids.last == end ? ids : ids + [end], false)
+        // A text that ends with the end token's name gets no second one.
+        func ended(_ ids: some Collection<Int32>) -> [Int32] {
+            Array(ids.suffix(1)) == [end] ? Array(ids) : ids + [end]
         }
-        let kept = ids.prefix(max(contextLength - 1, 0))
-        if contextLength < 1 { return ([], true) }
-        return (canonicalization != .none && kept.last == end ? Array(kept) : kept + [end], true)
-    }
-
-    /// The pieces of a text as it stands; names of special tokens become those.
-    private func plainPieces(of text: String) -> [Int32] {
-        var ids = [Int32]()
-        let scalars = Array(text.unicodeScalars)
-        specialTokens.raw.forEachPart(of: scalars[...]) { part in
-            switch part {
-            case .token(let id): ids.append(id)
-            case .text(let scalars): ids += model.encode(String(String.UnicodeScalarView(scalars)))
-            }
-        }
-        return ids
+        let ids = pieces(of: text)
+        if ids.count < contextLength { return (ended(ids), false) }
+        return (contextLength < 1 ? [] : ended(ids.prefix(contextLength - 1)), true)
     }
 
     /// The pieces of a text as SigLIP wants it, in the peer's steps: a mark before the text, the names of special
     /// tokens cut out, what is between them canonicalized and then encoded behind the unknown token's name, so that
     /// the library drops no space at its beginning.
-    private func canonicalPieces(of text: String) -> [Int32] {
+    private func pieces(of text: String) -> [Int32] {
         var ids = [Int32]()
         let marked = [Self.mark] + text.unicodeScalars.map { $0 == Self.mark ? " " : $0 }
         var isMarkAlone = false
@@ -127,7 +101,7 @@ public struct SentencePieceTokenizer: Tokenizer {
                 isMarkAlone = false
                 ids.append(id)
             case .text(let scalars):
-                let cased = canonicalization == .lowercased ? Normalization.lowercased(Array(scalars)) : Array(scalars)
+                let cased = lowercases ? Normalization.lowercased(Array(scalars)) : Array(scalars)
                 let canonical = PythonText.collapsingSpace(PythonText.removingPunctuation(cased))
                 let pieces = model.encode(unknownName + String(String.UnicodeScalarView(canonical)))
                 ids += pieces.count >= unknownLength ? pieces.dropFirst(unknownLength) : pieces[...]
@@ -152,7 +126,7 @@ public struct SentencePieceTokenizer: Tokenizer {
         try files.write(
             to: folder,
             settings: [
-                "tokenizer_class": "SiglipTokenizer", "do_lower_case": .bool(canonicalization == .lowercased),
+                "tokenizer_class": "SiglipTokenizer", "do_lower_case": .bool(lowercases),
                 "model_max_length": .integer(contextLength),
             ])
     }

@@ -39,13 +39,16 @@ extension EmbeddingModel {
         for name in own where !name.contains("/") && Files.exists(folder + "/" + name) {
             hashes[name] = try FileHash(.sha256, ofFile: folder + "/" + name).hexadecimal
         }
-        let crop: ModelManifest.CropRule? = images.map {
-            $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface
+        var manifest = ModelManifest(
+            architecture, tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface },
+            crop: images.map { $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface },
+            weightsLayout: layout, hashes: hashes, training: training)
+        if let cleaner = tokenizer as? CleaningTokenizer {
+            manifest.quirks.cleaning = TokenizerSource.Cleaning(rawValue: cleaner.cleaning.rawValue)
+            manifest.quirks.lowercases = cleaner.cleaning == .lowercase
+            manifest.quirks.stripsSeparator = cleaner.strippedToken != nil
         }
-        try ModelManifest(
-            architecture, tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface }, crop: crop,
-            weightsLayout: layout, hashes: hashes, training: training
-        ).write(folder: folder)
+        try manifest.write(folder: folder)
     }
 
     /// Throws `.invalidConfiguration` for a model that `save` refuses: to be asked before hours of training.

@@ -3,6 +3,7 @@ import ConcordCore
 import ConcordModels
 import ConcordNN
 import ConcordTensor
+import ConcordText
 import Foundation
 
 /// A model folder written anew in the form of another program.
@@ -51,7 +52,15 @@ public struct ModelConversion {
         self.source = source
         self.output = output
         self.layout = layout
-        notes = model.notes
+        var notes = model.notes
+        if layout == .huggingFace, let cleaning = (model.tokenizer as? CleaningTokenizer)?.cleaning,
+            TokenizerSource.Cleaning(rawValue: cleaning.rawValue) != nil
+        {
+            notes.append(
+                "texts are cleaned by open_clip's `\(cleaning.rawValue)` before the tokenizer; Concord goes on doing it, "
+                    + "transformers must be given texts that are clean")
+        }
+        self.notes = notes
         parameterCount = model.encoder.store.parameters.reduce(0) { $0 + $1.tensor.shape.reduce(1, *) }
         dtype = model.dtype
     }

@@ -8,7 +8,7 @@ export LIBTORCH
 SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-core format lint demo bench parity peers golden doctor docs clean
+.PHONY: help setup build test test-core format lint demo lit bench parity peers golden doctor docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: ## Check format and style of all Swift files
 
 demo: build ## From nothing to a trained, evaluated model that answers searches (FRESH=1 starts over)
 	@scripts/demo.sh
+
+lit: build ## Train towards a locked sentence encoder and compare with a text tower from nothing (FRESH=1 starts over)
+	@scripts/lit.sh
 
 bench: build peers ## Compare speed with the Python peers, side by side on this machine
 	@scripts/bench.sh

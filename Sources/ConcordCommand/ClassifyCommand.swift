@@ -52,11 +52,11 @@ struct ClassifyCommand: ParsableCommand {
         let classifier = try ZeroShotClassifier(
             model: model, labels: labels,
             templates: templates.isEmpty ? ZeroShotClassifier.standardTemplates : templates,
-            progress: ProgressDisplay(label: "labels"))
+            progress: Message.progress("labels", count: labels.count))
         Message.warn(
             ofTruncated: classifier.truncatedCount, of: labels.count * max(1, templates.count))
         let (vectors, _) = try model.embed(
-            images.map(EmbeddingInput.image), progress: ProgressDisplay(label: "pictures"))
+            images.map(EmbeddingInput.image), progress: Message.progress("pictures", count: images.count))
         let similarity = try Similarity(model: model, images: vectors, texts: classifier.weights)
         if json {
             let results = zip(images, similarity.rows).map { path, row in report(path, row, labels) }

@@ -5,8 +5,8 @@ struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert", abstract: "Write a model in the form that transformers or open_clip reads.",
         discussion: """
-            The weights keep their values and types: there and back gives the same bits. A model that the other form
-            cannot express is refused, and what stands in the way is named.
+            The weights keep their values and types: there and back gives the same bits. Refused is a model that the
+            other form cannot express; the error names what stands in the way.
 
             Examples:
               concord convert --model M --to open_clip --output M-open-clip
@@ -20,7 +20,7 @@ struct ConvertCommand: ParsableCommand {
 
     @OptionGroup var location: ModelFolderOptions
 
-    @Option(name: .customLong("to"), help: "huggingface or open_clip.")
+    @Option(name: .customLong("to"), help: "Whose form.")
     var target: Target
 
     @Option(help: "The folder to make.")

@@ -40,7 +40,7 @@ struct EmbedCommand: ParsableCommand {
         let items: [EmbeddingInput] =
             try input.map(EmbeddingInput.read) ?? (texts.map(EmbeddingInput.text) + images.map(EmbeddingInput.image))
         let model = try model.load()
-        let (vectors, truncated) = try model.embed(items, progress: ProgressDisplay(label: "embedding"))
+        let (vectors, truncated) = try model.embed(items, progress: Message.progress("embedding", count: items.count))
         try EmbeddingFile.write(vectors, to: output)
         Message.warn(ofTruncated: truncated, of: items.count)
     }

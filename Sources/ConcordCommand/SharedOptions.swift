@@ -31,6 +31,11 @@ struct ModelOptions: ParsableArguments {
 
 /// What the user is told besides results, on standard error.
 enum Message {
+    /// A bar for work on `count` things; nil for so few that it would be gone before it is read.
+    static func progress(_ label: String, count: Int) -> ProgressDisplay? {
+        count > 32 ? ProgressDisplay(label: label) : nil
+    }
+
     static func warn(_ notes: [String]) {
         for note in notes { FileHandle.standardError.write(Data("warning: \(note)\n".utf8)) }
     }

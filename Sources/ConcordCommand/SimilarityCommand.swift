@@ -33,7 +33,7 @@ struct SimilarityCommand: ParsableCommand {
     func run() throws {
         let model = try model.load()
         let (images, _) = try model.embed(
-            images.map(EmbeddingInput.image), progress: ProgressDisplay(label: "embedding"))
+            self.images.map(EmbeddingInput.image), progress: Message.progress("pictures", count: self.images.count))
         let (texts, truncated) = model.embed(texts: texts)
         Message.warn(ofTruncated: truncated, of: self.texts.count)
         let similarity = try Similarity(model: model, images: images, texts: texts)

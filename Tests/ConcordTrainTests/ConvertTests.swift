@@ -133,6 +133,38 @@ import Testing
         }
     }
 
+    /// What becomes of a text before its tokenizer sees it is not in every format's own files.
+    @Test(arguments: ["bert-mean", "open-clip-bert"])
+    func cleaningOfTextsIsKept(_ name: String) throws {
+        try withTemporaryFolder { folder in
+            let source = try ModelFolders.copy(name, to: folder + "/model").folder
+            let tokenizer = String(decoding: try Files.read(source + "/tokenizer.json"), as: UTF8.self)
+            try Files.replace(
+                source + "/tokenizer.json", with: tokenizer.replacingOccurrences(of: "\"10\":10", with: "\"é\":10"))
+            let text: String
+            if name == "bert-mean" {
+                let path = source + "/sentence_bert_config.json"
+                let options = String(decoding: try Files.read(path), as: UTF8.self)
+                try Files.replace(path, with: options.replacingOccurrences(of: "false", with: "true"))
+                text = "5 É"
+            } else {
+                // open_clip resolves HTML before a tokenizer of transformers.
+                text = "5 &eacute;"
+            }
+            func ids(_ folder: String) throws -> [Int32] {
+                try EmbeddingModel.loadTokenizer(ModelFolder(folder)).encode(text)
+            }
+            #expect(try ids(source).contains(10))
+            let model = try EmbeddingModel.load(source)
+            try model.save(to: folder + "/saved", training: nil)
+            #expect(try ids(folder + "/saved") == ids(source))
+            if model.images != nil {
+                try model.save(to: folder + "/open_clip", layout: .openCLIP, training: nil)
+                #expect(try ids(folder + "/open_clip") == ids(source))
+            }
+        }
+    }
+
     @Test func aModelInTheOutputFolderIsKeptUnlessToldOtherwise() throws {
         try withTemporaryFolder { folder in
             let source = try ModelFolders.copy("huggingface-clip", to: folder + "/model").folder

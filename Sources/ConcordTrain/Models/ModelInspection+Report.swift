@@ -40,6 +40,7 @@ extension ModelInspection {
 
     /// All that is known, a line for each value.
     public func text(listingTensors: Bool = false) -> String {
+        // Notes are the caller's to show.
         let members = (json().members ?? []).filter { $0.name != "notes" && $0.name != "verified" }
         var lines = Self.lines(members, indent: "")
         if isVerified { lines.append("all weights and hashes are right") }
@@ -60,6 +61,7 @@ extension ModelInspection {
 
     /// Members of an object as lines; objects within are indented below their name.
     private static func lines(_ members: [JSONValue.Member], indent: String) -> [String] {
+        let members = members.filter { !$0.value.isNull }
         let width = members.filter { $0.value.members == nil }.map(\.name.count).max() ?? 0
         return members.flatMap { member -> [String] in
             let name = member.name.replacingOccurrences(of: "_", with: " ")

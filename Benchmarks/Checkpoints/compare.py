@@ -168,6 +168,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / ".build/checkpoints")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=("parity", "speed"))
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     arguments = parser.parse_args()
     models_folder = arguments.folder.resolve()
     models_folder.mkdir(parents=True, exist_ok=True)
@@ -178,6 +179,6 @@ if __name__ == "__main__":
     run(sys.executable, PEERS, "make", models_folder)
     with tempfile.TemporaryDirectory() as temporary:
         if arguments.only != "speed":
-            parity(MODELS, pathlib.Path(temporary))
+            parity({name: MODELS[name] for name in arguments.models}, pathlib.Path(temporary))
         if arguments.only != "parity":
             speed(pathlib.Path(temporary), arguments.rounds)

@@ -23,7 +23,7 @@ public struct CheckpointReader: Sendable {
     public static let openCLIPNames = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"]
 
     /// Whether a folder holds weights in safetensors under the names of transformers and Concord.
-    public static func holdsWeights(_ folder: String) -> Bool {
+    static func holdsWeights(_ folder: String) -> Bool {
         [fileName, indexName].contains { Files.exists(folder + "/" + $0) }
     }
 

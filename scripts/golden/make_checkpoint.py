@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Makes Tests/Golden/checkpoint: files of the safetensors library and of transformers' CLIP.
+"""Makes Tests/Golden/checkpoint: files of the safetensors library, and what transformers, open_clip and timm make of
+configurations: resolved ones, and the names and shapes of the parameters of full-size models.
 
-Needs torch, transformers and safetensors. Run it from anywhere; it writes beside the tests.
+Run with the peers' environment (`make peers`), from anywhere; it writes beside the tests.
 """
 import json
 import math
+import re
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,9 @@ for operator in ["nms(Tensor a, Tensor b, float c) -> Tensor", "qnms(Tensor a, T
     except RuntimeError:
         pass
 
+import open_clip  # noqa: E402
+import timm  # noqa: E402
+import transformers  # noqa: E402
 from transformers import CLIPConfig, CLIPModel  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parents[2] / "Tests/Golden/checkpoint"
@@ -93,14 +99,125 @@ def configurations():
          "vision_config": {"hidden_act": "gelu", "layer_norm_eps": 1e-6, "patch_size": 14, "hidden_size": 1280,
                            "num_attention_heads": 16, "num_hidden_layers": 32, "intermediate_size": 5120}},
     ]
+    other = [
+        {"model_type": "siglip"},
+        {"model_type": "siglip", "text_config": {"hidden_size": 64, "num_attention_heads": 4, "projection_size": 96},
+         "vision_config": {"hidden_size": 96, "num_attention_heads": 6, "image_size": [256, 256], "hidden_act": "gelu"}},
+        {"model_type": "vision-text-dual-encoder", "projection_dim": 64,
+         "vision_config": {"model_type": "clip_vision_model", "patch_size": 16},
+         "text_config": {"model_type": "xlm-roberta", "vocab_size": 250002, "max_position_embeddings": 514}},
+        {"model_type": "bert"}, {"model_type": "roberta"}, {"model_type": "xlm-roberta"},
+        {"model_type": "bert", "hidden_act": "gelu_new", "hidden_size": 384, "num_hidden_layers": 6,
+         "intermediate_size": 1536, "position_embedding_type": "absolute", "gradient_checkpointing": False},
+    ]
     cases = []
-    for config in given:
-        resolved = json.loads(CLIPConfig.from_dict(json.loads(json.dumps(config))).to_json_string(use_diff=False))
+    for config in given + other:
+        kind = transformers.models.auto.configuration_auto.CONFIG_MAPPING[config.get("model_type", "clip")]
+        resolved = json.loads(kind.from_dict(json.loads(json.dumps(config))).to_json_string(use_diff=False))
+        # What generation and hub uploads know is no matter of the model.
         cases.append({"given": config, "resolved": resolved})
     write_json("configurations.json", cases)
 
 
-FOLDER.mkdir(parents=True, exist_ok=True)
-all_types()
-tiny_clip()
-configurations()
+PUBLISHED = {"roberta-base": (transformers.RobertaConfig, 50265, {}),
+             "xlm-roberta-large": (transformers.XLMRobertaConfig, 250002, {
+                 "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16})}
+
+
+def parameters(model):
+    """Names with `*` for a layer's number, how many layers there are, and the shape."""
+    result = {}
+    for name, value in model.state_dict().items():
+        pattern = re.sub(r"\b(resblocks|blocks|layers|layer)\.\d+\.", r"\1.*.", name)
+        count, shape = result.get(pattern, (0, list(value.shape)))
+        assert shape == list(value.shape), name
+        result[pattern] = (count + 1, shape)
+    return {name: [count, *shape] for name, (count, shape) in result.items()}
+
+
+def open_clip_model(configuration, folder):
+    """The model of a configuration, without memory for its weights."""
+    configuration = json.loads(json.dumps(configuration))
+    text = configuration["text_cfg"]
+    if name := text.get("hf_model_name"):
+        kind, vocabulary, sizes = PUBLISHED[name]
+        kind(vocab_size=vocabulary, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5,
+             **sizes).save_pretrained(folder / name)
+        text |= {"hf_model_name": str(folder / name), "hf_model_pretrained": False}
+    custom = configuration.pop("custom_text", False) or "hf_model_name" in text
+    with torch.device("meta"):
+        return (open_clip.model.CustomTextCLIP if custom else open_clip.model.CLIP)(**configuration)
+
+
+def open_clip_parameters():
+    """One of open_clip's own configurations of each kind."""
+    kinds = ["ViT-B-32", "ViT-B-32-quickgelu", "ViT-L-14", "ViT-H-14-CLIPA-336", "roberta-ViT-B-32",
+             "xlm-roberta-large-ViT-H-14", "ViT-B-16-SigLIP", "ViT-SO400M-14-SigLIP-384", "ViT-gopt-16-SigLIP2-256"]
+    cases = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in kinds:
+            configuration = open_clip.get_model_config(name)
+            model = open_clip_model(configuration, Path(folder))
+            cases.append({"name": name, "given": configuration, "parameters": parameters(model)})
+    return cases
+
+
+def huggingface_parameters():
+    clip_large = {"vision_config": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
+                                    "num_attention_heads": 16, "patch_size": 14, "image_size": 336},
+                  "text_config": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
+                  "projection_dim": 768}
+    sizes = {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16}
+    siglip = {"model_type": "siglip", "text_config": sizes, "vision_config": sizes | {"image_size": 384,
+                                                                                      "patch_size": 14}}
+    pair = {"model_type": "vision-text-dual-encoder", "vision_config": {"model_type": "clip_vision_model"},
+            "text_config": {"model_type": "bert"}}
+    cases = []
+    for name, kind, given in (
+            ("CLIP B/32", CLIPModel, {}), ("CLIP L/14, 336 pixels", CLIPModel, clip_large),
+            ("SigLIP B/16", transformers.SiglipModel, {"model_type": "siglip"}),
+            ("SigLIP SO400M", transformers.SiglipModel, siglip),
+            ("CLIP and BERT", transformers.VisionTextDualEncoderModel, pair),
+            ("BERT", transformers.BertModel, {"model_type": "bert"}),
+            ("RoBERTa", transformers.RobertaModel, {"model_type": "roberta"})):
+        with torch.device("meta"):
+            model = kind(kind.config_class.from_dict(json.loads(json.dumps(given))))
+        cases.append({"name": name, "given": given, "parameters": parameters(model)})
+    return cases
+
+
+def timm_towers():
+    """The sizes behind the names of timm's SigLIP towers."""
+    towers = {}
+    for name in timm.list_models("vit_*_siglip_*"):
+        if "_gap_" in name:
+            continue
+        with torch.device("meta"):
+            model = timm.create_model(name, num_classes=0)
+        block, patches = model.blocks[0], model.patch_embed
+        assert (block.norm1.eps, len(patches.img_size)) == (1e-6, 2)
+        activation = {"GELU": "gelu", "GELUTanh": "gelu_pytorch_tanh"}[type(block.mlp.act).__name__]
+        assert type(model.attn_pool.mlp.act) is type(block.mlp.act)
+        towers[name] = [model.embed_dim, block.mlp.fc1.out_features, len(model.blocks), block.attn.num_heads,
+                        patches.img_size[0], patches.patch_size[0], activation]
+    return towers
+
+
+def write_lines(name, values):
+    """A JSON list with a line for each element, which takes less room than many lines."""
+    lines = ",\n".join(json.dumps(value, separators=(",", ":")) for value in values)
+    (FOLDER / name).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    all_types()
+    tiny_clip()
+    configurations()
+    write_lines("open-clip-parameters.json", open_clip_parameters())
+    write_lines("huggingface-parameters.json", huggingface_parameters())
+    write_lines("timm-towers.json", [[name, *sizes] for name, sizes in sorted(timm_towers().items())])
+
+
+if __name__ == "__main__":
+    main()

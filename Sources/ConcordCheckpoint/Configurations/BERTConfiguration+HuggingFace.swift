@@ -66,7 +66,6 @@ extension BERTConfiguration {
             .init("hidden_act", .string(activation.rawValue)),
             .init("layer_norm_eps", .number(layerNormEpsilon)),
             .init("pad_token_id", .integer(padToken)),
-            .init("position_embedding_type", "absolute"),
         ]
     }
 

@@ -112,8 +112,7 @@ extension DualEncoderConfiguration {
         members.append(.init("logit_scale_init_value", .number(initialLogitScale)))
         if let initialLogitBias { members.append(.init("logit_bias_init_value", .number(initialLogitBias))) }
         members += [
-            .init("initializer_factor", 1.0), .init("dtype", "float32"), .init("text_config", .object(text)),
-            .init("vision_config", .object(vision)),
+            .init("dtype", "float32"), .init("text_config", .object(text)), .init("vision_config", .object(vision)),
         ]
         return .object(members)
     }

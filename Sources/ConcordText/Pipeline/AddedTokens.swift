@@ -29,13 +29,23 @@ struct AddedTokens: Sendable {
 
         /// By the first character; the longest spelling first.
         private var entries = [Unicode.Scalar: [Entry]]()
+        /// Which characters below U+0080 begin a token, so that most text needs no look-up.
+        private var isFirst = [Bool](repeating: false, count: 128)
+        private var isFirstBeyond = false
 
         init(_ tokens: [(spelling: [Unicode.Scalar], token: Token)]) {
             for (spelling, token) in tokens {
                 guard let first = spelling.first else { continue }
                 entries[first, default: []].append(Entry(spelling: spelling, token: token))
             }
-            for first in entries.keys { entries[first]?.sort { $0.spelling.count > $1.spelling.count } }
+            for first in entries.keys {
+                entries[first]?.sort { $0.spelling.count > $1.spelling.count }
+                if first.isASCII { isFirst[Int(first.value)] = true } else { isFirstBeyond = true }
+            }
+        }
+
+        private func mayBegin(_ scalar: Unicode.Scalar) -> Bool {
+            scalar.isASCII ? isFirst[Int(scalar.value)] : isFirstBeyond
         }
 
         /// Cuts a text at the tokens.
@@ -43,7 +53,8 @@ struct AddedTokens: Sendable {
             var start = text.startIndex
             var position = start
             while !entries.isEmpty, position < text.endIndex {
-                guard let entry = entries[text[position]]?.first(where: { text[position...].starts(with: $0.spelling) })
+                guard mayBegin(text[position]),
+                    let entry = entries[text[position]]?.first(where: { text[position...].starts(with: $0.spelling) })
                 else {
                     position += 1
                     continue

@@ -1,5 +1,7 @@
 /// What a `tokenizer.json` describes: the way of a text to its tokens and back.
-struct Pipeline: Sendable {
+///
+/// A class: it has many parts, and copying their references took a good part of the time of encoding.
+final class Pipeline: Sendable {
     enum Model: Sendable {
         case wordPiece(WordPieceModel)
         case pairMerge(PairMergeModel)
@@ -25,11 +27,27 @@ struct Pipeline: Sendable {
     /// Nil where the file has no decoder; tokens are put together with spaces then.
     let decoders: [TokenDecoder]?
 
+    init(
+        tokens: [String], addedTokens: AddedTokens, normalizers: [TextNormalizer], preTokenizers: [PreTokenizer],
+        model: Model, framing: Framing, decoders: [TokenDecoder]?
+    ) {
+        self.tokens = tokens
+        self.addedTokens = addedTokens
+        self.normalizers = normalizers
+        self.preTokenizers = preTokenizers
+        self.model = model
+        self.framing = framing
+        self.decoders = decoders
+    }
+
     /// The ids of a text, without those of the framing.
     func encode(_ text: String, _ cache: PieceCache) -> [Int32] {
         var ids = [Int32]()
         var bytes = [UInt8]()
-        let scalars = Array(text.unicodeScalars)
+        // The view does not know its length; an array made from it would count first.
+        var scalars = [Unicode.Scalar]()
+        scalars.reserveCapacity(text.utf8.count)
+        for scalar in text.unicodeScalars { scalars.append(scalar) }
         addedTokens.raw.forEachPart(of: scalars[...]) { part in
             guard case .text(let raw) = part else { return append(part, to: &ids) }
             var normalized = NormalizedText(scalars: Array(raw), originCount: raw.startIndex == 0 ? 1 : 0)

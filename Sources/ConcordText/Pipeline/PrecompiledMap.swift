@@ -9,6 +9,8 @@ struct PrecompiledMap: Sendable {
     private let units: [UInt32]
     /// The replacements, each ended by a zero byte.
     private let replacements: [UInt8]
+    /// Whether a character below U+0080 is replaced.
+    private let isReplaced: [Bool]
 
     /// Reads `precompiled_charsmap` of `tokenizer.json`. Throws `.invalidTokenizer`.
     init(base64 text: String, source: String) throws(ConcordError) {
@@ -30,6 +32,9 @@ struct PrecompiledMap: Sendable {
         replacements = Array(bytes[(4 + size)...])
         guard String(validating: replacements, as: UTF8.self) != nil else {
             throw Self.failure("is not UTF-8", source)
+        }
+        isReplaced = (UInt8(0)..<128).map { [units, replacements] byte in
+            Self.replacement(of: [byte], units, replacements) != nil
         }
     }
 
@@ -70,6 +75,12 @@ struct PrecompiledMap: Sendable {
         while position < scalars.count {
             let end = endOfCluster(in: scalars, from: position)
             let isOrigin = position < text.originCount
+            if end == position + 1, scalars[position].isASCII, !isReplaced[Int(scalars[position].value)] {
+                output.append(scalars[position])
+                if isOrigin { newOriginCount = output.count }
+                position = end
+                continue
+            }
             bytes.removeAll(keepingCapacity: true)
             for scalar in scalars[position..<end] { bytes.append(utf8Of: scalar) }
             if bytes.count < 6, let found = replacement(of: bytes) {
@@ -91,14 +102,20 @@ struct PrecompiledMap: Sendable {
 
     /// The replacement of the shortest beginning of `key` that the map has.
     private func replacement(of key: [UInt8]) -> [Unicode.Scalar]? {
+        Self.replacement(of: key, units, replacements)
+    }
+
+    private static func replacement(
+        of key: [UInt8], _ units: [UInt32], _ replacements: [UInt8]
+    ) -> [Unicode.Scalar]? {
         func unit(_ index: Int) -> UInt32 { index < units.count ? units[index] : 0x8000_0000 }
-        var node = Self.offset(unit(0))
+        var node = offset(unit(0))
         for byte in key {
             guard byte != 0 else { return nil }
             node ^= Int(byte)
             let found = unit(node)
             guard found & (1 << 31 | 0xFF) == UInt32(byte) else { return nil }
-            node ^= Self.offset(found)
+            node ^= offset(found)
             if (found >> 8) & 1 == 1 {
                 let start = Int(unit(node) & 0x7FFF_FFFF)
                 guard start < replacements.count else { return nil }

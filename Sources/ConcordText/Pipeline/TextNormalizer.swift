@@ -30,6 +30,10 @@ enum TextNormalizer: Sendable {
         _ text: inout NormalizedText, _ cleans: Bool, _ separatesIdeographs: Bool, _ stripsAccents: Bool,
         _ lowercases: Bool
     ) {
+        if text.scalars.allSatisfy({ (" "..."~").contains($0) }) {
+            if lowercases { text.expand(Normalization.appendLowercase) }
+            return
+        }
         if cleans {
             text.remove(where: BertCharacters.isDropped)
             for (index, scalar) in text.scalars.enumerated() where scalar != " " && CharacterClass(scalar) == .space {

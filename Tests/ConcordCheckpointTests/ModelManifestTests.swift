@@ -6,7 +6,7 @@ import Testing
 @Suite struct ModelManifestTests {
     private let manifest = ModelManifest(
         .dualEncoder(.init()), tokenizer: .openai, crop: .torchvision,
-        hashes: ["model.safetensors": SHA256.hexadecimal(of: Array("weights".utf8))],
+        hashes: ["model.safetensors": FileHash(.sha256, of: Array("weights".utf8)).hexadecimal],
         training: .init(recipe: "emoji-clip", dataset: "emoji", steps: 260, tool: "concord 0.1.0", date: "2026-01-31"))
 
     @Test func readsBackWhatItWrote() throws {

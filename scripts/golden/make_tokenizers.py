@@ -100,17 +100,29 @@ def corpus(alphabet: int = 10_000) -> list[str]:
 def make_word_piece(lowercase: bool) -> None:
     folder = GOLDEN / ("wordpiece-uncased" if lowercase else "wordpiece-cased")
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    # The library's own trainer numbers the tokens in another way each time.
+    pieces, letters = Counter(), Counter()
+    for text in corpus(200):
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)):
+            letters.update([word[0]] + ["##" + letter for letter in word[1:]])
+            for start in range(len(word[:12])):
+                for end in range(start + 2, len(word[:12]) + 1):
+                    pieces[("##" if start else "") + word[start:end]] += end - start - 1
+    vocabulary = special + [
+        token for counts, size in [(letters, 300), (pieces, 320)]
+        for token in sorted(counts, key=lambda token: (-counts[token], token))[:size]]
+    tokenizer = Tokenizer(models.WordPiece(
+        {token: number for number, token in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
     tokenizer.decoder = decoders.WordPiece()
-    tokenizer.train_from_iterator(
-        corpus(200), trainers.WordPieceTrainer(vocab_size=620, special_tokens=special))
+    tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
     save(tokenizer, folder, {"pad_token": "[PAD]", "do_lower_case": lowercase})
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
-    (folder / "vocab.txt").write_text("".join(token + "\n" for token, _ in vocabulary))
+    (folder / "vocab.txt").write_text("".join(token + "\n" for token in vocabulary))
     # The class that reads vocab.txt makes the same of it.
     with tempfile.TemporaryDirectory() as plain:
         shutil.copy(folder / "vocab.txt", plain)

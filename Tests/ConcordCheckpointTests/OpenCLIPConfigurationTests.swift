@@ -218,7 +218,12 @@ import Testing
         refused("4 channels") { $0.vision.channels = 4 }
         refused("QuickGELU") { $0.vision.activation = .gelu }
         refused("no SigLIP tower of these sizes") { $0.vision.pooling = .attention }
-        refused("hub name or the path") { $0.text = .bert(.init(width: 512, heads: 8)) }
+        refused("hub name or the path") {
+            var text = BERTConfiguration(width: 512, heads: 8)
+            text.hasPooler = false
+            $0.text = .bert(text)
+        }
+        refused("a pooler that it does not use") { $0.text = .bert(.init(width: 512, heads: 8)) }
         refused("does not run") {
             var text = BERTConfiguration()
             text.pooling = .max

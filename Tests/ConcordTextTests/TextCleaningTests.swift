@@ -10,6 +10,11 @@ import Testing
             #expect(texts.allSatisfy { cleaning.cleaned($0).utf8.elementsEqual($0.utf8) })
             return
         }
+        guard cleaning != .lowercase else {
+            // Not open_clip's: Python's `str.lower` alone, which knows the sigma at a word's end.
+            #expect(cleaning.cleaned("  ΟΔΟΣ &amp; Ca\u{FB01} ") == "  οδος &amp; ca\u{FB01} ")
+            return
+        }
         let golden = try #require(try Golden.json("tokenizers/open-clip.json")["cleanings"]?[cleaning.rawValue]?.string)
         let digests = Golden.digests(texts.map { Array(cleaning.cleaned($0).utf8) })
         #expect(digests.count == Golden.split(golden).count)

@@ -26,25 +26,27 @@ import Testing
 
     private static let base = Result { try Base() }
 
-    /// Trains with the data and the keys of the base, but its `model` and `tokenizer` sections, and `more` lines.
+    /// The data and the keys of the base, but for its `model` and `tokenizer` sections, and `more` lines.
+    private func recipe(_ more: String) throws -> String {
+        """
+        data:
+          folder: \(try Self.base.get().folder.path)
+          augmentation: {scale: [0.9, 1.0]}
+        train.epochs: 2
+        train.batch_size: 8
+        train.learning_rate: 1e-2
+        train.warmup_steps: 2
+        train.precision: float32
+        train.checkpoint_every: 3
+        train.threads: 1
+        \(more)
+        """
+    }
+
     private func train(
         _ more: String, in folder: String, output: String = "run", _ arguments: String...
     ) throws -> Program.Result {
-        let base = try Self.base.get()
-        let text = """
-            data:
-              folder: \(base.folder.path)
-              augmentation: {scale: [0.9, 1.0]}
-            train.epochs: 2
-            train.batch_size: 8
-            train.learning_rate: 1e-2
-            train.warmup_steps: 2
-            train.precision: float32
-            train.checkpoint_every: 3
-            train.threads: 1
-            \(more)
-            """
-        try Files.replace(folder + "/recipe.yaml", with: text)
+        try Files.replace(folder + "/recipe.yaml", with: recipe(more))
         return try Program.run(
             ["train", folder + "/recipe.yaml", "--output", "\(folder)/\(output)"] + arguments, in: folder)
     }
@@ -74,13 +76,15 @@ import Testing
         }
     }
 
-    /// The message of the run's error.
+    /// The message of the error that ends the run before its first step.
     private func refusal(_ more: String) throws -> String {
         try withTemporaryFolder { folder in
-            let result = try train(more, in: folder)
-            #expect(result.status == 1)
-            #expect(!Files.exists(folder + "/run/checkpoints"))
-            return result.errors
+            let recipe = try Recipe(yaml: recipe(more), source: "test.yaml")
+            let run = try TrainingRun(recipe: recipe, folder: RunFolder(folder + "/run"))
+            let error = #expect(throws: ConcordError.self) { try run() }
+            #expect(error?.code == .invalidConfiguration)
+            #expect(!Files.exists(folder + "/run/metrics.jsonl"))
+            return error?.message ?? ""
         }
     }
 

@@ -25,8 +25,10 @@ trained = set().union(*(words(c) for row in rows if row["split"] == "train" for 
 pictures = collections.Counter(c for row in rows for c in captions(row, "keyword"))
 with open(sys.argv[2], "w", encoding="utf-8") as file:
     for row in rows:
-        row["captions"] += [{"text": c, "language": "en", "kind": "synonym"} for c in captions(row, "keyword")
-                            if pictures[c] == 1 and words(c) and not words(c) & trained]
+        for c in row["captions"]:
+            if (c["language"], c["kind"]) == ("en", "keyword") and pictures[c["text"]] == 1 \
+                    and words(c["text"]) and not words(c["text"]) & trained:
+                c["kind"] = "synonym"
         print(json.dumps(row, ensure_ascii=False), file=file)
 PYTHON
 
@@ -46,7 +48,9 @@ for name in emoji-lit emoji-lit-baseline; do
     fi
     for queries in "held-out name" "train name" "train keyword" "train synonym"; do
         read -r split kind <<<"$queries"
-        rows+=("$name" "$split" "$kind" "$("$concord" evaluate --model "$run" --data "$data/synonyms.jsonl" \
+        captions=$data
+        [ "$kind" != synonym ] || captions=$data/synonyms.jsonl
+        rows+=("$name" "$split" "$kind" "$("$concord" evaluate --model "$run" --data "$captions" \
             --split "$split" --language en --kind "$kind" --json)")
     done
 done

@@ -94,6 +94,15 @@ import Testing
         #expect(
             CheckpointLayout.huggingFaceSigLIP.place(of: "vision_model.head.attention.k_proj.weight")
                 == TensorPlace("vision_model.head.attention.in_proj_weight", part: 1, of: 3))
+        var siglip = DualEncoderConfiguration()
+        siglip.vision.pooling = .attention
+        let timm = CheckpointLayout.openCLIP(siglip)
+        #expect(
+            timm.place(of: "vision_model.head.attention.v_proj.bias")
+                == TensorPlace("visual.trunk.attn_pool.kv.bias", part: 1, of: 2))
+        #expect(
+            timm.place(of: "vision_model.encoder.layers.3.self_attn.k_proj.weight")
+                == TensorPlace("visual.trunk.blocks.3.attn.qkv.weight", part: 1, of: 3))
         // A layer's own output projection is no part of the three.
         #expect(
             CheckpointLayout.huggingFaceSigLIP.place(of: "vision_model.head.attention.out_proj.weight")

@@ -77,12 +77,12 @@ import Testing
     }
 
     /// The message of the error that ends the run before its first step.
-    private func refusal(_ more: String) throws -> String {
+    private func refusal(_ more: String, code: ConcordError.Code = .invalidConfiguration) throws -> String {
         try withTemporaryFolder { folder in
             let recipe = try Recipe(yaml: recipe(more), source: "test.yaml")
             let run = try TrainingRun(recipe: recipe, folder: RunFolder(folder + "/run"))
             let error = #expect(throws: ConcordError.self) { try run() }
-            #expect(error?.code == .invalidConfiguration)
+            #expect(error?.code == code)
             #expect(!Files.exists(folder + "/run/metrics.jsonl"))
             return error?.message ?? ""
         }
@@ -296,7 +296,7 @@ import Testing
     // MARK: What cannot be
 
     @Test func aFolderThatIsNoModelIsRefused() throws {
-        #expect(try refusal("model.start: nowhere").contains("no folder nowhere"))
+        #expect(try refusal("model.start: nowhere", code: .fileSystem).contains("no folder nowhere"))
     }
 
     @Test func moreLockedBlocksThanThereAreAreRefused() throws {

@@ -6,6 +6,11 @@ extension DualEncoderConfiguration {
     /// more.
     static let ownModelType = "concord-dual-encoder"
 
+    /// Whether a `model_type` is that of a dual encoder that can be read.
+    static func isModelType(_ name: String?) -> Bool {
+        ["clip", "siglip", "vision-text-dual-encoder", ownModelType].contains(name)
+    }
+
     /// Reads the contents of a `config.json`: of transformers' `CLIPModel`, `SiglipModel` and
     /// `VisionTextDualEncoderModel`, or Concord's own.
     ///

@@ -31,7 +31,9 @@ struct FolderContents {
             )
             let files = CheckpointReader.openCLIPNames.map { path + "/" + $0 }
             weights = files.first(where: Files.exists) ?? path
-        } else if Files.exists(path + "/" + SentenceTransformersFolder.fileName) {
+        } else if !DualEncoderConfiguration.isModelType(modelType),
+            Files.exists(path + "/" + SentenceTransformersFolder.fileName)
+        {
             let folder = try SentenceTransformersFolder(path)
             (architecture, layout) = (.sentenceEncoder(folder.configuration), .huggingFace)
             weights = folder.towerFolder

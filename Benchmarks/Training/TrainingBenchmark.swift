@@ -21,7 +21,8 @@ struct TrainingBenchmark: ParsableCommand {
             try JSONValue(parsing: Files.read(ids), source: ids).elements?
             .compactMap { $0.elements?.compactMap(\.int) } ?? []
         let configuration = DualEncoderConfiguration(
-            text: .init(activation: .gelu), vision: .init(activation: .gelu), initialLogitScale: log(1 / 0.07))
+            text: .transformer(.init(activation: .gelu)), vision: .init(activation: .gelu),
+            initialLogitScale: log(1 / 0.07))
         let store = ParameterStore(seed: 1)
         let model = DualEncoder(configuration, store: store)
         let trainer = ContrastiveTrainer(

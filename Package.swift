@@ -113,6 +113,7 @@ if let libtorch {
             swiftSettings: swiftSettings),
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
+        tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
         tests(
             "ConcordTrain",

@@ -26,6 +26,20 @@ public struct ConcordError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let invalidCheckpoint = Code(rawValue: "invalidCheckpoint")
         /// An operation of the tensor engine that failed.
         public static let tensorOperation = Code(rawValue: "tensorOperation")
+        /// A tensor whose shape does not fit what it is used for, or the tensors beside it.
+        public static let shapeMismatch = Code(rawValue: "shapeMismatch")
+        /// A tensor whose element type or device does not fit what it is used for, or the tensors beside it.
+        public static let dtypeMismatch = Code(rawValue: "dtypeMismatch")
+        /// A batch without samples.
+        public static let emptyBatch = Code(rawValue: "emptyBatch")
+        /// A sample that labels or a mask leave without a positive.
+        public static let missingPositive = Code(rawValue: "missingPositive")
+        /// NaN or infinity where only numbers make sense.
+        public static let nonFiniteValue = Code(rawValue: "nonFiniteValue")
+        /// A number outside the range in which it has a meaning, such as a negative temperature.
+        public static let invalidArgument = Code(rawValue: "invalidArgument")
+        /// Another process of the group that failed, is late or disagrees.
+        public static let processGroup = Code(rawValue: "processGroup")
         /// Something that this machine or build lacks.
         public static let unavailable = Code(rawValue: "unavailable")
     }

@@ -1,0 +1,17 @@
+import ConcordTensor
+
+/// A loss that is a sum over the rows of a batch, each row compared with all columns.
+///
+/// Conforming is all that a loss needs to run under every ``ScorePlan``: a plan calls it with as many rows at a time as
+/// memory allows, and takes the gradients of each call by automatic differentiation.
+public protocol RowwiseLoss {
+    /// The terms of some rows.
+    ///
+    /// - Parameters:
+    ///   - rows: embeddings `[rows, width]`, at least float32.
+    ///   - columns: embeddings of the whole batch `[columns, width]`, at least float32.
+    ///   - block: where the rows stand in the batch, and which columns belong to them.
+    /// - Returns: the sum of the terms, `[]`, differentiable; and how many terms the mean over the batch counts, which
+    ///   has no gradient.
+    func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor)
+}

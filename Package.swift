@@ -76,6 +76,8 @@ if let libtorch {
             cxxSettings: [
                 // libtorch is built with it, and some of its inline types differ without.
                 .define("NDEBUG"),
+                // Processes talk through Gloo, which libtorch contains; only its headers come from elsewhere.
+                .define("USE_C10D_GLOO"),
                 .unsafeFlags([
                     "-I\(libtorch)/include", "-I\(libtorch)/include/torch/csrc/api/include",
                     "-Wno-deprecated-declarations",

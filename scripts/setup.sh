@@ -27,13 +27,14 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # pkg-config, libvips-dev          image decoding
 # libharfbuzz-dev                  glyphs of the emoji font
 # libsentencepiece-dev             text of SigLIP models
+# libgloo-dev                      headers of the transport that libtorch's process groups use
 # libcurl4-openssl-dev, libssl-dev downloads from model hubs; hashes
 # fonts-noto-color-emoji,
 # unicode-cldr-core                pictures and captions of `concord dataset emoji`
 readonly APT_PACKAGES=(
     ca-certificates git make pkg-config g++ libc6-dev zlib1g-dev libcurl4 libxml2 libncurses6 tzdata
     python3-pip python3-venv libvips-dev libharfbuzz-dev libsentencepiece-dev libcurl4-openssl-dev
-    libssl-dev fonts-noto-color-emoji unicode-cldr-core
+    libssl-dev libgloo-dev fonts-noto-color-emoji unicode-cldr-core
 )
 
 install_apt_packages() { # PACKAGE…

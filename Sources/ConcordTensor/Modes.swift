@@ -8,14 +8,14 @@ import ConcordCore
 public var isGradientEnabled: Bool { ctorch_gradient_mode() }
 
 /// Runs `body` without recording for gradients.
-public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+public func withoutGradient<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     let previous = ctorch_set_gradient_mode(false)
     defer { _ = ctorch_set_gradient_mode(previous) }
     return try body()
 }
 
 /// Runs `body` recording for gradients, also inside ``withoutGradient(_:)``.
-public func withGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+public func withGradient<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     let previous = ctorch_set_gradient_mode(true)
     defer { _ = ctorch_set_gradient_mode(previous) }
     return try body()
@@ -24,7 +24,7 @@ public func withGradient<Result>(_ body: () throws -> Result) rethrows -> Result
 /// Runs `body` without recording for gradients and without bookkeeping for views and changes in place.
 ///
 /// A little faster than ``withoutGradient(_:)``, but tensors made here can never take part in gradients: for serving.
-public func inferenceMode<Result>(_ body: () throws -> Result) rethrows -> Result {
+public func inferenceMode<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
     let guardian = ctorch_begin_inference_mode()
     defer { ctorch_end_inference_mode(guardian) }
     return try body()
@@ -34,9 +34,9 @@ public func inferenceMode<Result>(_ body: () throws -> Result) rethrows -> Resul
 /// need the range, such as losses, in float32.
 ///
 /// Weights are cast once for each outermost scope. The backward pass belongs outside.
-public func autocast<Result>(
-    _ dtype: DType, on device: Device.Kind = .cpu, enabled: Bool = true, _ body: () throws -> Result
-) rethrows -> Result {
+public func autocast<Result, Failure: Error>(
+    _ dtype: DType, on device: Device.Kind = .cpu, enabled: Bool = true, _ body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
     let previous = ctorch_begin_autocast(device.code, dtype.code, enabled)
     defer { ctorch_end_autocast(previous) }
     return try body()

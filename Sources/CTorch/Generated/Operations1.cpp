@@ -6,6 +6,7 @@
 #include <ATen/ops/add_ops.h>
 #include <ATen/ops/addcdiv_ops.h>
 #include <ATen/ops/addcmul_ops.h>
+#include <ATen/ops/addmm_ops.h>
 #include <ATen/ops/all_ops.h>
 #include <ATen/ops/amax_ops.h>
 #include <ATen/ops/amin_ops.h>
@@ -584,6 +585,18 @@ int32_t ctorch_mul__Scalar(ctorch_tensor *self_, double other) {
 int32_t ctorch_mul__Tensor(ctorch_tensor *self_, ctorch_tensor *other) {
   return guarded([&] {
     at::_ops::mul__Tensor::call(In(self_), In(other));
+  });
+}
+
+int32_t ctorch_exp_(ctorch_tensor *self_) {
+  return guarded([&] {
+    at::_ops::exp_::call(In(self_));
+  });
+}
+
+int32_t ctorch_addmm_(ctorch_tensor *self_, ctorch_tensor *mat1, ctorch_tensor *mat2, double beta, double alpha) {
+  return guarded([&] {
+    at::_ops::addmm_::call(In(self_), In(mat1), In(mat2), scalar(beta), scalar(alpha));
   });
 }
 

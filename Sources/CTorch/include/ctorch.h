@@ -134,6 +134,21 @@ int32_t ctorch_generator_state(ctorch_generator *generator, ctorch_tensor **resu
 int32_t ctorch_generator_set_state(ctorch_generator *generator, ctorch_tensor *state);
 int32_t ctorch_seed_default_generators(uint64_t seed);
 
+// Groups of processes: c10d with Gloo
+
+/// Meets the other processes at `host:port`, where rank 0 listens, and connects to all of them. Blocks until all have
+/// come, or fails after `timeout` milliseconds; so does every later call.
+int32_t ctorch_process_group_create(
+    const char *host, uint16_t port, int32_t rank, int32_t world_size, int64_t timeout, ctorch_process_group **result);
+void ctorch_process_group_release(ctorch_process_group *group);
+/// In place. `operation` is 0 sum, 1 maximum, 2 minimum.
+int32_t ctorch_all_reduce(ctorch_process_group *group, ctorch_tensor *tensor, int32_t operation);
+/// The tensor of every rank, in order of ranks; all must have the same shape and dtype.
+int32_t ctorch_all_gather(
+    ctorch_process_group *group, ctorch_tensor *tensor, ctorch_tensor ***results, intptr_t *results_count);
+/// Overwrites the tensor with that of rank `root`.
+int32_t ctorch_broadcast(ctorch_process_group *group, ctorch_tensor *tensor, int32_t root);
+
 // Kernels of optimizers
 
 int32_t ctorch_fused_adamw(

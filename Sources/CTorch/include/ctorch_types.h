@@ -10,6 +10,7 @@
 
 typedef struct ctorch_tensor ctorch_tensor;
 typedef struct ctorch_generator ctorch_generator;
+typedef struct ctorch_process_group ctorch_process_group;
 
 /// What a function returns. The text of a failure is in `ctorch_last_error`.
 enum {

@@ -115,4 +115,17 @@ enum LossInput {
             throw ConcordError(.invalidArgument, "\(name) is \(value); it must be above 0")
         }
     }
+
+    /// A logit scale or bias is one finite number.
+    ///
+    /// - Throws: `.shapeMismatch` or `.nonFiniteValue`.
+    static func checkLogitParameter(_ parameter: Tensor, _ name: String) throws(ConcordError) {
+        guard parameter.shape.isEmpty else {
+            throw ConcordError(.shapeMismatch, "\(name) has shape \(parameter.shape); it must be one number, []")
+        }
+        let value = withoutGradient { parameter.item() }
+        guard value.isFinite else {
+            throw ConcordError(.nonFiniteValue, "\(name) is \(value); it must be a finite number")
+        }
+    }
 }

@@ -10,4 +10,22 @@ public struct RowBlock {
     public let columnLabels: Tensor?
     /// Whether the columns are the rows' own embeddings, so that a row is not compared with itself.
     public let comparesWithItself: Bool
+    /// Which columns are positives of which rows, bool `[rows, columns]`; nil leaves that to labels and places.
+    public var positives: Tensor?
+    /// Which columns are left out of the comparison with which rows, bool `[rows, columns]`; nil leaves out none.
+    public var ignored: Tensor?
+}
+
+extension RowBlock {
+    /// Where row and column are the same sample, bool `[rows, columns]`.
+    func ownColumns(count columns: Int, device: Device) -> Tensor {
+        let row = Tensor.arange(Double(rows.lowerBound), Double(rows.upperBound), device: device).unsqueezed(1)
+        return row.equal(to: Tensor.arange(Double(columns), device: device))
+    }
+
+    /// Where row and column have the same label, bool `[rows, columns]`; nil without labels.
+    var sameLabels: Tensor? {
+        guard let rowLabels, let columnLabels else { return nil }
+        return rowLabels.unsqueezed(1).equal(to: columnLabels)
+    }
 }

@@ -4,14 +4,25 @@ import ConcordTensor
 ///
 /// Conforming is all that a loss needs to run under every ``ScorePlan``: a plan calls it with as many rows at a time as
 /// memory allows, and takes the gradients of each call by automatic differentiation.
-public protocol RowwiseLoss {
+public protocol RowwiseLoss: ContrastiveLoss {
+    /// Tensors besides the embeddings that gradients flow to, such as a logit scale.
+    var parameters: [Tensor] { get }
+
+    /// Whether the second embeddings are compared with the first, too, and the mean of both losses is taken.
+    var isSymmetric: Bool { get }
+
     /// The terms of some rows.
     ///
     /// - Parameters:
     ///   - rows: embeddings `[rows, width]`, at least float32.
     ///   - columns: embeddings of the whole batch `[columns, width]`, at least float32.
     ///   - block: where the rows stand in the batch, and which columns belong to them.
-    /// - Returns: the sum of the terms, `[]`, differentiable; and how many terms the mean over the batch counts, which
-    ///   has no gradient.
+    /// - Returns: the sum of the terms, `[]`, differentiable; and how many terms the mean over the batch counts, `[]`,
+    ///   without gradient.
     func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor)
+}
+
+extension RowwiseLoss {
+    public var parameters: [Tensor] { [] }
+    public var isSymmetric: Bool { false }
 }

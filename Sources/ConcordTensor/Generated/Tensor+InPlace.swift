@@ -52,6 +52,26 @@ extension Tensor {
         }
     }
 
+    /// Replaces every element x by eˣ in place.
+    public func formExp(file: StaticString = #fileID, line: UInt = #line) {
+        performInPlace("exp_", [.tensor(self)], [:], file, line) {
+            ctorch_exp_(handle)
+        }
+    }
+
+    /// Replaces the elements by `keeping * self + scale * left · right` in place; `keeping` 0 ignores what was there.
+    public func formAddMatrixProduct(
+        of left: Tensor, _ right: Tensor, keeping beta: Double = 1, scale: Double = 1, file: StaticString = #fileID,
+        line: UInt = #line
+    ) {
+        performInPlace(
+            "addmm_", [.tensor(self), .tensor(left), .tensor(right)],
+            ["beta": .double(beta), "alpha": .double(scale)], file, line
+        ) {
+            ctorch_addmm_(handle, left.handle, right.handle, beta, scale)
+        }
+    }
+
     /// Divides by the elements of `other`, broadcast, in place.
     public func formDivide(_ other: Tensor, file: StaticString = #fileID, line: UInt = #line) {
         performInPlace("div_.Tensor", [.tensor(self), .tensor(other)], [:], file, line) {

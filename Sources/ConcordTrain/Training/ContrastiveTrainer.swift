@@ -67,10 +67,10 @@ public final class ContrastiveTrainer {
         let (images, captions) = autocast(.bfloat16, on: device.kind, enabled: precision == .bfloat16) {
             (model.embedImages(pixels.to(device)), embed(texts, device))
         }
-        let results = captions.chunked(slots, axis: 0).map {
-            InfoNCE.symmetric(images: images, texts: $0, logitScale: model.logitScale)
-        }
-        let loss = results.dropFirst().reduce(results[0].loss) { $0 + $1.loss } / Double(slots)
+        let texts = captions.chunked(slots, axis: 0)
+        let objective = InfoNCE(logitScale: model.logitScale)
+        var loss = Tensor(0)
+        for texts in texts { loss = try loss + objective(images, texts) / Double(slots) }
         let lossValue = loss.item()
         guard lossValue.isFinite else {
             throw ConcordError(
@@ -87,7 +87,13 @@ public final class ContrastiveTrainer {
         if model.logitScale.requiresGradient { model.clampLogitScale() }
         averages?.update(step: step)
 
-        let quality = results.map { Self.quality($0.logits.detached(), logitScale: logitScale) }
+        let quality = texts.map { texts in
+            withoutGradient {
+                Self.quality(
+                    images.to(.float32).matmul(texts.to(.float32).transposed(0, 1)) * logitScale, logitScale: logitScale
+                )
+            }
+        }
         func mean(_ value: (Quality) -> Double) -> Double { quality.map(value).reduce(0, +) / Double(slots) }
         return TrainingStep(
             step: step + 1, epoch: 0, loss: lossValue, learningRate: learningRate, logitScale: logitScale,

@@ -299,6 +299,8 @@ int32_t ctorch_add__Tensor(ctorch_tensor *self_, ctorch_tensor *other, double al
 int32_t ctorch_add__Scalar(ctorch_tensor *self_, double other);
 int32_t ctorch_mul__Scalar(ctorch_tensor *self_, double other);
 int32_t ctorch_mul__Tensor(ctorch_tensor *self_, ctorch_tensor *other);
+int32_t ctorch_exp_(ctorch_tensor *self_);
+int32_t ctorch_addmm_(ctorch_tensor *self_, ctorch_tensor *mat1, ctorch_tensor *mat2, double beta, double alpha);
 int32_t ctorch_div__Tensor(ctorch_tensor *self_, ctorch_tensor *other);
 int32_t ctorch_clamp_(ctorch_tensor *self_, double min, bool has_min, double max, bool has_max);
 int32_t ctorch_lerp__Scalar(ctorch_tensor *self_, ctorch_tensor *end, double weight);

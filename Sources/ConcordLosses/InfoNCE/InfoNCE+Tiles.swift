@@ -1,0 +1,179 @@
+import ConcordCore
+import ConcordTensor
+
+// The symmetric loss without labels or masks, which most models are trained with: both directions from one product of
+// each tile, and gradients by formula. Four products of matrices where automatic differentiation of both directions
+// takes six, and no matrix of all scores.
+//
+// With logits z = s · x·yᵀ of N samples, r and c the log-sum-exps of rows and columns, and smoothing e:
+//   loss  = Σᵢ (rᵢ + cᵢ) / 2N − (1 − e) Σᵢ zᵢᵢ / N − e Σᵢⱼ zᵢⱼ / N²
+//   dzᵢⱼ  = (exp(zᵢⱼ − rᵢ) + exp(zᵢⱼ − cⱼ)) / 2N − (1 − e) δᵢⱼ / N − e / N²
+extension InfoNCE {
+    func tiled(
+        _ batch: PairBatch, _ plan: ScorePlan, rows blockRows: Int, _ group: ProcessGroup?
+    ) throws(ConcordError) -> Tensor {
+        precondition(blockRows > 0, "a block of \(blockRows) rows")
+        try batch.check(plan)
+        return try autocast(.bfloat16, on: batch.first.device.kind, enabled: false) { () throws(ConcordError) in
+            try tiles(batch, blockRows: blockRows, group)
+        }
+    }
+
+    private func tiles(
+        _ batch: PairBatch, blockRows: Int, _ group: ProcessGroup?
+    ) throws(ConcordError) -> Tensor {
+        let needsGradient =
+            isGradientEnabled
+            && (batch.first.requiresGradient || batch.second.requiresGradient || logitScale.requiresGradient)
+        let x = batch.first.detached().precise  // [own, width]
+        let columns = try GatheredBatch(batch.second.detached().precise, labels: nil, group)
+        let scale = withoutGradient { logitScale.to(x.dtype).exp().item() }
+        let tiles = ScoreTiles(rows: x, columns: columns.vectors, own: columns.own, scale: scale, blockRows: blockRows)
+        let count = Double(columns.vectors.size(0))
+
+        return try withoutGradient { () throws(ConcordError) in
+            var statistics = tiles.statistics()
+            try statistics.join(group)
+            let rowSum = Tensor.stacked([statistics.rowLogSumExp.sum(), statistics.own.sum()])
+            try group?.allReduce(rowSum)
+            let sums = rowSum.scalars(as: Double.self)
+            let columnSum = statistics.columnLogSumExp.sum().item()
+            // Σᵢⱼ zᵢⱼ = s · (Σ x)·(Σ y)
+            let xSum = x.sum(axes: [0]), ySum = columns.vectors.sum(axes: [0])  // [width]
+            try group?.allReduce(xSum)
+            let all = scale * (xSum * ySum).sum().item()
+            let value =
+                (sums[0] + columnSum) / (2 * count) - (1 - labelSmoothing) * sums[1] / count
+                - labelSmoothing * all / (count * count)
+            let loss = Tensor(value, dtype: x.dtype, device: x.device)
+            guard needsGradient else { return loss }
+
+            let gradients = tiles.gradients(statistics, factor: scale / (2 * count))
+            try group?.allReduce(gradients.columns)
+            let own = gradients.columns.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
+            let y = columns.vectors.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
+            let matched = scale * (1 - labelSmoothing) / count, spread = scale * labelSmoothing / (count * count)
+            gradients.rows.formAdd(y, scale: -matched)
+            own.formAdd(x, scale: -matched)
+            if labelSmoothing > 0 {
+                gradients.rows.formAdd(ySum, scale: -spread)
+                own.formAdd(xSum, scale: -spread)
+            }
+            // z is proportional to x, so the gradient of log s is Σ dz · z = Σ dx · x.
+            let scaleGradient = (gradients.rows * x).sum(axes: [1]).to(x.device.kind == .mps ? .float32 : .float64)
+                .sum()
+            return withGradient {
+                Tensor.result(
+                    loss,
+                    gradients: [
+                        (batch.first, gradients.rows), (batch.second, own),
+                        (logitScale, scaleGradient.to(logitScale.precise.dtype).to(logitScale.device)),
+                    ])
+            }
+        }
+    }
+}
+
+/// The logits between some rows and all columns, a block of rows at a time.
+private struct ScoreTiles {
+    /// `[rows, width]` and `[columns, width]`, without gradient.
+    let rows, columns: Tensor
+    /// Where the rows' own columns are.
+    let own: Range<Int>
+    let scale: Double
+    let blockRows: Int
+
+    private func forEachTile(_ body: (_ block: Range<Int>, _ x: Tensor, _ logits: Tensor) -> Void) {
+        // One piece of memory for all tiles: fresh pages cost as much as a tenth of the product.
+        let longest = min(blockRows, rows.size(0))
+        let memory = Tensor.empty([longest, columns.size(0)], dtype: rows.dtype, device: rows.device)
+        let columnsTransposed = columns.transposed(0, 1)
+        for start in stride(from: 0, to: rows.size(0), by: blockRows) {
+            let block = start..<min(start + blockRows, rows.size(0))
+            let x = rows.narrowed(axis: 0, from: start, count: block.count)
+            let logits = memory.narrowed(axis: 0, from: 0, count: block.count)
+            logits.formAddMatrixProduct(of: x, columnsTransposed, keeping: 0, scale: scale)
+            body(block, x, logits)
+        }
+    }
+
+    /// Log-sum-exps, row by row and column by column.
+    func statistics() -> ScoreStatistics {
+        let count = rows.size(0), width = columns.size(0), dtype = rows.dtype, device = rows.device
+        var columnMaximum = Tensor.full([width], -.infinity, dtype: dtype, device: device)
+        let columnSum = Tensor.zeros([width], dtype: dtype, device: device)
+        let rowLogSumExp = Tensor.empty([count], dtype: dtype, device: device)
+        let matched = Tensor.empty([count], dtype: dtype, device: device)
+        let memory = Tensor.empty([min(blockRows, count), width], dtype: dtype, device: device)
+        forEachTile { block, _, logits in
+            let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: block.lowerBound, count: block.count) }
+            let diagonal = logits.narrowed(axis: 1, from: own.lowerBound + block.lowerBound, count: block.count)
+            part(matched).copy(from: diagonal.diagonal())
+
+            // The sums of columns run on: when a maximum grows, what is there already shrinks.
+            let maximum = columnMaximum.maximum(logits.max(axes: [0]))
+            let exponentials = memory.narrowed(axis: 0, from: 0, count: block.count)
+            exponentials.write(logits, minus: maximum)
+            exponentials.formExp()
+            columnSum.formMultiply((columnMaximum - maximum).exp())
+            columnSum.formAdd(exponentials.sum(axes: [0]))
+            columnMaximum = maximum
+
+            let rowMaximum = logits.max(axes: [1])
+            logits.formAdd(rowMaximum.unsqueezed(1), scale: -1)
+            logits.formExp()
+            part(rowLogSumExp).copy(from: logits.sum(axes: [1]).log() + rowMaximum)
+        }
+        return ScoreStatistics(
+            own: matched, rowLogSumExp: rowLogSumExp, columnMaximum: columnMaximum, columnSum: columnSum)
+    }
+
+    /// `factor` times the gradients of the sum of all log-sum-exps with respect to rows and columns.
+    func gradients(_ statistics: ScoreStatistics, factor: Double) -> (rows: Tensor, columns: Tensor) {
+        let rowGradient = Tensor.empty(rows.shape, dtype: rows.dtype, device: rows.device)
+        let columnGradient = Tensor.zeros(like: columns)
+        let columnLogSumExp = statistics.columnLogSumExp
+        let memory = Tensor.empty(
+            [min(blockRows, rows.size(0)), columns.size(0)], dtype: rows.dtype, device: rows.device)
+        forEachTile { block, x, logits in
+            let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: block.lowerBound, count: block.count) }
+            let byColumn = memory.narrowed(axis: 0, from: 0, count: block.count)
+            byColumn.write(logits, minus: columnLogSumExp)
+            byColumn.formExp()
+            logits.formAdd(part(statistics.rowLogSumExp).unsqueezed(1), scale: -1)
+            logits.formExp()
+            logits.formAdd(byColumn)
+            part(rowGradient).formAddMatrixProduct(of: logits, columns, keeping: 0, scale: factor)
+            columnGradient.formAddMatrixProduct(of: logits.transposed(0, 1), x, scale: factor)
+        }
+        return (rowGradient, columnGradient)
+    }
+}
+
+private struct ScoreStatistics {
+    /// The logits of the matching pairs `[rows]`.
+    let own: Tensor
+    /// `[rows]`
+    let rowLogSumExp: Tensor
+    /// The largest logit of each column and the sum of exponentials relative to it, `[columns]`.
+    var columnMaximum, columnSum: Tensor
+
+    var columnLogSumExp: Tensor { columnSum.log() + columnMaximum }
+
+    /// Joins the columns' sums of all processes.
+    mutating func join(_ group: ProcessGroup?) throws(ConcordError) {
+        guard let group else { return }
+        let maximum = columnMaximum.cloned()
+        try group.allReduce(maximum, .maximum)
+        columnSum.formMultiply((columnMaximum - maximum).exp())
+        try group.allReduce(columnSum)
+        columnMaximum = maximum
+    }
+}
+
+extension Tensor {
+    /// Overwrites the elements by `left - right`, broadcast.
+    fileprivate func write(_ left: Tensor, minus right: Tensor) {
+        _ = Tensor.callOperator("aten::sub.out", [.tensor(left), .tensor(right), .int(1), .tensor(self)])
+    }
+}

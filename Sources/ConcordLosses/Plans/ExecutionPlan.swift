@@ -1,0 +1,49 @@
+import ConcordTensor
+
+/// How a batch runs through towers and loss. Loss and gradients are the same in every plan.
+///
+/// The towers' part is here, the scores' part is a ``ScorePlan``, which this makes from the same names: `.dense`,
+/// `.tiled()`, `.gathered(group)` embed the whole batch at once, and `.cached(chunk: 64)` embeds it in chunks, with
+/// any plan for the scores.
+public enum ExecutionPlan {
+    /// The towers keep what their backward pass needs of the whole batch.
+    case whole(ScorePlan)
+    /// Gradient caching (Gao et al. 2021): the towers embed a chunk at a time and keep nothing but the embeddings; in
+    /// the backward pass each chunk is embedded again. A batch of any size takes the memory of one chunk, for one more
+    /// forward pass. Random numbers are drawn the same both times, so dropout is exact.
+    case cached(chunk: Int, scores: ScorePlan = .tiled())
+
+    public static var dense: ExecutionPlan { .whole(.dense) }
+    public static func tiled(rows: Int = ScorePlan.defaultRows) -> ExecutionPlan { .whole(.tiled(rows: rows)) }
+    public static func gathered(_ group: ProcessGroup, rows: Int = ScorePlan.defaultRows) -> ExecutionPlan {
+        .whole(.gathered(group, rows: rows))
+    }
+
+    /// How the scores are computed.
+    public var scores: ScorePlan {
+        switch self {
+        case .whole(let scores), .cached(_, let scores): scores
+        }
+    }
+
+    /// Embeds a batch, whole or in chunks.
+    ///
+    /// - Parameters:
+    ///   - inputs: what a tower takes, all with the samples on their first axis.
+    ///   - generators: what the tower draws from, as in dropout.
+    ///   - tower: maps inputs to embeddings `[samples, width]`; a sample's embedding does not depend on the others.
+    /// - Returns: embeddings `[samples, width]`, to be given to a loss and differentiated as usual.
+    public func embed(
+        _ inputs: [Tensor], generators: [Generator] = [], _ tower: @escaping ([Tensor]) -> Tensor
+    ) -> Tensor {
+        guard case .cached(let chunk, _) = self, let count = inputs.first?.size(0), count > chunk else {
+            return tower(inputs)
+        }
+        precondition(chunk > 0, "a chunk of \(chunk) samples")
+        return Tensor.concatenated(
+            stride(from: 0, to: count, by: chunk).map { start in
+                let part = inputs.map { $0.narrowed(axis: 0, from: start, count: min(chunk, count - start)) }
+                return checkpointed(part, generators: generators, tower)
+            })
+    }
+}

@@ -1,0 +1,22 @@
+import ConcordCore
+import ConcordTensor
+
+extension Tensor {
+    /// `value` as a differentiable result whose gradients are known already.
+    ///
+    /// - Parameters:
+    ///   - value: the result `[]`.
+    ///   - gradients: for each input the gradient of the result, of the input's shape, at least float32.
+    static func result(_ value: Tensor, gradients: [(input: Tensor, gradient: Tensor)]) -> Tensor {
+        // The sum of input · gradient has the wanted gradients; taken from itself, it leaves the value as it is.
+        let terms = gradients.filter(\.input.requiresGradient).map { input, gradient in
+            (input.to(gradient.dtype) * gradient).sum().to(value.dtype)
+        }
+        guard let first = terms.first else { return value }
+        let carrier = terms.dropFirst().reduce(first, +)
+        return value + (carrier - carrier.detached())
+    }
+
+    /// The tensor in a type with enough digits for losses: float64 as it is, float32 for all others.
+    var precise: Tensor { dtype == .float64 ? self : to(.float32) }
+}

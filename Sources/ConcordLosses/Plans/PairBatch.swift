@@ -1,0 +1,134 @@
+import ConcordCore
+import ConcordTensor
+
+/// The two sides of a batch as losses take them, with what is known of their pairs.
+struct PairBatch {
+    /// `[count, width]`
+    let first, second: Tensor
+    /// int64 `[count]`
+    let labels: Tensor?
+    let masks: PairMasks
+    /// Whether both sides are the same embeddings.
+    let comparesWithItself: Bool
+
+    init(first: Tensor, second: Tensor, labels: Tensor? = nil, masks: PairMasks = PairMasks()) {
+        self.first = first
+        self.second = second
+        self.labels = labels
+        self.masks = masks
+        comparesWithItself = false
+    }
+
+    init(_ embeddings: Tensor, labels: Tensor) {
+        first = embeddings
+        second = embeddings
+        self.labels = labels
+        masks = PairMasks()
+        comparesWithItself = true
+    }
+
+    /// - Throws: what ``ContrastiveLoss`` says; on every process when one of them has to.
+    func check(_ plan: ScorePlan) throws(ConcordError) {
+        switch plan {
+        case .dense, .tiled:
+            try LossInput.checkNotEmpty(first, firstName)
+            try checkSides()
+            try masks.check(rows: first.size(0), columns: first.size(0))
+        case .gathered(let group, _):
+            var failure: ConcordError?
+            do {
+                try checkSides()
+            } catch {
+                failure = error
+            }
+            let count = try group.agree(rows: failure == nil ? first.size(0) : 0, failure: failure)
+            guard count > 0 else {
+                throw ConcordError(
+                    .emptyBatch, "\(firstName) has shape \(first.shape) here and no rows in any other process")
+            }
+            do {
+                try masks.check(rows: first.size(0), columns: count)
+            } catch {
+                failure = error
+            }
+            _ = try group.agree(rows: 0, failure: failure)
+        }
+    }
+
+    private var firstName: String { comparesWithItself ? "embeddings" : "first" }
+
+    private func checkSides() throws(ConcordError) {
+        try LossInput.checkVectors(first, firstName)
+        if !comparesWithItself {
+            try LossInput.checkVectors(second, "second")
+            try LossInput.checkAlike(first, "first", second, "second")
+            try LossInput.checkFinite(second, "second")
+        }
+        try LossInput.checkFinite(first, firstName)
+        if let labels { try LossInput.checkLabels(labels, "labels", of: first, firstName) }
+    }
+
+    /// The same pairs seen from the other side.
+    func reversed(_ plan: ScorePlan) throws(ConcordError) -> PairBatch {
+        var other = PairMasks()
+        other.positives = try transposed(masks.positives, plan)
+        other.ignored = try transposed(masks.ignored, plan)
+        return PairBatch(first: second, second: first, labels: labels, masks: other)
+    }
+
+    /// This process's rows of the transposed mask of the whole batch.
+    private func transposed(_ mask: Tensor?, _ plan: ScorePlan) throws(ConcordError) -> Tensor? {
+        guard let mask else { return nil }
+        guard case .gathered(let group, _) = plan else { return mask.transposed(0, 1) }
+        let gathered = try group.gatherRows(mask.to(.uint8))
+        return gathered.all.to(.bool).narrowed(axis: 1, from: gathered.own.lowerBound, count: gathered.own.count)
+            .transposed(0, 1)
+    }
+
+    /// - Parameters:
+    ///   - rows: rows of this process.
+    ///   - offset: where this process's rows begin in the batch of all.
+    func block(_ rows: Range<Int>, rowLabels: Tensor?, columnLabels: Tensor?, offset: Int) -> RowBlock {
+        let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: rows.lowerBound, count: rows.count) }
+        return RowBlock(
+            rows: rows.lowerBound + offset..<rows.upperBound + offset, rowLabels: rowLabels, columnLabels: columnLabels,
+            comparesWithItself: comparesWithItself, positives: masks.positives.map(part),
+            ignored: masks.ignored.map(part))
+    }
+}
+
+/// The columns of a batch: those of all processes, or of the one there is.
+struct GatheredBatch {
+    /// `[batch, width]`, without gradient.
+    let vectors: Tensor
+    /// int64 `[batch]`
+    let labels: Tensor?
+    /// Which of the columns are this process's.
+    let own: Range<Int>
+
+    init(_ vectors: Tensor, labels: Tensor?, _ group: ProcessGroup?) throws(ConcordError) {
+        guard let group else {
+            self.vectors = vectors
+            self.labels = labels
+            own = 0..<vectors.size(0)
+            return
+        }
+        let gathered = try group.gatherRows(vectors)
+        self.vectors = gathered.all
+        own = gathered.own
+        if let labels { self.labels = try group.gatherRows(labels).all } else { self.labels = nil }
+    }
+}
+
+extension ProcessGroup {
+    /// Adds up the rows of all processes, and makes the failure of one that of all, so that none waits for it.
+    fileprivate func agree(rows: Int, failure: ConcordError?) throws(ConcordError) -> Int {
+        let reports = try allGather(Tensor([rows, failure == nil ? 0 : 1])).map { $0.scalars(as: Int.self) }
+        if let failure { throw failure }
+        if let other = reports.firstIndex(where: { $0[1] == 1 }) {
+            throw ConcordError(
+                .processGroup, "rank \(other) refused its part of the batch; its own error says why")
+        }
+        return reports.reduce(0) { $0 + $1[0] }
+    }
+}

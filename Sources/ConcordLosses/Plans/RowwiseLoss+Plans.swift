@@ -1,0 +1,94 @@
+import ConcordCore
+import ConcordTensor
+
+extension RowwiseLoss {
+    public func callAsFunction(
+        _ first: Tensor, _ second: Tensor, labels: Tensor?, masks: PairMasks, plan: ScorePlan
+    ) throws(ConcordError) -> Tensor {
+        try mean(PairBatch(first: first, second: second, labels: labels, masks: masks), plan)
+    }
+
+    /// The loss of embeddings that are compared among themselves: `[count, width]` with labels `[count]`.
+    public func callAsFunction(
+        _ embeddings: Tensor, labels: Tensor, plan: ScorePlan = .dense
+    ) throws(ConcordError) -> Tensor {
+        try mean(PairBatch(embeddings, labels: labels), plan)
+    }
+
+    func mean(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
+        try batch.check(plan)
+        return try autocast(.bfloat16, on: batch.first.device.kind, enabled: false) { () throws(ConcordError) in
+            let forward = try meanOfRows(batch, plan)
+            guard isSymmetric, !batch.comparesWithItself else { return forward }
+            return try (forward + meanOfRows(batch.reversed(plan), plan)) / 2
+        }
+    }
+
+    private func meanOfRows(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
+        switch plan {
+        case .dense:
+            let all = 0..<batch.first.size(0)
+            let result = terms(
+                rows: batch.first.precise, columns: batch.second.precise,
+                block: batch.block(all, rowLabels: batch.labels, columnLabels: batch.labels, offset: 0))
+            return result.sum / result.count.clamped(min: 1).to(result.sum.dtype)
+        case .tiled(let rows):
+            return try blockwise(batch, rows: rows, group: nil)
+        case .gathered(let group, let rows):
+            return try blockwise(batch, rows: rows, group: group)
+        }
+    }
+
+    /// Loss and gradients, block of rows by block of rows.
+    private func blockwise(
+        _ batch: PairBatch, rows blockRows: Int, group: ProcessGroup?
+    ) throws(ConcordError) -> Tensor {
+        precondition(blockRows > 0, "a block of \(blockRows) rows")
+        let parameters = parameters.filter(\.requiresGradient)
+        let needsGradient =
+            isGradientEnabled
+            && (batch.first.requiresGradient || batch.second.requiresGradient || !parameters.isEmpty)
+        let rows = batch.first.detached().precise
+        // [batch of all processes, width]
+        let columns = try GatheredBatch(batch.second.detached().precise, labels: batch.labels, group)
+        let device = rows.device
+        let total = Tensor.zeros([2], dtype: device.kind == .mps ? .float32 : .float64, device: device)
+        let rowGradient = Tensor.zeros(like: rows), columnGradient = Tensor.zeros(like: columns.vectors)
+        let parameterGradients = parameters.map { Tensor.zeros($0.shape, dtype: $0.precise.dtype, device: $0.device) }
+
+        for start in stride(from: 0, to: rows.size(0), by: blockRows) {
+            let block = start..<min(start + blockRows, rows.size(0))
+            let x = rows.narrowed(axis: 0, from: start, count: block.count).detached()
+            let y = columns.vectors.detached()
+            x.requiresGradient = needsGradient
+            y.requiresGradient = needsGradient
+            let place = batch.block(
+                block,
+                rowLabels: batch.labels?.narrowed(axis: 0, from: start, count: block.count),
+                columnLabels: columns.labels, offset: columns.own.lowerBound)
+            let (sum, count) = terms(rows: x, columns: y, block: place)
+            withoutGradient { total.formAdd(Tensor.stacked([sum.detached().to(total.dtype), count.to(total.dtype)])) }
+            // A block without any term, as of classes of one, may not depend on its rows at all.
+            guard needsGradient, sum.requiresGradient else { continue }
+            let gradients = Tensor.gradients(of: [sum], withRespectTo: [x, y] + parameters)
+            withoutGradient {
+                if let gradient = gradients[0] {
+                    rowGradient.narrowed(axis: 0, from: start, count: block.count).copy(from: gradient)
+                }
+                if let gradient = gradients[1] { columnGradient.formAdd(gradient) }
+                for (sum, gradient) in zip(parameterGradients, gradients.dropFirst(2)) {
+                    if let gradient { sum.formAdd(gradient) }
+                }
+            }
+        }
+
+        try group?.allReduce(total)
+        if needsGradient { try group?.allReduce(columnGradient) }
+        let values = total.scalars(as: Double.self)
+        let count = max(values[1], 1)
+        let value = Tensor(values[0] / count, dtype: rows.dtype, device: device)
+        let own = columnGradient.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
+        let gradients = [(batch.first, rowGradient), (batch.second, own)] + zip(parameters, parameterGradients)
+        return Tensor.result(value, gradients: gradients.map { (input: $0, gradient: $1 / count) })
+    }
+}

@@ -1,0 +1,50 @@
+import ConcordCore
+
+extension ProcessGroup {
+    /// The rows of all ranks, which may hold different numbers of them.
+    public struct GatheredRows {
+        /// `[all rows, …]`, rank after rank, without gradient.
+        public let all: Tensor
+        /// Which of them are this rank's.
+        public let own: Range<Int>
+    }
+
+    /// Joins the rows of all ranks along the first axis. The other axes and the dtype are the same on all ranks; a rank
+    /// may have no rows.
+    ///
+    /// - Throws: `.processGroup`, also when shapes or dtypes differ between ranks.
+    public func gatherRows(_ tensor: Tensor) throws(ConcordError) -> GatheredRows {
+        let tensor = tensor.detached()
+        guard worldSize > 1 else { return GatheredRows(all: tensor, own: 0..<tensor.size(0)) }
+        let counts = try rowCounts(tensor)
+        let longest = counts.max() ?? 0
+        let padding = longest - tensor.size(0)
+        let padded =
+            padding == 0
+            ? tensor
+            : Tensor.concatenated(
+                [tensor, .zeros([padding] + tensor.shape.dropFirst(), dtype: tensor.dtype, device: tensor.device)])
+        // Gloo knows nothing of bfloat16 in some builds and of bool; their bytes are as good.
+        let parts = try allGather(padded)
+        let rows = zip(parts, counts).map { $0.narrowed(axis: 0, from: 0, count: $1) }
+        let start = counts[..<rank].reduce(0, +)
+        return GatheredRows(all: Tensor.concatenated(rows), own: start..<start + counts[rank])
+    }
+
+    /// How many rows every rank has. Compares shape and dtype first: a mismatch would hang or mix up bytes.
+    private func rowCounts(_ tensor: Tensor) throws(ConcordError) -> [Int] {
+        let shape = tensor.shape
+        let inner = shape.dropFirst()
+        let form =
+            [shape[0], shape.count, tensor.dtype.byteCount] + inner + Array(repeating: 0, count: 8 - inner.count)
+        let forms = try allGather(Tensor(form)).map { $0.scalars(as: Int.self) }
+        guard let other = forms.firstIndex(where: { $0.dropFirst() != form.dropFirst() }) else {
+            return forms.map { $0[0] }
+        }
+        throw ConcordError(
+            .processGroup,
+            "rank \(rank) has rows of shape \(Array(inner)) and \(tensor.dtype.rawValue), rank \(other) of shape "
+                + "\(Array(forms[other][3..<2 + max(1, forms[other][1])])) with \(forms[other][2]) bytes an element; all "
+                + "ranks must embed to the same width and type")
+    }
+}

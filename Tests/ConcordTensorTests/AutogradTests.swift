@@ -118,17 +118,20 @@ import Testing
         #expect(derivatives(true) == derivatives(false))
     }
 
+    /// Each weight is used once: libtorch shares its cache of cast weights between threads, so that the end of another
+    /// test's scope decides whether a second use casts again, and in which type the gradients of both are added.
     @Test func checkpointingRestoresAutocast() {
-        func run(_ checkpointing: Bool) -> [Double] {
-            let weight = Tensor.normal([4, 4], generator: Generator(seed: 5))
-            weight.requiresGradient = true
+        func run(_ checkpointing: Bool) -> [[Double]] {
+            let generator = Generator(seed: 5)
+            let weights = [Tensor.normal([4, 4], generator: generator), .normal([4, 4], generator: generator)]
+            for weight in weights { weight.requiresGradient = true }
             let x = Tensor.normal([2, 4], generator: Generator(seed: 6))
             let y = autocast(.bfloat16) {
-                let body = { (inputs: [Tensor]) in inputs[0].matmul(weight).gelu().matmul(weight) }
+                let body = { (inputs: [Tensor]) in inputs[0].matmul(weights[0]).gelu().matmul(weights[1]) }
                 return checkpointing ? checkpointed([x], body) : body([x])
             }
             y.sum().backward()
-            return weight.gradient!.scalars(as: Double.self)
+            return weights.map { $0.gradient!.scalars(as: Double.self) }
         }
         #expect(run(true) == run(false))
     }

@@ -13,6 +13,7 @@ extension InfoNCE {
         _ batch: PairBatch, _ plan: ScorePlan, rows blockRows: Int, _ group: ProcessGroup?
     ) throws(ConcordError) -> Tensor {
         precondition(blockRows > 0, "a block of \(blockRows) rows")
+        try checkSettings()
         try batch.check(plan)
         return try autocast(.bfloat16, on: batch.first.device.kind, enabled: false) { () throws(ConcordError) in
             try tiles(batch, blockRows: blockRows, group)
@@ -34,17 +35,14 @@ extension InfoNCE {
         return try withoutGradient { () throws(ConcordError) in
             var statistics = tiles.statistics()
             try statistics.join(group)
-            let rowSum = Tensor.stacked([statistics.rowLogSumExp.sum(), statistics.own.sum()])
-            try group?.allReduce(rowSum)
-            let sums = rowSum.scalars(as: Double.self)
-            let columnSum = statistics.columnLogSumExp.sum().item()
+            let sums = Tensor.stacked([statistics.lossSum(columns.own), statistics.own.sum()])
+            try group?.allReduce(sums)
+            let (lossSum, matchedSum) = (sums.scalars(as: Double.self)[0], sums.scalars(as: Double.self)[1])
             // Σᵢⱼ zᵢⱼ = s · (Σ x)·(Σ y)
             let xSum = x.sum(axes: [0]), ySum = columns.vectors.sum(axes: [0])  // [width]
             try group?.allReduce(xSum)
             let all = scale * (xSum * ySum).sum().item()
-            let value =
-                (sums[0] + columnSum) / (2 * count) - (1 - labelSmoothing) * sums[1] / count
-                - labelSmoothing * all / (count * count)
+            let value = lossSum / (2 * count) + labelSmoothing * (matchedSum - all / count) / count
             let loss = Tensor(value, dtype: x.dtype, device: x.device)
             guard needsGradient else { return loss }
 
@@ -102,7 +100,8 @@ private struct ScoreTiles {
         let count = rows.size(0), width = columns.size(0), dtype = rows.dtype, device = rows.device
         var columnMaximum = Tensor.full([width], -.infinity, dtype: dtype, device: device)
         let columnSum = Tensor.zeros([width], dtype: dtype, device: device)
-        let rowLogSumExp = Tensor.empty([count], dtype: dtype, device: device)
+        let rowMaximum = Tensor.empty([count], dtype: dtype, device: device)
+        let rowSum = Tensor.empty([count], dtype: dtype, device: device)
         let matched = Tensor.empty([count], dtype: dtype, device: device)
         let memory = Tensor.empty([min(blockRows, count), width], dtype: dtype, device: device)
         forEachTile { block, _, logits in
@@ -119,20 +118,21 @@ private struct ScoreTiles {
             columnSum.formAdd(exponentials.sum(axes: [0]))
             columnMaximum = maximum
 
-            let rowMaximum = logits.max(axes: [1])
-            logits.formAdd(rowMaximum.unsqueezed(1), scale: -1)
+            part(rowMaximum).copy(from: logits.max(axes: [1]))
+            logits.formAdd(part(rowMaximum).unsqueezed(1), scale: -1)
             logits.formExp()
-            part(rowLogSumExp).copy(from: logits.sum(axes: [1]).log() + rowMaximum)
+            part(rowSum).copy(from: logits.sum(axes: [1]))
         }
         return ScoreStatistics(
-            own: matched, rowLogSumExp: rowLogSumExp, columnMaximum: columnMaximum, columnSum: columnSum)
+            own: matched, rowMaximum: rowMaximum, rowSum: rowSum, columnMaximum: columnMaximum, columnSum: columnSum)
     }
 
     /// `factor` times the gradients of the sum of all log-sum-exps with respect to rows and columns.
     func gradients(_ statistics: ScoreStatistics, factor: Double) -> (rows: Tensor, columns: Tensor) {
         let rowGradient = Tensor.empty(rows.shape, dtype: rows.dtype, device: rows.device)
         let columnGradient = Tensor.zeros(like: columns)
-        let columnLogSumExp = statistics.columnLogSumExp
+        let rowLogSumExp = statistics.rowSum.log() + statistics.rowMaximum
+        let columnLogSumExp = statistics.columnSum.log() + statistics.columnMaximum
         let memory = Tensor.empty(
             [min(blockRows, rows.size(0)), columns.size(0)], dtype: rows.dtype, device: rows.device)
         forEachTile { block, x, logits in
@@ -140,7 +140,7 @@ private struct ScoreTiles {
             let byColumn = memory.narrowed(axis: 0, from: 0, count: block.count)
             byColumn.write(logits, minus: columnLogSumExp)
             byColumn.formExp()
-            logits.formAdd(part(statistics.rowLogSumExp).unsqueezed(1), scale: -1)
+            logits.formAdd(part(rowLogSumExp).unsqueezed(1), scale: -1)
             logits.formExp()
             logits.formAdd(byColumn)
             part(rowGradient).formAddMatrixProduct(of: logits, columns, keeping: 0, scale: factor)
@@ -153,12 +153,19 @@ private struct ScoreTiles {
 private struct ScoreStatistics {
     /// The logits of the matching pairs `[rows]`.
     let own: Tensor
-    /// `[rows]`
-    let rowLogSumExp: Tensor
-    /// The largest logit of each column and the sum of exponentials relative to it, `[columns]`.
+    /// The largest logit of each row and the sum of exponentials relative to it, `[rows]`.
+    let rowMaximum, rowSum: Tensor
+    /// The same of each column, `[columns]`.
     var columnMaximum, columnSum: Tensor
 
-    var columnLogSumExp: Tensor { columnSum.log() + columnMaximum }
+    /// The log-sum-exps of the rows and of their own columns, less the matching logits, summed. The large parts are
+    /// taken from each other first: logits near 100 would leave few digits for a small loss.
+    func lossSum(_ ownColumns: Range<Int>) -> Tensor {
+        let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: ownColumns.lowerBound, count: ownColumns.count) }
+        let rows = rowSum.log() + (rowMaximum - own)
+        let columns = part(columnSum).log() + (part(columnMaximum) - own)
+        return rows.sum() + columns.sum()
+    }
 
     /// Joins the columns' sums of all processes.
     mutating func join(_ group: ProcessGroup?) throws(ConcordError) {

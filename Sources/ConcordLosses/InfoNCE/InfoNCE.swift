@@ -33,11 +33,11 @@ public struct InfoNCE: RowwiseLoss {
     }
 
     public var parameters: [Tensor] { [logitScale] }
+    public var needsPositives: Bool { true }
 
     public func callAsFunction(
         _ first: Tensor, _ second: Tensor, labels: Tensor?, masks: PairMasks, plan: ScorePlan
     ) throws(ConcordError) -> Tensor {
-        try check(first.device)
         let batch = PairBatch(first: first, second: second, labels: labels, masks: masks)
         let isPlain =
             isSymmetric && !isDecoupled && hardness == 0 && masks.isEmpty
@@ -50,7 +50,7 @@ public struct InfoNCE: RowwiseLoss {
         }
     }
 
-    private func check(_ device: Device) throws(ConcordError) {
+    public func checkSettings() throws(ConcordError) {
         guard (0..<1).contains(labelSmoothing) else {
             throw ConcordError(.invalidArgument, "labelSmoothing is \(labelSmoothing); it must be in 0..<1")
         }
@@ -74,6 +74,8 @@ public struct InfoNCE: RowwiseLoss {
         let counts = targets.sum(axes: [1])
         let hasPositive = counts.greater(than: 0)
         let weights = targets.to(rows.dtype) / counts.clamped(min: 1).unsqueezed(1).to(rows.dtype)
+        // Relative to the row's largest logit: logits near 100 would leave few digits for a small loss.
+        logits = logits - logits.detached().max(axes: [1], keepingAxes: true)
         var matched = (logits * weights).sum(axes: [1])
         var denominator = logits
         if let compared {

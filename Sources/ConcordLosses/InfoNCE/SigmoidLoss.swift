@@ -21,12 +21,9 @@ public struct SigmoidLoss: RowwiseLoss {
 
     public var parameters: [Tensor] { [logitScale, logitBias] }
 
-    public func callAsFunction(
-        _ first: Tensor, _ second: Tensor, labels: Tensor?, masks: PairMasks, plan: ScorePlan
-    ) throws(ConcordError) -> Tensor {
+    public func checkSettings() throws(ConcordError) {
         try LossInput.checkLogitParameter(logitScale, "logitScale")
         try LossInput.checkLogitParameter(logitBias, "logitBias")
-        return try mean(PairBatch(first: first, second: second, labels: labels, masks: masks), plan)
     }
 
     public func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor) {

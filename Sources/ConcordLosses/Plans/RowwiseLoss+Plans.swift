@@ -16,6 +16,7 @@ extension RowwiseLoss {
     }
 
     func mean(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
+        try checkSettings()
         try batch.check(plan)
         return try autocast(.bfloat16, on: batch.first.device.kind, enabled: false) { () throws(ConcordError) in
             let forward = try meanOfRows(batch, plan)
@@ -31,7 +32,9 @@ extension RowwiseLoss {
             let result = terms(
                 rows: batch.first.precise, columns: batch.second.precise,
                 block: batch.block(all, rowLabels: batch.labels, columnLabels: batch.labels, offset: 0))
-            return result.sum / result.count.clamped(min: 1).to(result.sum.dtype)
+            let count = withoutGradient { result.count.item() }
+            try checkCount(count, batch)
+            return result.sum / max(count, 1)
         case .tiled(let rows):
             return try blockwise(batch, rows: rows, group: nil)
         case .gathered(let group, let rows):
@@ -85,10 +88,20 @@ extension RowwiseLoss {
         try group?.allReduce(total)
         if needsGradient { try group?.allReduce(columnGradient) }
         let values = total.scalars(as: Double.self)
+        try checkCount(values[1], batch)
         let count = max(values[1], 1)
         let value = Tensor(values[0] / count, dtype: rows.dtype, device: device)
         let own = columnGradient.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
         let gradients = [(batch.first, rowGradient), (batch.second, own)] + zip(parameters, parameterGradients)
         return Tensor.result(value, gradients: gradients.map { (input: $0, gradient: $1 / count) })
+    }
+
+    private func checkCount(_ count: Double, _ batch: PairBatch) throws(ConcordError) {
+        guard needsPositives, count == 0 else { return }
+        let labels = batch.labels.map { "labels of shape \($0.shape) leave" } ?? "masks leave"
+        throw ConcordError(
+            .missingPositive,
+            "\(labels) every anchor of the batch without a positive or without a negative; draw at least two samples "
+                + "of a class into a batch, and two classes")
     }
 }

@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordTensor
 
 /// A loss that is a sum over the rows of a batch, each row compared with all columns.
@@ -10,6 +11,14 @@ public protocol RowwiseLoss: ContrastiveLoss {
 
     /// Whether the second embeddings are compared with the first, too, and the mean of both losses is taken.
     var isSymmetric: Bool { get }
+
+    /// Whether a batch in which no term counts is an error, because its samples have no positives, or a loss of 0.
+    var needsPositives: Bool { get }
+
+    /// Checks the loss's own settings.
+    ///
+    /// - Throws: `.invalidArgument`, `.shapeMismatch` or `.nonFiniteValue`.
+    func checkSettings() throws(ConcordError)
 
     /// The terms of some rows.
     ///
@@ -25,4 +34,6 @@ public protocol RowwiseLoss: ContrastiveLoss {
 extension RowwiseLoss {
     public var parameters: [Tensor] { [] }
     public var isSymmetric: Bool { false }
+    public var needsPositives: Bool { false }
+    public func checkSettings() throws(ConcordError) {}
 }

@@ -1,0 +1,74 @@
+import ConcordCore
+import ConcordTensor
+
+// Losses over embeddings of one kind that are compared among themselves. All normalise the vectors.
+
+/// NT-Xent (SimCLR, Chen et al. 2020): each of the 2N views tells its other view from all views of other samples.
+///
+/// - Parameters:
+///   - first: `[N, D]`, one view of each sample.
+///   - second: `[N, D]`, another view of each.
+///   - temperature: what cosines are divided by, above 0.
+///   - plan: how the scores are computed.
+/// - Returns: the mean over all views, `[]`, at least float32.
+/// - Throws: as ``ContrastiveLoss``; `.invalidArgument` for the temperature.
+public func ntXentLoss(
+    _ first: Tensor, _ second: Tensor, temperature: Double = 0.5, plan: ScorePlan = .dense
+) throws(ConcordError) -> Tensor {
+    try lossOfViews(first, second, temperature: temperature, isDecoupled: false, plan)
+}
+
+/// Decoupled contrastive learning (DCL, Yeh et al. 2022): NT-Xent without the positive in the denominator, so that small
+/// batches learn, too.
+///
+/// Parameters, result and errors are those of ``ntXentLoss(_:_:temperature:plan:)``.
+public func decoupledContrastiveLoss(
+    _ first: Tensor, _ second: Tensor, temperature: Double = 0.1, plan: ScorePlan = .dense
+) throws(ConcordError) -> Tensor {
+    try lossOfViews(first, second, temperature: temperature, isDecoupled: true, plan)
+}
+
+/// SupCon (Khosla et al. 2020, equation 2): each sample tells all others of its class from the rest of the batch.
+///
+/// Samples that are alone in their class do not count in the mean.
+///
+/// - Parameters:
+///   - embeddings: `[N, D]`; views of a sample are rows of their own.
+///   - labels: the classes, int64 `[N]`.
+///   - temperature: what cosines are divided by, above 0.
+///   - plan: how the scores are computed.
+/// - Returns: the mean over all samples that have a positive, `[]`, at least float32.
+/// - Throws: as ``ContrastiveLoss``; `.missingPositive` when no sample has one.
+public func supConLoss(
+    _ embeddings: Tensor, labels: Tensor, temperature: Double = 0.1, plan: ScorePlan = .dense
+) throws(ConcordError) -> Tensor {
+    try LossInput.checkPositive(temperature, "temperature")
+    try LossInput.checkVectors(embeddings, "embeddings")
+    return try InfoNCE(temperature: temperature)(embeddings.precise.normalized(), labels: labels, plan: plan)
+}
+
+private func lossOfViews(
+    _ first: Tensor, _ second: Tensor, temperature: Double, isDecoupled: Bool, _ plan: ScorePlan
+) throws(ConcordError) -> Tensor {
+    try LossInput.checkPositive(temperature, "temperature")
+    try LossInput.checkVectors(first, "first")
+    try LossInput.checkVectors(second, "second")
+    try LossInput.checkAlike(first, "first", second, "second")
+    let views = Tensor.concatenated([first.precise, second.precise]).normalized()  // [2N, D]
+    let numbers = try plan.sampleNumbers(count: first.size(0), device: first.device)
+    var loss = InfoNCE(temperature: temperature)
+    loss.isDecoupled = isDecoupled
+    return try loss(views, labels: Tensor.concatenated([numbers, numbers]), plan: plan)
+}
+
+extension ScorePlan {
+    /// Numbers of this process's samples that no other process uses, int64 `[count]`.
+    fileprivate func sampleNumbers(count: Int, device: Device) throws(ConcordError) -> Tensor {
+        var start = 0
+        if case .gathered(let group, _) = self {
+            let counts = try group.allGather(Tensor([count])).map { Int($0.item()) }
+            start = counts[..<group.rank].reduce(0, +)
+        }
+        return Tensor.arange(Double(start), Double(start + count), device: device)
+    }
+}

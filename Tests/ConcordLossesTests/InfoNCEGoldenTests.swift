@@ -25,7 +25,7 @@ import Testing
             }
         }
 
-        subscript(_ input: String) -> Tensor { leaves[input]! }
+        subscript(_ input: String) -> Tensor { leaves[input] ?? .undefined }
 
         /// Compares loss and gradients; tolerances are relative to the largest value of each tensor, or to the size of
         /// the terms that it is a sum of, where they cancel: the scale in a gradient, the scaled cosines in their sum.

@@ -10,4 +10,11 @@ public struct RowBlock {
     public let columnLabels: Tensor?
     /// Whether the columns are the rows' own embeddings, so that a row is not compared with itself.
     public let comparesWithItself: Bool
+
+    public init(rows: Range<Int>, rowLabels: Tensor?, columnLabels: Tensor?, comparesWithItself: Bool) {
+        self.rows = rows
+        self.rowLabels = rowLabels
+        self.columnLabels = columnLabels
+        self.comparesWithItself = comparesWithItself
+    }
 }

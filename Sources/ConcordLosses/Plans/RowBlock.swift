@@ -14,6 +14,18 @@ public struct RowBlock {
     public var positives: Tensor?
     /// Which columns are left out of the comparison with which rows, bool `[rows, columns]`; nil leaves out none.
     public var ignored: Tensor?
+
+    public init(
+        rows: Range<Int>, rowLabels: Tensor?, columnLabels: Tensor?, comparesWithItself: Bool,
+        positives: Tensor? = nil, ignored: Tensor? = nil
+    ) {
+        self.rows = rows
+        self.rowLabels = rowLabels
+        self.columnLabels = columnLabels
+        self.comparesWithItself = comparesWithItself
+        self.positives = positives
+        self.ignored = ignored
+    }
 }
 
 extension RowBlock {

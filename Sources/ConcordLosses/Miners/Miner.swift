@@ -1,0 +1,78 @@
+import ConcordCore
+import ConcordTensor
+
+/// Picks the triplets or pairs of a labelled batch that are worth learning from.
+///
+/// A miner looks at a block of anchors at a time, so that its memory is the size of what it finds and of some rows of
+/// the distance matrix. Indices come in row-major order: by anchor, then positive, then negative. Nothing is recorded
+/// for gradients.
+///
+/// A positive has its anchor's label, and is not the anchor itself; a negative has another label.
+public protocol Miner {
+    associatedtype Indices: MinedIndices
+
+    /// The findings for some anchors.
+    ///
+    /// - Parameters:
+    ///   - rows: the anchors' embeddings `[rows, width]`, at least float32.
+    ///   - columns: embeddings of all candidates `[columns, width]`, of the same type.
+    ///   - block: where the rows stand in the batch, and labels.
+    /// - Returns: indices into the whole batch.
+    func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> Indices
+}
+
+extension Miner {
+    /// Mines a batch: every embedding is an anchor, and a candidate for the others.
+    ///
+    /// - Parameters:
+    ///   - embeddings: `[count, width]` of a floating-point type; half precision is compared in float32.
+    ///   - labels: int64 `[count]`.
+    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
+    public func callAsFunction(embeddings: Tensor, labels: Tensor) throws(ConcordError) -> Indices {
+        try LossInput.checkEmbeddings(embeddings, "embeddings")
+        try LossInput.checkLabels(labels, "labels", of: embeddings, "embeddings")
+        return mineBlocks(
+            anchors: embeddings, labels, candidates: embeddings, candidateLabels: labels, comparesWithItself: true)
+    }
+
+    /// Mines candidates of another modality, or of a memory of earlier batches.
+    ///
+    /// - Parameters:
+    ///   - anchors: `[anchors, width]` of a floating-point type; half precision is compared in float32.
+    ///   - anchorLabels: int64 `[anchors]`.
+    ///   - candidates: `[candidates, width]` of the same type.
+    ///   - candidateLabels: int64 `[candidates]`.
+    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
+    public func callAsFunction(
+        anchors: Tensor, anchorLabels: Tensor, candidates: Tensor, candidateLabels: Tensor
+    ) throws(ConcordError) -> Indices {
+        try LossInput.checkEmbeddings(anchors, "anchors")
+        try LossInput.checkLabels(anchorLabels, "anchorLabels", of: anchors, "anchors")
+        try LossInput.checkEmbeddings(candidates, "candidates")
+        try LossInput.checkLabels(candidateLabels, "candidateLabels", of: candidates, "candidates")
+        try LossInput.checkSameWidth(anchors, "anchors", candidates, "candidates")
+        return mineBlocks(
+            anchors: anchors, anchorLabels, candidates: candidates, candidateLabels: candidateLabels,
+            comparesWithItself: false)
+    }
+
+    private func mineBlocks(
+        anchors: Tensor, _ anchorLabels: Tensor, candidates: Tensor, candidateLabels: Tensor, comparesWithItself: Bool
+    ) -> Indices {
+        withoutGradient {
+            autocast(.bfloat16, on: anchors.device.kind, enabled: false) {
+                let (anchors, candidates) = (precise(anchors.detached()), precise(candidates.detached()))
+                return Indices(
+                    joining: RowRanges(rows: anchors.size(0), columns: candidates.size(0)).map { range in
+                        let labels = anchorLabels.narrowed(axis: 0, from: range.lowerBound, count: range.count)
+                        return mine(
+                            rows: anchors.narrowed(axis: 0, from: range.lowerBound, count: range.count),
+                            columns: candidates,
+                            block: RowBlock(
+                                rows: range, rowLabels: labels, columnLabels: candidateLabels,
+                                comparesWithItself: comparesWithItself))
+                    })
+            }
+        }
+    }
+}

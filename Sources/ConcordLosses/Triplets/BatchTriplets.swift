@@ -1,0 +1,89 @@
+import ConcordCore
+import ConcordTensor
+
+/// The triplet loss over a labelled batch, mined as the loss is taken (Schroff et al. 2015; Hermans et al. 2017).
+///
+/// Columns are the anchors' own batch, of which an anchor is no positive of itself, or another modality, where positives
+/// and negatives are of the other modality. Where a block has no labels, sample `i` matches sample `i` alone. Anchors
+/// without a positive or without a negative take no part.
+///
+/// Distances, mining and averaging follow PyTorch Metric Learning's `TripletMarginLoss`, its miners and its reducers,
+/// but embeddings are normalised by the cosine distance only. One margin serves mining and loss. Memory is a few times
+/// rows · columns: hinges over all triplets are counted by sorting and searching, not listed, so that 4,096 anchors
+/// and their 10⁸ triplets are a matter of seconds; the softplus over all triplets, whose time grows with their number,
+/// goes through them a slice at a time.
+public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
+    /// How much farther negatives should be than positives.
+    public let margin: Double
+    public let distance: EmbeddingDistance
+    public let penalty: TripletPenalty
+    public let mining: TripletMining
+    public let averaging: TripletAveraging
+
+    /// - Parameter margin: at least 0. With the softplus it stands inside; 0 gives the soft margin of Hermans et al. 2017.
+    /// - Throws: `.invalidArgument` for a negative margin, a p below 1, or choices that contradict each other.
+    public init(
+        margin: Double = 1, distance: EmbeddingDistance = .euclidean(), penalty: TripletPenalty = .hinge,
+        mining: TripletMining = .all, averaging: TripletAveraging = .nonZero
+    ) throws(ConcordError) {
+        try LossInput.checkNumber(margin, "margin", 0...)
+        try distance.check()
+        try mining.check()
+        self.margin = margin
+        self.distance = distance
+        self.penalty = penalty
+        self.mining = mining
+        self.averaging = averaging
+    }
+
+    public func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor) {
+        let distances = distance.matrix(rows, columns)  // [rows, columns]
+        let fixed = distances.detached()
+        if let difficulty = mining.difficulty {
+            let slopes = withoutGradient {
+                let pairs = BlockPairs(block, columns: columns)
+                return penalty == .hinge
+                    ? TripletSlopes.hinge(fixed, pairs, margin: margin, difficulty: difficulty)
+                    : TripletSlopes.dense(fixed, pairs, margin: margin, difficulty: difficulty)
+            }
+            let count = averaging == .nonZero ? slopes.nonZero : slopes.chosen
+            return (slopes.differentiable(by: distances).to(rows.dtype), count.to(rows.dtype))
+        }
+        let (positives, negatives) = withoutGradient { choose(fixed, BlockPairs(block, columns: columns)) }
+        let isValid = positives.isValid.logicalAnd(negatives.isValid)  // [rows, places]
+        let toPositives = distances.gathered(axis: 1, positives.indices)
+        let toNegatives = distances.gathered(axis: 1, negatives.indices)
+        let losses = penalty(toPositives - toNegatives + margin) * isValid
+        let counted = averaging == .nonZero ? losses.detached().greater(than: 0) : isValid
+        return (losses.to(.float64).sum().to(rows.dtype), counted.sum().to(rows.dtype))
+    }
+
+    /// The triplets of each anchor: the positives and the negatives at equal places `[rows, places]`.
+    private func choose(_ distances: Tensor, _ pairs: BlockPairs) -> (positives: ChosenPairs, negatives: ChosenPairs) {
+        if case .batchSemiHard = mining { return Self.semiHard(distances, pairs) }
+        var (positive, negative) = (PairChoice.hard, PairChoice.hard)
+        if case .easyHard(let first, let second) = mining { (positive, negative) = (first, second) }
+        let chosen = ChosenPairs.choose(distances, pairs, positive: positive, negative: negative)
+        // At most one side has several places; the other side's one place goes with each of them.
+        let places = max(chosen.positives.indices.size(1), chosen.negatives.indices.size(1))
+        return (
+            chosen.positives.indices.size(1) == places ? chosen.positives : chosen.positives.expanded(to: places),
+            chosen.negatives.indices.size(1) == places ? chosen.negatives : chosen.negatives.expanded(to: places)
+        )
+    }
+
+    private static func semiHard(
+        _ distances: Tensor, _ pairs: BlockPairs
+    ) -> (positives: ChosenPairs, negatives: ChosenPairs) {
+        let positives = ChosenPairs(all: pairs.positives)
+        let sorted = SortedNegatives(distances, pairs.negatives)
+        let rank = sorted.count(distances.gathered(axis: 1, positives.indices), inclusive: true)  // [rows, places]
+        let isFarther = rank.less(than: sorted.counts)
+        let nearestFarther = sorted.columns.gathered(axis: 1, rank.clamped(max: Double(distances.size(1) - 1)))
+        let farthest = ChosenPairs.extreme(distances, pairs.negatives, farthest: true).pairs
+        let negatives = ChosenPairs(
+            indices: Tensor.where(isFarther, nearestFarther, farthest.indices),
+            isValid: farthest.isValid.expanded(to: rank.shape))
+        return (positives, negatives)
+    }
+}

@@ -1,0 +1,56 @@
+import ConcordCore
+import ConcordTensor
+
+extension EmbeddingDistance {
+    /// Distances between equal rows of `[count, width]` and `[count, width]`: `[count]`.
+    ///
+    /// As torch's `pairwise_distance`, the Euclidean one adds 1e-6 to each difference, so that its gradient is finite
+    /// where two embeddings are equal.
+    func paired(_ first: Tensor, _ second: Tensor) -> Tensor {
+        switch self {
+        case .euclidean(let p): (first - second + 1e-6).norm(p: p, axes: [-1])
+        case .squaredEuclidean: (first - second).square().sum(axes: [-1])
+        case .cosine: 1 - (first.normalized() * second.normalized()).sum(axes: [-1])
+        }
+    }
+
+    /// Distances of all rows `[rows, width]` to all columns `[columns, width]`: `[rows, columns]`, in the type of the
+    /// embeddings, at least float32.
+    ///
+    /// Equal embeddings are at exactly distance 0, with gradient 0; a column's repetitions are equally far. That makes
+    /// ties ties, whatever the block of rows: float64 takes differences first, and float32 multiplies matrices in
+    /// float64, which is as fast as anything here and leaves all of float32's digits to small distances.
+    func matrix(_ rows: Tensor, _ columns: Tensor) -> Tensor {
+        switch self {
+        case .euclidean(let p) where p != 2 || rows.dtype == .float64:
+            return Self.differencesFirst(rows, columns, p: p)
+        case .squaredEuclidean where rows.dtype == .float64:
+            return Self.differencesFirst(rows, columns, p: 2).square()
+        case .euclidean:
+            let (squares, isZero) = Self.squares(rows, columns)
+            // The square root of 0 has no gradient: 1 stands in, and is taken out again.
+            return squares.maskedFilled(isZero, 1).sqrt().maskedFilled(isZero, 0).to(rows.dtype)
+        case .squaredEuclidean:
+            let (squares, isZero) = Self.squares(rows, columns)
+            return squares.maskedFilled(isZero, 0).to(rows.dtype)
+        case .cosine:
+            let (left, right) = (rows.to(.float64).normalized(), columns.to(.float64).normalized())
+            return (1 - left.matmul(right.transposed(0, 1))).to(rows.dtype)
+        }
+    }
+
+    private static func differencesFirst(_ rows: Tensor, _ columns: Tensor, p: Double) -> Tensor {
+        // Mode 2 keeps libtorch from the product of matrices, whose rounding depends on the shapes.
+        Tensor.callOperator("aten::cdist", [.tensor(rows), .tensor(columns), .double(p), .int(2)])[0]
+    }
+
+    /// Squared distances in float64, `[rows, columns]`, and where they are nothing but rounding.
+    private static func squares(_ rows: Tensor, _ columns: Tensor) -> (squares: Tensor, isZero: Tensor) {
+        let (rows, columns) = (rows.to(.float64), columns.to(.float64))
+        let lengths =
+            rows.square().sum(axes: [1], keepingAxes: true)  // [rows, 1]
+            + columns.square().sum(axes: [1]).unsqueezed(0)  // [1, columns]
+        let squares = lengths - rows.matmul(columns.transposed(0, 1)) * 2
+        return (squares, withoutGradient { squares.lessOrEqual(to: lengths * 1e-14) })
+    }
+}

@@ -113,9 +113,17 @@ if let libtorch {
                 "Concord", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
+        // Compares all execution plans of the losses; `make bench` prints its table, and the tests of the losses run it.
+        .executableTarget(
+            name: "PlanMatrix",
+            dependencies: [
+                "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
-        tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint"]),
+        tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint", "PlanMatrix"]),
         tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
         tests(
             "ConcordTrain",

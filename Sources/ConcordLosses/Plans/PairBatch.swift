@@ -11,20 +11,27 @@ struct PairBatch {
     /// Whether both sides are the same embeddings.
     let comparesWithItself: Bool
 
-    init(first: Tensor, second: Tensor, labels: Tensor? = nil, masks: PairMasks = PairMasks()) {
+    init(
+        first: Tensor, second: Tensor, labels: Tensor? = nil, masks: PairMasks = PairMasks(),
+        comparesWithItself: Bool = false
+    ) {
         self.first = first
         self.second = second
         self.labels = labels
         self.masks = masks
-        comparesWithItself = false
+        self.comparesWithItself = comparesWithItself
     }
 
     init(_ embeddings: Tensor, labels: Tensor) {
-        first = embeddings
-        second = embeddings
-        self.labels = labels
-        masks = PairMasks()
-        comparesWithItself = true
+        self.init(first: embeddings, second: embeddings, labels: labels, comparesWithItself: true)
+    }
+
+    /// The batch with at least float32 embeddings. Converted once, the gradients of all terms are added in that type.
+    var precise: PairBatch {
+        let first = first.precise
+        return PairBatch(
+            first: first, second: comparesWithItself ? first : second.precise, labels: labels, masks: masks,
+            comparesWithItself: comparesWithItself)
     }
 
     /// - Throws: what ``ContrastiveLoss`` says; on every process when one of them has to.

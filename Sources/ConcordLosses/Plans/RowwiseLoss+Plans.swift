@@ -19,6 +19,7 @@ extension RowwiseLoss {
         try checkSettings()
         try batch.check(plan)
         return try autocast(.bfloat16, on: batch.first.device.kind, enabled: false) { () throws(ConcordError) in
+            let batch = batch.precise
             let forward = try meanOfRows(batch, plan)
             guard isSymmetric, !batch.comparesWithItself else { return forward }
             return try (forward + meanOfRows(batch.reversed(plan), plan)) / 2
@@ -30,7 +31,7 @@ extension RowwiseLoss {
         case .dense:
             let all = 0..<batch.first.size(0)
             let result = terms(
-                rows: batch.first.precise, columns: batch.second.precise,
+                rows: batch.first, columns: batch.second,
                 block: batch.block(all, rowLabels: batch.labels, columnLabels: batch.labels, offset: 0))
             let count = withoutGradient { result.count.item() }
             try checkCount(count, batch)
@@ -51,9 +52,9 @@ extension RowwiseLoss {
         let needsGradient =
             isGradientEnabled
             && (batch.first.requiresGradient || batch.second.requiresGradient || !parameters.isEmpty)
-        let rows = batch.first.detached().precise
+        let rows = batch.first.detached()
         // [batch of all processes, width]
-        let columns = try GatheredBatch(batch.second.detached().precise, labels: batch.labels, group)
+        let columns = try GatheredBatch(batch.second.detached(), labels: batch.labels, group)
         let device = rows.device
         let total = Tensor.zeros([2], dtype: device.kind == .mps ? .float32 : .float64, device: device)
         let rowGradient = Tensor.zeros(like: rows), columnGradient = Tensor.zeros(like: columns.vectors)

@@ -1,0 +1,99 @@
+import ConcordCore
+import ConcordLosses
+import ConcordNN
+import ConcordTensor
+import Foundation
+
+/// A number of processes that run their cells of the matrix, and the reference that they are compared with.
+struct World {
+    let size: Int
+
+    /// Starts the processes, waits for them and compares.
+    ///
+    /// - Throws: `.processGroup` when one of them fails.
+    func compare() throws -> [MatrixRow] {
+        let folder = FileManager.default.temporaryDirectory.path + "/plan-matrix-" + UUID().uuidString
+        try Files.makeFolder(folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try runProcesses(folder)
+        let results = try TensorFile.read(folder + "/results.safetensors")
+        return try MatrixCell.all(worldSize: size).map { cell in
+            let reference = try reference(cell)
+            var row = MatrixRow(cell: cell, world: size)
+            for (name, expected) in reference {
+                guard let actual = results[cell.name + ":" + name] else {
+                    throw ConcordError(.processGroup, "no result of \(cell.name) for \(name)")
+                }
+                row.add(name, actual.scalars(), expected)
+            }
+            return row
+        }
+    }
+
+    private func runProcesses(_ folder: String) throws {
+        let port = try Self.freePort()
+        let processes = try (0..<size).map { rank in
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
+            process.arguments = ["--worker", folder]
+            var environment = ProcessInfo.processInfo.environment
+            environment["MASTER_ADDR"] = "127.0.0.1"
+            environment["MASTER_PORT"] = "\(port)"
+            environment["RANK"] = "\(rank)"
+            environment["WORLD_SIZE"] = "\(size)"
+            process.environment = environment
+            try process.run()
+            return process
+        }
+        for process in processes { process.waitUntilExit() }
+        guard let failed = processes.firstIndex(where: { $0.terminationStatus != 0 }) else { return }
+        throw ConcordError(.processGroup, "rank \(failed) of a world of \(size) failed; see its message above")
+    }
+
+    /// A port that nothing listens on now.
+    private static func freePort() throws -> Int {
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, length) == 0 ? getsockname(socket, $0, &length) : -1
+            }
+        }
+        guard status == 0 else { throw ConcordError.system("bind", "127.0.0.1") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Loss and gradients in float64, in one process, with all activations and all scores at once. The towers are called
+    /// on the same pieces, so that dropout draws the same numbers.
+    private func reference(_ cell: MatrixCell) throws -> [(name: String, values: [Double])] {
+        let towers = Towers(.float64), whole = Batch()
+        var firsts: [Tensor] = [], seconds: [Tensor] = []
+        for rank in 0..<size {
+            let batch = whole.part(rank: rank, worldSize: size)
+            let embed = towers.embed(Towers.generator(rank: rank))
+            func pieces(_ inputs: Tensor, _ tower: ([Tensor]) -> Tensor) -> [Tensor] {
+                let count = inputs.size(0), length = cell.plan.isCached ? Batch.chunk : max(count, 1)
+                return stride(from: 0, to: count, by: length).map {
+                    tower([inputs.narrowed(axis: 0, from: $0, count: min(length, count - $0))])
+                }
+            }
+            firsts += pieces(batch.first, embed.first)
+            seconds += pieces(batch.second, embed.second)
+        }
+        // A type with fewer digits rounds the embeddings; what follows is compared on the rounded ones.
+        let round: ([Tensor]) -> Tensor = { pieces in
+            let all = Tensor.concatenated(pieces)
+            return cell.embeddings == .bfloat16 ? all.to(.float32).to(.bfloat16).to(.float64) : all
+        }
+        let loss = try cell.value(towers, round(firsts), round(seconds), labels: whole.labels, .dense)
+        loss.backward()
+        return [("loss", [loss.item()])]
+            + towers.parameters.map { name, parameter in
+                (name, parameter.gradient?.scalars() ?? Array(repeating: 0, count: parameter.scalarCount))
+            }
+    }
+}

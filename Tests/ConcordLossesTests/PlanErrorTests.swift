@@ -1,0 +1,141 @@
+import ConcordCore
+import ConcordLosses
+import ConcordTensor
+import Testing
+
+/// Each wrong input is its own error, and the message names argument, shape and index; the same under every plan.
+@Suite struct PlanErrorTests {
+    private static var loss: InfoNCE { InfoNCE(temperature: 0.1) }
+
+    private static func vectors(_ shape: [Int], _ dtype: DType = .float32) -> Tensor {
+        .normal(shape, generator: Generator(seed: 1)).to(dtype)
+    }
+
+    private func expect(
+        _ code: ConcordError.Code, _ words: [String], sourceLocation: SourceLocation = #_sourceLocation,
+        _ body: (ScorePlan) throws -> Tensor
+    ) {
+        for plan in [ScorePlan.dense, .tiled(rows: 2)] {
+            let error = #expect(throws: ConcordError.self, sourceLocation: sourceLocation) { _ = try body(plan) }
+            #expect(error?.code == code, sourceLocation: sourceLocation)
+            for word in words {
+                #expect(
+                    error?.message.contains(word) == true, "\(word) in: \(error?.message ?? "")",
+                    sourceLocation: sourceLocation)
+            }
+        }
+    }
+
+    @Test func shapes() {
+        expect(.shapeMismatch, ["first", "[4]", "[count, width]"]) {
+            try Self.loss(Self.vectors([4]), Self.vectors([4, 3]), plan: $0)
+        }
+        expect(.shapeMismatch, ["first", "[4, 3]", "second", "[4, 2]"]) {
+            try Self.loss(Self.vectors([4, 3]), Self.vectors([4, 2]), plan: $0)
+        }
+        expect(.shapeMismatch, ["first", "[4, 3]", "second", "[5, 3]"]) {
+            try Self.loss(Self.vectors([4, 3]), Self.vectors([5, 3]), plan: $0)
+        }
+        expect(.shapeMismatch, ["labels", "[3]", "[4]"]) {
+            try Self.loss(Self.vectors([4, 3]), Self.vectors([4, 3]), labels: Tensor([0, 1, 2]), plan: $0)
+        }
+        expect(.shapeMismatch, ["masks.ignored", "[4, 3]", "[4, 4]"]) {
+            try Self.loss(
+                Self.vectors([4, 3]), Self.vectors([4, 3]), labels: nil,
+                masks: PairMasks(ignored: .zeros([4, 3], dtype: .bool)), plan: $0)
+        }
+        expect(.shapeMismatch, ["logitScale", "[1]"]) {
+            try InfoNCE(logitScale: Tensor([Float(0)]))(Self.vectors([4, 3]), Self.vectors([4, 3]), plan: $0)
+        }
+        expect(.shapeMismatch, ["negatives", "[3, 2, 5]", "[4, count, 5]"]) { _ in
+            try infoNCELoss(
+                anchor: Self.vectors([4, 5]), positive: Self.vectors([4, 5]), negatives: Self.vectors([3, 2, 5]))
+        }
+        expect(.shapeMismatch, ["anchor", "[4, 5]", "negatives", "[7, 6]"]) { _ in
+            try infoNCELoss(
+                anchor: Self.vectors([4, 5]), positive: Self.vectors([4, 5]), negatives: Self.vectors([7, 6]))
+        }
+    }
+
+    @Test func types() {
+        expect(.dtypeMismatch, ["first", "int64", "floating"]) {
+            try Self.loss(Tensor([1, 2], shape: [1, 2]), Tensor([1, 2], shape: [1, 2]), plan: $0)
+        }
+        expect(.dtypeMismatch, ["first", "float32", "second", "float64"]) {
+            try Self.loss(Self.vectors([4, 3]), Self.vectors([4, 3], .float64), plan: $0)
+        }
+        expect(.dtypeMismatch, ["labels", "float32", "int64"]) {
+            try Self.loss(Self.vectors([2, 3]), Self.vectors([2, 3]), labels: Tensor([Float(0), 1]), plan: $0)
+        }
+        expect(.dtypeMismatch, ["masks.positives", "float32", "bool"]) {
+            try Self.loss(
+                Self.vectors([2, 3]), Self.vectors([2, 3]), labels: nil, masks: PairMasks(positives: .ones([2, 2])),
+                plan: $0)
+        }
+    }
+
+    @Test func emptyBatches() {
+        expect(.emptyBatch, ["first", "[0, 3]"]) {
+            try Self.loss(Self.vectors([0, 3]), Self.vectors([0, 3]), plan: $0)
+        }
+        expect(.emptyBatch, ["anchor", "[0, 3]"]) { _ in
+            try infoNCELoss(anchor: Self.vectors([0, 3]), positive: Self.vectors([0, 3]))
+        }
+    }
+
+    @Test func notANumber() {
+        let wrong = Self.vectors([4, 3])
+        wrong.narrowed(axis: 0, from: 2, count: 1).narrowed(axis: 1, from: 1, count: 1).fill(.nan)
+        expect(.nonFiniteValue, ["second", "[4, 3]", "[2, 1]", "nan"]) {
+            try Self.loss(Self.vectors([4, 3]), wrong, plan: $0)
+        }
+        let infinite = Self.vectors([4, 3])
+        infinite.narrowed(axis: 0, from: 3, count: 1).fill(.infinity)
+        expect(.nonFiniteValue, ["first", "[3, 0]", "inf", "3 of its elements"]) {
+            try Self.loss(infinite, Self.vectors([4, 3]), plan: $0)
+        }
+        expect(.nonFiniteValue, ["logitScale", "nan"]) {
+            try InfoNCE(logitScale: Tensor(.nan))(Self.vectors([4, 3]), Self.vectors([4, 3]), plan: $0)
+        }
+    }
+
+    @Test func anchorsWithoutPositives() {
+        let positives = Tensor.identity(4, dtype: .bool)
+        positives.selected(axis: 0, at: 2).fill(0)
+        expect(.missingPositive, ["masks.positives", "[4, 4]", "row 2"]) {
+            try Self.loss(
+                Self.vectors([4, 3]), Self.vectors([4, 3]), labels: nil, masks: PairMasks(positives: positives),
+                plan: $0)
+        }
+        expect(.missingPositive, ["masks.ignored", "row 1"]) {
+            let ignored = Tensor.zeros([4, 4], dtype: .bool)
+            ignored.selected(axis: 0, at: 1).fill(1)
+            return try Self.loss(
+                Self.vectors([4, 3]), Self.vectors([4, 3]), labels: nil,
+                masks: PairMasks(positives: .identity(4, dtype: .bool), ignored: ignored), plan: $0)
+        }
+        expect(.missingPositive, ["labels", "[3]", "without a positive"]) {
+            try supConLoss(Self.vectors([3, 4]), labels: Tensor([0, 1, 2]), plan: $0)
+        }
+        expect(.missingPositive, ["without a negative"]) {
+            var loss = Self.loss
+            loss.isDecoupled = true
+            return try loss(Self.vectors([1, 4]), Self.vectors([1, 4]), plan: $0)
+        }
+    }
+
+    @Test func settings() {
+        let four = Self.vectors([4, 3])
+        expect(.invalidArgument, ["temperature", "-1"]) { try ntXentLoss(four, four, temperature: -1, plan: $0) }
+        expect(.invalidArgument, ["labelSmoothing", "1.5"]) {
+            var loss = Self.loss
+            loss.labelSmoothing = 1.5
+            return try loss(four, four, plan: $0)
+        }
+        expect(.invalidArgument, ["hardness", "-2"]) {
+            var loss = Self.loss
+            loss.hardness = -2
+            return try loss(four, four, plan: $0)
+        }
+    }
+}

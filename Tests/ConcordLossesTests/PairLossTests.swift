@@ -56,14 +56,14 @@ typealias LabelledLoss =
             loss(embeddings, labels, nil, nil, nil), "\(set).\(name)", [(embeddings, "gradient")])
     }
 
-    @Test(arguments: names)
-    func equalsThePeerInFloat32(name: String) throws {
+    @Test(arguments: names, ["plain", "learned", "large"])
+    func equalsThePeerInFloat32(name: String, set: String) throws {
         let golden = try PairGolden("pair_losses")
         let loss = try #require(Self.losses[name])
-        let embeddings = try golden.leaf("plain.embeddings", .float32), labels = try golden.labels("plain.labels")
+        let embeddings = try golden.leaf(set + ".embeddings", .float32), labels = try golden.labels(set + ".labels")
         let value = try loss(embeddings, labels, nil, nil, nil)
         #expect(value.dtype == .float32)
-        try golden.expect(value, "plain.\(name)", [(embeddings, "gradient")])
+        try golden.expect(value, "\(set).\(name)", [(embeddings, "gradient")])
     }
 
     @Test(arguments: names)

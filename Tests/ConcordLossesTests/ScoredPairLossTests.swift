@@ -55,6 +55,14 @@ import Testing
         }
     }
 
+    /// All pairs of these pairs would take 40 GB.
+    @Test func memoryGrowsWithThePairsAlone() throws {
+        let first = randomLeaf([100_000, 2]), second = randomLeaf([100_000, 2], seed: 2)
+        let scores = Tensor.normal([100_000], generator: Generator(seed: 3))
+        expectFinite(try cosentLoss(first: first, second: second, scores: scores), [first, second])
+        expectFinite(try angleLoss(first: first, second: second, scores: scores), [first, second])
+    }
+
     @Test(arguments: rankings)
     func equalScoresAreNotCompared(name: String) throws {
         let loss = try #require(Self.losses[name])

@@ -5,8 +5,8 @@ import ConcordTensor
 /// `MatryoshkaLoss`: embeddings trained so can be cut short later and still be compared.
 ///
 /// ```swift
-/// let loss = try matryoshkaLoss(embeddings: [images, texts], dimensions: [512, 256, 128]) { cut throws(ConcordError) in
-///     InfoNCE.symmetric(images: cut[0], texts: cut[1], logitScale: logitScale).loss
+/// let loss = try matryoshkaLoss(embeddings: [embeddings], dimensions: [512, 256, 128]) { cut throws(ConcordError) in
+///     try multiSimilarityLoss(embeddings: cut[0], labels: labels)
 /// }
 /// ```
 ///
@@ -16,7 +16,8 @@ import ConcordTensor
 ///   - weights: the weight of the loss at each dimension, at least 0; nil for 1 each.
 ///   - normalizing: Divides the shortened embeddings by their length, with 1e-12 as the least; they are then at least
 ///     float32.
-///   - body: the loss of the shortened embeddings, `[]`.
+///   - body: the loss of the shortened embeddings, `[]`. A closure that throws must say `throws(ConcordError)`, because
+///     Swift does not infer it.
 /// - Returns: the weighted sum, `[]`.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue`, `.invalidArgument` for dimensions or
 ///   weights, or what `body` throws.

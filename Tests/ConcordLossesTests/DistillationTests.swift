@@ -10,7 +10,7 @@ import Testing
     @Test(arguments: [DType.float64, .float32])
     func embeddingsEqualThePeer(dtype: DType) throws {
         let golden = try PairGolden("distillation_losses")
-        for (name, distance) in [("mse", EmbeddingDistance.squaredError), ("cosine", .cosine)] {
+        for (name, distance) in [("mse", DistillationDistance.squaredError), ("cosine", .cosine)] {
             let student = try golden.leaf("student", dtype), teacher = try golden.leaf("teacher", dtype)
             let loss = try embeddingDistillationLoss(student: student, teacher: teacher, distance: distance)
             try golden.expect(loss, "embedding_\(name)", [(student, "gradient")])
@@ -22,7 +22,7 @@ import Testing
         for dtype in [DType.bfloat16, .float16] {
             let student = randomLeaf([3, 4], dtype: dtype)
             let teacher = Tensor.normal([3, 4], generator: Generator(seed: 2))
-            for distance in [EmbeddingDistance.squaredError, .cosine] {
+            for distance in [DistillationDistance.squaredError, .cosine] {
                 let loss = try embeddingDistillationLoss(student: student, teacher: teacher, distance: distance)
                 #expect(loss.dtype == .float32)
                 expectFinite(loss, [student])

@@ -14,7 +14,7 @@ import ConcordTensor
 /// - Returns: the loss, `[]`.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
 public func embeddingDistillationLoss(
-    student: Tensor, teacher: Tensor, distance: EmbeddingDistance = .cosine
+    student: Tensor, teacher: Tensor, distance: DistillationDistance = .cosine
 ) throws(ConcordError) -> Tensor {
     try LossInput.checkEmbeddings(student, "student")
     try LossInput.checkEmbeddings(teacher, "teacher")

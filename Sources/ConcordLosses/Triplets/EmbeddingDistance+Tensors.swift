@@ -17,9 +17,10 @@ extension EmbeddingDistance {
     /// Distances of all rows `[rows, width]` to all columns `[columns, width]`: `[rows, columns]`, in the type of the
     /// embeddings, at least float32.
     ///
-    /// Equal embeddings are at exactly distance 0, with gradient 0; a column's repetitions are equally far. That makes
-    /// ties ties, whatever the block of rows: float64 takes differences first, and float32 multiplies matrices in
-    /// float64, which is as fast as anything here and leaves all of float32's digits to small distances.
+    /// Equal embeddings are at Euclidean distance 0 exactly, with gradient 0, and a column's repetitions are equally far.
+    /// That makes ties ties, whatever the block of rows: float64 takes differences first, which is slow, and float32
+    /// multiplies matrices in float64, which leaves all of float32's digits to small distances. Cosines of float64
+    /// tie up to their rounding.
     func matrix(_ rows: Tensor, _ columns: Tensor) -> Tensor {
         switch self {
         case .euclidean(let p) where p != 2 || rows.dtype == .float64:

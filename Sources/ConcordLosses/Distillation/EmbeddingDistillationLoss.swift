@@ -27,11 +27,11 @@ public func embeddingDistillationLoss(
             .shapeMismatch, "student has shape \(student.shape) and teacher \(teacher.shape); \(advice)")
     }
     try LossInput.checkComparable(student, "student", teacher, "teacher")
-    return FullPrecision.run(on: student.device) {
-        let (learned, fixed) = (FullPrecision.widened(student), FullPrecision.widened(teacher.detached()))
+    return withFullPrecision(on: student.device) {
+        let (learned, fixed) = (student.precise, teacher.detached().precise)
         return switch distance {
         case .squaredError: (learned - fixed).square().mean()
-        case .cosine: (1 - (learned.normalized() * fixed.normalized()).sum(axes: [1])).mean()
+        case .cosine: (1 - (learned.unitVectors * fixed.unitVectors).sum(axes: [1])).mean()
         }
     }
 }

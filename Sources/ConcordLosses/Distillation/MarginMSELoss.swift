@@ -30,10 +30,10 @@ public func marginMSELoss(
     try LossInput.checkScores(
         teacherMargins, "teacherMargins", shape: [queries.size(0), negatives.count], of: queries, "queries")
 
-    return FullPrecision.run(on: queries.device) {
+    return withFullPrecision(on: queries.device) {
         let prepared: (Tensor) -> Tensor = {
-            let wide = FullPrecision.widened($0)
-            return normalizing ? wide.normalized() : wide
+            let wide = $0.precise
+            return normalizing ? wide.unitVectors : wide
         }
         let anchors = prepared(queries)
         let score: (Tensor) -> Tensor = { (anchors * prepared($0)).sum(axes: [1]) }

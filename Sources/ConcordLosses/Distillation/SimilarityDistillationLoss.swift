@@ -45,7 +45,7 @@ public func similarityDistillationLoss(
     try checkScale(studentScale, "studentScale", of: studentFirst)
     try checkScale(teacherScale, "teacherScale", of: studentFirst)
 
-    return FullPrecision.run(on: studentFirst.device) {
+    return withFullPrecision(on: studentFirst.device) {
         let student = scores(studentFirst, studentSecond, scale: studentScale)
         let teacher = scores(teacherFirst.detached(), teacherSecond.detached(), scale: teacherScale.detached())
         let directions = [1, 0].map { axis in
@@ -95,6 +95,6 @@ private func checkScale(_ scale: Tensor, _ name: String, of embeddings: Tensor) 
 
 /// Scaled cosines of both sides, `[count, count]`.
 private func scores(_ first: Tensor, _ second: Tensor, scale: Tensor) -> Tensor {
-    let (rows, columns) = (FullPrecision.widened(first).normalized(), FullPrecision.widened(second).normalized())
+    let (rows, columns) = (first.precise.unitVectors, second.precise.unitVectors)
     return rows.matmul(columns.transposed(0, 1)) * scale.to(rows.dtype)
 }

@@ -15,7 +15,7 @@ extension InfoNCE {
         precondition(blockRows > 0, "a block of \(blockRows) rows")
         try checkSettings()
         try batch.check(plan)
-        return try autocast(.bfloat16, on: batch.first.device.kind, enabled: false) { () throws(ConcordError) in
+        return try withFullPrecision(on: batch.first.device) { () throws(ConcordError) in
             try tiles(batch, blockRows: blockRows, group)
         }
     }

@@ -47,11 +47,11 @@ public func infoNCELoss(
                     + "[\(anchor.size(0)), count, \(anchor.size(1))] or [count, \(anchor.size(1))]")
         }
     }
-    return autocast(.bfloat16, on: anchor.device.kind, enabled: false) {
+    return withFullPrecision(on: anchor.device) {
         let count = anchor.size(0), device = anchor.device
-        let a = anchor.precise.normalized(), p = positive.precise.normalized()
+        let a = anchor.precise.unitVectors, p = positive.precise.unitVectors
         var scores: Tensor, targets: Tensor
-        if let n = negatives?.precise.normalized() {
+        if let n = negatives?.precise.unitVectors {
             let own = (a * p).sum(axes: [1], keepingAxes: true)  // [N, 1]
             let others =
                 n.rank == 2

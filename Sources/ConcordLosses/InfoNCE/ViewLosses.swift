@@ -44,7 +44,7 @@ public func supConLoss(
 ) throws(ConcordError) -> Tensor {
     try LossInput.checkPositive(temperature, "temperature")
     try LossInput.checkVectors(embeddings, "embeddings")
-    return try InfoNCE(temperature: temperature)(embeddings.precise.normalized(), labels: labels, plan: plan)
+    return try InfoNCE(temperature: temperature)(embeddings.precise.unitVectors, labels: labels, plan: plan)
 }
 
 private func lossOfViews(
@@ -54,7 +54,7 @@ private func lossOfViews(
     try LossInput.checkVectors(first, "first")
     try LossInput.checkVectors(second, "second")
     try LossInput.checkAlike(first, "first", second, "second")
-    let views = Tensor.concatenated([first.precise, second.precise]).normalized()  // [2N, D]
+    let views = Tensor.concatenated([first.precise, second.precise]).unitVectors  // [2N, D]
     let numbers = try plan.sampleNumbers(count: first.size(0), device: first.device)
     var loss = InfoNCE(temperature: temperature)
     loss.isDecoupled = isDecoupled

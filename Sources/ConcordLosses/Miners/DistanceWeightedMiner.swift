@@ -57,7 +57,7 @@ public struct DistanceWeightedMiner: Miner {
     /// row that has none to draw.
     package func probabilities(rows: Tensor, columns: Tensor, block: RowBlock) -> Tensor {
         let width = Double(rows.size(1))
-        let (rows, columns) = (rows.to(.float64).normalized(), columns.to(.float64).normalized())
+        let (rows, columns) = (rows.to(.float64).unitVectors, columns.to(.float64).unitVectors)
         let distances = EmbeddingDistance.euclidean().matrix(rows, columns).clamped(min: cutoff)
         let opposite = 1 - distances.square() / 4
         let logarithms = distances.log() * (2 - width) - opposite.log() * ((width - 3) / 2)

@@ -60,8 +60,8 @@ extension Miner {
         anchors: Tensor, _ anchorLabels: Tensor, candidates: Tensor, candidateLabels: Tensor, comparesWithItself: Bool
     ) -> Indices {
         withoutGradient {
-            autocast(.bfloat16, on: anchors.device.kind, enabled: false) {
-                let (anchors, candidates) = (precise(anchors.detached()), precise(candidates.detached()))
+            withFullPrecision(on: anchors.device) {
+                let (anchors, candidates) = (anchors.detached().precise, candidates.detached().precise)
                 return Indices(
                     joining: RowRanges(rows: anchors.size(0), columns: candidates.size(0)).map { range in
                         let labels = anchorLabels.narrowed(axis: 0, from: range.lowerBound, count: range.count)

@@ -16,7 +16,7 @@ public struct MultiSimilarityMiner: Miner, Hashable, Sendable {
     }
 
     public func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> PairIndices {
-        let similarities = rows.normalized().matmul(columns.normalized().transposed(0, 1))
+        let similarities = rows.unitVectors.matmul(columns.unitVectors.transposed(0, 1))
         let pairs = BlockPairs(block, columns: columns)
         let nearestNegative = similarities.maskedFilled(pairs.negatives.logicalNot(), -.infinity)
             .max(axes: [1], keepingAxes: true)

@@ -22,7 +22,7 @@ public func angleLoss(
     first: Tensor, second: Tensor, scores: Tensor, scale: Double = 20
 ) throws(ConcordError) -> Tensor {
     try ScoreRanking.check(first, second, scores: scores, scale: scale)
-    return FullPrecision.run(on: first.device) {
+    return withFullPrecision(on: first.device) {
         let (firstReal, firstImaginary) = complexParts(first)
         let (secondReal, secondImaginary) = complexParts(second)
         let real = firstReal * secondReal + firstImaginary * secondImaginary
@@ -34,7 +34,7 @@ public func angleLoss(
 
 /// The halves of unit vectors, each `[pairs, width / 2]`.
 private func complexParts(_ vectors: Tensor) -> (real: Tensor, imaginary: Tensor) {
-    let unit = FullPrecision.widened(vectors).normalized()
+    let unit = vectors.precise.unitVectors
     let even = unit.size(1).isMultiple(of: 2) ? unit : unit.padded([0, 1])
     let half = even.size(1) / 2
     return (even.narrowed(axis: 1, from: 0, count: half), even.narrowed(axis: 1, from: half, count: half))

@@ -19,8 +19,8 @@ public func cosentLoss(
     first: Tensor, second: Tensor, scores: Tensor, scale: Double = 20
 ) throws(ConcordError) -> Tensor {
     try ScoreRanking.check(first, second, scores: scores, scale: scale)
-    return FullPrecision.run(on: first.device) {
-        let cosines = (FullPrecision.widened(first).normalized() * FullPrecision.widened(second).normalized())
+    return withFullPrecision(on: first.device) {
+        let cosines = (first.precise.unitVectors * second.precise.unitVectors)
             .sum(axes: [1])
         return ScoreRanking.loss(similarities: cosines * scale, scores: scores)
     }

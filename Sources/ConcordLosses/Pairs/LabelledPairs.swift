@@ -19,8 +19,8 @@ struct LabelledPairs {
         try LossInput.checkLabels(labels, "labels", of: embeddings, "embeddings")
         try LossInput.checkReference(reference, labels: referenceLabels, ownRows: ownRows, of: embeddings)
         let prepared: (Tensor) -> Tensor = {
-            let vectors = FullPrecision.widened($0)
-            return normalizing ? vectors.normalized() : vectors
+            let vectors = $0.precise
+            return normalizing ? vectors.unitVectors : vectors
         }
         rowVectors = prepared(embeddings)
         columnVectors = reference.map(prepared) ?? rowVectors

@@ -21,10 +21,10 @@ public func nPairsLoss(
     try LossInput.checkLabels(labels, "labels", of: embeddings, "embeddings")
     let pairs = firstPairs(of: labels.scalars(as: Int.self))
 
-    return FullPrecision.run(on: embeddings.device) {
-        let vectors = FullPrecision.widened(embeddings)
+    return withFullPrecision(on: embeddings.device) {
+        let vectors = embeddings.precise
         guard !pairs.isEmpty else { return (vectors * 0).sum() }
-        let prepared = normalizing ? vectors.normalized() : vectors
+        let prepared = normalizing ? vectors.unitVectors : vectors
         let device = embeddings.device
         let anchors = prepared.indexSelected(axis: 0, Tensor(pairs.map(\.anchor), device: device))
         let positives = prepared.indexSelected(axis: 0, Tensor(pairs.map(\.positive), device: device))

@@ -16,7 +16,4 @@ extension Tensor {
         let carrier = terms.dropFirst().reduce(first, +)
         return value + (carrier - carrier.detached())
     }
-
-    /// The tensor in a type with enough digits for losses: float64 as it is, float32 for all others.
-    var precise: Tensor { dtype == .float64 ? self : to(.float32) }
 }

@@ -18,7 +18,7 @@ extension RowwiseLoss {
     func mean(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
         try checkSettings()
         try batch.check(plan)
-        return try autocast(.bfloat16, on: batch.first.device.kind, enabled: false) { () throws(ConcordError) in
+        return try withFullPrecision(on: batch.first.device) { () throws(ConcordError) in
             let batch = batch.precise
             let forward = try meanOfRows(batch, plan)
             guard isSymmetric, !batch.comparesWithItself else { return forward }

@@ -60,6 +60,6 @@ public struct CosFace {
     /// - Throws: what is wrong with the embeddings.
     public func logits(_ embeddings: Tensor) throws(ConcordError) -> Tensor {
         try ProxyTable.check(embeddings, proxies: weight, "weight")
-        return FullPrecision.run(on: embeddings.device) { ProxyTable.cosines(embeddings, weight) * scale }
+        return withFullPrecision(on: embeddings.device) { ProxyTable.cosines(embeddings, weight) * scale }
     }
 }

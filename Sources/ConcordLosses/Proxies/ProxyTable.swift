@@ -21,8 +21,8 @@ enum ProxyTable {
 
     /// Cosines of embeddings `[count, width]` and proxies `[classes, width]`: `[count, classes]`.
     static func cosines(_ embeddings: Tensor, _ proxies: Tensor) -> Tensor {
-        FullPrecision.widened(embeddings).normalized()
-            .matmul(FullPrecision.widened(proxies).normalized().transposed(0, 1))
+        embeddings.precise.unitVectors
+            .matmul(proxies.precise.unitVectors.transposed(0, 1))
     }
 
     /// - Throws: what is wrong with the embeddings, or with them beside the proxies.
@@ -41,9 +41,9 @@ enum ProxyTable {
     ) throws(ConcordError) -> Tensor {
         try check(embeddings, proxies: weight, "weight")
         try LossInput.checkClassLabels(labels, of: embeddings, classes: weight.size(0))
-        return FullPrecision.run(on: embeddings.device) {
-            let rows = FullPrecision.widened(embeddings).normalized()
-            let columns = FullPrecision.widened(weight).normalized()
+        return withFullPrecision(on: embeddings.device) {
+            let rows = embeddings.precise.unitVectors
+            let columns = weight.precise.unitVectors
             let cosines = rows.matmul(columns.transposed(0, 1))  // [count, classes]
             let right = labels.unsqueezed(1)  // [count, 1]
             let penalized = penalize(

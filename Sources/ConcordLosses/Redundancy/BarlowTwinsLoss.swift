@@ -20,7 +20,7 @@ public func barlowTwinsLoss(
 ) throws(ConcordError) -> BarlowTwinsTerms {
     try LossInput.checkNumber(redundancyWeight, "redundancyWeight", 0...)
     try LossInput.checkViews(first, second)
-    return FullPrecision.run(on: first.device) {
+    return withFullPrecision(on: first.device) {
         let correlations =
             standardized(first).transposed(0, 1).matmul(standardized(second)) / Double(first.size(0))  // [width, width]
         let invariance = (correlations.diagonal() - 1).square().sum()
@@ -32,7 +32,7 @@ public func barlowTwinsLoss(
 
 /// Columns brought to mean 0 and variance 1 over the rows.
 private func standardized(_ view: Tensor) -> Tensor {
-    let wide = FullPrecision.widened(view)
+    let wide = view.precise
     let centred = wide - wide.mean(axes: [0], keepingAxes: true)
     return centred * (centred.square().mean(axes: [0], keepingAxes: true) + 1e-5).rsqrt()
 }

@@ -26,8 +26,8 @@ public func vicRegLoss(
     try LossInput.checkNumber(covarianceWeight, "covarianceWeight", 0...)
     try LossInput.checkPositive(epsilon, "epsilon")
     try LossInput.checkViews(first, second)
-    return FullPrecision.run(on: first.device) {
-        let views = [FullPrecision.widened(first), FullPrecision.widened(second)]
+    return withFullPrecision(on: first.device) {
+        let views = [first.precise, second.precise]
         let invariance = (views[0] - views[1]).square().mean()
         let shortfalls = views.map { (1 - ($0.variance(axes: [0]) + epsilon).sqrt()).relu().mean() }
         let variance = (shortfalls[0] + shortfalls[1]) * 0.5

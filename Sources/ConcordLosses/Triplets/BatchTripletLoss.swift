@@ -73,8 +73,8 @@ private func mean(
     of loss: BatchTriplets, anchors: Tensor, _ anchorLabels: Tensor?, candidates: Tensor, _ candidateLabels: Tensor?,
     comparesWithItself: Bool
 ) -> Tensor {
-    autocast(.bfloat16, on: anchors.device.kind, enabled: false) {
-        let (anchors, candidates) = (precise(anchors), precise(candidates))
+    withFullPrecision(on: anchors.device) {
+        let (anchors, candidates) = (anchors.precise, candidates.precise)
         var total = Tensor.zeros([2], dtype: anchors.dtype, device: anchors.device)  // sum and count
         for range in RowRanges(rows: anchors.size(0), columns: candidates.size(0)) {
             let block = RowBlock(

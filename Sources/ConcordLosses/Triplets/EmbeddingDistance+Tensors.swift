@@ -10,7 +10,7 @@ extension EmbeddingDistance {
         switch self {
         case .euclidean(let p): (first - second + 1e-6).norm(p: p, axes: [-1])
         case .squaredEuclidean: (first - second).square().sum(axes: [-1])
-        case .cosine: 1 - (first.normalized() * second.normalized()).sum(axes: [-1])
+        case .cosine: 1 - (first.unitVectors * second.unitVectors).sum(axes: [-1])
         }
     }
 
@@ -35,7 +35,7 @@ extension EmbeddingDistance {
             let (squares, isZero) = Self.squares(rows, columns)
             return squares.maskedFilled(isZero, 0).to(rows.dtype)
         case .cosine:
-            let (left, right) = (rows.to(.float64).normalized(), columns.to(.float64).normalized())
+            let (left, right) = (rows.to(.float64).unitVectors, columns.to(.float64).unitVectors)
             return (1 - left.matmul(right.transposed(0, 1))).to(rows.dtype)
         }
     }

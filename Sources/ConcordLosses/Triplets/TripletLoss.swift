@@ -29,8 +29,8 @@ public func tripletLoss(
     try LossInput.checkAlike(anchor, "anchor", negative, "negative")
     try LossInput.checkNumber(margin, "margin", 0...)
     try distance.check()
-    return autocast(.bfloat16, on: anchor.device.kind, enabled: false) {
-        let (anchor, positive, negative) = (precise(anchor), precise(positive), precise(negative))
+    return withFullPrecision(on: anchor.device) {
+        let (anchor, positive, negative) = (anchor.precise, positive.precise, negative.precise)
         var toNegative = distance.paired(anchor, negative)
         if swap { toNegative = toNegative.minimum(distance.paired(positive, negative)) }
         let violations = distance.paired(anchor, positive) - toNegative + margin  // [count]
@@ -42,9 +42,4 @@ public func tripletLoss(
         case .sum: losses.sum()
         }
     }
-}
-
-/// Embeddings in the type that losses are computed in: at least float32.
-func precise(_ tensor: Tensor) -> Tensor {
-    tensor.dtype == .float64 ? tensor : tensor.to(.float32)
 }

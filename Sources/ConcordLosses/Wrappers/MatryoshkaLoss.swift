@@ -46,7 +46,7 @@ public func matryoshkaLoss(
     for (dimension, weight) in zip(dimensions, weights) {
         let shortened = embeddings.map { tensor in
             let cut = tensor.narrowed(axis: 1, from: 0, count: dimension)
-            return normalizing ? FullPrecision.widened(cut).normalized() : cut
+            return normalizing ? cut.precise.unitVectors : cut
         }
         let term = try body(shortened) * weight
         total = total.map { $0 + term } ?? term

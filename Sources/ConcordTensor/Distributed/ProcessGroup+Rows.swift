@@ -24,7 +24,6 @@ extension ProcessGroup {
             ? tensor
             : Tensor.concatenated(
                 [tensor, .zeros([padding] + tensor.shape.dropFirst(), dtype: tensor.dtype, device: tensor.device)])
-        // Gloo knows nothing of bfloat16 in some builds and of bool; their bytes are as good.
         let parts = try allGather(padded)
         let rows = zip(parts, counts).map { $0.narrowed(axis: 0, from: 0, count: $1) }
         let start = counts[..<rank].reduce(0, +)
@@ -35,16 +34,18 @@ extension ProcessGroup {
     private func rowCounts(_ tensor: Tensor) throws(ConcordError) -> [Int] {
         let shape = tensor.shape
         let inner = shape.dropFirst()
+        let types = DType.allCases
         let form =
-            [shape[0], shape.count, tensor.dtype.byteCount] + inner + Array(repeating: 0, count: 8 - inner.count)
+            [shape[0], types.firstIndex(of: tensor.dtype) ?? 0, inner.count] + inner
+            + Array(repeating: 0, count: 8 - inner.count)
         let forms = try allGather(Tensor(form)).map { $0.scalars(as: Int.self) }
         guard let other = forms.firstIndex(where: { $0.dropFirst() != form.dropFirst() }) else {
             return forms.map { $0[0] }
         }
+        let (theirs, type) = (forms[other][3..<3 + forms[other][2]], types[forms[other][1]])
         throw ConcordError(
             .processGroup,
-            "rank \(rank) has rows of shape \(Array(inner)) and \(tensor.dtype.rawValue), rank \(other) of shape "
-                + "\(Array(forms[other][3..<2 + max(1, forms[other][1])])) with \(forms[other][2]) bytes an element; all "
-                + "ranks must embed to the same width and type")
+            "rank \(rank) has rows of shape \(Array(inner)) of \(tensor.dtype.rawValue), rank \(other) of "
+                + "\(Array(theirs)) of \(type.rawValue); all ranks must embed to the same width and type")
     }
 }

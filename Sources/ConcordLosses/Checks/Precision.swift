@@ -1,0 +1,23 @@
+import ConcordCore
+import ConcordTensor
+
+extension Tensor {
+    /// The tensor in a type with enough digits for losses: float64 as it is, float32 for all others. Gradients flow
+    /// back through the conversion.
+    var precise: Tensor { dtype == .float64 ? self : to(.float32) }
+
+    /// The vectors of the last axis divided by their lengths; zero vectors, which have no direction, stay as they are.
+    ///
+    /// Peers divide zero vectors by 1e-12, which multiplies their gradients by 10¹² and overflows in float16.
+    var unitVectors: Tensor {
+        let length = norm(p: 2, axes: [-1], keepingAxes: true)
+        return self / Tensor.where(length.greater(than: 1e-12), length, 1)
+    }
+}
+
+/// Runs `body` without automatic conversion of matrix products to half precision: losses need all digits of scores.
+func withFullPrecision<Result, Failure: Error>(
+    on device: Device, _ body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
+    try autocast(.bfloat16, on: device.kind, enabled: false, body)
+}

@@ -103,6 +103,14 @@ import Testing
         #expect(found.anchors.scalars(as: Int.self) == Array(0..<count))
         let positives = found.positives.scalars(as: Int.self)
         #expect(positives.enumerated().allSatisfy { labels[$0] == labels[$1] && $0 != $1 })
+        let pairs = try BatchEasyHardMiner(positive: .easy, negative: .hard)(
+            embeddings: embeddings, labels: Tensor(labels))
+        #expect(pairs.positiveAnchors.scalars(as: Int.self) == Array(0..<count))
+        #expect(pairs.negativeAnchors.scalars(as: Int.self) == Array(0..<count))
+        let draws = try DistanceWeightedMiner(nonzeroLossCutoff: 1.9, generator: Generator(seed: 1))(
+            embeddings: embeddings, labels: Tensor(labels))
+        // Three members make six pairs a class.
+        #expect(draws.anchors.scalars(as: Int.self) == (0..<count).flatMap { [$0, $0] })
         let triplets = try TripletMiner(margin: 0, difficulty: .hard)(embeddings: embeddings, labels: Tensor(labels))
         let anchors = triplets.anchors.scalars(as: Int.self)
         #expect(anchors == anchors.sorted() && (anchors.last ?? 0) > 1_000)

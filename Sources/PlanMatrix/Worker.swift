@@ -24,11 +24,10 @@ struct Worker {
                 towers, first.to(cell.embeddings), second.to(cell.embeddings), labels: batch.labels, plan.scores)
             loss.backward()
             results.append((cell.name + ":loss", loss.detached().to(.float64)))
+            try group.sumGradients(of: towers.parameters.map(\.tensor))
             for (name, parameter) in towers.parameters {
-                let gradient = (parameter.gradient ?? .zeros(like: parameter.detached())).to(.float64)
-                // Each process has its part of the gradient; the sum is the whole.
-                try group.allReduce(gradient)
-                results.append((cell.name + ":" + name, gradient))
+                let gradient = parameter.gradient ?? .zeros(like: parameter.detached())
+                results.append((cell.name + ":" + name, gradient.to(.float64)))
             }
         }
         if group.rank == 0 { try TensorFile.write(results, to: folder + "/results.safetensors") }

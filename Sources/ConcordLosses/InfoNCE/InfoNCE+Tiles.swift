@@ -58,8 +58,8 @@ extension InfoNCE {
                 own.formAdd(xSum, scale: -spread)
             }
             // z is proportional to x, so the gradient of log s is Σ dz · z = Σ dx · x.
-            let scaleGradient = (gradients.rows * x).sum(axes: [1]).to(x.device.kind == .mps ? .float32 : .float64)
-                .sum()
+            let products = gradients.rows.unsqueezed(1).matmul(x.unsqueezed(2))  // [rows, 1, 1], without [rows, width]
+            let scaleGradient = products.to(x.device.kind == .mps ? .float32 : .float64).sum()
             return withGradient {
                 Tensor.result(
                     loss,

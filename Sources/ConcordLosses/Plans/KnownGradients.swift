@@ -10,7 +10,8 @@ extension Tensor {
     static func result(_ value: Tensor, gradients: [(input: Tensor, gradient: Tensor)]) -> Tensor {
         // The sum of input · gradient has the wanted gradients; taken from itself, it leaves the value as it is.
         let terms = gradients.filter(\.input.requiresGradient).map { input, gradient in
-            (input.to(gradient.dtype) * gradient).sum().to(value.dtype)
+            // A dot product of all elements makes no tensor between.
+            input.to(gradient.dtype).reshaped([-1]).matmul(gradient.reshaped([-1])).to(value.dtype)
         }
         guard let first = terms.first else { return value }
         let carrier = terms.dropFirst().reduce(first, +)

@@ -17,5 +17,5 @@ public enum ScorePlan {
     case gathered(ProcessGroup, rows: Int = ScorePlan.defaultRows)
 
     /// Rows of a block that keep the processor's caches and its matrix kernels busy.
-    public static let defaultRows = 256
+    public static let defaultRows = 512
 }

@@ -59,7 +59,7 @@ public struct InfoNCE: RowwiseLoss {
     }
 
     public func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor) {
-        let scale = logitScale.to(rows.device).to(rows.dtype).exp()
+        let scale = logitScale.to(rows.dtype).to(rows.device).exp()
         let scores = rows.matmul(columns.transposed(0, 1))  // [rows, columns]
         var logits = scores * scale
         let own = block.ownColumns(count: columns.size(0), device: rows.device)

@@ -21,8 +21,7 @@ public func infoNCELoss(
     reduction: Reduction = .mean
 ) throws(ConcordError) -> Tensor {
     try LossInput.checkPositive(temperature, "temperature")
-    let scale = Tensor(
-        -Foundation.log(temperature), dtype: .float64, device: anchor.device.kind == .mps ? .cpu : anchor.device)
+    let scale = Tensor(-Foundation.log(temperature), dtype: .float64)
     return try infoNCELoss(
         anchor: anchor, positive: positive, negatives: negatives, logitScale: scale, reduction: reduction)
 }
@@ -63,7 +62,7 @@ public func infoNCELoss(
             scores = a.matmul(p.transposed(0, 1))
             targets = Tensor.arange(Double(count), device: device)
         }
-        scores = scores * logitScale.to(device).to(scores.dtype).exp()
+        scores = scores * logitScale.to(scores.dtype).to(device).exp()
         return Tensor.crossEntropy(scores, targets: targets, reduction: reduction)
     }
 }

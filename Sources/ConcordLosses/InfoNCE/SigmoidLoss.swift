@@ -27,7 +27,7 @@ public struct SigmoidLoss: RowwiseLoss {
     }
 
     public func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor) {
-        func value(_ parameter: Tensor) -> Tensor { parameter.to(rows.device).to(rows.dtype) }
+        func value(_ parameter: Tensor) -> Tensor { parameter.to(rows.dtype).to(rows.device) }
         // [rows, columns]
         let logits = rows.matmul(columns.transposed(0, 1)) * value(logitScale).exp() + value(logitBias)
         let own = block.ownColumns(count: columns.size(0), device: rows.device)

@@ -9,6 +9,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     ],
     targets: [
+        .target(name: "BenchmarkSupport", path: "Support", exclude: ["process_memory.py"]),
         .executableTarget(
             name: "image-benchmark",
             dependencies: [.product(name: "ConcordData", package: "concord")],
@@ -20,5 +21,21 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Training", exclude: ["compare.py", "open_clip_training.py"]),
+        .executableTarget(
+            name: "loss-benchmark",
+            dependencies: [
+                "BenchmarkSupport",
+                .product(name: "Concord", package: "concord"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Losses", exclude: ["compare.py", "loss_plot.py", "open_clip_loss.py"]),
+        .executableTarget(
+            name: "cached-benchmark",
+            dependencies: [
+                "BenchmarkSupport",
+                .product(name: "Concord", package: "concord"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Cached", exclude: ["compare.py"]),
     ]
 )

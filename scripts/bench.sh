@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 swift build -c release --package-path Benchmarks
 compgen -G "data/emoji/captions.*" >/dev/null || .build/release/concord dataset emoji --output data/emoji
-for benchmark in Images Checkpoints Training; do
+for benchmark in Images Checkpoints Training Losses Cached; do
     printf '\n==> %s\n' "$benchmark"
     .peers/bin/python "Benchmarks/$benchmark/compare.py"
 done

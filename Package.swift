@@ -127,6 +127,9 @@ if let libtorch {
         tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
         tests(
             "ConcordTrain",
-            ["ConcordMedia", "ConcordModels", "ConcordNN", "ConcordCheckpoint", "ConcordTensor", "ConcordText"]),
+            [
+                "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint", "ConcordTensor",
+                "ConcordText",
+            ]),
     ]
 }

@@ -19,6 +19,10 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
     public let penalty: TripletPenalty
     public let mining: TripletMining
     public let averaging: TripletAveraging
+    /// Whether, where two sides are compared, the second's samples are anchors, too.
+    public var isSymmetric = false
+    /// What samples with the same label are to each other, where labels are given.
+    public var sameLabel = SameLabel.positives
 
     /// - Parameter margin: at least 0. With the softplus it stands inside; 0 gives the soft margin of Hermans et al. 2017.
     /// - Throws: `.invalidArgument` for a negative margin, a p below 1, or choices that contradict each other.
@@ -41,7 +45,7 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
         let fixed = distances.detached()
         if let difficulty = mining.difficulty {
             let slopes = withoutGradient {
-                let pairs = BlockPairs(block, columns: columns)
+                let pairs = BlockPairs(block, columns: columns, sameLabel: sameLabel)
                 return penalty == .hinge
                     ? TripletSlopes.hinge(fixed, pairs, margin: margin, difficulty: difficulty)
                     : TripletSlopes.dense(fixed, pairs, margin: margin, difficulty: difficulty)
@@ -49,7 +53,9 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
             let count = averaging == .nonZero ? slopes.nonZero : slopes.chosen
             return (slopes.differentiable(by: distances).to(rows.dtype), count.to(rows.dtype))
         }
-        let (positives, negatives) = withoutGradient { choose(fixed, BlockPairs(block, columns: columns)) }
+        let (positives, negatives) = withoutGradient {
+            choose(fixed, BlockPairs(block, columns: columns, sameLabel: sameLabel))
+        }
         let isValid = positives.isValid.logicalAnd(negatives.isValid)  // [rows, places]
         let toPositives = distances.gathered(axis: 1, positives.indices)
         let toNegatives = distances.gathered(axis: 1, negatives.indices)

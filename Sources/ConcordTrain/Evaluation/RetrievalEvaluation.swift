@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordData
+import ConcordLosses
 import ConcordTensor
 
 /// Measures a model's retrieval on a data set: its pictures are embedded once, its captions as they are asked for.
@@ -30,11 +31,8 @@ public final class RetrievalEvaluation {
     /// - Throws: `.invalidDataset` when no caption is left, naming what the data set has.
     public func measure(split: String, language: String?, kind: String?) throws(ConcordError) -> RetrievalResult {
         let captions = Self.captions(of: gallery.items, language: language, kind: kind)
-        let queries = captions.indices.filter { split == "all" || captions[$0].split == split }
-        guard !queries.isEmpty else { throw Self.nothingLeft(dataset, split: split, language: language, kind: kind) }
-        let selection = Selection(language: language, kind: kind)
-        let texts = self.texts[selection] ?? model.embed(texts: captions.map(\.text)).vectors
-        self.texts[selection] = texts
+        let queries = try queries(captions, split: split, language: language, kind: kind)
+        let texts = vectors(of: captions, Selection(language: language, kind: kind))
 
         let rows = Tensor(queries, shape: [queries.count])
         let textRanks = RetrievalRanks.compute(
@@ -50,6 +48,53 @@ public final class RetrievalEvaluation {
         return RetrievalResult(
             textToImage: RetrievalMetrics(ranks: textRanks), imageToText: RetrievalMetrics(ranks: imageRanks),
             queries: queries.count, pictures: pictures.count, gallery: gallery.items.count)
+    }
+
+    /// Measures pictures of `split` paired with their first caption each; captions that read the same match each other's
+    /// pictures, too. At most `limit` pairs, spread over the split, are looked at.
+    ///
+    /// - Parameter bins: of the histograms of cosines.
+    /// - Throws: as ``measure(split:language:kind:)``.
+    public func measureEmbeddings(
+        split: String, language: String?, kind: String?, bins: Int = 80, limit: Int = 8192
+    ) throws(ConcordError) -> EmbeddingMeasures {
+        let captions = Self.captions(of: gallery.items, language: language, kind: kind)
+        let queries = try queries(captions, split: split, language: language, kind: kind)
+        let texts = vectors(of: captions, Selection(language: language, kind: kind))
+        var seen = Set<Int>()
+        let firsts = queries.filter { seen.insert(captions[$0].picture).inserted }
+        let count = min(limit, firsts.count)
+        let chosen = (0..<count).map { firsts[$0 * firsts.count / count] }
+        var labels = [String: Int]()
+        let pictures = gallery.vectors.indexSelected(axis: 0, Tensor(chosen.map { captions[$0].picture }))
+        let selected = texts.indexSelected(axis: 0, Tensor(chosen))
+        let report = try ContrastiveReport(
+            pictures, selected,
+            labels: Tensor(
+                chosen.enumerated().map { place, row in
+                    let label = labels[captions[row].text] ?? place
+                    labels[captions[row].text] = label
+                    return label
+                }), bins: bins)
+        guard report.nonFiniteCount == 0 else {
+            return EmbeddingMeasures(report: report, imageRank: .nan, textRank: .nan)
+        }
+        return EmbeddingMeasures(
+            report: report, imageRank: try effectiveRank(pictures), textRank: try effectiveRank(selected))
+    }
+
+    private func queries(
+        _ captions: [SelectedCaption], split: String, language: String?, kind: String?
+    ) throws(ConcordError) -> [Int] {
+        let queries = captions.indices.filter { split == "all" || captions[$0].split == split }
+        guard !queries.isEmpty else { throw Self.nothingLeft(dataset, split: split, language: language, kind: kind) }
+        return queries
+    }
+
+    private func vectors(of captions: [SelectedCaption], _ selection: Selection) -> Tensor {
+        let vectors = texts[selection] ?? model.embed(texts: captions.map(\.text)).vectors
+        texts[selection] = vectors
+        return vectors
     }
 
     /// Throws `.invalidDataset` when `measure` would find no caption: to be asked before hours of training.

@@ -11,6 +11,7 @@ public struct Recipe: Sendable {
     public var data: DataSection
     public var tokenizer: TokenizerSection
     public var model: ModelSection
+    public var loss: LossSection
     public var train: TrainSection
     public var evaluate: EvaluateSection
     /// All values given in the file and by assignments, as YAML that reads back as the same recipe.
@@ -43,6 +44,7 @@ public struct Recipe: Sendable {
         data = try DataSection(&read)
         tokenizer = try TokenizerSection(&read)
         model = try ModelSection(&read)
+        loss = try LossSection(&read)
         train = try TrainSection(&read)
         evaluate = try EvaluateSection(&read)
         self.text = text

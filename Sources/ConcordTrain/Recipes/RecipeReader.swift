@@ -146,6 +146,41 @@ struct RecipeReader {
         }
     }
 
+    /// A number, or nil where the recipe has none.
+    mutating func optionalNumber(
+        _ path: String, in range: ClosedRange<Double>, _ summary: String
+    ) throws -> Double? {
+        try numberOr(path, "", in: range, summary, expecting: "a number in \(Self.text(range))")
+    }
+
+    /// A number, or nil for a word, which is the default.
+    mutating func number(
+        _ path: String, or word: String, in range: ClosedRange<Double>, _ summary: String
+    ) throws -> Double? {
+        try numberOr(path, word, in: range, summary, expecting: "\(word) or a number in \(Self.text(range))")
+    }
+
+    private mutating func numberOr(
+        _ path: String, _ word: String, in range: ClosedRange<Double>, _ summary: String, expecting: String
+    ) throws -> Double? {
+        try Double(
+            scalar(path, word, summary, expecting: expecting) { text in
+                text == word || Double(text).map(range.contains) == true ? text : nil
+            })
+    }
+
+    /// Whole numbers.
+    mutating func integers(
+        _ path: String, _ defaultValue: [Int], in range: ClosedRange<Int>, _ summary: String
+    ) throws -> [Int] {
+        try list(path, defaultValue.map(String.init), summary).map { item in
+            guard let number = Int(item), range.contains(number) else {
+                throw wrong(path, item, expecting: "a list of whole numbers in \(Self.text(range))")
+            }
+            return number
+        }
+    }
+
     mutating func choice<Choice: RawRepresentable & CaseIterable>(
         _ path: String, _ defaultValue: Choice, _ summary: String
     ) throws -> Choice where Choice.RawValue == String {

@@ -16,14 +16,20 @@ struct TrainingReport {
 
     /// Measures, draws and writes the page.
     func write() throws {
-        let results = try measure()
+        let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)
+        let results = try measure(evaluation)
+        let embeddings = EmbeddingSection(results.map { ($0.split, $0.language, $0.embeddings) })
         let lines = try MetricsLog.read(folder.metrics)
         var page = HTMLPage(
             title: "Training report",
             subtitle: "\(folder.path) · concord \(ConcordVersion.current) · \(recipe.data.folder)")
         page.sections = [
             .figures(figures(lines)), .heading("Retrieval"), .table(table(results)), .heading("Curves"),
-            .charts(charts(lines)), .heading("Queries"),
+            .charts(charts(lines)),
+        ]
+        page.sections += embeddings.sections
+        page.sections += [
+            .heading("Queries"),
             .pictures(PictureGrid(try queries())), .heading("Recipe"), .code(recipe.text),
         ]
         try page.write(to: folder.report)
@@ -34,16 +40,18 @@ struct TrainingReport {
     private struct Row {
         let split, language: String
         let result: RetrievalResult
+        let embeddings: EmbeddingMeasures
     }
 
-    private func measure() throws -> [Row] {
-        let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)
+    private func measure(_ evaluation: RetrievalEvaluation) throws -> [Row] {
         let languages: [String?] = recipe.evaluate.languages.isEmpty ? [nil] : recipe.evaluate.languages
         return try recipe.evaluate.splits.flatMap { split in
             try languages.map { language in
                 Row(
                     split: split, language: language ?? "all",
-                    result: try evaluation.measure(split: split, language: language, kind: recipe.evaluate.kind))
+                    result: try evaluation.measure(split: split, language: language, kind: recipe.evaluate.kind),
+                    embeddings: try evaluation.measureEmbeddings(
+                        split: split, language: language, kind: recipe.evaluate.kind))
             }
         }
     }
@@ -85,12 +93,18 @@ struct TrainingReport {
         func chart(_ title: String, _ series: LineChart.Series...) -> LineChart {
             LineChart(title: title, series: series, xLabel: "step")
         }
+        // What guessing costs, for the loss of which that is known.
+        let guessing = recipe.loss.kind == .infonce ? [series("ln_n", "guessing (ln N)")] : []
         return [
-            chart("Loss", series("loss", "loss", smoothing: 0.9)),
+            LineChart(title: "Loss", series: [series("loss", "loss", smoothing: 0.9)] + guessing, xLabel: "step"),
             chart("Share of pairs found in the batch", series("accuracy", "accuracy", smoothing: 0.9)),
             chart(
                 "Cosines", series("positive_cosine", "pairs", smoothing: 0.9),
                 series("negative_cosine", "others", smoothing: 0.9)),
+            chart(
+                "Alignment and uniformity", series("alignment", "alignment", smoothing: 0.9),
+                series("uniformity_image", "uniformity of pictures", smoothing: 0.9),
+                series("uniformity_text", "of captions", smoothing: 0.9)),
             chart("Factor on cosines", series("logit_scale", "logit scale")),
             chart("Learning rate", series("learning_rate", "learning rate")),
             chart("Gradient norm", series("gradient_norm", "norm", smoothing: 0.9)),

@@ -26,6 +26,9 @@ public final class ContrastiveTrainer {
     }
 
     public let model: DualEncoder
+    private let loss: any ContrastiveLoss
+    private let plan: ExecutionPlan
+    private let matryoshkaWidths: [Int]
     let optimizer: AdamW
     let averages: ExponentialMovingAverage?
     private let schedule: LearningRateSchedule
@@ -35,12 +38,22 @@ public final class ContrastiveTrainer {
 
     /// Prepares the optimizer for the parameters that are trainable now.
     ///
-    /// - Parameter layerDecay: lower rates for the layers near the inputs; nil gives all the same.
+    /// - Parameters:
+    ///   - loss: what pictures and captions are compared by; nil takes CLIP's InfoNCE with the model's logit scale.
+    ///   - plan: how a batch runs through towers and loss; no plan changes what is learnt.
+    ///   - matryoshkaWidths: takes the mean of the loss over the leading columns of so many widths (Kusupati et al.
+    ///     2022); empty takes the whole embeddings alone.
+    ///   - layerDecay: lower rates for the layers near the inputs; nil gives all the same.
     public init(
-        model: DualEncoder, schedule: LearningRateSchedule, options: AdamW.Options, layerDecay: LayerDecay? = nil,
-        precision: DType = .float32, gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
+        model: DualEncoder, loss: (any ContrastiveLoss)? = nil, plan: ExecutionPlan = .dense,
+        matryoshkaWidths: [Int] = [], schedule: LearningRateSchedule, options: AdamW.Options,
+        layerDecay: LayerDecay? = nil, precision: DType = .float32, gradientClip: Double? = nil,
+        averageDecay: Double? = nil, seed: UInt64
     ) {
         self.model = model
+        self.loss = loss ?? InfoNCE(logitScale: model.logitScale)
+        self.plan = plan
+        self.matryoshkaWidths = matryoshkaWidths
         self.schedule = schedule
         self.precision = precision
         self.gradientClip = gradientClip
@@ -53,24 +66,29 @@ public final class ContrastiveTrainer {
     ///
     /// - Parameters:
     ///   - step: steps done before this one.
-    ///   - pixels: normalised pictures `[batch, 3, size, size]`, float32.
+    ///   - pixels: normalised pictures `[batch, 3, size, size]`, float32; a cached plan moves them to the model's device
+    ///     a chunk at a time.
     ///   - texts: the captions.
+    ///   - labels: for every caption what the captions that say the same share, int64 `[slots · batch]`; the loss says
+    ///     what such samples are to each other. Nil makes each a class of its own.
+    ///   - measures: whether embeddings are measured, which costs a pass over all scores; without, those values are NaN.
     /// - Returns: what happened, without the epoch and the speed, which the caller knows.
-    /// - Throws: `.tensorOperation` when the loss is not a number; the weights are as they were before the step.
-    public func step(_ step: Int, pixels: Tensor, texts: Texts) throws(ConcordError) -> TrainingStep {
+    /// - Throws: `.tensorOperation` when the loss is not a number, `.nonFiniteValue` when an embedding is not, or what
+    ///   the loss throws; the weights are as they were before the step.
+    public func step(
+        _ step: Int, pixels: Tensor, texts: Texts, labels: Tensor? = nil, measures: Bool = true
+    ) throws(ConcordError) -> TrainingStep {
         let device = model.logitScale.device
         let slots = texts.count / pixels.shape[0]
         model.store.isTraining = true
         // Seeded by the step, dropout draws the same masks in a resumed run.
         model.store.generator.seed(RandomSource.value(seed: seed, stream: UInt64(step)))
 
-        let (images, captions) = autocast(.bfloat16, on: device.kind, enabled: precision == .bfloat16) {
-            (model.embedImages(pixels.to(device)), embed(texts, device))
-        }
-        let texts = captions.chunked(slots, axis: 0)
-        let objective = InfoNCE(logitScale: model.logitScale)
-        var loss = Tensor(0)
-        for texts in texts { loss = try loss + objective(images, texts) / Double(slots) }
+        let images = precise(embed([pixels], device) { [model] in model.embedImages($0[0]) })
+        let captions = precise(embed(texts, device)).chunked(slots, axis: 0)
+        let labels = labels?.to(device).chunked(slots, axis: 0)
+        let pairs = captions.enumerated().map { (texts: $1, labels: labels?[$0]) }
+        let loss = try objective(images, pairs, step)
         let lossValue = loss.item()
         guard lossValue.isFinite else {
             throw ConcordError(
@@ -78,7 +96,7 @@ public final class ContrastiveTrainer {
                 "the loss of step \(step + 1) is \(lossValue); train with a lower learning rate or a gradient clip, "
                     + "from the beginning or from an earlier checkpoint")
         }
-        let logitScale = exp(model.logitScale.item())
+        let scale = exp(model.logitScale.item()), bias = model.logitBias?.item()
         model.store.clearGradients()
         loss.backward()
         let gradientNorm = GradientClipping.clip(model.store.trainable, maximum: gradientClip)
@@ -87,23 +105,69 @@ public final class ContrastiveTrainer {
         if model.logitScale.requiresGradient { model.clampLogitScale() }
         averages?.update(step: step)
 
-        let quality = texts.map { texts in
-            withoutGradient {
-                Self.quality(
-                    images.to(.float32).matmul(texts.to(.float32).transposed(0, 1)) * logitScale, logitScale: logitScale
-                )
+        var result = TrainingStep(
+            step: step + 1, epoch: 0, loss: lossValue, learningRate: learningRate, logitScale: scale, logitBias: bias,
+            gradientNorm: gradientNorm)
+        guard measures else { return result }
+        result.fill(
+            try pairs.map { pair throws(ConcordError) in
+                try ContrastiveReport(images, pair.texts, labels: pair.labels)
+            }, guessingLoss: costsLnNToGuess ? lossValue : nil)
+        return result
+    }
+
+    /// The mean of the loss over the slots of captions.
+    private func objective(
+        _ images: Tensor, _ pairs: [(texts: Tensor, labels: Tensor?)], _ step: Int
+    ) throws(ConcordError) -> Tensor {
+        var total = Tensor(0)
+        do {
+            for (texts, labels) in pairs {
+                total = try total + compare(images, texts, labels) / Double(pairs.count)
             }
+        } catch  where error.code == .nonFiniteValue {
+            throw ConcordError(.nonFiniteValue, "step \(step + 1): \(error.message)")
         }
-        func mean(_ value: (Quality) -> Double) -> Double { quality.map(value).reduce(0, +) / Double(slots) }
-        return TrainingStep(
-            step: step + 1, epoch: 0, loss: lossValue, learningRate: learningRate, logitScale: logitScale,
-            accuracy: mean(\.accuracy), positiveCosine: mean(\.positive), negativeCosine: mean(\.negative),
-            gradientNorm: gradientNorm, samplesPerSecond: 0, dataWait: 0)
+        return total
+    }
+
+    private func compare(_ images: Tensor, _ texts: Tensor, _ labels: Tensor?) throws(ConcordError) -> Tensor {
+        guard !matryoshkaWidths.isEmpty else { return try loss(images, texts, labels: labels, plan: plan.scores) }
+        let widths = matryoshkaWidths
+        // The mean, so that values and learning rates are those of the plain loss.
+        return try matryoshkaLoss(
+            embeddings: [images, texts], dimensions: widths, weights: widths.map { _ in 1 / Double(widths.count) }
+        ) { cut throws(ConcordError) in
+            try loss(cut[0], cut[1], labels: labels, plan: plan.scores)
+        }
+    }
+
+    /// Embeddings in a type with enough digits for losses.
+    private func precise(_ embeddings: Tensor) -> Tensor {
+        embeddings.dtype == .float64 ? embeddings : embeddings.to(.float32)
+    }
+
+    /// Whether a model that guesses has a loss of ln N.
+    private var costsLnNToGuess: Bool {
+        guard let loss = loss as? InfoNCE else { return false }
+        return loss.hardness == 0 && !loss.isDecoupled
+    }
+
+    /// Embeddings of inputs on any device, as the plan says.
+    private func embed(_ inputs: [Tensor], _ device: Device, _ tower: @escaping ([Tensor]) -> Tensor) -> Tensor {
+        let usesBFloat16 = precision == .bfloat16
+        return plan.embed(inputs, generators: [model.store.generator]) { inputs in
+            // Within the part that is computed twice: only then are both times the same.
+            autocast(.bfloat16, on: device.kind, enabled: usesBFloat16) { tower(inputs.map { $0.to(device) }) }
+        }
     }
 
     private func embed(_ texts: Texts, _ device: Device) -> Tensor {
         switch texts {
-        case .tokens(let ids, let lengths): model.embedTexts(ids.to(device), lengths: lengths?.to(device))
+        case .tokens(let ids, let lengths):
+            embed([ids] + (lengths.map { [$0] } ?? []), device) { [model] in
+                model.embedTexts($0[0], lengths: $0.count > 1 ? $0[1] : nil)
+            }
         case .vectors(let vectors): vectors.to(device)
         }
     }
@@ -113,22 +177,5 @@ public final class ContrastiveTrainer {
         let store = model.store
         guard let averages else { return try store.withMergedAdapters(body) }
         return try averages.withAverages { try store.withMergedAdapters(body) }
-    }
-
-    private struct Quality {
-        let accuracy, positive, negative: Double
-    }
-
-    /// Accuracy and cosines of a batch from its logits `[batch, batch]`.
-    private static func quality(_ logits: Tensor, logitScale: Double) -> Quality {
-        withoutGradient {
-            let batch = logits.shape[0]
-            let targets = Tensor.arange(0, Double(batch)).to(logits.device)
-            let hits = [0, 1].map { logits.argmax(axis: $0).equal(to: targets).to(.float32).mean().item() }
-            let own = logits.diagonal().sum().item(), all = logits.sum().item()
-            return Quality(
-                accuracy: (hits[0] + hits[1]) / 2, positive: own / Double(batch) / logitScale,
-                negative: (all - own) / Double(batch * (batch - 1)) / logitScale)
-        }
     }
 }

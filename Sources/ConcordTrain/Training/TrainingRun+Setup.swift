@@ -84,7 +84,9 @@ extension TrainingRun {
     }
 
     /// The model with its first weights; what the recipe keeps does not train.
-    func makeModel(_ configuration: DualEncoderConfiguration, _ start: StartingModel) throws -> DualEncoder {
+    func makeModel(
+        _ configuration: DualEncoderConfiguration, _ start: StartingModel, _ loss: TrainingLoss
+    ) throws -> DualEncoder {
         let store = ParameterStore(
             seed: UInt64(recipe.seed), sources: try start.sources(configuration),
             adaptation: recipe.train.adapters.adaptation, device: device)
@@ -92,8 +94,9 @@ extension TrainingRun {
         var model = DualEncoder(configuration, store: store)
         try store.finishLoading()
         model.vision.patchDropout = recipe.train.patchDropout
+        loss.prepare(model)
         try FineTuning(recipe.train).apply(to: model)
-        for note in store.notes { bar.print(note) }
+        for note in store.notes + loss.notes(configuration) { bar.print(note) }
         bar.print(FineTuning.summary(store, from: start.name))
         return model
     }
@@ -117,7 +120,9 @@ extension TrainingRun {
         return locked
     }
 
-    func makeTrainer(_ model: DualEncoder, totalSteps: Int) -> ContrastiveTrainer {
+    func makeTrainer(
+        _ model: DualEncoder, _ loss: TrainingLoss, totalSteps: Int
+    ) throws(ConcordError) -> ContrastiveTrainer {
         let train = recipe.train
         let computesInBFloat16 =
             switch train.precision {
@@ -126,7 +131,7 @@ extension TrainingRun {
             case .auto: device.kind != .cpu || TorchRuntime.hasFastBFloat16
             }
         return ContrastiveTrainer(
-            model: model,
+            model: model, loss: try loss.make(model), plan: loss.plan, matryoshkaWidths: loss.matryoshkaWidths,
             schedule: LearningRateSchedule(
                 train.schedule, peak: train.learningRate, warmupSteps: train.warmupSteps, totalSteps: totalSteps),
             options: AdamW.Options(

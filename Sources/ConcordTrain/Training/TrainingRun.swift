@@ -1,6 +1,7 @@
 import ConcordCheckpoint
 import ConcordCore
 import ConcordData
+import ConcordLosses
 import ConcordMedia
 import ConcordModels
 import ConcordNN
@@ -65,7 +66,8 @@ public final class TrainingRun {
         let checkpoint = resumes ? try TrainingCheckpoint.latest(in: folder) : nil
         let start = try StartingModel(recipe.model)
         let fingerprint = try RunFingerprint(dataset, start)
-        let tokenizer: any Tokenizer, configuration: DualEncoderConfiguration
+        let tokenizer: any Tokenizer, loss = TrainingLoss(recipe.loss)
+        var configuration: DualEncoderConfiguration
         if let loaded = try start.tokenizer() {
             tokenizer = loaded
             configuration = try start.configuration(newTextTower: nil)
@@ -74,6 +76,7 @@ public final class TrainingRun {
             tokenizer = made
             configuration = try start.configuration(newTextTower: recipe.model.newTextTower(made))
         }
+        try loss.configure(&configuration, start: recipe.model.start)
         let context = configuration.text.contextLength
         describe(examples, tokenizer, contextLength: context)
         let preprocessing = try start.preprocessing()
@@ -81,10 +84,10 @@ public final class TrainingRun {
         let sampler = DistributedSampler(
             count: examples.items.count, batchSize: recipe.train.batchSize, seed: UInt64(recipe.seed), dropLast: true)
         let totalSteps = sampler.batchesPerEpoch * recipe.train.epochs
-        let model = try makeModel(configuration, start)
+        let model = try makeModel(configuration, start, loss)
         let whole = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
         try whole.checkSaving()
-        let trainer = makeTrainer(model, totalSteps: totalSteps)
+        let trainer = try makeTrainer(model, loss, totalSteps: totalSteps)
 
         let resumedStep = try restore(trainer, checkpoint, fingerprint: fingerprint)
         let lockedCaptions = makeLockedCaptions(model, examples, tokenizer)
@@ -100,6 +103,9 @@ public final class TrainingRun {
         var done = resumedStep ?? 0
         let loader = builder.loader(sampler: sampler, batches: done..<totalSteps, threads: recipe.data.workers)
         let clock = TrainingClock(loader: loader, batchSize: recipe.train.batchSize, from: done)
+        // New towers put all inputs near one point; later that is a collapse.
+        let beginning = max(recipe.train.warmupSteps, totalSteps / 10)
+        var warned = Set<EmbeddingWarning.Kind>()
 
         while let batch = try loader.next() {
             let rows = batch.tokens.flatMap(\.self), texts: ContrastiveTrainer.Texts
@@ -110,17 +116,22 @@ public final class TrainingRun {
                 texts = .tokens(ids: tokens.ids, lengths: tokens.lengths)
             }
             let pixels = Tensor(batch.pixels, shape: [batch.count, 3, batch.size, batch.size])
-            var report = try trainer.step(done, pixels: pixels, texts: texts)
+            let labels = loss.needsLabels ? TrainingLoss.labels(batch.tokens) : nil
+            let isLast = done + 1 == totalSteps, isLogged = isLast || (done + 1) % recipe.train.logEvery == 0
+            var report = try trainer.step(done, pixels: pixels, texts: texts, labels: labels, measures: isLogged)
             done += 1
             report.epoch = (done - 1) / sampler.batchesPerEpoch
-            let isLast = done == totalSteps, stops = InterruptSignal.hasArrived
-            if done % recipe.train.logEvery == 0 || isLast {
+            let stops = InterruptSignal.hasArrived
+            if isLogged {
                 clock.fill(&report)
                 try metrics.append(step: done, report.values)
                 try events.append(
                     step: done, time: Date().timeIntervalSince1970,
                     report.values.map { (tag: "train/" + $0.name, value: $0.value) })
                 bar.update(clock.line(report, total: totalSteps))
+                for warning in report.warnings where done > beginning && warned.insert(warning.kind).inserted {
+                    bar.print("step \(done): \(warning.message)")
+                }
             }
             if isLast || stops || done % recipe.train.checkpointEvery == 0 {
                 try TrainingCheckpoint.save(

@@ -1,0 +1,145 @@
+import ConcordCore
+import ConcordLosses
+
+extension Recipe {
+    /// `loss`: what pulls pictures to their captions and pushes the others away, and how it is computed.
+    public struct LossSection: Sendable {
+        public enum Kind: String, Sendable, CaseIterable {
+            /// CLIP's: which of the batch is mine?
+            case infonce
+            /// SigLIP's: is this pair one?
+            case siglip
+            /// Negatives are to be farther than positives, by a margin.
+            case triplet
+        }
+
+        public enum Plan: String, Sendable, CaseIterable {
+            /// All scores at once.
+            case dense
+            /// A block of rows of the scores at a time.
+            case tiled
+            /// Tiled, and the towers see a chunk of the batch at a time.
+            case cached
+        }
+
+        /// The names of ``ConcordLosses/TripletMining``.
+        public enum Mining: String, Sendable, CaseIterable {
+            case any, all, hard, easy
+            case semiHard = "semi-hard"
+            case batchHard = "batch-hard"
+            case batchSemiHard = "batch-semi-hard"
+        }
+
+        public enum Penalty: String, Sendable, CaseIterable {
+            case hinge, softplus
+        }
+
+        public enum Distance: String, Sendable, CaseIterable {
+            case cosine, euclidean
+            case squaredEuclidean = "squared-euclidean"
+        }
+
+        public var kind: Kind
+        /// Nil learns.
+        public var temperature: Double?
+        /// Nil takes that of the kind, or of the model that the run starts from.
+        public var initialTemperature, initialBias: Double?
+        public var plan: Plan
+        public var tileRows, chunk: Int
+        public var labelSmoothing, hardness: Double
+        public var isDecoupled: Bool
+        public var duplicates: SameLabel
+        public var margin: Double
+        public var mining: Mining
+        public var penalty: Penalty
+        public var distance: Distance
+        public var matryoshka: [Int]
+
+        init(_ read: inout RecipeReader) throws {
+            kind = try read.choice(
+                "loss.kind", Kind.infonce,
+                "infonce (CLIP's), siglip (the pairwise sigmoid loss) or triplet; each in both directions.")
+            let temperatures = 1e-4...100.0
+            temperature = try read.number(
+                "loss.temperature", or: "learned", in: temperatures,
+                "What cosines are divided by: learned, or a number that stays.")
+            initialTemperature = try read.optionalNumber(
+                "loss.initial_temperature", in: temperatures,
+                "Where a learned one begins; empty takes 0.07, for siglip 0.1, or that of model.start.")
+            initialBias = try read.optionalNumber(
+                "loss.initial_bias", in: -1000...1000,
+                "Where siglip's bias begins; empty takes -10, or that of model.start.")
+            plan = try read.choice(
+                "loss.plan", Plan.dense,
+                "How it is computed: dense, tiled (saves memory of scores) or cached (of the towers, too); same results."
+            )
+            tileRows = try read.integer(
+                "loss.tile_rows", ScorePlan.defaultRows, in: 1...1_000_000,
+                "Rows of scores in memory at a time, for the plans tiled and cached.")
+            chunk = try read.integer(
+                "loss.chunk", 64, in: 1...1_000_000,
+                "Pictures, and captions, that go through the towers at a time, for the plan cached.")
+            labelSmoothing = try read.number(
+                "loss.label_smoothing", 0, in: 0...0.99,
+                "Share of the probability that infonce spreads over the whole batch.")
+            hardness = try read.number(
+                "loss.hardness", 0, in: 0...1000, "Adds so much of its cosine to a negative's logit, for infonce.")
+            isDecoupled = try read.flag(
+                "loss.decoupled", false, "Leave the positives out of infonce's denominator (DCL).")
+            duplicates = try read.choice(
+                "loss.duplicates", SameLabel.negatives,
+                "What pictures whose captions read the same are to each other: negatives, ignored or positives.")
+            margin = try read.number(
+                "loss.margin", 0.2, in: 0...100, "How much farther negatives should be, for triplet.")
+            mining = try read.choice(
+                "loss.mining", Mining.all,
+                "Which triplets: any, all within the margin, hard, semi-hard, easy, batch-hard or batch-semi-hard.")
+            penalty = try read.choice(
+                "loss.penalty", Penalty.hinge, "What a triplet costs: hinge, or softplus, which never stops pulling.")
+            distance = try read.choice(
+                "loss.distance", Distance.cosine,
+                "Distance of unit vectors, for triplet: cosine (1 − cosine), euclidean or squared-euclidean.")
+            matryoshka = try read.integers(
+                "loss.matryoshka", [], in: 1...65536,
+                "Widths at which embeddings are compared, from the first column on; the loss is the mean over them.")
+            try refuseContradictions(read)
+        }
+
+        private func refuseContradictions(_ read: RecipeReader) throws(ConcordError) {
+            let keys: [(keys: [String], kinds: [Kind])] = [
+                (["temperature", "initial_temperature"], [.infonce, .siglip]), (["initial_bias"], [.siglip]),
+                (["label_smoothing", "hardness", "decoupled"], [.infonce]),
+                (["margin", "mining", "penalty", "distance"], [.triplet]),
+            ]
+            for (keys, kinds) in keys where !kinds.contains(kind) {
+                for key in keys where read.isGiven("loss." + key) {
+                    let names = kinds.map(\.rawValue).joined(separator: " and ")
+                    throw read.contradiction(
+                        "loss.\(key) is for the loss.kind \(names), and this one is \(kind.rawValue); leave it out")
+                }
+            }
+            if temperature != nil, initialTemperature != nil {
+                throw read.contradiction(
+                    "loss.initial_temperature is where a learned temperature begins, but loss.temperature is a number; "
+                        + "leave one out")
+            }
+            for (key, plans) in [("tile_rows", [Plan.tiled, .cached]), ("chunk", [.cached])]
+            where read.isGiven("loss." + key) && !plans.contains(plan) {
+                let names = plans.map(\.rawValue).joined(separator: " or ")
+                throw read.contradiction(
+                    "loss.\(key) says nothing for the loss.plan \(plan.rawValue); leave it out, or choose \(names)")
+            }
+            guard kind == .triplet else { return }
+            if mining == .easy, penalty == .hinge {
+                throw read.contradiction(
+                    "loss.mining easy takes triplets beyond the margin, and loss.penalty hinge is 0 there; take softplus, "
+                        + "or other triplets")
+            }
+            if mining == .semiHard, margin == 0 {
+                throw read.contradiction(
+                    "loss.mining semi-hard takes triplets within the margin, and loss.margin is 0; give one, such as 0.2"
+                )
+            }
+        }
+    }
+}

@@ -109,8 +109,12 @@ if let libtorch {
         // Not named `concord`: on case-insensitive file systems it would collide with the library `Concord`.
         .executableTarget(
             name: "ConcordCommand",
+            // `Concord` re-exports the others; named here, a change of their types' layout rebuilds this one, too.
             dependencies: [
-                "Concord", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Concord", "ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor",
+                "ConcordData",
+                "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
         // Compares all execution plans of the losses; `make bench` prints its table, and the tests of the losses run it.

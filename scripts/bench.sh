@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 
 swift build -c release --package-path Benchmarks
 compgen -G "data/emoji/captions.*" >/dev/null || .build/release/concord dataset emoji --output data/emoji
+
+printf '\n==> Execution plans of the losses\n'
+.build/release/PlanMatrix
 for benchmark in Images Checkpoints Training Losses Cached; do
     printf '\n==> %s\n' "$benchmark"
     .peers/bin/python "Benchmarks/$benchmark/compare.py"

@@ -109,29 +109,29 @@ import Testing
     @Test func aChunkDrawsTheSamePatchesWhenItIsEmbeddedAgain() throws {
         let (pixels, texts) = inputs(4)
         guard case .tokens(let ids, let lengths) = texts else { return }
-        func gradients(_ embed: (DualEncoder) -> Tensor) throws -> [(name: String, values: [Float])] {
-            let model = model(patchDropout: 0.5)
-            model.store.isTraining = true
-            model.store.generator.seed(9)
-            let images = embed(model)
-            let captions = model.embedTexts(ids, lengths: lengths).narrowed(axis: 0, from: 0, count: Self.batch)
-            try InfoNCE(logitScale: model.logitScale)(images, captions).backward()
-            return model.store.parameters.map { ($0.name, $0.tensor.gradient?.scalars(as: Float.self) ?? []) }
+        func gradients(_ model: DualEncoder) -> [(name: String, values: [Float])] {
+            model.store.parameters.map { ($0.name, $0.tensor.gradient?.scalars(as: Float.self) ?? []) }
         }
-        let cached = try gradients { model in
-            ExecutionPlan.cached(chunk: 4).embed([pixels], generators: [model.store.generator]) {
-                model.embedImages($0[0])
-            }
-        }
-        let kept = try gradients { model in
-            Tensor.concatenated(pixels.split(sizes: [4, 4, 2]).map { model.embedImages($0) })
-        }
-        for (cached, kept) in zip(cached, kept) {
-            let largest = kept.values.map(abs).max() ?? 0
+        let stepped = model(patchDropout: 0.5)
+        _ = try trainer(stepped, plan: .cached(chunk: 4)).step(0, pixels: pixels, texts: texts)
+        // The same chunks, each embedded once and kept; seeded as the trainer seeds the step.
+        let kept = model(patchDropout: 0.5)
+        kept.store.isTraining = true
+        kept.store.generator.seed(RandomSource.value(seed: 5, stream: 0))
+        let images = Tensor.concatenated(pixels.split(sizes: [4, 4, 2]).map { kept.embedImages($0) })
+        let captions = kept.embedTexts(ids, lengths: lengths).chunked(2)
+        let loss = InfoNCE(logitScale: kept.logitScale)
+        try ((loss(images, captions[0]) + loss(images, captions[1])) / 2).backward()
+
+        let expected = gradients(kept), overall = expected.flatMap(\.values).map(abs).max() ?? 0
+        for (cached, kept) in zip(gradients(stepped), expected) {
+            // Attention does not change when all keys move alike, so a key's bias has rounding for a gradient.
+            let isZero = kept.name.hasSuffix("k_proj.bias")
+            let largest = isZero ? overall : kept.values.map(abs).max() ?? 0
             let distance = zip(cached.values, kept.values).map { abs($0 - $1) }.max() ?? 0
             #expect(cached.values.count == kept.values.count && distance <= 1e-5 * largest, "\(kept.name) \(distance)")
         }
-        #expect(kept.contains { $0.name.contains("vision_model") && $0.values.contains { $0 != 0 } })
+        #expect(expected.contains { $0.name.contains("vision_model") && $0.values.contains { $0 != 0 } })
     }
 
     @Test func chunksGoWithActivationCheckpointingAndBFloat16() throws {

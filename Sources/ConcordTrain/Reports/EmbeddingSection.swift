@@ -7,10 +7,12 @@ struct EmbeddingSection {
     init(_ measures: [(split: String, language: String, measures: EmbeddingMeasures)]) { self.measures = measures }
 
     var sections: [HTMLPage.Section] {
+        // Once for each kind: the table shows where else it is so.
+        var seen = Set<EmbeddingWarning.Kind>()
         let warnings = measures.flatMap { row in
-            row.measures.report.warnings(firstName: "picture", secondName: "caption").map {
-                HTMLPage.Section.paragraph("\(row.split), \(row.language): \($0.message).")
-            }
+            row.measures.report.warnings(firstName: "picture", secondName: "caption")
+                .filter { seen.insert($0.kind).inserted }
+                .map { HTMLPage.Section.paragraph("\(row.split), \(row.language): \($0.message).") }
         }
         return [.heading("Embeddings")] + warnings + [.table(table), .charts(measures.map(histogram))]
     }

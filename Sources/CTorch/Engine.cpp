@@ -1,4 +1,4 @@
-// What talks to the autograd engine: backward passes, and activation checkpointing.
+// What talks to the autograd engine: backward passes, results with known gradients, and activation checkpointing.
 //
 // Checkpointing: the graph stays as it is, but what its nodes save is dropped and made again on demand.
 //
@@ -13,6 +13,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable_hooks.h>
 
 #include <array>
@@ -139,7 +141,61 @@ const bool is_installed = [] {
   return true;
 }();
 
+/// A result whose gradients were computed with it.
+struct KnownGradients : torch::autograd::Node {
+  std::vector<at::Tensor> gradients;
+  bool is_last = false, is_released = false;
+
+  void will_release_variables() override { is_last = true; }
+  void release_variables() override {
+    gradients.clear();
+    is_released = true;
+  }
+  std::string name() const override { return "KnownGradients"; }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list &&outputs) override {
+    TORCH_CHECK(!is_released, "a second backward pass needs the graph that the first one did not retain");
+    torch::autograd::variable_list results(gradients.size());
+    if (!outputs[0].defined()) return results;
+    for (size_t index = 0; index < gradients.size(); ++index) {
+      if (!task_should_compute_output(index)) continue;
+      at::Tensor &gradient = gradients[index];
+      const auto factor = outputs[0].to(gradient.device());
+      // Nobody else needs the memory in the last backward pass. Of larger memory a part alone is copied, so that the
+      // rest can go.
+      const bool is_whole = gradient.storage().nbytes() == gradient.nbytes();
+      if (is_last && is_whole && !c10::GradMode::is_enabled()) {
+        gradient.mul_(factor);
+        results[index] = std::move(gradient);
+      } else {
+        results[index] = gradient * factor;
+      }
+    }
+    return results;
+  }
+};
+
 }  // namespace
+
+int32_t ctorch_known_gradients(
+    ctorch_tensor *value, ctorch_tensor *const *inputs, ctorch_tensor *const *gradients, intptr_t count,
+    ctorch_tensor **result) {
+  return guarded([&] {
+    const auto all = tensors(inputs, count);
+    auto copy = In(value)->detach().clone();
+    if (torch::autograd::compute_requires_grad(at::TensorList(all))) {
+      auto node = c10::make_intrusive<KnownGradients>();
+      node->gradients = tensors(gradients, count);
+      for (size_t index = 0; index < all.size(); ++index)
+        TORCH_CHECK(
+            all[index].sizes() == node->gradients[index].sizes(), "an input of shape ", all[index].sizes(),
+            " has no gradient of shape ", node->gradients[index].sizes());
+      node->set_next_edges(torch::autograd::collect_next_edges(all));
+      torch::autograd::set_history(copy, node);
+    }
+    give(std::move(copy), result);
+  });
+}
 
 int32_t ctorch_begin_checkpoint(ctorch_checkpoint_body body) {
   return guarded([&] { modes.push_back({std::make_shared<Frame>(body), false}); });

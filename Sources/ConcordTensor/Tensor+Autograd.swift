@@ -85,4 +85,21 @@ extension Tensor {
         defer { ctorch_free(results) }
         return (0..<count).map { index in results?[index].map { Tensor(handle: $0) } }
     }
+
+    /// This number `[]` as a result of `inputs` whose gradients are known already.
+    ///
+    /// - Parameters:
+    ///   - gradients: For each input the gradient of this number, of the input's shape. Their memory is taken over: the
+    ///     backward pass changes them, unless it retains the graph.
+    package func withGradients(
+        _ gradients: [(input: Tensor, gradient: Tensor)], file: StaticString = #fileID, line: UInt = #line
+    ) -> Tensor {
+        var result: OpaquePointer?
+        let status = withExtendedLifetime(gradients) {
+            ctorch_known_gradients(
+                handle, handles(gradients.map(\.input)), handles(gradients.map(\.gradient)), gradients.count, &result)
+        }
+        if status != CTORCH_OK { operationFailed("withGradients", status, file, line) }
+        return Tensor(handle: result)
+    }
 }

@@ -98,6 +98,11 @@ int32_t ctorch_gradients(
     ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, ctorch_tensor *const *inputs,
     intptr_t inputs_count, bool retain_graph, bool create_graph, ctorch_tensor ***results, intptr_t *results_count);
 
+/// A copy of `value` `[]` with these gradients with respect to the inputs, of which it takes over the memory.
+int32_t ctorch_known_gradients(
+    ctorch_tensor *value, ctorch_tensor *const *inputs, ctorch_tensor *const *gradients, intptr_t count,
+    ctorch_tensor **result);
+
 /// Set the mode of this thread and return the old one.
 bool ctorch_set_gradient_mode(bool enabled);
 bool ctorch_gradient_mode(void);

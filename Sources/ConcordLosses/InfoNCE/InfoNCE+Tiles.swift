@@ -61,12 +61,10 @@ extension InfoNCE {
             let products = gradients.rows.unsqueezed(1).matmul(x.unsqueezed(2))  // [rows, 1, 1], without [rows, width]
             let scaleGradient = products.to(x.device.kind == .mps ? .float32 : .float64).sum()
             return withGradient {
-                Tensor.result(
-                    loss,
-                    gradients: [
-                        (batch.first, gradients.rows), (batch.second, own),
-                        (logitScale, scaleGradient.to(logitScale.precise.dtype).to(logitScale.device)),
-                    ])
+                loss.withGradients([
+                    (batch.first, gradients.rows), (batch.second, own),
+                    (logitScale, scaleGradient.to(logitScale.precise.dtype).to(logitScale.device)),
+                ])
             }
         }
     }
@@ -80,18 +78,45 @@ private struct ScoreTiles {
     let own: Range<Int>
     let scale: Double
     let blockRows: Int
+    /// One piece of memory for the logits of all blocks: fresh pages cost as much as a tenth of the product.
+    private let logitMemory: Tensor
+    /// Memory for exponentials of a strip.
+    private let exponentialMemory: Tensor
+
+    init(rows: Tensor, columns: Tensor, own: Range<Int>, scale: Double, blockRows: Int) {
+        self.rows = rows
+        self.columns = columns
+        self.own = own
+        self.scale = scale
+        self.blockRows = blockRows
+        let longest = min(blockRows, rows.size(0)), width = columns.size(0)
+        let cachedRows = rows.device.kind == .cpu ? max(8, (1 << 18) / width) : longest
+        logitMemory = .empty([longest, width], dtype: rows.dtype, device: rows.device)
+        exponentialMemory = .empty([min(cachedRows, longest), width], dtype: rows.dtype, device: rows.device)
+    }
 
     private func forEachTile(_ body: (_ block: Range<Int>, _ x: Tensor, _ logits: Tensor) -> Void) {
-        // One piece of memory for all tiles: fresh pages cost as much as a tenth of the product.
-        let longest = min(blockRows, rows.size(0))
-        let memory = Tensor.empty([longest, columns.size(0)], dtype: rows.dtype, device: rows.device)
         let columnsTransposed = columns.transposed(0, 1)
         for start in stride(from: 0, to: rows.size(0), by: blockRows) {
             let block = start..<min(start + blockRows, rows.size(0))
             let x = rows.narrowed(axis: 0, from: start, count: block.count)
-            let logits = memory.narrowed(axis: 0, from: 0, count: block.count)
+            let logits = logitMemory.narrowed(axis: 0, from: 0, count: block.count)
             logits.formAddMatrixProduct(of: x, columnsTransposed, keeping: 0, scale: scale)
             body(block, x, logits)
+        }
+    }
+
+    /// A few rows of a block at a time: they stay in the processor's caches from one operation to the next.
+    private func forEachStrip(
+        of block: Range<Int>, _ logits: Tensor,
+        _ body: (_ strip: Range<Int>, _ logits: Tensor, _ exponentials: Tensor) -> Void
+    ) {
+        let stripRows = exponentialMemory.size(0)
+        for start in stride(from: block.lowerBound, to: block.upperBound, by: stripRows) {
+            let strip = start..<min(start + stripRows, block.upperBound)
+            body(
+                strip, logits.narrowed(axis: 0, from: start - block.lowerBound, count: strip.count),
+                exponentialMemory.narrowed(axis: 0, from: 0, count: strip.count))
         }
     }
 
@@ -103,7 +128,6 @@ private struct ScoreTiles {
         let rowMaximum = Tensor.empty([count], dtype: dtype, device: device)
         let rowSum = Tensor.empty([count], dtype: dtype, device: device)
         let matched = Tensor.empty([count], dtype: dtype, device: device)
-        let memory = Tensor.empty([min(blockRows, count), width], dtype: dtype, device: device)
         forEachTile { block, _, logits in
             let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: block.lowerBound, count: block.count) }
             let diagonal = logits.narrowed(axis: 1, from: own.lowerBound + block.lowerBound, count: block.count)
@@ -111,17 +135,20 @@ private struct ScoreTiles {
 
             // The sums of columns run on: when a maximum grows, what is there already shrinks.
             let maximum = columnMaximum.maximum(logits.max(axes: [0]))
-            let exponentials = memory.narrowed(axis: 0, from: 0, count: block.count)
-            exponentials.write(logits, minus: maximum)
-            exponentials.formExp()
             columnSum.formMultiply((columnMaximum - maximum).exp())
-            columnSum.formAdd(exponentials.sum(axes: [0]))
             columnMaximum = maximum
+            forEachStrip(of: block, logits) { strip, logits, exponentials in
+                exponentials.write(logits, minus: maximum)
+                exponentials.formExp()
+                columnSum.formAdd(exponentials.sum(axes: [0]))
 
-            part(rowMaximum).copy(from: logits.max(axes: [1]))
-            logits.formAdd(part(rowMaximum).unsqueezed(1), scale: -1)
-            logits.formExp()
-            part(rowSum).copy(from: logits.sum(axes: [1]))
+                let rowMaximum = rowMaximum.narrowed(axis: 0, from: strip.lowerBound, count: strip.count)
+                rowMaximum.copy(from: logits.max(axes: [1]))
+                logits.formAdd(rowMaximum.unsqueezed(1), scale: -1)
+                logits.formExp()
+                rowSum.narrowed(axis: 0, from: strip.lowerBound, count: strip.count)
+                    .copy(from: logits.sum(axes: [1]))
+            }
         }
         return ScoreStatistics(
             own: matched, rowMaximum: rowMaximum, rowSum: rowSum, columnMaximum: columnMaximum, columnSum: columnSum)
@@ -133,16 +160,16 @@ private struct ScoreTiles {
         let columnGradient = Tensor.zeros(like: columns)
         let rowLogSumExp = statistics.rowSum.log() + statistics.rowMaximum
         let columnLogSumExp = statistics.columnSum.log() + statistics.columnMaximum
-        let memory = Tensor.empty(
-            [min(blockRows, rows.size(0)), columns.size(0)], dtype: rows.dtype, device: rows.device)
         forEachTile { block, x, logits in
             let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: block.lowerBound, count: block.count) }
-            let byColumn = memory.narrowed(axis: 0, from: 0, count: block.count)
-            byColumn.write(logits, minus: columnLogSumExp)
-            byColumn.formExp()
-            logits.formAdd(part(rowLogSumExp).unsqueezed(1), scale: -1)
-            logits.formExp()
-            logits.formAdd(byColumn)
+            forEachStrip(of: block, logits) { strip, logits, byColumn in
+                byColumn.write(logits, minus: columnLogSumExp)
+                byColumn.formExp()
+                let byRow = rowLogSumExp.narrowed(axis: 0, from: strip.lowerBound, count: strip.count)
+                logits.formAdd(byRow.unsqueezed(1), scale: -1)
+                logits.formExp()
+                logits.formAdd(byColumn)
+            }
             part(rowGradient).formAddMatrixProduct(of: logits, columns, keeping: 0, scale: factor)
             columnGradient.formAddMatrixProduct(of: logits.transposed(0, 1), x, scale: factor)
         }

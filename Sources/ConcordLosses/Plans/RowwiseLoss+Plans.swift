@@ -94,7 +94,8 @@ extension RowwiseLoss {
         let value = Tensor(values[0] / count, dtype: rows.dtype, device: device)
         let own = columnGradient.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
         let gradients = [(batch.first, rowGradient), (batch.second, own)] + zip(parameters, parameterGradients)
-        return Tensor.result(value, gradients: gradients.map { (input: $0, gradient: $1 / count) })
+        withoutGradient { for (_, gradient) in gradients { gradient.formMultiply(1 / count) } }
+        return value.withGradients(gradients)
     }
 
     private func checkCount(_ count: Double, _ batch: PairBatch) throws(ConcordError) {

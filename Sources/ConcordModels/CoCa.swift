@@ -120,6 +120,27 @@ public struct CoCa: TextEncoder {
             labels: ids.sliced(axis: 1, from: 1))
     }
 
+    /// What ``callAsFunction(_:_:)`` gives, but for the labels, as one vector a sample `[batch, …]`: so a plan can compute
+    /// it a chunk of the batch at a time.
+    public func joined(_ pixels: Tensor, _ ids: Tensor) -> Tensor {
+        let output = self(pixels, ids), dtype = output.images.dtype
+        return Tensor.concatenated(
+            [output.images, output.texts, output.states.flattened(from: 1)].map { $0.to(dtype) }, axis: 1)
+    }
+
+    /// The output that ``joined(_:_:)`` made one vector a sample of.
+    ///
+    /// - Parameter ids: the captions of the batch, as they were given there.
+    public func output(joined: Tensor, _ ids: Tensor) -> Output {
+        let width = configuration.projectionWidth, tokens = ids.shape[1] - 1
+        return Output(
+            images: joined.sliced(axis: 1, from: 0, to: width),
+            texts: joined.sliced(axis: 1, from: width, to: 2 * width),
+            states: joined.sliced(axis: 1, from: 2 * width)
+                .reshaped([ids.shape[0], tokens, configuration.decoder.width]),  // [B, T · C] → [B, T, C]
+            labels: ids.sliced(axis: 1, from: 1))
+    }
+
     /// Scores of the next token: what the decoder gives `[…, width]` → `[…, vocabulary]`.
     public func tokenLogits(_ states: Tensor) -> Tensor { .linear(states, weight: languageHead) }
 

@@ -67,6 +67,30 @@ import Testing
         }
     }
 
+    /// Gradient caching, a chunk of the batch at a time, gives the loss and the gradients of the whole.
+    @Test(arguments: [1, 2]) func cachedPlanGivesTheSameGradients(_ chunk: Int) throws {
+        let golden = try CoCaGolden("coca"), pixels = golden.pixels(.float64)
+        func run(_ plan: ExecutionPlan?) throws -> (loss: Double, gradients: [[Double]]) {
+            let model = try golden.model(.float64)
+            let output: CoCa.Output
+            if let plan {
+                let joined = plan.embed([pixels, golden.ids]) { model.joined($0[0], $0[1]) }
+                output = model.output(joined: joined, golden.ids)
+            } else {
+                output = model(pixels, golden.ids)
+            }
+            let loss = try CoCaGolden.loss(model, output, plan: plan?.scores ?? .dense)
+            loss.total.backward()
+            let gradients = model.store.parameters.map { $0.tensor.gradient?.scalars(as: Double.self) ?? [] }
+            return (loss.total.item(), gradients)
+        }
+        let whole = try run(nil), cached = try run(.cached(chunk: chunk, scores: .tiled(rows: 2)))
+        expectClose([cached.loss], [whole.loss], absolute: 0, relative: 1e-13)
+        for (one, other) in zip(cached.gradients, whole.gradients) {
+            expectClose(one, other, absolute: 1e-12 * max(1, other.map(abs).max() ?? 0))
+        }
+    }
+
     /// A batch as long as its longest caption gives what one padded to the context does, whichever the mask.
     @Test(arguments: CoCaGolden.Mask.allCases)
     func shortTextsEqualPaddedOnes(_ mask: CoCaGolden.Mask) throws {
@@ -106,6 +130,17 @@ import Testing
             try model.store.save(to: again, layout: golden.folder.layout, metadata: golden.reader.metadata)
             #expect(try Files.read(again) == Files.read(golden.reader.files[0].file.path))
         }
+    }
+
+    /// The configuration from which `make_coca.py` has open_clip make the model again, with the same outputs.
+    @Test(arguments: CoCaGolden.names) func writesTheConfigurationThatOpenCLIPRead(_ name: String) throws {
+        let golden = try CoCaGolden(name)
+        let document = try Golden.json("models", "folders/\(name)/open_clip_config.json")
+        let written = try golden.configuration.openCLIPJSON(
+            preprocessing: #require(document["preprocess_cfg"]))
+        let expected = try String(
+            decoding: Files.read(Golden.folder("models") + "/written/\(name).json"), as: UTF8.self)
+        #expect(written.text(pretty: true) + "\n" == expected)
     }
 
     /// The configuration that is written is read back as the same; so is Concord's own form.

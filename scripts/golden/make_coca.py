@@ -9,10 +9,15 @@ it computes with `correct_cls_mask` set, which its configurations cannot say): u
 losses, in float32 and float64. `gradients-legacy.safetensors`, and in `coca` also `gradients-correct`, have those of
 1.0 · contrastive + 2.0 · caption loss, float64, in the peer's names. Pixels follow from `formula("pixels")`.
 
+`written/NAME.json` beside the folders is what Concord writes for a model; a test compares it, and this script checks that
+open_clip makes the same model of it.
+
 `losses/caption.safetensors` has cross-entropies of a language head and their gradients, by PyTorch.
 """
+import json
+
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from make_folders import CONTEXT, IMAGE, OUTPUT, PATCH, VOCABULARY, NoTokenizer, create, fill, new_folder
 from make_models import END, START, formula, open_clip
@@ -20,6 +25,7 @@ from open_clip.loss import CoCaLoss  # noqa: E402  after make_models, which make
 from open_clip.push_to_hf_hub import save_for_hf  # noqa: E402
 
 WIDTH = 16
+WRITTEN = OUTPUT.parent / "written"
 # Unequal lengths; one text fills the context, where the legacy mask lets the class token see itself.
 ROWS = [[START, 5, 17, 42, END], [START, 7, END], [START, 61, 3, 3, 88, 12, 90, 33, 21, 8, 54, END]]
 IDS = torch.tensor([row + [0] * (CONTEXT - len(row)) for row in ROWS])
@@ -63,7 +69,18 @@ def make_folder(name, config, masks=("legacy",)):
                       folder / f"gradients-{mask}.safetensors")
         model.to(torch.float32)
     save_file(outputs, folder / "outputs.safetensors")
+    check_written(name, model, pixels)
     assert (outputs["legacy.text.float64"] - outputs["correct.text.float64"]).abs().max() > 1e-3
+
+
+def check_written(name, model, pixels):
+    """What Concord writes for this model, `written/NAME.json`, gives open_clip a model with the same outputs."""
+    text = (WRITTEN / f"{name}.json").read_text()
+    other = create(name + "-written", json.loads(text)["model_cfg"])
+    other.load_state_dict(load_file(OUTPUT / name / "open_clip_model.safetensors"))
+    model.text.correct_cls_mask = False
+    for a, b in zip(run(model, pixels).values(), run(other, pixels).values()):
+        assert torch.equal(a, b)
 
 
 def make_caption_losses():

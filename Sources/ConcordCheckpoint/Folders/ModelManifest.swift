@@ -180,7 +180,8 @@ public struct ModelManifest: Sendable, Hashable {
 }
 
 extension ModelManifest.Architecture {
-    init(_ architecture: ModelFolder.Architecture) {
+    /// The kind of a model.
+    public init(_ architecture: ModelFolder.Architecture) {
         switch architecture {
         case .sentenceEncoder: self = .sentenceEncoder
         case .coca: self = .coca

@@ -47,8 +47,9 @@ public struct DualEncoder: TextEncoder {
     ) throws -> DualEncoder {
         let folder = try ModelFolder(folder)
         guard case .dualEncoder(let configuration) = folder.architecture else {
+            let kind = folder.architecture.vision == nil ? "text encoder alone" : "CoCa"
             throw ConcordError(
-                .invalidConfiguration, "\(folder.path) holds a text encoder alone; name a model with two towers")
+                .invalidConfiguration, "\(folder.path) holds a \(kind); name a model with two towers")
         }
         let model = DualEncoder(configuration, store: try folder.makeStore(dtype: dtype, device: device))
         try model.store.finishLoading()

@@ -27,7 +27,8 @@ public struct SentenceEncoder: TextEncoder {
         let folder = try ModelFolder(folder)
         guard case .sentenceEncoder(let configuration) = folder.architecture else {
             throw ConcordError(
-                .invalidConfiguration, "\(folder.path) holds two towers; name a folder with a text encoder alone")
+                .invalidConfiguration,
+                "\(folder.path) holds two towers; name a folder with a text encoder alone")
         }
         let model = SentenceEncoder(configuration, store: try folder.makeStore(dtype: dtype, device: device))
         try model.store.finishLoading()

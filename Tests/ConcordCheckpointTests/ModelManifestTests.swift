@@ -39,7 +39,7 @@ import Testing
         (#""format_version": 2"#, #""format_version": 3"#, "later than the 2"),
         (#""format_version": 2"#, #""format_version": 0"#, "at least 1"),
         (#""format_version": 2"#, #""version": 2"#, "`format_version` in concord.json is missing"),
-        (#""architecture": "clip""#, #""architecture": "coca""#, "known are: clip, siglip, dual-encoder"),
+        (#""architecture": "clip""#, #""architecture": "flamingo""#, "known are: clip, siglip, coca, dual-encoder"),
         (#""activation""#, #""activatoin""#, "did you mean `activation`?"),
         (#""openai""#, #""openclip""#, "known are: openai, huggingface"),
         (#""firstEndToken""#, #""middle""#, "known are: first, last, argmax, firstEndToken"),

@@ -122,7 +122,7 @@ import Testing
 
     /// A member of `model_cfg` set to a value, and what the refusal says.
     @Test(arguments: [
-        ("multimodal_cfg", "{}", "CoCa is not supported yet"),
+        ("multimodal_cfg", "{}", "this is a CoCa"),
         ("embed_dim", "null", "`embed_dim` in open_clip_config.json is missing"),
         ("text_cfg", "null", "`text_cfg` in open_clip_config.json is missing"),
         ("audio_cfg", "{}", "`audio_cfg` in open_clip_config.json is not known"),

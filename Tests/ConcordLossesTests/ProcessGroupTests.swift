@@ -1,50 +1,12 @@
 import ConcordCore
 import ConcordLosses
 import ConcordTensor
-import Foundation
-import Synchronization
 import Testing
 
 /// Groups of ranks, here on threads of one process; `PlanMatrixTests` has them in processes of their own.
 @Suite struct ProcessGroupTests {
-    /// What each rank of a world came to: a value or an error.
-    private func run<Value: Sendable>(
-        ranks: Int, _ body: @escaping @Sendable (ProcessGroup) throws -> Value
-    ) throws -> [Result<Value, any Error>] {
-        let port = try freePort()
-        let outcomes = Mutex<[Int: Result<Value, any Error>]>([:])
-        let done = DispatchSemaphore(value: 0)
-        for rank in 0..<ranks {
-            Thread {
-                let outcome = Result {
-                    try body(ProcessGroup(host: "127.0.0.1", port: port, rank: rank, worldSize: ranks, timeout: 30))
-                }
-                outcomes.withLock { $0[rank] = outcome }
-                done.signal()
-            }.start()
-        }
-        for _ in 0..<ranks { done.wait() }
-        return try (0..<ranks).map { rank in try #require(outcomes.withLock { $0[rank] }) }
-    }
-
-    private func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) == 0 ? getsockname(socket, $0, &length) : -1
-            }
-        }
-        try #require(status == 0)
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
     @Test func reducesGathersAndBroadcasts() throws {
-        let results = try run(ranks: 3) { group in
+        let results = try runRanks(3) { group in
             let rank = Double(group.rank)
             let sum = Tensor([rank, 1]), largest = Tensor([rank]), smallest = Tensor([rank + 5]), root = Tensor([rank])
             try group.allReduce(sum)
@@ -63,7 +25,7 @@ import Testing
 
     /// Ranks may have different numbers of rows, also none.
     @Test func gathersUnevenRows() throws {
-        let results = try run(ranks: 3) { group in
+        let results = try runRanks(3) { group in
             let counts = [2, 0, 3], count = counts[group.rank]
             let rows = Tensor((0..<count * 2).map { Double(group.rank * 100 + $0) }, shape: [count, 2])
             let gathered = try group.gatherRows(rows)
@@ -80,7 +42,7 @@ import Testing
 
     @Test func rowsOfDifferentWidthOrTypeAreRefusedEverywhere() throws {
         for isWidth in [true, false] {
-            let results = try run(ranks: 2) { group in
+            let results = try runRanks(2) { group in
                 let other = group.rank == 1
                 return try group.gatherRows(
                     .zeros([2, other && isWidth ? 3 : 4], dtype: other && !isWidth ? .int64 : .float64)
@@ -96,7 +58,7 @@ import Testing
 
     /// A rank whose embeddings are not numbers fails with its own error, and the others do not wait for it.
     @Test func oneBadBatchFailsOnAllRanks() throws {
-        let results = try run(ranks: 2) { group in
+        let results = try runRanks(2) { group in
             let vectors = Tensor.ones([3, 4])
             if group.rank == 1 { vectors.fill(.nan) }
             return try InfoNCE(temperature: 0.1)(vectors, Tensor.ones([3, 4]), plan: .gathered(group)).item()
@@ -109,7 +71,7 @@ import Testing
 
     /// A batch that has samples on one rank alone is that rank's batch.
     @Test func aRankMayHaveNoSamples() throws {
-        let results = try run(ranks: 2) { group in
+        let results = try runRanks(2) { group in
             let vectors = Tensor.normal([5, 4], generator: Generator(seed: 1)).to(.float64)
             let own = vectors.narrowed(axis: 0, from: 0, count: group.rank == 0 ? 5 : 0)
             let alone = try InfoNCE(temperature: 0.1)(vectors, vectors * 2)

@@ -78,6 +78,7 @@ struct GoldenFolder {
         switch folder.architecture {
         case .dualEncoder: try dualEncoder(dtype: dtype).store
         case .sentenceEncoder: try SentenceEncoder.load(folder.path, dtype: dtype).store
+        case .coca: try CoCa.load(folder.path, dtype: dtype).store
         }
     }
 

@@ -43,6 +43,29 @@ import Testing
         }
     }
 
+    /// A CoCa is described with its poolers, its mask and its decoder.
+    @Test func aCoCaIsDescribed() throws {
+        var inspection = try ModelInspection(folder: Golden.folder("models") + "/folders/coca")
+        let json = inspection.json()
+        #expect(json["architecture"]?.string == "coca" && json["layout"]?.string == "open_clip")
+        let reader = try CheckpointReader(path: inspection.folder.path)
+        func count(_ prefix: String) -> Int {
+            reader.tensors.filter { $0.name.hasPrefix(prefix) }.reduce(0) { $0 + $1.entry.shape.reduce(1, *) }
+        }
+        for (part, prefix) in [
+            ("total", ""), ("vision", "visual."), ("text", "text."), ("decoder", "text_decoder."), ("logits", "logit_"),
+        ] {
+            #expect(json["parameters"]?[part]?.int == count(prefix), "\(part)")
+        }
+        #expect(json["text"]?["class_token_mask"]?.string == "legacy")
+        #expect(json["vision"]?["query_pooling"]?.string == "joint" && json["vision"]?["queries"]?.int == 7)
+        #expect(json["decoder"]?["layers"]?.int == 2 && json["decoder"]?["tied_language_head"]?.bool == false)
+        // The golden folder has no tokenizer.
+        #expect(inspection.notes.count == 1)
+        try inspection.verify()
+        #expect(inspection.isVerified)
+    }
+
     @Test(arguments: ModelFolders.dualEncoders + ModelFolders.sentenceEncoders)
     func everyFamilyIsDescribed(_ name: String) throws {
         try withTemporaryFolder { folder in

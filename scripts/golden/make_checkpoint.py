@@ -128,7 +128,7 @@ def parameters(model):
     """Names with `*` for a layer's number, how many layers there are, and the shape."""
     result = {}
     for name, value in model.state_dict().items():
-        pattern = re.sub(r"\b(resblocks|blocks|layers|layer)\.\d+\.", r"\1.*.", name)
+        pattern = re.sub(r"\b(resblocks|cross_attn|blocks|layers|layer)\.\d+\.", r"\1.*.", name)
         count, shape = result.get(pattern, (0, list(value.shape)))
         assert shape == list(value.shape), name
         result[pattern] = (count + 1, shape)
@@ -146,13 +146,16 @@ def open_clip_model(configuration, folder):
         text |= {"hf_model_name": str(folder / name), "hf_model_pretrained": False}
     custom = configuration.pop("custom_text", False) or "hf_model_name" in text
     with torch.device("meta"):
+        if "multimodal_cfg" in configuration:
+            return open_clip.coca_model.CoCa(**configuration)
         return (open_clip.model.CustomTextCLIP if custom else open_clip.model.CLIP)(**configuration)
 
 
 def open_clip_parameters():
     """One of open_clip's own configurations of each kind."""
     kinds = ["ViT-B-32", "ViT-B-32-quickgelu", "ViT-L-14", "ViT-H-14-CLIPA-336", "roberta-ViT-B-32",
-             "xlm-roberta-large-ViT-H-14", "ViT-B-16-SigLIP", "ViT-SO400M-14-SigLIP-384", "ViT-gopt-16-SigLIP2-256"]
+             "xlm-roberta-large-ViT-H-14", "ViT-B-16-SigLIP", "ViT-SO400M-14-SigLIP-384", "ViT-gopt-16-SigLIP2-256",
+             "coca_ViT-B-32", "coca_ViT-L-14", "coca_base"]
     cases = []
     with tempfile.TemporaryDirectory() as folder:
         for name in kinds:

@@ -30,6 +30,19 @@ struct ConfigurationCheck {
         try require(
             vision.imageSize >= vision.patchSize,
             "`\(prefix)image_size` \(vision.imageSize) is below the patch size \(vision.patchSize)")
+        if let pooling = vision.queryPooling {
+            try sizes(
+                [
+                    "attn_pooler_queries": pooling.queries, "attn_pooler_heads": pooling.heads,
+                    "attn_pooler_width": pooling.width,
+                ], prefix: prefix)
+            try require(
+                pooling.width.isMultiple(of: pooling.heads),
+                "a pooler of \(pooling.width) channels cannot have \(pooling.heads) heads")
+            try require(
+                pooling.tokenCount > 0,
+                "`\(prefix)attn_pooler_queries` is \(pooling.queries): none is left for the decoder")
+        }
         try require(
             vision.pooling != .classToken || vision.hasClassToken,
             "the vision tower pools at a class token that it does not have")
@@ -52,7 +65,7 @@ struct ConfigurationCheck {
             text.contextLength >= 2, "`\(prefix)max_position_embeddings` leaves no room for start and end")
         // Where pooling does not look for an end token, the ids of some published configurations are out of range and
         // unused.
-        guard text.pooling == .firstEndToken || text.pooling == .argmax else { return }
+        guard text.classTokenMask == nil, text.pooling == .firstEndToken || text.pooling == .argmax else { return }
         for (name, token) in [
             ("pad_token_id", text.padToken), ("bos_token_id", text.startToken), ("eos_token_id", text.endToken),
         ] {
@@ -80,7 +93,7 @@ struct ConfigurationCheck {
             "texts of \(text.contextLength) tokens do not fit its \(longest) positions")
     }
 
-    private func blocks(
+    func blocks(
         width: Int, intermediateWidth: Int, layers: Int, heads: Int, epsilon: Double, prefix: String
     ) throws(ConcordError) {
         try sizes(

@@ -86,7 +86,7 @@ extension DualEncoderConfiguration {
             initialLogitScale: try fields.number("logit_scale_init_value", default: 2.6592))
     }
 
-    private static func own(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
+    static func own(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
         let text = try fields.object("text_config")
         let isBERT = BERTConfiguration.Family(rawValue: try text.string("model_type")) != nil
         return DualEncoderConfiguration(

@@ -17,7 +17,11 @@ extension DualEncoderConfiguration {
 
     /// The `config.json` of a model folder: transformers' where it has a class for the model, Concord's own otherwise.
     public func configurationJSON() -> JSONValue {
-        guard huggingFaceObstacle != nil else { return transformersJSON }
+        huggingFaceObstacle == nil ? transformersJSON : ownJSON
+    }
+
+    /// Concord's own form, with all that transformers' lacks.
+    var ownJSON: JSONValue {
         let textJSON: [JSONValue.Member] =
             switch text {
             case .bert(let text): text.ownMembers

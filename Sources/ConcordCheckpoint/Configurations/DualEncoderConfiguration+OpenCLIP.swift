@@ -16,7 +16,7 @@ extension DualEncoderConfiguration {
     /// - Throws: `.invalidConfiguration`, or `.fileSystem` and `.malformedText` for the text tower's file.
     public init(openCLIP json: JSONValue, path: String, folder: String? = nil) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
-        try fields.refuse("multimodal_cfg", "CoCa is not supported yet")
+        try fields.refuse("multimodal_cfg", "this is a CoCa, which captions, too, and no dual encoder")
         try fields.refuseUnknown([
             "embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "custom_text", "init_logit_scale", "init_logit_bias",
             "multimodal_cfg",
@@ -26,12 +26,15 @@ extension DualEncoderConfiguration {
         for name in ["vision_cfg", "text_cfg"] where fields[name] == nil { throw fields.failure(name, "is missing") }
         let isQuick = try fields.boolean("quick_gelu", default: false)
         let embeddingWidth = try fields.integer("embed_dim")
-        let text = try fields.object("text_cfg")
+        let text = try fields.object("text_cfg"), vision = try fields.object("vision_cfg")
+        try vision.refuse("attentional_pool", "only CoCa's pictures are pooled so")
+        try text.refuse("embed_cls", "only CoCa has a class token in texts")
+        for tower in [text, vision] { try tower.refuse("output_tokens", "only CoCa needs it") }
         self.init(
             text: text["hf_model_name"] == nil
                 ? .transformer(try .init(openCLIP: text, isQuick: isQuick))
                 : .bert(try .init(openCLIP: text, embeddingWidth: embeddingWidth, folder: folder)),
-            vision: try .init(openCLIP: fields.object("vision_cfg"), isQuick: isQuick),
+            vision: try .init(openCLIP: vision, isQuick: isQuick),
             projectionWidth: embeddingWidth,
             initialLogitScale: try fields.number("init_logit_scale", default: log(1 / 0.07)),
             initialLogitBias: try fields.optionalNumber("init_logit_bias"))
@@ -41,12 +44,11 @@ extension DualEncoderConfiguration {
 
 extension JSONFields {
     /// Blocks that are not OpenAI's, in either tower.
-    fileprivate static let otherBlocks = [
+    static let otherBlocks = [
         "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc",
     ]
 
-    fileprivate func refuseOtherBlocks() throws(ConcordError) {
-        try refuse("output_tokens", "only CoCa needs it, which is not supported yet")
+    func refuseOtherBlocks() throws(ConcordError) {
         for name in Self.otherBlocks {
             try refuse(name, allowing: name == "block_type" ? ["default"] : [], "only plain blocks are supported")
         }
@@ -81,7 +83,7 @@ extension JSONFields {
 }
 
 extension VisionTransformerConfiguration {
-    fileprivate init(openCLIP fields: JSONFields, isQuick: Bool) throws(ConcordError) {
+    init(openCLIP fields: JSONFields, isQuick: Bool) throws(ConcordError) {
         try fields.refuseUnknown(
             [
                 "layers", "width", "head_width", "mlp_ratio", "patch_size", "image_size", "ls_init_value",
@@ -91,7 +93,6 @@ extension VisionTransformerConfiguration {
                 // Harmless: training alone knows them.
                 "patch_dropout", "timm_model_pretrained", "timm_drop", "timm_drop_path",
             ] + JSONFields.otherBlocks)
-        try fields.refuse("attentional_pool", "only CoCa pools so, which is not supported yet")
         try fields.refuseOtherBlocks()
         if fields["timm_model_name"] != nil {
             try self.init(timm: fields)
@@ -157,18 +158,18 @@ extension VisionTransformerConfiguration {
 }
 
 extension TextTransformerConfiguration {
-    fileprivate init(openCLIP fields: JSONFields, isQuick: Bool) throws(ConcordError) {
+    init(openCLIP fields: JSONFields, isQuick: Bool) throws(ConcordError) {
         try fields.refuseUnknown(
             [
                 "context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio", "ls_init_value", "embed_cls",
-                "pad_id", "eos_id", "no_causal_mask", "pool_type", "proj_bias", "proj_type", "output_tokens",
+                "correct_cls_mask", "pad_id", "eos_id", "no_causal_mask", "pool_type", "proj_bias", "proj_type",
+                "output_tokens",
                 "act_kwargs", "norm_kwargs",
                 // The tokenizer's.
                 "hf_tokenizer_name", "tokenizer_mode", "tokenizer_kwargs",
                 // Harmless: open_clip does not hand the first on, and the others are for a tower of transformers.
                 "final_ln_after_pool", "hf_model_name", "hf_model_pretrained", "hf_proj_type", "hf_pooler_type",
             ] + JSONFields.otherBlocks)
-        try fields.refuse("embed_cls", "only CoCa has a class token in texts, which is not supported yet")
         try fields.refuseOtherBlocks()
         let width = try fields.integer("width", default: 512)
         let vocabulary = try fields.integer("vocab_size", default: 49408)
@@ -204,7 +205,6 @@ extension BERTConfiguration {
     fileprivate init(
         openCLIP fields: JSONFields, embeddingWidth: Int, folder: String?
     ) throws(ConcordError) {
-        try fields.refuse("output_tokens", "only CoCa needs it, which is not supported yet")
         self = try Self.named(try fields.string("hf_model_name"), folder: folder, fields)
         contextLength = try fields.integer("context_length", default: 77)
         switch try fields.string("hf_pooler_type", default: "mean_pooler") {

@@ -18,6 +18,10 @@ extension DualEncoderConfiguration {
             guard isObstacle else { return }
             throw ConcordError(.invalidConfiguration, "open_clip has no class for this model: \(obstacle())")
         }
+        try refuse(vision.queryPooling != nil, "only CoCa's pictures are pooled by queries")
+        if case .transformer(let text) = text {
+            try refuse(text.classTokenMask != nil, "only CoCa's texts have a class token")
+        }
         var model: [JSONValue.Member] = [.init("embed_dim", .integer(projectionWidth))]
         let visionMembers: [JSONValue.Member]
         if vision.pooling == .attention {

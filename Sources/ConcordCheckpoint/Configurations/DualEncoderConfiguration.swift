@@ -32,6 +32,10 @@ public struct DualEncoderConfiguration: Sendable, Hashable {
         try check.sizes(["projection_dim": projectionWidth])
         try check.validate(text, prefix: "text_config.")
         try check.validate(vision, prefix: "vision_config.")
+        try check.require(vision.queryPooling == nil, "only CoCa's pictures are pooled by queries")
+        if case .transformer(let text) = text {
+            try check.require(text.classTokenMask == nil, "only CoCa's texts have a class token")
+        }
         try check.require(initialLogitScale.isFinite, "`logit_scale_init_value` is \(initialLogitScale)")
         if vision.pooling != .none, !vision.hasProjection {
             try check.require(

@@ -17,11 +17,15 @@ struct ParameterList {
     }
 
     /// The pre-norm blocks of CLIP and SigLIP.
-    mutating func blocks(_ scope: String, width: Int, hidden: Int, layers: Int, hasScale: Bool) {
+    mutating func blocks(
+        _ scope: String, width: Int, hidden: Int, layers: Int, hasScale: Bool, looksAtContext: Bool = false
+    ) {
         for layer in 0..<layers {
-            let block = scope + ".encoder.layers.\(layer)."
+            let block = scope + ".\(layer)."
             norm(block + "layer_norm1", width)
-            for name in ["q_proj", "k_proj", "v_proj", "out_proj"] { linear(block + "self_attn." + name, width, width) }
+            if looksAtContext { norm(block + "context_norm", width) }
+            let attention = block + (looksAtContext ? "cross_attn." : "self_attn.")
+            for name in ["q_proj", "k_proj", "v_proj", "out_proj"] { linear(attention + name, width, width) }
             norm(block + "layer_norm2", width)
             linear(block + "mlp.fc1", width, hidden)
             linear(block + "mlp.fc2", hidden, width)
@@ -40,8 +44,18 @@ struct ParameterList {
         add(embeddings + "position_embedding.weight", vision.patchCount + (vision.hasClassToken ? 1 : 0), width)
         if vision.hasPreNorm { norm(scope + ".pre_layrnorm", width) }
         blocks(
-            scope, width: width, hidden: vision.intermediateWidth, layers: vision.layers,
+            scope + ".encoder.layers", width: width, hidden: vision.intermediateWidth, layers: vision.layers,
             hasScale: vision.layerScale != nil)
+        if let pooling = vision.queryPooling {
+            let isJoint = pooling.layout == .joint
+            pooler(scope + ".attention_pool", pooling.queries, width, pooling.width)
+            norm(scope + ".post_layernorm", pooling.width)
+            guard !isJoint else { return }
+            let inputs = pooling.layout == .cascade ? pooling.width : width
+            pooler(scope + ".contrastive_pool", 1, inputs, pooling.width)
+            norm(scope + ".contrastive_layernorm", pooling.width)
+            return
+        }
         norm(scope + ".post_layernorm", width)
         guard vision.pooling == .attention else { return }
         let head = scope + ".head."
@@ -52,12 +66,35 @@ struct ParameterList {
         linear(head + "mlp.fc2", vision.intermediateWidth, width)
     }
 
+    private mutating func pooler(_ scope: String, _ queries: Int, _ inputs: Int, _ width: Int) {
+        add(scope + ".query", queries, width)
+        norm(scope + ".query_norm", width)
+        norm(scope + ".token_norm", inputs)
+        for name in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+            linear(scope + ".attention." + name, name == "k_proj" || name == "v_proj" ? inputs : width, width)
+        }
+    }
+
+    mutating func decoder(_ decoder: CaptionDecoderConfiguration, vocabulary: Int) {
+        let scope = "text_decoder", width = decoder.width
+        blocks(
+            scope + ".layers", width: width, hidden: decoder.intermediateWidth, layers: decoder.layers,
+            hasScale: decoder.layerScale != nil)
+        blocks(
+            scope + ".cross_layers", width: width, hidden: decoder.intermediateWidth, layers: decoder.layers,
+            hasScale: decoder.layerScale != nil, looksAtContext: true)
+        norm(scope + ".final_layer_norm", width)
+        if !decoder.tiesLanguageHead { linear("language_head", width, vocabulary, hasBias: false) }
+    }
+
     mutating func text(_ text: TextTransformerConfiguration) {
         let scope = "text_model", width = text.width
         add(scope + ".embeddings.token_embedding.weight", text.vocabularySize, width)
-        add(scope + ".embeddings.position_embedding.weight", text.contextLength, width)
+        add(scope + ".embeddings.position_embedding.weight", text.positions, width)
+        if text.classTokenMask != nil { add(scope + ".embeddings.class_embedding", width) }
         blocks(
-            scope, width: width, hidden: text.intermediateWidth, layers: text.layers, hasScale: text.layerScale != nil)
+            scope + ".encoder.layers", width: width, hidden: text.intermediateWidth, layers: text.layers,
+            hasScale: text.layerScale != nil)
         norm(scope + ".final_layer_norm", width)
     }
 
@@ -117,6 +154,22 @@ extension DualEncoderConfiguration {
     }
 }
 
+extension CoCaConfiguration {
+    /// The parameters of the model, in the order in which its layers are made.
+    public var parameters: [KeyReport.Key] {
+        var list = ParameterList()
+        list.add("logit_scale")
+        list.text(text)
+        list.vision(vision)
+        list.decoder(decoder, vocabulary: text.vocabularySize)
+        if vision.hasProjection {
+            list.linear("visual_projection", vision.pooledWidth, projectionWidth, hasBias: false)
+        }
+        list.textProjection(.transformer(text), projectionWidth)
+        return list.keys
+    }
+}
+
 extension BERTConfiguration {
     /// The parameters of the tower alone, without a projection, in the order in which its layers are made.
     public var parameters: [KeyReport.Key] {
@@ -132,6 +185,7 @@ extension ModelFolder {
         switch architecture {
         case .dualEncoder(let configuration): configuration.parameters
         case .sentenceEncoder(let configuration): configuration.parameters
+        case .coca(let configuration): configuration.parameters
         }
     }
 }

@@ -16,6 +16,17 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
         case none, linear, linearWithBias
     }
 
+    /// What a class token behind the text, which stands for the whole, sees of it (CoCa, Yu et al. 2022).
+    ///
+    /// The masks close padding to every position. The class token takes the position behind the context.
+    public enum ClassTokenMask: String, Sendable, Hashable, CaseIterable {
+        /// The mask is one position late, so that the first padding is open, and the class token does not see itself
+        /// unless the text fills the context: open_clip up to 3.3, with which all its published weights were trained.
+        case legacy
+        /// The text and the class token itself.
+        case correct
+    }
+
     public var vocabularySize: Int
     public var width: Int
     public var intermediateWidth: Int
@@ -34,6 +45,8 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
     public var layerScale: Double?
     public var pooling: Pooling
     public var projection = Projection.linear
+    /// What the class token behind the text sees; nil has no such token. With one, pooling is its vector.
+    public var classTokenMask: ClassTokenMask?
 
     public init(
         vocabularySize: Int = 49408, width: Int = 512, intermediateWidth: Int = 2048, layers: Int = 12, heads: Int = 8,
@@ -55,5 +68,8 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
     }
 
     /// Whether what stands behind the end of a text changes its vector, so that every row must fill the context.
-    public var readsPadding: Bool { !isCausal || pooling == .last }
+    public var readsPadding: Bool { !isCausal || pooling == .last && classTokenMask == nil }
+
+    /// Rows of the position table.
+    public var positions: Int { contextLength + (classTokenMask == nil ? 0 : 1) }
 }

@@ -38,6 +38,9 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
     public var normalizesAfterPooling = false
     /// Whether a matrix without bias maps the pooled vector to the embedding; otherwise the widths are equal.
     public var hasProjection = true
+    /// Learned queries that make a decoder's tokens, and the picture's vector, of the patches; nil has none. With them
+    /// the last norm works on what they give.
+    public var queryPooling: QueryPoolingConfiguration?
 
     public init(
         width: Int = 768, intermediateWidth: Int = 3072, layers: Int = 12, heads: Int = 12, imageSize: Int = 224,
@@ -53,6 +56,9 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
         self.activation = activation
         self.layerNormEpsilon = layerNormEpsilon
     }
+
+    /// Width of a picture's vector before the projection.
+    public var pooledWidth: Int { queryPooling?.width ?? width }
 
     /// Patches of a picture, without the class token.
     public var patchCount: Int { (imageSize / patchSize) * (imageSize / patchSize) }

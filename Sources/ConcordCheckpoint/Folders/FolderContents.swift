@@ -23,12 +23,13 @@ struct FolderContents {
         openCLIP = document
         let modelType = Files.exists(config) ? try Self.read(config)["model_type"]?.string ?? "clip" : nil
         let isBERT = modelType.map { BERTConfiguration.Family(rawValue: $0) != nil } ?? false
-        if let document, modelType == nil || isBERT || !CheckpointReader.holdsWeights(path) {
+        if modelType == CoCaConfiguration.ownModelType {
+            let configuration = try CoCaConfiguration(own: Self.read(config), path: config)
+            (architecture, layout) = (.coca(configuration), .huggingFace)
+            (weights, tokenizer) = (path, TokenizerSource(folder: path))
+        } else if let document, modelType == nil || isBERT || !CheckpointReader.holdsWeights(path) {
             // With open_clip's file beside it, the configuration of a BERT is that of its text tower.
-            let parts = try Self.openCLIP(document, openCLIPPath, path)
-            (architecture, layout, tokenizer) = (
-                .dualEncoder(parts.0), .openCLIP(parts.0, hasCustomText: parts.1), parts.2
-            )
+            (architecture, layout, tokenizer) = try Self.openCLIP(document, openCLIPPath, path, manifest)
             let files = CheckpointReader.openCLIPNames.map { path + "/" + $0 }
             weights = files.first(where: Files.exists) ?? path
         } else if !DualEncoderConfiguration.isModelType(modelType),
@@ -66,21 +67,30 @@ struct FolderContents {
     }
 
     private static func openCLIP(
-        _ document: JSONValue, _ path: String, _ folder: String
-    ) throws(ConcordError) -> (DualEncoderConfiguration, hasCustomText: Bool, TokenizerSource) {
+        _ document: JSONValue, _ path: String, _ folder: String, _ manifest: ModelManifest?
+    ) throws(ConcordError) -> (ModelFolder.Architecture, CheckpointLayout, TokenizerSource) {
         guard let model = document["model_cfg"] else {
             throw ConcordError(.invalidConfiguration, "`model_cfg` is missing in \(path)")
         }
-        let configuration = try DualEncoderConfiguration(openCLIP: model, path: path, folder: folder)
         let fields = try JSONFields(model, path: path, prefix: "model_cfg.")
-        return (
-            configuration, try fields.boolean("custom_text", default: false),
-            try TokenizerSource(openCLIP: fields.object("text_cfg"), folder: folder)
-        )
+        let tokenizer = try TokenizerSource(openCLIP: fields.object("text_cfg"), folder: folder)
+        if fields["multimodal_cfg"] != nil {
+            var configuration = try CoCaConfiguration(openCLIP: model, path: path)
+            // Up to 3.3 open_clip's configurations cannot say which mask a model has.
+            if try fields.object("text_cfg")["correct_cls_mask"] == nil, let mask = manifest?.quirks.classTokenMask {
+                configuration.text.classTokenMask = mask
+            }
+            return (.coca(configuration), .openCLIP(configuration), tokenizer)
+        }
+        let configuration = try DualEncoderConfiguration(openCLIP: model, path: path, folder: folder)
+        let hasCustomText = try fields.boolean("custom_text", default: false)
+        return (.dualEncoder(configuration), .openCLIP(configuration, hasCustomText: hasCustomText), tokenizer)
     }
 
     /// Takes from the weights what configurations do not say.
-    mutating func fit(to checkpoint: CheckpointReader) {
+    ///
+    /// - Throws: `.invalidCheckpoint` for a CoCa whose weights have another pooler or language head.
+    mutating func fit(to checkpoint: CheckpointReader) throws(ConcordError) {
         func hasPooler(_ layout: CheckpointLayout, _ scope: String) -> Bool {
             checkpoint[layout.place(of: scope + "pooler.dense.weight").name] != nil
         }
@@ -89,6 +99,9 @@ struct FolderContents {
             layout = layout.fitted(to: checkpoint)
             configuration.hasPooler = configuration.pooling == .pooler || hasPooler(layout, "")
             architecture = .sentenceEncoder(configuration)
+        case .coca(let configuration):
+            layout = layout.fitted(to: checkpoint)
+            try configuration.check(checkpoint, layout)
         case .dualEncoder(var configuration):
             if layout.family == .openCLIP {
                 // open_clip renames these, too, where file and configuration differ.
@@ -108,7 +121,7 @@ struct FolderContents {
 
     /// The preprocessing: that which the manifest names, or that of the program whose folder it is.
     func preprocessing(manifest: ModelManifest?) throws(ConcordError) -> PreprocessingSource? {
-        guard case .dualEncoder = architecture else { return nil }
+        guard architecture.vision != nil else { return nil }
         if let openCLIP, layout.family == .openCLIP { return .openCLIP(openCLIP) }
         let names = manifest?.preprocessing.map { [$0] } ?? ["preprocessor_config.json", "processor_config.json"]
         for name in names where Files.exists(path + "/" + name) {

@@ -9,6 +9,25 @@ public struct ModelFolder: Sendable {
         case dualEncoder(DualEncoderConfiguration)
         /// A text tower alone, as sentence-transformers keeps them.
         case sentenceEncoder(BERTConfiguration)
+        case coca(CoCaConfiguration)
+
+        /// The text tower, which every model has.
+        public var text: TextTowerConfiguration {
+            switch self {
+            case .dualEncoder(let configuration): configuration.text
+            case .sentenceEncoder(let configuration): .bert(configuration)
+            case .coca(let configuration): .transformer(configuration.text)
+            }
+        }
+
+        /// The image tower; nil for a model of texts alone.
+        public var vision: VisionTransformerConfiguration? {
+            switch self {
+            case .dualEncoder(let configuration): configuration.vision
+            case .sentenceEncoder: nil
+            case .coca(let configuration): configuration.vision
+            }
+        }
     }
 
     public let path: String
@@ -24,12 +43,7 @@ public struct ModelFolder: Sendable {
     public let manifest: ModelManifest?
 
     /// The text tower, which every model has.
-    public var text: TextTowerConfiguration {
-        switch architecture {
-        case .dualEncoder(let configuration): configuration.text
-        case .sentenceEncoder(let configuration): .bert(configuration)
-        }
-    }
+    public var text: TextTowerConfiguration { architecture.text }
 
     /// Reads the configuration of a folder, in whichever of the known forms it is, and the headers of its weights, which
     /// say how they are spelled and whether a BERT tower has its pooler.
@@ -37,14 +51,15 @@ public struct ModelFolder: Sendable {
     /// A folder of both transformers and open_clip is read as transformers' when its weights in that form are
     /// safetensors. Without weights the configuration alone is read.
     ///
-    /// - Throws: `.invalidCheckpoint` for a folder without a configuration and for damaged weights,
+    /// - Throws: `.invalidCheckpoint` for a folder without a configuration, for damaged weights, and for those of a
+    ///   CoCa whose pooler or language head is not the configuration's,
     ///   `.invalidConfiguration` for one that describes no model that is known, or whose manifest says something else.
     public init(_ path: String) throws(ConcordError) {
         self.path = path
         let manifest = Files.exists(path + "/" + ModelManifest.fileName) ? try ModelManifest(folder: path) : nil
         self.manifest = manifest
         var found = try FolderContents(path, manifest: manifest)
-        if found.hasWeights { found.fit(to: try CheckpointReader(path: found.weights)) }
+        if found.hasWeights { try found.fit(to: try CheckpointReader(path: found.weights)) }
         architecture = found.architecture
         layout = found.layout
         weights = found.weights

@@ -19,11 +19,8 @@ extension ModelManifest {
         try compare("text.pooling", quirks.textPooling.name, found.textPooling.name)
         try compare("vision.activation", quirks.visionActivation?.rawValue, found.visionActivation?.rawValue)
         try compare("vision.pooling", quirks.visionPooling?.rawValue, found.visionPooling?.rawValue)
-        let length =
-            switch architecture {
-            case .dualEncoder(let configuration): configuration.text.contextLength
-            case .sentenceEncoder(let configuration): configuration.contextLength
-            }
-        try compare("context_length", String(contextLength), String(length))
+        try compare("text.class_token_mask", quirks.classTokenMask?.rawValue, found.classTokenMask?.rawValue)
+        try compare("vision.query_pooling", quirks.queryPooling?.rawValue, found.queryPooling?.rawValue)
+        try compare("context_length", String(contextLength), String(architecture.text.contextLength))
     }
 }

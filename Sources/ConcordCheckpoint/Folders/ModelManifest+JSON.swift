@@ -77,16 +77,18 @@ extension ModelManifest.Quirks {
         ])
         guard fields["text"] != nil else { throw fields.failure("text", "is missing") }
         let text = try fields.object("text")
-        try text.refuseUnknown(["activation", "pooling"])
+        try text.refuseUnknown(["activation", "pooling", "class_token_mask"])
         textActivation = try text.choice("activation")
         if let pooling = BERTConfiguration.Pooling(rawValue: try text.string("pooling")) {
             textPooling = .bert(pooling)
         } else {
             textPooling = .transformer(try text.choice("pooling"))
         }
+        if text["class_token_mask"] != nil { classTokenMask = try text.choice("class_token_mask") }
         if fields["vision"] != nil {
             let vision = try fields.object("vision")
-            try vision.refuseUnknown(["activation", "pooling"])
+            try vision.refuseUnknown(["activation", "pooling", "query_pooling"])
+            if vision["query_pooling"] != nil { queryPooling = try vision.choice("query_pooling") }
             visionActivation = try vision.choice("activation")
             visionPooling = try vision.choice("pooling")
         }
@@ -98,12 +100,18 @@ extension ModelManifest.Quirks {
     }
 
     fileprivate var json: JSONValue {
-        func tower(_ activation: Activation, _ pooling: String) -> JSONValue {
-            ["activation": .string(activation.rawValue), "pooling": .string(pooling)]
+        func tower(_ activation: Activation, _ pooling: String, _ name: String, _ quirk: String?) -> JSONValue {
+            let common: [JSONValue.Member] = [
+                .init("activation", .string(activation.rawValue)), .init("pooling", .string(pooling)),
+            ]
+            return .object(common + (quirk.map { [.init(name, .string($0))] } ?? []))
         }
-        var members: [JSONValue.Member] = [.init("text", tower(textActivation, textPooling.name))]
+        var members: [JSONValue.Member] = [
+            .init("text", tower(textActivation, textPooling.name, "class_token_mask", classTokenMask?.rawValue))
+        ]
         if let visionActivation, let visionPooling {
-            members.append(.init("vision", tower(visionActivation, visionPooling.rawValue)))
+            let vision = tower(visionActivation, visionPooling.rawValue, "query_pooling", queryPooling?.rawValue)
+            members.append(.init("vision", vision))
         }
         if let tokenizer { members.append(.init("tokenizer", .string(tokenizer.rawValue))) }
         if let crop { members.append(.init("crop", .string(crop.rawValue))) }

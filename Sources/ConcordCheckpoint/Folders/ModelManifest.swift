@@ -20,7 +20,7 @@ public struct ModelManifest: Sendable, Hashable {
 
     /// The kinds of models, by the tokens of `architecture`.
     public enum Architecture: String, Sendable, Hashable, CaseIterable {
-        case clip, siglip
+        case clip, siglip, coca
         /// Two towers of which the text tower is a BERT.
         case dualEncoder = "dual-encoder"
         case sentenceEncoder = "sentence-encoder"
@@ -40,6 +40,10 @@ public struct ModelManifest: Sendable, Hashable {
         public var visionActivation: Activation?
         /// Nil for a sentence encoder, and where an older manifest does not say.
         public var visionPooling: VisionTransformerConfiguration.Pooling?
+        /// What the class token behind a text sees; nil for models without one.
+        public var classTokenMask: TextTransformerConfiguration.ClassTokenMask?
+        /// How queries make tokens and vector of a picture; nil where none do.
+        public var queryPooling: QueryPoolingConfiguration.Layout?
         /// Nil for tokenizers that have one way only.
         public var tokenizer: TokenizerMode?
         /// Nil for a sentence encoder.
@@ -60,6 +64,12 @@ public struct ModelManifest: Sendable, Hashable {
                 visionActivation = configuration.vision.activation
                 visionPooling = configuration.vision.pooling
             case .sentenceEncoder(let configuration): text = .bert(configuration)
+            case .coca(let configuration):
+                text = .transformer(configuration.text)
+                visionActivation = configuration.vision.activation
+                visionPooling = configuration.vision.pooling
+                classTokenMask = configuration.text.classTokenMask
+                queryPooling = configuration.vision.queryPooling?.layout
             }
             switch text {
             case .transformer(let tower):
@@ -128,12 +138,12 @@ public struct ModelManifest: Sendable, Hashable {
         self.weightsLayout = weightsLayout
         self.hashes = hashes
         self.training = training
+        contextLength = architecture.text.contextLength
         switch architecture {
-        case .dualEncoder(let configuration):
-            contextLength = configuration.text.contextLength
+        case .dualEncoder, .coca:
             let usual = weightsLayout == .openCLIP ? FolderContents.openCLIPName : "preprocessor_config.json"
             self.preprocessing = preprocessing ?? usual
-        case .sentenceEncoder(let configuration): contextLength = configuration.contextLength
+        case .sentenceEncoder: break
         }
     }
 
@@ -170,9 +180,11 @@ public struct ModelManifest: Sendable, Hashable {
 }
 
 extension ModelManifest.Architecture {
-    init(_ architecture: ModelFolder.Architecture) {
+    /// The kind of a model.
+    public init(_ architecture: ModelFolder.Architecture) {
         switch architecture {
         case .sentenceEncoder: self = .sentenceEncoder
+        case .coca: self = .coca
         case .dualEncoder(let configuration):
             switch configuration.text {
             case .bert: self = .dualEncoder

@@ -26,14 +26,14 @@ extension CheckpointLayout {
     }
 
     /// Blocks around torch's `nn.MultiheadAttention`, which stacks q, k and v.
-    private static func residualBlocks(_ model: String, _ file: String) -> [NameRule] {
+    static func residualBlocks(_ model: String, _ file: String, own: String = "self_attn") -> [NameRule] {
         blocks(
-            model, file + "transformer.resblocks", attention: ("attn.in_proj_", "attn.out_proj"), norms: "ln_",
-            perceptron: ("mlp.c_fc", "mlp.c_proj"), scales: "ls_")
+            model, file, attention: ("attn.in_proj_", "attn.out_proj"), norms: "ln_",
+            perceptron: ("mlp.c_fc", "mlp.c_proj"), scales: "ls_", own: own)
     }
 
-    private static let vision: [NameRule] =
-        residualBlocks("vision_model", "visual.") + [
+    static let vision: [NameRule] =
+        residualBlocks("vision_model.encoder.layers", "visual.transformer.resblocks") + [
             NameRule("vision_model.embeddings.class_embedding", "visual.class_embedding"),
             NameRule("vision_model.embeddings.patch_embedding.*", "visual.conv1.*"),
             NameRule("vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"),
@@ -45,7 +45,7 @@ extension CheckpointLayout {
     private static let timmVision: [NameRule] = {
         let head = "vision_model.head.", pooling = "visual.trunk.attn_pool."
         return blocks(
-            "vision_model", "visual.trunk.blocks", attention: ("attn.qkv.", "attn.proj"), norms: "norm",
+            "vision_model.encoder.layers", "visual.trunk.blocks", attention: ("attn.qkv.", "attn.proj"), norms: "norm",
             perceptron: ("mlp.fc1", "mlp.fc2"), scales: "ls")
             + [
                 NameRule("vision_model.embeddings.patch_embedding.*", "visual.trunk.patch_embed.proj.*"),
@@ -63,13 +63,13 @@ extension CheckpointLayout {
             ]
     }()
 
-    private static func textTransformer(_ prefix: String, hasBias: Bool) -> [NameRule] {
+    static func textTransformer(_ prefix: String, hasBias: Bool) -> [NameRule] {
         // A bare matrix multiplies from the right; with a bias it is an nn.Linear.
         let projection =
             hasBias
             ? NameRule("text_projection.*", prefix + "text_projection.*")
             : NameRule("text_projection.weight", prefix + "text_projection", isTransposed: true)
-        return residualBlocks("text_model", prefix) + [
+        return residualBlocks("text_model.encoder.layers", prefix + "transformer.resblocks") + [
             projection,
             NameRule("text_model.embeddings.token_embedding.weight", prefix + "token_embedding.weight"),
             NameRule("text_model.embeddings.position_embedding.weight", prefix + "positional_embedding"),

@@ -44,17 +44,23 @@ public struct CheckpointLayout: Sendable, Hashable {
         }
     }
 
-    /// The rules of a stack of pre-norm blocks, in the model's names below `encoder.layers`.
+    /// The rules of a stack of pre-norm blocks.
+    ///
+    /// - Parameters:
+    ///   - model: what stands before the number of a block in the model's names.
+    ///   - file: what stands before it in the file.
+    ///   - own: the model's name of the attention.
     static func blocks(
         _ model: String, _ file: String, attention: (joined: String, output: String), norms: String,
-        perceptron: (up: String, down: String), scales: String
+        perceptron: (up: String, down: String), scales: String,
+        own: String = "self_attn"
     ) -> [NameRule] {
-        let model = model + ".encoder.layers.*.", file = file + ".*."
+        let model = model + ".*.", file = file + ".*."
         let joined = ["q_proj", "k_proj", "v_proj"].enumerated().map { part, name in
-            NameRule(model + "self_attn.\(name).*", file + attention.joined + "*", part: part, of: 3)
+            NameRule(model + "\(own).\(name).*", file + attention.joined + "*", part: part, of: 3)
         }
         return joined + [
-            NameRule(model + "self_attn.out_proj.*", file + attention.output + ".*"),
+            NameRule(model + "\(own).out_proj.*", file + attention.output + ".*"),
             NameRule(model + "layer_norm1.*", file + norms + "1.*"),
             NameRule(model + "layer_norm2.*", file + norms + "2.*"),
             NameRule(model + "mlp.fc1.*", file + perceptron.up + ".*"),

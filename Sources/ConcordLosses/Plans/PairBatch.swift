@@ -129,7 +129,7 @@ struct GatheredBatch {
 
 extension ProcessGroup {
     /// Adds up the rows of all processes, and makes the failure of one that of all, so that none waits for it.
-    fileprivate func agree(rows: Int, failure: ConcordError?) throws(ConcordError) -> Int {
+    func agree(rows: Int, failure: ConcordError?) throws(ConcordError) -> Int {
         let reports = try allGather(Tensor([rows, failure == nil ? 0 : 1])).map { $0.scalars(as: Int.self) }
         if let failure { throw failure }
         if let other = reports.firstIndex(where: { $0[1] == 1 }) {

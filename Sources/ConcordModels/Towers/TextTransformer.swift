@@ -3,14 +3,16 @@ import ConcordCore
 import ConcordNN
 import ConcordTensor
 
-/// The text transformer of CLIP and SigLIP: token ids `[batch, tokens]` → `[batch, width]`.
+/// The text transformer of CLIP, SigLIP and CoCa: token ids `[batch, tokens]` → `[batch, width]`.
 ///
 /// With causal attention and a pooled position at or before the end token, what stands behind never reaches it: a batch
 /// padded to its longest caption gives the same vectors as one padded to the context length. A configuration that
-/// `readsPadding` needs rows as long as the context. Keys below `text_model.`.
+/// `readsPadding` needs rows as long as the context. A class token's mask closes padding, so that rows of any length
+/// give what rows padded to the context do. Keys below `text_model.`
 public struct TextTransformer {
     public let configuration: TextTransformerConfiguration
     private let tokenEmbedding, positionEmbedding: Embedding
+    private let classToken: Tensor?
     private let encoder: Transformer
     private let finalNorm: LayerNorm
 
@@ -20,9 +22,16 @@ public struct TextTransformer {
             embeddings / "token_embedding", configuration.vocabularySize, width,
             initializer: .normal(standardDeviation: 0.02))
         positionEmbedding = Embedding(
-            embeddings / "position_embedding", configuration.contextLength, width,
+            embeddings / "position_embedding", configuration.positions, width,
             initializer: .normal(standardDeviation: 0.01)
-        ) { PositionResizing.line($0, count: configuration.contextLength) }
+        ) {
+            // The class token's position, the last, has no neighbour to be interpolated with.
+            configuration.classTokenMask == nil
+                ? PositionResizing.line($0, count: configuration.contextLength) : nil
+        }
+        classToken = configuration.classTokenMask.map { _ in
+            embeddings.parameter("class_embedding", [width], .normal(standardDeviation: 0.01))
+        }
         encoder = Transformer(
             scope / "encoder",
             TransformerShape(
@@ -35,10 +44,61 @@ public struct TextTransformer {
     }
 
     public func callAsFunction(_ ids: Tensor) -> Tensor {
+        if classToken != nil { return withStates(ids).pooled }
         let positions = positionEmbedding.weight.sliced(axis: 0, from: 0, to: ids.shape[1])
         let encoded = encoder(tokenEmbedding(ids) + positions)  // [B, T, C]
         // The norm works on each token alone, so it runs on the pooled one only.
         return finalNorm(pooled(encoded, ids))
+    }
+
+    /// The text's vector `[batch, width]`, and the states of its tokens for a decoder, `[batch, tokens, width]`, which
+    /// see neither the class token nor, where it counts, padding.
+    public func withStates(_ ids: Tensor) -> (pooled: Tensor, states: Tensor) {
+        guard let classToken, let rule = configuration.classTokenMask else {
+            preconditionFailure("the text tower has no class token")
+        }
+        let tokens = ids.shape[1], context = configuration.contextLength
+        precondition(tokens <= context, "\(tokens) tokens, more than the context of \(context)")
+        var read = ids
+        if rule == .legacy, tokens < context {
+            // This mask opens the first padding, so there must be one, as in rows that fill the context.
+            let padding = Tensor.full(
+                [ids.shape[0], 1], Double(configuration.padToken), dtype: .int64, device: ids.device)
+            read = Tensor.concatenated([ids, padding], axis: 1)
+        }
+        let count = read.shape[1], table = positionEmbedding.weight
+        let embedded = tokenEmbedding(read) + table.sliced(axis: 0, from: 0, to: count)
+        let last = (classToken + table.selected(axis: 0, at: context)).to(embedded.dtype)
+            .expanded(to: [read.shape[0], 1, configuration.width])
+        let encoded = encoder(
+            Tensor.concatenated([embedded, last], axis: 1), mask: mask(read, rule))  // [B, T + 1, C]
+        return (
+            finalNorm(encoded.selected(axis: 1, at: count)), encoded.sliced(axis: 1, from: 0, to: tokens)
+        )
+    }
+
+    /// The states of tokens that follow those in the caches, without the class token: `[batch, tokens, width]`.
+    ///
+    /// - Parameter ids: the new tokens alone `[batch, tokens]`, no padding among them.
+    public func states(_ ids: Tensor, caches: [KeyValueCache]) -> Tensor {
+        let start = caches.first?.count ?? 0
+        let positions = positionEmbedding.weight.sliced(axis: 0, from: start, to: start + ids.shape[1])
+        return encoder(tokenEmbedding(ids) + positions, caches: caches)
+    }
+
+    func makeCaches() -> [KeyValueCache] { encoder.makeCaches(capacity: configuration.contextLength) }
+
+    /// The table of the tokens' vectors, `[vocabulary, width]`.
+    var tokenTable: Tensor { tokenEmbedding.weight }
+
+    /// Which tokens each may look at, the class token last: bool `[B, 1, T + 1, T + 1]`.
+    private func mask(_ ids: Tensor, _ rule: TextTransformerConfiguration.ClassTokenMask) -> Tensor {
+        let isText = ids.notEqual(to: Double(configuration.padToken))  // [B, T]
+        let one = Tensor.full([ids.shape[0], 1], 1, dtype: .bool, device: ids.device)
+        let isOpen = Tensor.concatenated(rule == .correct ? [isText, one] : [one, isText], axis: 1)
+        let places = Tensor.arange(Double(ids.shape[1] + 1), device: ids.device)
+        let isEarlier = places.lessOrEqual(to: places.unsqueezed(1))  // [T + 1, T + 1]
+        return isEarlier.logicalAnd(isOpen.unsqueezed(1).unsqueezed(1))  // [B, 1, 1, T + 1] → [B, 1, T + 1, T + 1]
     }
 
     /// The token that stands for the text, `[B, T, C] → [B, C]`.

@@ -4,8 +4,8 @@ import ConcordTensor
 
 /// A vision transformer (Dosovitskiy et al. 2021): normalised pictures `[batch, 3, size, size]` → `[batch, width]`.
 ///
-/// Pooling, class token and the norms are the configuration's; it is CLIP's image tower as well as SigLIP's. With
-/// pooling `none` the result is `[batch, tokens, width]`. Keys below `vision_model.`, with transformers' spelling
+/// Pooling, class token and the norms are the configuration's; it is the image tower of CLIP, SigLIP and CoCa. With
+/// pooling `none` the result is `[batch, tokens, width]`; with pooling by queries, vectors are as wide as these. Keys below `vision_model.`, with transformers' spelling
 /// `pre_layrnorm`.
 public struct VisionTransformer {
     public let configuration: VisionTransformerConfiguration
@@ -16,6 +16,7 @@ public struct VisionTransformer {
     private let encoder: Transformer
     private let postNorm: LayerNorm
     private let attentionPooling: AttentionPooling?
+    private let poolers: Poolers?
     private let store: ParameterStore
 
     /// The share of patches left out of each picture while training (FLIP, Li et al. 2023); a class token stays.
@@ -42,7 +43,9 @@ public struct VisionTransformer {
                 width: width, hidden: configuration.intermediateWidth, layers: configuration.layers,
                 heads: configuration.heads, activation: configuration.activation, layerNormEpsilon: epsilon,
                 isCausal: false, layerScale: configuration.layerScale, initialization: .torchDefaults))
-        postNorm = LayerNorm(scope / "post_layernorm", width, epsilon: epsilon)
+        poolers = configuration.queryPooling.map { Poolers(scope, $0, inputWidth: width, epsilon: epsilon) }
+        // The poolers make it where it follows them.
+        postNorm = poolers?.norm ?? LayerNorm(scope / "post_layernorm", width, epsilon: epsilon)
         attentionPooling =
             configuration.pooling == .attention
             ? AttentionPooling(
@@ -53,9 +56,61 @@ public struct VisionTransformer {
     }
 
     public func callAsFunction(_ pixels: Tensor) -> Tensor {
+        poolers == nil ? pooled(encoded(pixels)) : withTokens(pixels).pooled
+    }
+
+    /// A picture's vector `[batch, pooledWidth]` and its tokens for a decoder `[batch, tokens, pooledWidth]`: what
+    /// queries make of the patches or, without queries, the patches themselves.
+    public func withTokens(_ pixels: Tensor) -> (pooled: Tensor, tokens: Tensor) {
+        let x = encoded(pixels)
+        if let poolers { return poolers(x, takesMean: configuration.pooling == .average) }
+        let normed = configuration.normalizesAfterPooling ? x : postNorm(x)
+        let patches = normed.sliced(axis: 1, from: configuration.hasClassToken ? 1 : 0)
+        return (pooled(x), patches)
+    }
+
+    /// All tokens behind the blocks, before any norm: `[batch, 1 + kept, width]` with a class token.
+    private func encoded(_ pixels: Tensor) -> Tensor {
         let patches = patchEmbedding(pixels).flattened(from: 2).transposed(1, 2)  // [B, C, h, w] → [B, h·w, C]
         let tokens = placed(patches)  // [B, 1 + kept, C] with a class token
-        return pooled(encoder(preNorm.map { $0(tokens) } ?? tokens))
+        return encoder(preNorm.map { $0(tokens) } ?? tokens)
+    }
+
+    /// What pools by queries: one pooler, or two.
+    private struct Poolers {
+        let layout: QueryPoolingConfiguration.Layout
+        let tokens: QueryPooling
+        let norm: LayerNorm
+        let vector: QueryPooling?
+        let vectorNorm: LayerNorm?
+
+        init(_ scope: ParameterScope, _ configuration: QueryPoolingConfiguration, inputWidth: Int, epsilon: Double) {
+            let width = configuration.width, heads = configuration.heads
+            layout = configuration.layout
+            tokens = QueryPooling(
+                scope / "attention_pool", queries: configuration.queries, inputWidth: inputWidth, width: width,
+                heads: heads)
+            norm = LayerNorm(scope / "post_layernorm", width, epsilon: epsilon)
+            guard layout != .joint else {
+                (vector, vectorNorm) = (nil, nil)
+                return
+            }
+            vector = QueryPooling(
+                scope / "contrastive_pool", queries: 1, inputWidth: layout == .cascade ? width : inputWidth,
+                width: width, heads: heads)
+            vectorNorm = LayerNorm(scope / "contrastive_layernorm", width, epsilon: epsilon)
+        }
+
+        /// - Parameter takesMean: whether the vector is the mean of the tokens, not the first query's.
+        func callAsFunction(_ x: Tensor, takesMean: Bool) -> (pooled: Tensor, tokens: Tensor) {
+            let pooled = norm(tokens(x))  // [B, Q, C]
+            guard let vector, let vectorNorm else {
+                let rest = pooled.sliced(axis: 1, from: 1)
+                return (takesMean ? rest.mean(axes: [1]) : pooled.selected(axis: 1, at: 0), rest)
+            }
+            let own = vector(layout == .cascade ? pooled : x)  // [B, 1, C]
+            return (vectorNorm(own).selected(axis: 1, at: 0), pooled)
+        }
     }
 
     /// Patches with their positions, behind the class token.

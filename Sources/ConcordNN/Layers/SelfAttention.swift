@@ -34,21 +34,47 @@ public struct SelfAttention {
         self.isCausal = isCausal
     }
 
-    /// - Parameter mask: true where a token may be looked at, `[batch, 1, 1, tokens]`; nil where all may.
+    /// - Parameter mask: true where a token may be looked at, `[batch, 1, 1, tokens]` or, for each token that looks,
+    ///   `[batch, 1, tokens, tokens]`; nil where all may. A causal layer takes a mask as it is: let it say that no token
+    ///   looks at those behind it.
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
-        let shape = x.shape
-        let (batch, tokens, width) = (shape[0], shape[1], shape[2])
-        let (query, key, value) = projected(x, [batch, tokens, heads, width / heads])
-        let mixed = Tensor.scaledDotProductAttention(
-            query: query, key: key, value: value, mask: mask, isCausal: isCausal)
-        return output(mixed.transposed(1, 2).reshaped([batch, tokens, width]))  // [B, H, T, D] → [B, T, C]
+        let (query, key, value) = projected(x)
+        return joinedHeads(
+            .scaledDotProductAttention(
+                query: query, key: key, value: value, mask: mask, isCausal: isCausal && mask == nil))
+    }
+
+    /// The attention of new tokens, to themselves and to those that the cache holds, which they join; causal.
+    ///
+    /// - Parameter x: the new tokens alone, `[batch, tokens, width]`.
+    public func callAsFunction(_ x: Tensor, cache: KeyValueCache) -> Tensor {
+        precondition(isCausal, "a cache is for causal attention: the tokens in it have not seen later ones")
+        let tokens = x.shape[1], earlier = cache.count
+        let (query, ownKey, ownValue) = projected(x)
+        let (key, value) = cache.append(ownKey, ownValue)
+        var mask: Tensor?
+        if tokens > 1, earlier > 0 {
+            let place = Tensor.arange(Double(earlier), Double(earlier + tokens), device: x.device).unsqueezed(1)
+            mask = Tensor.arange(Double(earlier + tokens), device: x.device).lessOrEqual(to: place)  // [T, all]
+        }
+        return joinedHeads(
+            .scaledDotProductAttention(
+                query: query, key: key, value: value, mask: mask, isCausal: tokens > 1 && earlier == 0))
+    }
+
+    /// `[B, H, T, D] → [B, T, C]`, mapped by the output layer.
+    private func joinedHeads(_ mixed: Tensor) -> Tensor {
+        let shape = mixed.shape
+        return output(mixed.transposed(1, 2).reshaped([shape[0], shape[2], shape[1] * shape[3]]))
     }
 
     /// Queries, keys and values, each `[B, H, T, D]`.
-    private func projected(_ x: Tensor, _ shape: [Int]) -> (Tensor, Tensor, Tensor) {
-        func heads(_ y: Tensor) -> Tensor { y.reshaped(shape).transposed(1, 2) }  // [B, T, C] → [B, H, T, D]
+    private func projected(_ x: Tensor) -> (Tensor, Tensor, Tensor) {
+        let (batch, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
+        let shape = [batch, tokens, heads, width / heads]
+        func split(_ y: Tensor) -> Tensor { y.reshaped(shape).transposed(1, 2) }  // [B, T, C] → [B, H, T, D]
         guard shape[0] * shape[1] >= Self.fewestTokensToJoin else {
-            return (heads(query(x)), heads(key(x)), heads(value(x)))
+            return (split(query(x)), split(key(x)), split(value(x)))
         }
         let parts = Tensor.linear(x, weight: joined(\.weight), bias: joined(\.bias))
             .reshaped([shape[0], shape[1], 3, shape[2], shape[3]])
@@ -56,7 +82,7 @@ public struct SelfAttention {
         // Adapters stay apart from the joined product: each of the three may have one or not.
         func part(_ index: Int, _ linear: Linear) -> Tensor {
             let own = parts.selected(axis: 0, at: index)
-            return linear.addition(x).map { own + heads($0) } ?? own
+            return linear.addition(x).map { own + split($0) } ?? own
         }
         return (part(0, query), part(1, key), part(2, value))
     }

@@ -10,8 +10,22 @@ public struct Transformer {
         store = scope.store
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        guard store.isTraining, store.usesActivationCheckpointing else { return blocks.reduce(x) { $1($0) } }
-        return blocks.reduce(x) { x, block in checkpointed([x], generators: [store.generator]) { block($0[0]) } }
+    /// - Parameter mask: as ``SelfAttention`` takes it; the same for all blocks.
+    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
+        guard store.isTraining, store.usesActivationCheckpointing else {
+            return blocks.reduce(x) { x, block in block(x, mask: mask) }
+        }
+        return blocks.reduce(x) { x, block in
+            checkpointed([x], generators: [store.generator]) { block($0[0], mask: mask) }
+        }
     }
+
+    /// New tokens behind those of the caches, one for each block.
+    public func callAsFunction(_ x: Tensor, caches: [KeyValueCache]) -> Tensor {
+        precondition(caches.count == blocks.count, "\(caches.count) caches for \(blocks.count) blocks")
+        return zip(blocks, caches).reduce(x) { x, pair in pair.0(x, cache: pair.1) }
+    }
+
+    /// Empty caches, one for each block.
+    public func makeCaches(capacity: Int) -> [KeyValueCache] { blocks.map { _ in KeyValueCache(capacity: capacity) } }
 }

@@ -28,8 +28,18 @@ public struct TransformerBlock {
         scale2 = scale("layer_scale2")
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        let h = x + scaled(attention(norm1(x)), scale1)
+    /// - Parameter mask: as ``SelfAttention`` takes it.
+    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
+        behind(x, attention(norm1(x), mask: mask))
+    }
+
+    /// New tokens behind those of a cache; see ``SelfAttention``.
+    public func callAsFunction(_ x: Tensor, cache: KeyValueCache) -> Tensor {
+        behind(x, attention(norm1(x), cache: cache))
+    }
+
+    private func behind(_ x: Tensor, _ attended: Tensor) -> Tensor {
+        let h = x + scaled(attended, scale1)
         return h + scaled(mlp(norm2(h)), scale2)
     }
 

@@ -33,6 +33,8 @@ extension EmbeddingModel {
             model = EmbeddingModel(
                 encoder: try SentenceEncoder.load(folder, dtype: dtype, device: device.checked()),
                 tokenizer: tokenizer)
+        case .coca:
+            throw ConcordError(.invalidConfiguration, "\(folder) holds a CoCa; load it as one, not as two towers")
         }
         // A report of the keys says more than a hash, so it came first.
         try description.manifest?.verifyHashes(folder: folder, limit: hashedFileLimit)
@@ -62,11 +64,10 @@ extension EmbeddingModel {
     /// - Throws: `.fileSystem` when the folder does not say; `.invalidConfiguration` for a model without pictures, for
     ///   what is not supported, and where the image tower wants other pictures.
     public static func loadPreprocessing(_ folder: ModelFolder) throws(ConcordError) -> ImagePreprocessing {
-        guard case .dualEncoder(let configuration) = folder.architecture else {
+        guard let vision = folder.architecture.vision else {
             throw ConcordError(
                 .invalidConfiguration, "\(folder.path) embeds texts only; name a model with an image tower")
         }
-        let vision = configuration.vision
         let preprocessing: ImagePreprocessing =
             if case .openCLIP(let document) = folder.preprocessing {
                 try ImagePreprocessing(openCLIPConfig: document, imageSize: vision.imageSize)

@@ -84,6 +84,7 @@ private struct SavedFiles {
     init(_ model: EmbeddingModel, _ family: CheckpointLayout.Family) throws(ConcordError) {
         weights = family == .openCLIP ? CheckpointReader.openCLIPNames[0] : CheckpointReader.fileName
         switch (model.architecture, family) {
+        case (.coca, _): preconditionFailure("an embedding model has two towers, or one of texts")
         case (.sentenceEncoder, .openCLIP):
             throw ConcordError(
                 .invalidConfiguration, "open_clip has no form for a text encoder alone; save it as huggingface")

@@ -28,6 +28,12 @@ extension ModelInspection {
             members.append(.init("logits", logitsJSON))
             members.append(.init("vision", .object(Self.members(of: configuration.vision))))
         }
+        if case .coca(let configuration) = folder.architecture {
+            members.append(.init("projection_width", .integer(configuration.projectionWidth)))
+            members.append(.init("logits", logitsJSON))
+            members.append(.init("vision", .object(Self.members(of: configuration.vision))))
+            members.append(.init("decoder", .object(Self.members(of: configuration.decoder))))
+        }
         members.append(.init("text", .object(Self.members(of: folder.text))))
         if let tokenizer { members.append(.init("tokenizer", .object(Self.members(of: tokenizer)))) }
         if let preprocessing { members.append(.init("preprocessing", .object(Self.members(of: preprocessing)))) }
@@ -150,6 +156,24 @@ extension ModelInspection {
             .init("pre_norm", .bool(vision.hasPreNorm)), .init("fixed_positions", .bool(vision.hasFixedPositions)),
             .init("layer_scale", vision.layerScale.map(JSONValue.number) ?? .null),
             .init("projection", .bool(vision.hasProjection)),
+        ] + (vision.queryPooling.map(members(of:)) ?? [])
+    }
+
+    private static func members(of pooling: QueryPoolingConfiguration) -> [JSONValue.Member] {
+        [
+            .init("query_pooling", .string(pooling.layout.rawValue)), .init("queries", .integer(pooling.queries)),
+            .init("pooler_width", .integer(pooling.width)), .init("pooler_heads", .integer(pooling.heads)),
+        ]
+    }
+
+    private static func members(of decoder: CaptionDecoderConfiguration) -> [JSONValue.Member] {
+        [
+            .init("width", .integer(decoder.width)), .init("layers", .integer(decoder.layers)),
+            .init("heads", .integer(decoder.heads)), .init("intermediate_width", .integer(decoder.intermediateWidth)),
+            .init("activation", .string(decoder.activation.rawValue)),
+            .init("layer_norm_epsilon", .number(decoder.layerNormEpsilon)),
+            .init("layer_scale", decoder.layerScale.map(JSONValue.number) ?? .null),
+            .init("tied_language_head", .bool(decoder.tiesLanguageHead)),
         ]
     }
 
@@ -170,6 +194,7 @@ extension ModelInspection {
                 .init("end_token", .integer(text.endToken)),
                 .init("layer_scale", text.layerScale.map(JSONValue.number) ?? .null),
                 .init("projection", .string(text.projection.rawValue)),
+                .init("class_token_mask", text.classTokenMask.map { .string($0.rawValue) } ?? .null),
             ]
         case .bert(let text):
             members.insert(.init("kind", .string(text.family.rawValue)), at: 0)

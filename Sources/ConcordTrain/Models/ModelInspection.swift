@@ -16,7 +16,7 @@ public struct ModelInspection {
     public private(set) var isVerified = false
     /// The tensors of the files.
     let checkpoint: CheckpointReader
-    /// Scalars by part of the model: `vision`, `text`, and `logits` for the scale and bias.
+    /// Scalars by part of the model: `vision`, `text`, `decoder`, and `logits` for the scale and bias.
     let parameterCounts: [(part: String, count: Int)]
     let tokenizer: (any Tokenizer)?
     let preprocessing: ImagePreprocessing?
@@ -38,17 +38,21 @@ public struct ModelInspection {
             logits = (
                 encoder.logitScale.to(.float64).exp().item(), encoder.logitBias.map { $0.to(.float64).item() }
             )
+        case .coca(let configuration):
+            let model = CoCa(configuration, store: store)
+            try Self.checkKeys(store, checkpoint, folder.layout)
+            logits = (model.logitScale.to(.float64).exp().item(), nil)
         case .sentenceEncoder(let configuration):
             _ = SentenceEncoder(configuration, store: store)
             try Self.checkKeys(store, checkpoint, folder.layout)
             logits = nil
         }
-        var counts = ["vision": 0, "text": 0, "logits": 0]
+        var counts = [String: Int]()
         for parameter in store.parameters {
             let part = Self.part(of: parameter.name, folder.architecture)
             counts[part, default: 0] += parameter.tensor.shape.reduce(1, *)
         }
-        parameterCounts = ["vision", "text", "logits"].compactMap { part in
+        parameterCounts = ["vision", "text", "decoder", "logits"].compactMap { part in
             counts[part].flatMap { $0 > 0 ? (part, $0) : nil }
         }
         var notes = store.notes
@@ -59,7 +63,7 @@ public struct ModelInspection {
             }
         }
         tokenizer = noting { () throws(ConcordError) in try EmbeddingModel.loadTokenizer(folder) }
-        if case .dualEncoder = folder.architecture {
+        if folder.architecture.vision != nil {
             preprocessing = noting { () throws(ConcordError) in try EmbeddingModel.loadPreprocessing(folder) }
         } else {
             preprocessing = nil
@@ -74,7 +78,11 @@ public struct ModelInspection {
     ///   keeps the model from loading.
     public mutating func verify() throws {
         try folder.manifest?.verifyHashes(folder: folder.path)
-        notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
+        if case .coca = folder.architecture {
+            notes = try CoCa.load(folder.path, dtype: nil).store.notes
+        } else {
+            notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
+        }
         isVerified = true
     }
 
@@ -90,7 +98,8 @@ public struct ModelInspection {
     }
 
     private static func part(of parameter: String, _ architecture: ModelFolder.Architecture) -> String {
-        guard case .dualEncoder = architecture else { return "text" }
+        guard architecture.vision != nil else { return "text" }
+        if parameter.hasPrefix("text_decoder.") || parameter.hasPrefix("language_head.") { return "decoder" }
         if parameter.hasPrefix("vision_model.") || parameter.hasPrefix("visual_projection.") { return "vision" }
         return parameter.hasPrefix("logit_") ? "logits" : "text"
     }

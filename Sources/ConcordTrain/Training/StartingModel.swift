@@ -29,8 +29,10 @@ struct StartingModel {
         guard case .dualEncoder(let configuration) = image.architecture else {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(image.path) holds a text encoder alone, so there is no image tower to train; name it as "
-                    + "model.text_tower")
+                image.architecture.vision == nil
+                    ? "\(image.path) holds a text encoder alone, so there is no image tower to train; name it as "
+                        + "model.text_tower"
+                    : "\(image.path) holds a CoCa, whose towers cannot be taken alone yet; name a model of two towers")
         }
         guard configuration.vision.pooling != .none else {
             throw ConcordError(

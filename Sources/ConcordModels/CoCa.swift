@@ -1,0 +1,176 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordNN
+import ConcordTensor
+import Foundation
+
+/// A model that aligns pictures with texts and captions them: CoCa (Yu et al. 2022).
+///
+/// Two towers give unit vectors that are compared by cosine, and a decoder predicts each token of a caption from those
+/// before it and the picture. How pictures are pooled and what the class token of a text sees is the configuration's;
+/// with the layout `joint` and the mask `legacy` this computes what `coca_model.py` of open_clip 3.3 does.
+public struct CoCa: TextEncoder {
+    public let configuration: CoCaConfiguration
+    public let store: ParameterStore
+    public var vision: VisionTransformer
+    public let text: TextTransformer
+    public let decoder: CaptionDecoder
+    private let visualProjection: Linear?
+    private let textProjection: TextProjection
+    /// The language head `[vocabulary, width]`: its own, or the text tower's table of tokens.
+    public let languageHead: Tensor
+    /// The logarithm of the factor on cosines, `[]`.
+    public let logitScale: Tensor
+
+    /// What training compares: see ``callAsFunction(_:_:)``.
+    public struct Output {
+        /// Unit vectors `[batch, projectionWidth]`.
+        public let images, texts: Tensor
+        /// What the language head reads, `[batch, tokens − 1, width]`: at each token, of the next.
+        public let states: Tensor
+        /// The next tokens, int64 `[batch, tokens − 1]`, the pad token where there is none.
+        public let labels: Tensor
+    }
+
+    /// Makes the model from a store: drawn at random, or read from the store's checkpoints.
+    public init(_ configuration: CoCaConfiguration, store: ParameterStore) {
+        self.configuration = configuration
+        self.store = store
+        let scope = ParameterScope(store), width = configuration.projectionWidth
+        func small(_ inputs: Int) -> Initializer { .normal(standardDeviation: 1 / Double(inputs).squareRoot()) }
+        logitScale = scope.parameter("logit_scale", [], .constant(configuration.initialLogitScale))
+        text = TextTransformer(scope / "text_model", configuration.text)
+        vision = VisionTransformer(scope / "vision_model", configuration.vision)
+        decoder = CaptionDecoder(scope / "text_decoder", configuration.decoder)
+        languageHead =
+            configuration.decoder.tiesLanguageHead
+            ? text.tokenTable
+            : Linear(
+                scope / "language_head", configuration.decoder.width, configuration.text.vocabularySize,
+                hasBias: false, weightInitializer: small(configuration.decoder.width)
+            ).weight
+        visualProjection =
+            configuration.vision.hasProjection
+            ? Linear(
+                scope / "visual_projection", configuration.vision.pooledWidth, width, hasBias: false,
+                weightInitializer: small(configuration.vision.width)) : nil
+        textProjection = TextProjection(scope / "text_projection", .transformer(configuration.text), width)
+    }
+
+    /// Reads the weights of a model folder.
+    ///
+    /// - Parameter dtype: nil keeps the checkpoint's.
+    /// - Throws: `.invalidConfiguration` or `.invalidCheckpoint`, the latter naming every key that does not fit.
+    public static func load(_ folder: String, dtype: DType? = .float32, device: Device = .cpu) throws -> CoCa {
+        let folder = try ModelFolder(folder)
+        guard case .coca(let configuration) = folder.architecture else {
+            throw ConcordError(
+                .invalidConfiguration, "\(folder.path) holds a model that cannot caption; name a CoCa")
+        }
+        let model = CoCa(configuration, store: try folder.makeStore(dtype: dtype, device: device))
+        try model.store.finishLoading()
+        return model
+    }
+
+    // Embedding
+
+    /// Unit vectors `[batch, projectionWidth]` of normalised pictures `[batch, 3, size, size]`, and the pictures' tokens
+    /// for the decoder, `[batch, pictureTokens, width]`.
+    public func encodeImages(_ pixels: Tensor) -> (embeddings: Tensor, tokens: Tensor) {
+        let (pooled, tokens) = vision.withTokens(pixels)
+        return ((visualProjection.map { $0(pooled) } ?? pooled).normalized(), tokens)
+    }
+
+    /// Unit vectors of normalised pictures: `[batch, 3, size, size] → [batch, projectionWidth]`.
+    public func embedImages(_ pixels: Tensor) -> Tensor { encodeImages(pixels).embeddings }
+
+    /// Unit vectors `[batch, projectionWidth]` of token ids `[batch, tokens]`, padded by the pad token; and the states
+    /// of the tokens for the decoder, `[batch, tokens, width]`.
+    public func encodeTexts(_ ids: Tensor) -> (embeddings: Tensor, states: Tensor) {
+        let (pooled, states) = text.withStates(ids)
+        return (textProjection(pooled).normalized(), states)
+    }
+
+    /// Unit vectors of token ids: `[batch, tokens] → [batch, projectionWidth]`.
+    ///
+    /// - Parameter lengths: not needed: the pad token says where a text ends.
+    public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor { encodeTexts(ids).embeddings }
+
+    /// Scaled cosines of unit vectors: `[n, width]` and `[m, width]` → `[n, m]`.
+    public func logits(images: Tensor, texts: Tensor) -> Tensor {
+        logitScale.exp() * images.matmul(texts.transposed(0, 1))
+    }
+
+    /// Keeps the logit scale in `[0, ln 100]`, as OpenAI's training does after every step.
+    public func clampLogitScale() {
+        withoutGradient { logitScale.formClamp(min: 0, max: log(100)) }
+    }
+
+    // Captioning
+
+    /// All that the two losses need of a batch: pictures `[batch, 3, size, size]` and their captions `[batch, tokens]`,
+    /// start and end token included, padded by the pad token.
+    public func callAsFunction(_ pixels: Tensor, _ ids: Tensor) -> Output {
+        let (images, pictures) = encodeImages(pixels), (texts, states) = encodeTexts(ids)
+        let last = ids.shape[1] - 1
+        return Output(
+            images: images, texts: texts,
+            // The last token predicts nothing.
+            states: decoder(states.sliced(axis: 1, from: 0, to: last), pictures: pictures),
+            labels: ids.sliced(axis: 1, from: 1))
+    }
+
+    /// What ``callAsFunction(_:_:)`` gives, but for the labels, as one vector a sample `[batch, …]`: so a plan can compute
+    /// it a chunk of the batch at a time.
+    public func joined(_ pixels: Tensor, _ ids: Tensor) -> Tensor {
+        let output = self(pixels, ids), dtype = output.images.dtype
+        return Tensor.concatenated(
+            [output.images, output.texts, output.states.flattened(from: 1)].map { $0.to(dtype) }, axis: 1)
+    }
+
+    /// The output that ``joined(_:_:)`` made one vector a sample of.
+    ///
+    /// - Parameter ids: the captions of the batch, as they were given there.
+    public func output(joined: Tensor, _ ids: Tensor) -> Output {
+        let width = configuration.projectionWidth, tokens = ids.shape[1] - 1
+        return Output(
+            images: joined.sliced(axis: 1, from: 0, to: width),
+            texts: joined.sliced(axis: 1, from: width, to: 2 * width),
+            states: joined.sliced(axis: 1, from: 2 * width)
+                .reshaped([ids.shape[0], tokens, configuration.decoder.width]),  // [B, T · C] → [B, T, C]
+            labels: ids.sliced(axis: 1, from: 1))
+    }
+
+    /// Scores of the next token: what the decoder gives `[…, width]` → `[…, vocabulary]`.
+    public func tokenLogits(_ states: Tensor) -> Tensor { .linear(states, weight: languageHead) }
+
+    /// Room for captions of pictures, none of which has a token yet.
+    ///
+    /// - Parameter pictures: tokens that ``encodeImages(_:)`` gave, `[batch, pictureTokens, width]`.
+    public func makeCaptionCache(for pictures: Tensor) -> CaptionCache {
+        let capacity = configuration.text.contextLength
+        return CaptionCache(
+            text: text.makeCaches(), decoder: decoder.makeCaches(capacity: capacity),
+            contexts: withoutGradient { decoder.contexts(of: pictures) }, capacity: capacity)
+    }
+
+    /// What the language head reads at new tokens of captions, `[batch, tokens, width]`, which join the cache: the same
+    /// as that of the whole captions at once, for one row of work a token.
+    ///
+    /// - Parameter ids: the new tokens alone, int64 `[batch, tokens]`, no padding among them.
+    /// - Throws: `.invalidArgument` when the captions become longer than the model's context.
+    public func states(next ids: Tensor, cache: CaptionCache) throws(ConcordError) -> Tensor {
+        guard cache.count + ids.shape[1] <= cache.capacity else {
+            throw ConcordError(
+                .invalidArgument,
+                "a caption of \(cache.count + ids.shape[1]) tokens is longer than the \(cache.capacity) that the "
+                    + "model was made for; ask for fewer tokens")
+        }
+        return withoutGradient {
+            decoder(text.states(ids, caches: cache.text), contexts: cache.contexts, caches: cache.decoder)
+        }
+    }
+
+    public var textConfiguration: TextTowerConfiguration { .transformer(configuration.text) }
+    public var embeddingWidth: Int { configuration.projectionWidth }
+}

@@ -22,7 +22,7 @@ struct CoCaGolden {
     let folder: ModelFolder
     let configuration: CoCaConfiguration
     let outputs: [String: Golden.Tensor]
-    /// `[3, 12]`, padded to the context; the last row fills it.
+    /// `[3, 8]`, padded to the context; the last row fills it.
     let ids: Tensor
 
     init(_ name: String) throws {
@@ -51,7 +51,7 @@ struct CoCaGolden {
     }
 
     func pixels(_ dtype: DType) -> Tensor {
-        Tensor(FormulaWeights.formula("pixels", count: 9 * 16 * 16), shape: [3, 3, 16, 16]).to(dtype)
+        Tensor(FormulaWeights.formula("pixels", count: 9 * 4 * 4), shape: [3, 3, 4, 4]).to(dtype)
     }
 
     func expect(

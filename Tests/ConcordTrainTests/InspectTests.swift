@@ -58,8 +58,8 @@ import Testing
             #expect(json["parameters"]?[part]?.int == count(prefix), "\(part)")
         }
         #expect(json["text"]?["class_token_mask"]?.string == "legacy")
-        #expect(json["vision"]?["query_pooling"]?.string == "joint" && json["vision"]?["queries"]?.int == 7)
-        #expect(json["decoder"]?["layers"]?.int == 2 && json["decoder"]?["tied_language_head"]?.bool == false)
+        #expect(json["vision"]?["query_pooling"]?.string == "joint" && json["vision"]?["queries"]?.int == 3)
+        #expect(json["decoder"]?["layers"]?.int == 1 && json["decoder"]?["tied_language_head"]?.bool == false)
         // The golden folder has no tokenizer.
         #expect(inspection.notes.count == 1)
         try inspection.verify()

@@ -5,7 +5,7 @@ Run with the peers' environment (`make peers`), from the repository root:
     .peers/bin/python scripts/golden/make_triplets.py
 `triplets.safetensors`: torch's losses of given triplets, PyTorch Metric Learning's and sentence-transformers' losses of
 labelled batches, values and gradients. `miners.safetensors`: the indices that PyTorch Metric Learning's miners find,
-as sorted tuples, and the probabilities of its distance-weighted miner. The tests rebuild the names.
+as sorted tuples of bytes, and the probabilities of its distance-weighted miner. The tests rebuild the names.
 """
 import pathlib
 
@@ -174,10 +174,10 @@ def sorted_tuples(*indices):
 def mined(store):
     def add(name, found):
         if len(found) == 3:
-            store[name] = sorted_tuples(*found).to(torch.int32)
+            store[name] = sorted_tuples(*found).to(torch.uint8)
         else:
-            store[f"{name}.positive"] = sorted_tuples(*found[:2]).to(torch.int32)
-            store[f"{name}.negative"] = sorted_tuples(*found[2:]).to(torch.int32)
+            store[f"{name}.positive"] = sorted_tuples(*found[:2]).to(torch.uint8)
+            store[f"{name}.negative"] = sorted_tuples(*found[2:]).to(torch.uint8)
 
     sets = {name: (x, y, None, None) for name, (x, y) in batches().items()}
     sets["cross"] = (*batches()["random"], *candidates())

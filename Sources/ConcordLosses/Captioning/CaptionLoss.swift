@@ -85,9 +85,10 @@ public struct CaptionLoss: Sendable {
         if !values[0].isFinite { try LossInput.checkFinite(head, "head") }
         let value = Tensor(values[0] / values[1], dtype: weight.dtype, device: states.device)
         var gradients = [(input: Tensor, gradient: Tensor)]()
-        if let stateGradient { gradients.append((states, stateGradient / values[1])) }
-        if let headGradient { gradients.append((head, headGradient / values[1])) }
-        return Tensor.result(value, gradients: gradients)
+        if let stateGradient { gradients.append((states, stateGradient.reshaped(states.shape))) }
+        if let headGradient { gradients.append((head, headGradient)) }
+        withoutGradient { for (_, gradient) in gradients { gradient.formMultiply(1 / values[1]) } }
+        return value.withGradients(gradients)
     }
 
     /// The sum of a block's cross-entropies, and its slopes in the scores, `[n, vocabulary]`.

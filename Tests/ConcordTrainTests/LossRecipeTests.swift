@@ -73,6 +73,6 @@ import Testing
     func theRecipesAreRead(_ name: String) throws {
         let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         let recipe = try Recipe(path: "/\(folder)/recipes/\(name).yaml")
-        #expect(recipe.train.epochs == 12 && recipe.data.languages == ["en", "zh"])
+        #expect(recipe.train.epochs == 24 && recipe.data.languages == ["en", "zh"])
     }
 }

@@ -84,7 +84,13 @@ final class HubTestServer: Sendable {
         Thread.detachNewThread {
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
+                if connection < 0 {
+                    if errno == EINTR || errno == ECONNABORTED { continue }
+                    // Closed here and not in `deinit`: a number that is free while this thread may still accept on it
+                    // would be the listener of another test.
+                    close(listener)
+                    return
+                }
                 if let request = Self.read(connection) {
                     log.requests.withLock { $0.append(request) }
                     Self.write(answer(request), isHead: request.method == "HEAD", to: connection)
@@ -94,10 +100,8 @@ final class HubTestServer: Sendable {
         }
     }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    /// Ends the thread, which closes the listener.
+    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
     private static func read(_ connection: Int32) -> Request? {
         var head = [UInt8]()

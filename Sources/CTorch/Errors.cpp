@@ -1,7 +1,6 @@
 #include <c10/util/Exception.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <string>
 
@@ -38,10 +37,7 @@ int32_t capture_exception() noexcept {
   } catch (const c10::AcceleratorError &error) {
     return keep(CTORCH_DEVICE, error.what_without_backtrace());
   } catch (const c10::Error &error) {
-    const char *text = error.what_without_backtrace();
-    // The CPU allocator throws the plain error type.
-    const bool is_memory = std::strstr(text, "DefaultCPUAllocator") != nullptr;
-    return keep(is_memory ? CTORCH_OUT_OF_MEMORY : CTORCH_INVALID_ARGUMENT, text);
+    return keep(CTORCH_INVALID_ARGUMENT, error.what_without_backtrace());
   } catch (const std::bad_alloc &error) {
     return keep(CTORCH_OUT_OF_MEMORY, error.what());
   } catch (const std::exception &error) {

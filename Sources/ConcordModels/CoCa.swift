@@ -2,14 +2,13 @@ import ConcordCheckpoint
 import ConcordCore
 import ConcordNN
 import ConcordTensor
-import Foundation
 
 /// A model that aligns pictures with texts and captions them: CoCa (Yu et al. 2022).
 ///
 /// Two towers give unit vectors that are compared by cosine, and a decoder predicts each token of a caption from those
 /// before it and the picture. How pictures are pooled and what the class token of a text sees is the configuration's;
 /// with the layout `joint` and the mask `legacy` this computes what `coca_model.py` of open_clip 3.3 does.
-public struct CoCa: TextEncoder {
+public struct CoCa: ImageTextEncoder {
     public let configuration: CoCaConfiguration
     public let store: ParameterStore
     public var vision: VisionTransformer
@@ -21,6 +20,7 @@ public struct CoCa: TextEncoder {
     public let languageHead: Tensor
     /// The logarithm of the factor on cosines, `[]`.
     public let logitScale: Tensor
+    public var logitBias: Tensor? { nil }
 
     /// What training compares: see ``callAsFunction(_:_:)``.
     public struct Output {
@@ -96,49 +96,46 @@ public struct CoCa: TextEncoder {
     /// - Parameter lengths: not needed: the pad token says where a text ends.
     public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor { encodeTexts(ids).embeddings }
 
-    /// Scaled cosines of unit vectors: `[n, width]` and `[m, width]` → `[n, m]`.
-    public func logits(images: Tensor, texts: Tensor) -> Tensor {
-        logitScale.exp() * images.matmul(texts.transposed(0, 1))
-    }
-
-    /// Keeps the logit scale in `[0, ln 100]`, as OpenAI's training does after every step.
-    public func clampLogitScale() {
-        withoutGradient { logitScale.formClamp(min: 0, max: log(100)) }
-    }
-
     // Captioning
 
-    /// All that the two losses need of a batch: pictures `[batch, 3, size, size]` and their captions `[batch, tokens]`,
-    /// start and end token included, padded by the pad token.
+    /// All that the two losses need of a batch: pictures `[batch, 3, size, size]` and their captions, `[batch, tokens]`
+    /// or several of each picture `[batch, captions, tokens]`; start and end token included, padded by the pad token.
+    ///
+    /// With several captions, rows of the output go by picture, then by caption; each picture is encoded once.
     public func callAsFunction(_ pixels: Tensor, _ ids: Tensor) -> Output {
-        let (images, pictures) = encodeImages(pixels), (texts, states) = encodeTexts(ids)
-        let last = ids.shape[1] - 1
+        let captions = ids.flattened(to: -2), last = ids.size(-1) - 1  // [B · captions, T]
+        var (images, pictures) = encodeImages(pixels)
+        let (texts, states) = encodeTexts(captions)
+        let count = captions.size(0) / images.size(0)
+        if count > 1 { pictures = pictures.repeatInterleaved(count, axis: 0) }
         return Output(
             images: images, texts: texts,
             // The last token predicts nothing.
             states: decoder(states.sliced(axis: 1, from: 0, to: last), pictures: pictures),
-            labels: ids.sliced(axis: 1, from: 1))
+            labels: captions.sliced(axis: 1, from: 1))
     }
 
-    /// What ``callAsFunction(_:_:)`` gives, but for the labels, as one vector a sample `[batch, …]`: so a plan can compute
+    /// What ``callAsFunction(_:_:)`` gives, but for the labels, as one vector a picture `[batch, …]`: so a plan can compute
     /// it a chunk of the batch at a time.
     public func joined(_ pixels: Tensor, _ ids: Tensor) -> Tensor {
-        let output = self(pixels, ids), dtype = output.images.dtype
+        let output = self(pixels, ids), dtype = output.images.dtype, batch = output.images.size(0)
         return Tensor.concatenated(
-            [output.images, output.texts, output.states.flattened(from: 1)].map { $0.to(dtype) }, axis: 1)
+            [output.images, output.texts, output.states].map { $0.to(dtype).reshaped([batch, -1]) }, axis: 1)
     }
 
-    /// The output that ``joined(_:_:)`` made one vector a sample of.
+    /// The output that ``joined(_:_:)`` made one vector a picture of.
     ///
     /// - Parameter ids: the captions of the batch, as they were given there.
     public func output(joined: Tensor, _ ids: Tensor) -> Output {
-        let width = configuration.projectionWidth, tokens = ids.shape[1] - 1
+        let captions = ids.flattened(to: -2), width = configuration.projectionWidth  // [B · captions, T]
+        let end = width * (1 + captions.size(0) / joined.size(0))
         return Output(
             images: joined.sliced(axis: 1, from: 0, to: width),
-            texts: joined.sliced(axis: 1, from: width, to: 2 * width),
-            states: joined.sliced(axis: 1, from: 2 * width)
-                .reshaped([ids.shape[0], tokens, configuration.decoder.width]),  // [B, T · C] → [B, T, C]
-            labels: ids.sliced(axis: 1, from: 1))
+            texts: joined.sliced(axis: 1, from: width, to: end).reshaped([-1, width]),
+            states: joined.sliced(axis: 1, from: end)
+                // [B, captions · T · C] → [B · captions, T, C]
+                .reshaped([captions.size(0), captions.size(1) - 1, configuration.decoder.width]),
+            labels: captions.sliced(axis: 1, from: 1))
     }
 
     /// Scores of the next token: what the decoder gives `[…, width]` → `[…, vocabulary]`.
@@ -172,5 +169,6 @@ public struct CoCa: TextEncoder {
     }
 
     public var textConfiguration: TextTowerConfiguration { .transformer(configuration.text) }
+    public var visionConfiguration: VisionTransformerConfiguration { configuration.vision }
     public var embeddingWidth: Int { configuration.projectionWidth }
 }

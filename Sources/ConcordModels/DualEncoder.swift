@@ -2,13 +2,12 @@ import ConcordCheckpoint
 import ConcordCore
 import ConcordNN
 import ConcordTensor
-import Foundation
 
 /// Two towers whose outputs are compared by cosine: CLIP (Radford et al. 2021), SigLIP (Zhai et al. 2023) and their
 /// relatives.
 ///
 /// Parameter names are those of transformers' `CLIPModel`; a new model is initialised as in OpenAI's code.
-public struct DualEncoder: TextEncoder {
+public struct DualEncoder: ImageTextEncoder {
     public let configuration: DualEncoderConfiguration
     public let store: ParameterStore
     public var vision: VisionTransformer
@@ -71,17 +70,7 @@ public struct DualEncoder: TextEncoder {
         textProjection(text(ids, lengths: lengths)).normalized()
     }
 
-    /// Scaled cosines, with the bias where the model has one: `[n, width]` and `[m, width]` → `[n, m]`.
-    public func logits(images: Tensor, texts: Tensor) -> Tensor {
-        let scaled = logitScale.exp() * images.matmul(texts.transposed(0, 1))
-        return logitBias.map { scaled + $0 } ?? scaled
-    }
-
-    /// Keeps the logit scale in `[0, ln 100]`, as OpenAI's training does after every step.
-    public func clampLogitScale() {
-        withoutGradient { logitScale.formClamp(min: 0, max: log(100)) }
-    }
-
     public var textConfiguration: TextTowerConfiguration { configuration.text }
+    public var visionConfiguration: VisionTransformerConfiguration { configuration.vision }
     public var embeddingWidth: Int { configuration.projectionWidth }
 }

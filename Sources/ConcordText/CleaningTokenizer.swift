@@ -1,6 +1,6 @@
 /// A tokenizer that cleans texts first, as open_clip's `HFTokenizer` does around one of Hugging Face.
 ///
-/// open_clip pads each text to the context: use `batch(_:contextLength:padsToContext:)` with `true`.
+/// open_clip pads each text to the context: use `batch(_:contextLength:padsToContext:padToken:)` with `true`.
 public struct CleaningTokenizer: Tokenizer {
     /// The tokenizer that sees the cleaned text.
     public let base: any Tokenizer

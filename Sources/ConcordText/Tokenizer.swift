@@ -33,12 +33,15 @@ extension Tokenizer {
 
     /// The ids of several texts as a matrix, padded to the longest of them.
     ///
-    /// - Parameter padsToContext: pads every row to `contextLength` instead, for models that read the padding
-    ///   (SigLIP).
-    public func batch(_ texts: [String], contextLength: Int, padsToContext: Bool = false) -> TokenBatch {
+    /// - Parameters:
+    ///   - padsToContext: pads every row to `contextLength` instead, for models that read the padding (SigLIP).
+    ///   - padToken: what fills the rows; nil takes the tokenizer's own.
+    public func batch(
+        _ texts: [String], contextLength: Int, padsToContext: Bool = false, padToken: Int? = nil
+    ) -> TokenBatch {
         let rows = texts.map { encode($0, contextLength: contextLength) }
         return TokenBatch(
-            rows: rows.map(\.ids), padToken: padToken, truncatedCount: rows.count { $0.isTruncated },
+            rows: rows.map(\.ids), padToken: padToken ?? self.padToken, truncatedCount: rows.count { $0.isTruncated },
             minimumWidth: padsToContext ? contextLength : 0)
     }
 }

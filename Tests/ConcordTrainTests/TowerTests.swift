@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func ratesFallWithTheDistanceFromTheHead() throws {
-        let model = clip, decay = LayerDecay(0.5, configuration: model.configuration)
+        let model = clip, decay = LayerDecay(0.5, model: model)
         func scale(_ name: String) throws -> Double {
             decay(try #require(model.store.parameters.first { $0.name.hasPrefix(name) }))
         }

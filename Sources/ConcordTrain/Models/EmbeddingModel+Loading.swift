@@ -34,7 +34,10 @@ extension EmbeddingModel {
                 encoder: try SentenceEncoder.load(folder, dtype: dtype, device: device.checked()),
                 tokenizer: tokenizer)
         case .coca:
-            throw ConcordError(.invalidConfiguration, "\(folder) holds a CoCa; load it as one, not as two towers")
+            let preprocessing = try loadPreprocessing(description)
+            model = EmbeddingModel(
+                encoder: try CoCa.load(folder, dtype: dtype, device: device.checked()), tokenizer: tokenizer,
+                preprocessing: preprocessing)
         }
         // A report of the keys says more than a hash, so it came first.
         try description.manifest?.verifyHashes(folder: folder, limit: hashedFileLimit)

@@ -61,7 +61,8 @@ extension EmbeddingModel {
     ]
 
     var architecture: ModelFolder.Architecture {
-        if let images { return .dualEncoder(images.encoder.configuration) }
+        if let model = encoder as? DualEncoder { return .dualEncoder(model.configuration) }
+        if let model = encoder as? CoCa { return .coca(model.configuration) }
         guard case .bert(let text) = encoder.textConfiguration else {
             preconditionFailure("a text encoder without pictures is a BERT")
         }
@@ -84,7 +85,21 @@ private struct SavedFiles {
     init(_ model: EmbeddingModel, _ family: CheckpointLayout.Family) throws(ConcordError) {
         weights = family == .openCLIP ? CheckpointReader.openCLIPNames[0] : CheckpointReader.fileName
         switch (model.architecture, family) {
-        case (.coca, _): preconditionFailure("an embedding model has two towers, or one of texts")
+        case (.coca(let configuration), .huggingFace):
+            layout = .huggingFace
+            documents.append(("config.json", Self.with(dtype: model.dtype, configuration.configurationJSON())))
+            if let images = model.images {
+                documents.append(("preprocessor_config.json", try images.preprocessing.preprocessorConfig()))
+            }
+        case (.coca(let configuration), .openCLIP):
+            layout = .openCLIP(configuration)
+            guard let preprocessing = try model.images?.preprocessing.openCLIPConfig()["preprocess_cfg"] else { return }
+            documents.append(
+                (
+                    "open_clip_config.json",
+                    try configuration.openCLIPJSON(
+                        preprocessing: preprocessing, tokenizer: Self.openCLIPTokenizer(model))
+                ))
         case (.sentenceEncoder, .openCLIP):
             throw ConcordError(
                 .invalidConfiguration, "open_clip has no form for a text encoder alone; save it as huggingface")

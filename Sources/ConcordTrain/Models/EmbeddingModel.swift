@@ -13,7 +13,7 @@ import ConcordText
 public struct EmbeddingModel {
     /// The model, and how it wants its pictures.
     public struct ImageSide {
-        public let encoder: DualEncoder
+        public let encoder: any ImageTextEncoder
         public let preprocessing: ImagePreprocessing
     }
 
@@ -24,7 +24,7 @@ public struct EmbeddingModel {
     /// What loading did beyond copying and what is odd about the weights, for the user.
     public var notes: [String] { encoder.store.notes }
 
-    public init(encoder: DualEncoder, tokenizer: any Tokenizer, preprocessing: ImagePreprocessing) {
+    public init(encoder: any ImageTextEncoder, tokenizer: any Tokenizer, preprocessing: ImagePreprocessing) {
         self.encoder = encoder
         self.tokenizer = tokenizer
         images = ImageSide(encoder: encoder, preprocessing: preprocessing)
@@ -42,13 +42,23 @@ public struct EmbeddingModel {
             throw ConcordError(
                 .invalidConfiguration, "this model embeds texts only; name a model with an image tower")
         }
-        guard images.encoder.configuration.vision.pooling != .none else {
+        guard images.encoder.visionConfiguration.pooling != .none else {
             throw ConcordError(
                 .invalidConfiguration,
                 "this model's image tower gives a vector for each patch, not one for the picture; nothing can be "
                     + "compared with it")
         }
         return images
+    }
+
+    /// The model that writes captions, and how it wants its pictures. Throws `.invalidConfiguration` for one that cannot.
+    public func captioner() throws(ConcordError) -> (model: CoCa, preprocessing: ImagePreprocessing) {
+        guard let images, let model = images.encoder as? CoCa else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "this model cannot caption; name a CoCa, such as runs/emoji-coca after its training")
+        }
+        return (model, images.preprocessing)
     }
 
     /// Unit vectors of texts, `[texts, width]` float32 on the host, and how many texts were cut at the context length.
@@ -60,7 +70,8 @@ public struct EmbeddingModel {
             let rows = order[start..<min(start + batchSize, order.count)]
             let batch = tokenizer.batch(
                 rows.map { texts[$0] }, contextLength: encoder.textConfiguration.contextLength,
-                padsToContext: encoder.textConfiguration.readsPadding)
+                padsToContext: encoder.textConfiguration.readsPadding,
+                padToken: encoder.textConfiguration.padToken(tokenizer))
             truncated += batch.truncatedCount
             blocks.append(embed(batch))
         }
@@ -87,7 +98,7 @@ public struct EmbeddingModel {
     ///
     /// - Throws: as ``imageSide()``.
     public func embed(pixels: [Float], count: Int) throws(ConcordError) -> Tensor {
-        let encoder = try imageSide().encoder, size = encoder.configuration.vision.imageSize
+        let encoder = try imageSide().encoder, size = encoder.visionConfiguration.imageSize
         return inference { encoder.embedImages(Tensor(pixels, shape: [count, 3, size, size]).to($0)) }
     }
 

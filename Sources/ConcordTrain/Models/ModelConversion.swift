@@ -41,6 +41,11 @@ public struct ModelConversion {
             // A folder in Concord's own form would not be what was asked for.
             _ = try configuration.huggingFaceJSON()
         }
+        if layout == .huggingFace, case .coca = model.architecture {
+            throw ConcordError(
+                .invalidConfiguration,
+                "transformers has no class for a CoCa; `--to open_clip` writes a form that others read")
+        }
         let temporary = target + ".tmp-\(getpid())"
         do {
             try model.save(to: temporary, layout: layout, training: ModelFolder(source).manifest?.training)

@@ -78,11 +78,7 @@ public struct ModelInspection {
     ///   keeps the model from loading.
     public mutating func verify() throws {
         try folder.manifest?.verifyHashes(folder: folder.path)
-        if case .coca = folder.architecture {
-            notes = try CoCa.load(folder.path, dtype: nil).store.notes
-        } else {
-            notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
-        }
+        notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
         isVerified = true
     }
 

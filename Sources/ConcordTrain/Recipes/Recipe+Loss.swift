@@ -54,6 +54,9 @@ extension Recipe {
         public var penalty: Penalty
         public var distance: Distance
         public var matryoshka: [Int]
+        public var contrastiveWeight, captionWeight, captionLabelSmoothing: Double
+        /// The keys that only a CoCa has a use for, as far as the recipe has them.
+        let givenCaptionKeys: [String]
 
         init(_ read: inout RecipeReader) throws {
             kind = try read.choice(
@@ -102,6 +105,21 @@ extension Recipe {
             matryoshka = try read.integers(
                 "loss.matryoshka", [], in: 1...65536,
                 "Widths at which embeddings are compared, from the first column on; the loss is the mean over them.")
+            contrastiveWeight = try read.number(
+                "loss.contrastive_weight", 1, in: 0...1000, "Weight of the contrastive loss of a coca; 0 leaves it out."
+            )
+            captionWeight = try read.number(
+                "loss.caption_weight", 2, in: 0...1000, "Weight of the caption loss of a coca; 0 leaves it out.")
+            captionLabelSmoothing = try read.number(
+                "loss.caption_label_smoothing", 0, in: 0...0.99,
+                "Share of the probability that the caption loss spreads over the vocabulary.")
+            givenCaptionKeys = ["contrastive_weight", "caption_weight", "caption_label_smoothing"].filter {
+                read.isGiven("loss." + $0)
+            }
+            if contrastiveWeight == 0, captionWeight == 0 {
+                throw read.contradiction(
+                    "loss.contrastive_weight and loss.caption_weight are both 0, which leaves nothing to learn from")
+            }
             try refuseContradictions(read)
         }
 

@@ -13,16 +13,31 @@ extension Recipe {
             case none, linear, perceptron
         }
 
+        public enum Kind: String, Sendable, CaseIterable {
+            /// Two towers.
+            case clip
+            /// Two towers, and a decoder that writes captions.
+            case coca
+        }
+
+        /// Of a new model.
+        public var kind: Kind
         public var start, imageTower, textTower: String?
         public var textProjection: TextProjection
         public var imageSize, patchSize, visionWidth, visionLayers, visionHeads: Int
         public var textWidth, textLayers, textHeads, contextLength, projectionWidth: Int
         public var activation: Activation
+        public var decoderLayers, decoderHeads, poolerQueries, poolerHeads: Int
+        public var poolerLayout: QueryPoolingConfiguration.Layout
+        public var classTokenMask: TextTransformerConfiguration.ClassTokenMask
+        public var tiesLanguageHead: Bool
         /// The sizes that the recipe has: keys without `model.` in front.
         private let given: Set<String>
 
         init(_ read: inout RecipeReader) throws {
             let width = 1...65536, count = 1...1024
+            kind = try read.choice(
+                "model.kind", Kind.clip, "clip (two towers) or coca (and a decoder that writes captions).")
             start = try read.optionalText(
                 "model.start",
                 "Model to start from, a folder or OWNER/NAME of the hub's cache: towers, tokenizer, preprocessing.")
@@ -48,13 +63,32 @@ extension Recipe {
                 "model.projection_width", 512, in: width, "Width of the shared embedding space.")
             activation = try read.choice(
                 "model.activation", Activation.gelu, "Activation of the blocks.")
+            decoderLayers = try read.integer(
+                "model.decoder.layers", 12, in: count, "Pairs of blocks of a coca's decoder, which is as wide as texts."
+            )
+            decoderHeads = try read.integer("model.decoder.heads", 8, in: count, "Attention heads of a decoder block.")
+            poolerQueries = try read.integer(
+                "model.pooler.queries", 256, in: 2...65536, "Queries that make a picture's tokens for a coca's decoder."
+            )
+            poolerHeads = try read.integer("model.pooler.heads", 8, in: count, "Attention heads of the pooler.")
+            poolerLayout = try read.choice(
+                "model.pooler.layout", QueryPoolingConfiguration.Layout.joint,
+                "Where a picture's vector is from: joint (the first query), parallel or cascade (a second pooler).")
+            classTokenMask = try read.choice(
+                "model.class_token_mask", TextTransformerConfiguration.ClassTokenMask.correct,
+                "What a coca's class token sees: correct (the text and itself) or legacy (open_clip's).")
+            tiesLanguageHead = try read.flag(
+                "model.tie_language_head", false, "Let a coca's language head be the table of tokens.")
+            let others = ["kind", "image_size", "projection_width", "activation"]
             given = Set(
-                (Self.imageKeys + Self.textKeys + ["image_size", "projection_width", "activation"]).filter {
-                    read.isGiven("model." + $0)
-                })
+                (Self.imageKeys + Self.textKeys + Self.captionKeys + others).filter { read.isGiven("model." + $0) })
         }
 
         private static let imageKeys = ["patch_size", "vision.width", "vision.layers", "vision.heads"]
+        private static let captionKeys = [
+            "decoder.layers", "decoder.heads", "pooler.queries", "pooler.heads", "pooler.layout", "class_token_mask",
+            "tie_language_head",
+        ]
         private static let textKeys = ["text.width", "text.layers", "text.heads", "text.context_length"]
 
         /// The picture size that the recipe asks for; nil where it says nothing.
@@ -88,7 +122,9 @@ extension Recipe.ModelSection {
                     "\(source): model.text_projection cannot be given beside model.start; name the folder as "
                         + "model.text_tower and model.image_tower to replace the projection")
             }
-            try refuse(Self.imageKeys + Self.textKeys + ["projection_width", "activation"], beside: "start")
+            try refuse(
+                ["kind"] + Self.imageKeys + Self.textKeys + Self.captionKeys + ["projection_width", "activation"],
+                beside: "start")
         }
         if imageTower != nil { try refuse(Self.imageKeys, beside: "image_tower") }
         if textTower != nil { try refuse(Self.textKeys, beside: "text_tower") }
@@ -104,13 +140,43 @@ extension Recipe.ModelSection {
                 .invalidConfiguration,
                 "\(source): model.image_size \(imageSize) is not a multiple of model.patch_size \(patchSize)")
         }
+        if kind == .coca, imageTower != nil || textTower != nil {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.kind coca starts from nothing; name a whole CoCa as model.start, or leave "
+                    + "model.image_tower and model.text_tower out")
+        }
+        if kind == .clip, let first = Self.captionKeys.first(where: given.contains) {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.\(first) is for the model.kind coca, and this one is clip; leave it out")
+        }
         // What depends on a folder is checked when it is read.
         guard !loads(.text), !loads(.image) else { return }
         let ids = (vocabularySize: 4, start: 2, end: 3, pad: 3)
-        try DualEncoderConfiguration(
-            text: .transformer(newTextTower(ids.vocabularySize, ids.start, ids.end, ids.pad)), vision: newImageTower,
-            projectionWidth: projectionWidth
-        ).validate(path: source)
+        let text = newTextTower(ids.vocabularySize, ids.start, ids.end, ids.pad)
+        let towers = DualEncoderConfiguration(
+            text: .transformer(text), vision: newImageTower, projectionWidth: projectionWidth)
+        try kind == .coca ? newCoCa(towers, text).validate(path: source) : towers.validate(path: source)
+    }
+
+    /// A CoCa of the recipe's sizes around two new towers.
+    func newCoCa(_ towers: DualEncoderConfiguration, _ text: TextTransformerConfiguration) -> CoCaConfiguration {
+        var text = text, vision = towers.vision
+        // A token of its own fills the rows: in captions every other may stand for something.
+        text.padToken = text.vocabularySize
+        text.vocabularySize += 1
+        text.classTokenMask = classTokenMask
+        vision.queryPooling = QueryPoolingConfiguration(
+            queries: poolerQueries, width: text.width, heads: poolerHeads, layout: poolerLayout)
+        vision.normalizesAfterPooling = false
+        var decoder = CaptionDecoderConfiguration(
+            width: text.width, intermediateWidth: 4 * text.width, layers: decoderLayers, heads: decoderHeads,
+            activation: activation)
+        decoder.tiesLanguageHead = tiesLanguageHead
+        return CoCaConfiguration(
+            text: text, vision: vision, decoder: decoder, projectionWidth: towers.projectionWidth,
+            initialLogitScale: towers.initialLogitScale)
     }
 
     /// A text tower of the recipe's sizes for a tokenizer's ids.

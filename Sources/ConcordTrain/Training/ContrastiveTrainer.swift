@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordLosses
 import ConcordModels
@@ -5,14 +6,14 @@ import ConcordNN
 import ConcordTensor
 import Foundation
 
-/// One optimization step of CLIP after another; what comes in and what goes out is the caller's business.
+/// One optimization step of CLIP or CoCa after another; what comes in and what goes out is the caller's business.
 ///
-/// This is the whole of training: embed, compare, go back, update, clamp, average.
+/// This is the whole of training: embed, compare (and caption), go back, update, clamp, average.
 public final class ContrastiveTrainer {
     /// The captions of a step: one of every picture, then a second of every picture, …
     public enum Texts {
         /// Token ids `[slots · batch, tokens]`, and how many of each row are the caption's, int64 `[slots · batch]`;
-        /// nil when all are.
+        /// nil when all are. A CoCa sees by its pad token where a caption ends.
         case tokens(ids: Tensor, lengths: Tensor? = nil)
         /// Unit vectors `[slots · batch, width]` of a text tower that does not train.
         case vectors(Tensor)
@@ -25,8 +26,10 @@ public final class ContrastiveTrainer {
         }
     }
 
-    public let model: DualEncoder
+    public let model: any ImageTextEncoder
     private let loss: any ContrastiveLoss
+    /// What captions a CoCa, and the loss of doing so; nil for towers alone.
+    private let captioning: (model: CoCa, loss: CoCaLoss)?
     private let plan: ExecutionPlan
     private let matryoshkaWidths: [Int]
     let optimizer: AdamW
@@ -44,14 +47,45 @@ public final class ContrastiveTrainer {
     ///   - matryoshkaWidths: takes the mean of the loss over the leading columns of so many widths (Kusupati et al.
     ///     2022); empty takes the whole embeddings alone.
     ///   - layerDecay: lower rates for the layers near the inputs; nil gives all the same.
-    public init(
-        model: DualEncoder, loss: (any ContrastiveLoss)? = nil, plan: ExecutionPlan = .dense,
+    public convenience init(
+        model: any ImageTextEncoder, loss: (any ContrastiveLoss)? = nil, plan: ExecutionPlan = .dense,
         matryoshkaWidths: [Int] = [], schedule: LearningRateSchedule, options: AdamW.Options,
         layerDecay: LayerDecay? = nil, precision: DType = .float32, gradientClip: Double? = nil,
         averageDecay: Double? = nil, seed: UInt64
     ) {
+        self.init(
+            model, loss ?? InfoNCE(logitScale: model.logitScale), captioning: nil, plan, matryoshkaWidths, schedule,
+            options, layerDecay, precision, gradientClip, averageDecay, seed)
+    }
+
+    /// Prepares the training of a CoCa by both of its losses; otherwise as the initializer for towers.
+    ///
+    /// Of several captions of a picture each is compared and written; the loss is the mean over the slots.
+    ///
+    /// - Parameter loss: nil takes CLIP's InfoNCE with the model's logit scale, and captions twice as heavy.
+    public convenience init(
+        captioning model: CoCa, loss: CoCaLoss? = nil, plan: ExecutionPlan = .dense, schedule: LearningRateSchedule,
+        options: AdamW.Options, layerDecay: LayerDecay? = nil, precision: DType = .float32,
+        gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
+    ) {
+        let loss =
+            loss
+            ?? CoCaLoss(
+                contrastive: InfoNCE(logitScale: model.logitScale),
+                caption: CaptionLoss(ignoredLabel: model.configuration.text.padToken))
+        self.init(
+            model, loss.contrastive, captioning: (model, loss), plan, [], schedule, options, layerDecay, precision,
+            gradientClip, averageDecay, seed)
+    }
+
+    private init(
+        _ model: any ImageTextEncoder, _ loss: any ContrastiveLoss, captioning: (model: CoCa, loss: CoCaLoss)?,
+        _ plan: ExecutionPlan, _ matryoshkaWidths: [Int], _ schedule: LearningRateSchedule, _ options: AdamW.Options,
+        _ layerDecay: LayerDecay?, _ precision: DType, _ gradientClip: Double?, _ averageDecay: Double?, _ seed: UInt64
+    ) {
         self.model = model
-        self.loss = loss ?? InfoNCE(logitScale: model.logitScale)
+        self.loss = loss
+        self.captioning = captioning
         self.plan = plan
         self.matryoshkaWidths = matryoshkaWidths
         self.schedule = schedule
@@ -84,11 +118,8 @@ public final class ContrastiveTrainer {
         // Seeded by the step, dropout draws the same masks in a resumed run.
         model.store.generator.seed(RandomSource.value(seed: seed, stream: UInt64(step)))
 
-        let images = precise(embed([pixels], device) { [model] in model.embedImages($0[0]) })
-        let captions = precise(embed(texts, device)).chunked(slots, axis: 0)
-        let labels = labels?.to(device).chunked(slots, axis: 0)
-        let pairs = captions.enumerated().map { (texts: $1, labels: labels?[$0]) }
-        let loss = try objective(images, pairs, step)
+        let (images, pairs) = forward(pixels, texts, labels?.to(device).chunked(slots, axis: 0), slots, device)
+        let (loss, parts) = try objective(images, pairs, step)
         let lossValue = loss.item()
         guard lossValue.isFinite else {
             throw ConcordError(
@@ -108,27 +139,74 @@ public final class ContrastiveTrainer {
         var result = TrainingStep(
             step: step + 1, epoch: 0, loss: lossValue, learningRate: learningRate, logitScale: scale, logitBias: bias,
             gradientNorm: gradientNorm)
+        result.contrastiveLoss = parts?.contrastive
+        result.captionLoss = parts?.caption
         guard measures else { return result }
         result.fill(
             try pairs.map { pair throws(ConcordError) in
                 try ContrastiveReport(images, pair.texts, labels: pair.labels)
-            }, guessingLoss: costsLnNToGuess ? lossValue : nil)
+            }, guessingLoss: costsLnNToGuess ? parts?.contrastive ?? lossValue : nil)
         return result
     }
 
-    /// The mean of the loss over the slots of captions.
+    /// The captions of one slot.
+    private struct Pair {
+        /// Unit vectors `[batch, width]`.
+        let texts: Tensor
+        /// int64 `[batch]`
+        let labels: Tensor?
+        /// Of a CoCa: what the language head reads, `[batch, tokens, width]`, and the next tokens `[batch, tokens]`.
+        var captions: (states: Tensor, labels: Tensor)?
+    }
+
+    /// Unit vectors of the pictures, `[batch, width]`, and all that the loss needs of each slot of captions.
+    private func forward(
+        _ pixels: Tensor, _ texts: Texts, _ labels: [Tensor]?, _ slots: Int, _ device: Device
+    ) -> (images: Tensor, pairs: [Pair]) {
+        guard let captioning, case .tokens(let ids, _) = texts else {
+            let images = precise(embed([pixels], device) { [model] in model.embedImages($0[0]) })
+            let captions = precise(embed(texts, device)).chunked(slots, axis: 0)
+            return (images, captions.enumerated().map { Pair(texts: $1, labels: labels?[$0]) })
+        }
+        // [slots · B, T] → [B, slots, T]: a picture and its captions go through the model together.
+        let captions = ids.reshaped([slots, pixels.shape[0], -1]).transposed(0, 1)
+        let joined = embed([pixels, captions], device) { captioning.model.joined($0[0], $0[1]) }
+        let output = captioning.model.output(joined: precise(joined), captions.to(device))
+        func slot(_ rows: Tensor, _ index: Int) -> Tensor {  // [B · slots, …] → [B, …]
+            slots == 1 ? rows : rows.reshaped([-1, slots] + rows.shape.dropFirst()).selected(axis: 1, at: index)
+        }
+        return (
+            output.images,
+            (0..<slots).map {
+                Pair(
+                    texts: slot(output.texts, $0), labels: labels?[$0],
+                    captions: (slot(output.states, $0), slot(output.labels, $0)))
+            }
+        )
+    }
+
+    /// The mean of the loss over the slots of captions, and of the two losses of a CoCa.
     private func objective(
-        _ images: Tensor, _ pairs: [(texts: Tensor, labels: Tensor?)], _ step: Int
-    ) throws(ConcordError) -> Tensor {
-        var total = Tensor(0)
+        _ images: Tensor, _ pairs: [Pair], _ step: Int
+    ) throws(ConcordError) -> (total: Tensor, parts: (contrastive: Double, caption: Double)?) {
+        var total = Tensor(0), contrastive = 0.0, caption = 0.0
         do {
-            for (texts, labels) in pairs {
-                total = try total + compare(images, texts, labels) / Double(pairs.count)
+            for pair in pairs {
+                guard let captioning, let captions = pair.captions else {
+                    total = try total + compare(images, pair.texts, pair.labels) / Double(pairs.count)
+                    continue
+                }
+                let value = try captioning.loss(
+                    images: images, texts: pair.texts, states: captions.states, head: captioning.model.languageHead,
+                    captions: captions.labels, labels: pair.labels, plan: plan.scores)
+                total = total + value.total / Double(pairs.count)
+                contrastive += value.contrastive.item() / Double(pairs.count)
+                caption += value.caption.item() / Double(pairs.count)
             }
         } catch  where error.code == .nonFiniteValue {
             throw ConcordError(.nonFiniteValue, "step \(step + 1): \(error.message)")
         }
-        return total
+        return (total, captioning.map { _ in (contrastive, caption) })
     }
 
     private func compare(_ images: Tensor, _ texts: Tensor, _ labels: Tensor?) throws(ConcordError) -> Tensor {

@@ -14,9 +14,9 @@ struct FineTuning {
     ///
     /// - Throws: `.invalidConfiguration` for a lock of more blocks than there are or of weights that are new, a rank
     ///   that is not low, and when nothing is left to train.
-    func apply(to model: DualEncoder) throws(ConcordError) {
-        try lock(.image, train.lockImage, blocks: model.configuration.vision.layers, model.store)
-        try lock(.text, train.lockText, blocks: model.configuration.text.layers, model.store)
+    func apply(to model: any ImageTextEncoder) throws(ConcordError) {
+        try lock(.image, train.lockImage, blocks: model.visionConfiguration.layers, model.store)
+        try lock(.text, train.lockText, blocks: model.textConfiguration.layers, model.store)
         try adapt(model)
         try model.store.freeze(matching: train.frozen)
         guard model.store.trainable.contains(where: { Tower.place(of: $0) != nil }) else {
@@ -48,11 +48,11 @@ struct FineTuning {
     }
 
     /// In an adapted tower all that was read from a checkpoint stays.
-    private func adapt(_ model: DualEncoder) throws(ConcordError) {
+    private func adapt(_ model: any ImageTextEncoder) throws(ConcordError) {
         let adapters = train.adapters
         guard adapters.rank > 0 else { return }
         for tower in adapters.towers {
-            let width = tower == .image ? model.configuration.vision.width : model.configuration.text.width
+            let width = tower == .image ? model.visionConfiguration.width : model.textConfiguration.width
             guard adapters.rank <= width else {
                 throw ConcordError(
                     .invalidConfiguration,
@@ -68,7 +68,7 @@ struct FineTuning {
     }
 
     /// Whether the vectors of captions stay the same from step to step.
-    func keepsTexts(of model: DualEncoder) -> Bool {
+    func keepsTexts(of model: any ImageTextEncoder) -> Bool {
         // A frozen tower with adapters trains, and none of the towers' own layers draws while training.
         !model.store.trainable.contains { Tower.place(of: $0)?.tower == .text }
     }

@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordModels
 import ConcordNN
 import Foundation
 
@@ -10,9 +11,9 @@ public struct LayerDecay: Sendable, Hashable {
     public let decay: Double
     private let blocks: [Tower: Int]
 
-    public init(_ decay: Double, configuration: DualEncoderConfiguration) {
+    public init(_ decay: Double, model: any ImageTextEncoder) {
         self.decay = decay
-        blocks = [.image: configuration.vision.layers, .text: configuration.text.layers]
+        blocks = [.image: model.visionConfiguration.layers, .text: model.textConfiguration.layers]
     }
 
     /// What the learning rate is multiplied with for a parameter.

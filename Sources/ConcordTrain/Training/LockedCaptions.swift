@@ -17,7 +17,7 @@ struct LockedCaptions {
     ///
     /// - Parameter captions: the ids of each caption, special tokens included; repeated ones are embedded once.
     init?(
-        _ captions: some Sequence<[Int32]>, model: DualEncoder, tokenizer: any Tokenizer, limit: Int,
+        _ captions: some Sequence<[Int32]>, model: any ImageTextEncoder, tokenizer: any Tokenizer, limit: Int,
         batchSize: Int = 256, progress: ProgressDisplay? = nil
     ) {
         let captions = Set(captions)
@@ -35,7 +35,7 @@ struct LockedCaptions {
                 stride(from: 0, to: distinct.count, by: batchSize).map { start in
                     let end = min(start + batchSize, distinct.count)
                     let batch = TokenRows(
-                        Array(distinct[start..<end]), tokenizer: tokenizer, tower: model.configuration.text)
+                        Array(distinct[start..<end]), tokenizer: tokenizer, tower: model.textConfiguration)
                     progress?.show(done: end, of: distinct.count)
                     return model.embedTexts(batch.ids.to(store.device), lengths: batch.lengths.to(store.device))
                 })

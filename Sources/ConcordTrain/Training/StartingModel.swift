@@ -10,6 +10,8 @@ struct StartingModel {
     /// Where each tower comes from; nil for a new one. With `model.start` both are the same folder.
     private let image, text: ModelFolder?
     private let imageSide: (tower: VisionTransformerConfiguration, projectionWidth: Int)?
+    /// The model of `model.start`, where that is a CoCa.
+    private let coca: CoCaConfiguration?
 
     /// Reads the configurations of the folders; no weights yet.
     ///
@@ -24,15 +26,23 @@ struct StartingModel {
         text = try folder(recipe.start ?? recipe.textTower)
         guard let image else {
             imageSide = nil
+            coca = nil
             return
         }
+        if recipe.start != nil, case .coca(let configuration) = image.architecture {
+            imageSide = (configuration.vision, configuration.projectionWidth)
+            coca = configuration
+            return
+        }
+        coca = nil
         guard case .dualEncoder(let configuration) = image.architecture else {
             throw ConcordError(
                 .invalidConfiguration,
                 image.architecture.vision == nil
                     ? "\(image.path) holds a text encoder alone, so there is no image tower to train; name it as "
                         + "model.text_tower"
-                    : "\(image.path) holds a CoCa, whose towers cannot be taken alone yet; name a model of two towers")
+                    : "\(image.path) holds a CoCa, whose towers cannot be taken alone; name it as model.start, or "
+                        + "name a model of two towers")
         }
         guard configuration.vision.pooling != .none else {
             throw ConcordError(
@@ -84,7 +94,25 @@ struct StartingModel {
 
     // MARK: The model
 
-    /// The architecture.
+    /// The architecture, CoCa or towers alone, around towers that ``configuration(newTextTower:)`` gave.
+    ///
+    /// - Throws: `.invalidConfiguration` for parts that do not fit together.
+    func architecture(_ towers: DualEncoderConfiguration) throws(ConcordError) -> ModelFolder.Architecture {
+        var configuration: CoCaConfiguration
+        if let coca {
+            configuration = coca
+            configuration.vision.imageSize = towers.vision.imageSize
+            configuration.initialLogitScale = towers.initialLogitScale
+        } else if recipe.kind == .coca, recipe.start == nil, case .transformer(let text) = towers.text {
+            configuration = recipe.newCoCa(towers, text)
+        } else {
+            return .dualEncoder(towers)
+        }
+        try configuration.validate(path: "the model of this recipe")
+        return .coca(configuration)
+    }
+
+    /// The two towers.
     ///
     /// - Parameter newTextTower: the text tower where none is loaded.
     /// - Throws: `.invalidConfiguration` for parts that do not fit together.
@@ -94,7 +122,9 @@ struct StartingModel {
         var configuration = DualEncoderConfiguration(
             text: try textTower() ?? newTextTower() ?? .transformer(.init()), vision: try imageTower(),
             initialLogitScale: Self.initialLogitScale)
-        if recipe.start != nil, let image, case .dualEncoder(let start) = image.architecture {
+        if let coca {
+            configuration.initialLogitScale = coca.initialLogitScale
+        } else if recipe.start != nil, let image, case .dualEncoder(let start) = image.architecture {
             configuration.initialLogitScale = start.initialLogitScale
             configuration.initialLogitBias = start.initialLogitBias
         }
@@ -166,8 +196,9 @@ struct StartingModel {
     }
 
     /// Where the weights of a model of that configuration are read from.
-    func sources(_ configuration: DualEncoderConfiguration) throws(ConcordError) -> [ParameterSource] {
+    func sources(_ architecture: ModelFolder.Architecture) throws(ConcordError) -> [ParameterSource] {
         if recipe.start != nil, let image { return [ParameterSource(try reader(image), layout: image.layout)] }
+        guard case .dualEncoder(let configuration) = architecture else { return [] }
         var sources = [ParameterSource]()
         if let text {
             let reader = try reader(text), root = Tower.text.root + "."

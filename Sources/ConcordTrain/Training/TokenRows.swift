@@ -9,9 +9,18 @@ struct TokenRows {
     /// - Parameter rows: the ids of each caption, special tokens included.
     init(_ rows: [[Int32]], tokenizer: any Tokenizer, tower: TextTowerConfiguration) {
         let batch = TokenBatch(
-            rows: rows, padToken: tokenizer.padToken, truncatedCount: 0,
+            rows: rows, padToken: tower.padToken(tokenizer), truncatedCount: 0,
             minimumWidth: tower.readsPadding ? tower.contextLength : 0)
         ids = Tensor(batch.ids, shape: [rows.count, batch.width])
         lengths = Tensor(batch.lengths.map(Int64.init))
+    }
+}
+
+extension TextTowerConfiguration {
+    /// What fills rows of tokens. A tower with a class token sees by it where a text ends, so it must be its own; to
+    /// others it makes no difference, or the tokenizer's files say it.
+    func padToken(_ tokenizer: any Tokenizer) -> Int {
+        if case .transformer(let text) = self, text.classTokenMask != nil { return text.padToken }
+        return tokenizer.padToken
     }
 }

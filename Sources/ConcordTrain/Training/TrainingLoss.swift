@@ -41,6 +41,25 @@ struct TrainingLoss {
         }
     }
 
+    /// Throws `.invalidConfiguration` for what the model that is trained has no use for, or cannot do.
+    func check(_ architecture: ModelFolder.Architecture) throws(ConcordError) {
+        guard case .coca = architecture else {
+            guard let key = section.givenCaptionKeys.first else { return }
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.\(key) is for a CoCa, and this model has no decoder; leave it out, or choose model.kind coca")
+        }
+        guard section.kind != .siglip else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.kind siglip needs a logit bias, which a CoCa has not; take loss.kind infonce or triplet")
+        }
+        guard section.matryoshka.isEmpty else {
+            throw ConcordError(
+                .invalidConfiguration, "loss.matryoshka is for models without a decoder; leave it out for a CoCa")
+        }
+    }
+
     private var temperature: Double? { section.temperature ?? section.initialTemperature }
 
     private func checkWidths(_ width: Int) throws(ConcordError) {
@@ -59,7 +78,7 @@ struct TrainingLoss {
     }
 
     /// Sets what the recipe fixes, and stops the training of a scale or bias that the loss has no use for.
-    func prepare(_ model: DualEncoder) {
+    func prepare(_ model: any ImageTextEncoder) {
         withoutGradient {
             if let temperature { model.logitScale.fill(-log(temperature)) }
             if let bias = section.initialBias { model.logitBias?.fill(bias) }
@@ -74,8 +93,10 @@ struct TrainingLoss {
     }
 
     /// What is odd about the model that will be saved, for the user.
-    func notes(_ configuration: DualEncoderConfiguration) -> [String] {
-        guard section.kind == .siglip, (try? configuration.huggingFaceJSON()) == nil else { return [] }
+    func notes(_ architecture: ModelFolder.Architecture) -> [String] {
+        guard section.kind == .siglip, case .dualEncoder(let configuration) = architecture,
+            (try? configuration.huggingFaceJSON()) == nil
+        else { return [] }
         return [
             "transformers has no class for towers like these with a logit bias, so config.json will be Concord's own; "
                 + "`concord convert --to open_clip` writes a form that others read"
@@ -97,10 +118,21 @@ struct TrainingLoss {
         }
     }
 
-    /// The loss over the model's scale and bias.
+    /// Both losses of a CoCa.
+    ///
+    /// - Throws: as ``make(_:)``.
+    func captioning(_ model: CoCa) throws(ConcordError) -> CoCaLoss {
+        CoCaLoss(
+            contrastive: try make(model),
+            caption: CaptionLoss(
+                ignoredLabel: model.configuration.text.padToken, labelSmoothing: section.captionLabelSmoothing),
+            contrastiveWeight: section.contrastiveWeight, captionWeight: section.captionWeight)
+    }
+
+    /// The contrastive loss over the model's scale and bias.
     ///
     /// - Throws: `.invalidArgument` for values that the loss refuses.
-    func make(_ model: DualEncoder) throws(ConcordError) -> any ContrastiveLoss {
+    func make(_ model: any ImageTextEncoder) throws(ConcordError) -> any ContrastiveLoss {
         switch section.kind {
         case .infonce:
             var loss = InfoNCE(logitScale: model.logitScale)

@@ -85,28 +85,35 @@ extension TrainingRun {
 
     /// The model with its first weights; what the recipe keeps does not train.
     func makeModel(
-        _ configuration: DualEncoderConfiguration, _ start: StartingModel, _ loss: TrainingLoss
-    ) throws -> DualEncoder {
+        _ architecture: ModelFolder.Architecture, _ start: StartingModel, _ loss: TrainingLoss
+    ) throws -> any ImageTextEncoder {
         let store = ParameterStore(
-            seed: UInt64(recipe.seed), sources: try start.sources(configuration),
+            seed: UInt64(recipe.seed), sources: try start.sources(architecture),
             adaptation: recipe.train.adapters.adaptation, device: device)
         store.usesActivationCheckpointing = recipe.train.usesActivationCheckpointing
-        var model = DualEncoder(configuration, store: store)
+        var model: any ImageTextEncoder
+        switch architecture {
+        case .dualEncoder(let configuration): model = DualEncoder(configuration, store: store)
+        case .coca(let configuration): model = CoCa(configuration, store: store)
+        case .sentenceEncoder: preconditionFailure("a model that trains has an image tower")
+        }
         try store.finishLoading()
         model.vision.patchDropout = recipe.train.patchDropout
         loss.prepare(model)
         try FineTuning(recipe.train).apply(to: model)
-        for note in store.notes + loss.notes(configuration) { bar.print(note) }
+        for note in store.notes + loss.notes(architecture) { bar.print(note) }
         bar.print(FineTuning.summary(store, from: start.name))
         return model
     }
 
     /// The vectors of all captions that may be drawn, where the text tower is locked and there is memory for them.
     func makeLockedCaptions(
-        _ model: DualEncoder, _ examples: CaptionDataset, _ tokenizer: any Tokenizer
+        _ model: any ImageTextEncoder, _ examples: CaptionDataset, _ tokenizer: any Tokenizer
     ) -> LockedCaptions? {
-        guard FineTuning(recipe.train).keepsTexts(of: model), recipe.train.textCacheMegabytes > 0 else { return nil }
-        let context = model.configuration.text.contextLength, sampling = sampling
+        // A decoder reads the states of all tokens, so that for a CoCa vectors would not do.
+        guard !(model is CoCa), FineTuning(recipe.train).keepsTexts(of: model), recipe.train.textCacheMegabytes > 0
+        else { return nil }
+        let context = model.textConfiguration.contextLength, sampling = sampling
         let captions = examples.items.lazy.flatMap { $0.captions.filter(sampling.mayDraw) }
         let locked = LockedCaptions(
             captions.map { tokenizer.encode($0.text, contextLength: context).ids }, model: model,
@@ -121,7 +128,7 @@ extension TrainingRun {
     }
 
     func makeTrainer(
-        _ model: DualEncoder, _ loss: TrainingLoss, totalSteps: Int
+        _ model: any ImageTextEncoder, _ loss: TrainingLoss, totalSteps: Int
     ) throws(ConcordError) -> ContrastiveTrainer {
         let train = recipe.train
         let computesInBFloat16 =
@@ -130,16 +137,24 @@ extension TrainingRun {
             case .bfloat16: true
             case .auto: device.kind != .cpu || TorchRuntime.hasFastBFloat16
             }
+        let precision = computesInBFloat16 ? DType.bfloat16 : .float32
+        let schedule = LearningRateSchedule(
+            train.schedule, peak: train.learningRate, warmupSteps: train.warmupSteps, totalSteps: totalSteps)
+        let options = AdamW.Options(
+            beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay)
+        let layerDecay = train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil
+        let gradientClip = train.gradientClip > 0 ? train.gradientClip : nil
+        let averageDecay = train.emaDecay > 0 ? train.emaDecay : nil
+        if let model = model as? CoCa {
+            return ContrastiveTrainer(
+                captioning: model, loss: try loss.captioning(model), plan: loss.plan, schedule: schedule,
+                options: options, layerDecay: layerDecay, precision: precision, gradientClip: gradientClip,
+                averageDecay: averageDecay, seed: UInt64(recipe.seed))
+        }
         return ContrastiveTrainer(
             model: model, loss: try loss.make(model), plan: loss.plan, matryoshkaWidths: loss.matryoshkaWidths,
-            schedule: LearningRateSchedule(
-                train.schedule, peak: train.learningRate, warmupSteps: train.warmupSteps, totalSteps: totalSteps),
-            options: AdamW.Options(
-                beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
-            layerDecay: train.layerDecay < 1 ? LayerDecay(train.layerDecay, configuration: model.configuration) : nil,
-            precision: computesInBFloat16 ? .bfloat16 : .float32,
-            gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
-            averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed))
+            schedule: schedule, options: options, layerDecay: layerDecay, precision: precision,
+            gradientClip: gradientClip, averageDecay: averageDecay, seed: UInt64(recipe.seed))
     }
 
     /// The steps done before; nil when the run starts anew.

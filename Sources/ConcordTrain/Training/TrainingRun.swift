@@ -67,24 +67,26 @@ public final class TrainingRun {
         let start = try StartingModel(recipe.model)
         let fingerprint = try RunFingerprint(dataset, start)
         let tokenizer: any Tokenizer, loss = TrainingLoss(recipe.loss)
-        var configuration: DualEncoderConfiguration
+        var towers: DualEncoderConfiguration
         if let loaded = try start.tokenizer() {
             tokenizer = loaded
-            configuration = try start.configuration(newTextTower: nil)
+            towers = try start.configuration(newTextTower: nil)
         } else {
             let made = try makeTokenizer(examples, isThere: checkpoint != nil)
             tokenizer = made
-            configuration = try start.configuration(newTextTower: recipe.model.newTextTower(made))
+            towers = try start.configuration(newTextTower: recipe.model.newTextTower(made))
         }
-        try loss.configure(&configuration, start: recipe.model.start)
-        let context = configuration.text.contextLength
+        try loss.configure(&towers, start: recipe.model.start)
+        let architecture = try start.architecture(towers)
+        try loss.check(architecture)
+        let context = architecture.text.contextLength
         describe(examples, tokenizer, contextLength: context)
         let preprocessing = try start.preprocessing()
         let builder = try makeBuilder(examples, tokenizer, contextLength: context, preprocessing)
         let sampler = DistributedSampler(
             count: examples.items.count, batchSize: recipe.train.batchSize, seed: UInt64(recipe.seed), dropLast: true)
         let totalSteps = sampler.batchesPerEpoch * recipe.train.epochs
-        let model = try makeModel(configuration, start, loss)
+        let model = try makeModel(architecture, start, loss)
         let whole = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
         try whole.checkSaving()
         let trainer = try makeTrainer(model, loss, totalSteps: totalSteps)
@@ -112,7 +114,7 @@ public final class TrainingRun {
             if let lockedCaptions {
                 texts = .vectors(lockedCaptions(rows))
             } else {
-                let tokens = TokenRows(rows, tokenizer: tokenizer, tower: configuration.text)
+                let tokens = TokenRows(rows, tokenizer: tokenizer, tower: architecture.text)
                 texts = .tokens(ids: tokens.ids, lengths: tokens.lengths)
             }
             let pixels = Tensor(batch.pixels, shape: [batch.count, 3, batch.size, batch.size])

@@ -8,6 +8,8 @@ public struct TrainingStep: Sendable {
     public var step: Int
     public var epoch: Int
     public var loss: Double
+    /// Of a CoCa: the two parts of the loss, without their weights.
+    public var contrastiveLoss, captionLoss: Double?
     public var learningRate: Double
     /// `exp(logitScale)`: the factor on cosines.
     public var logitScale: Double
@@ -34,7 +36,10 @@ public struct TrainingStep: Sendable {
     /// The values under the names that `metrics.jsonl` and TensorBoard show.
     public var values: [(name: String, value: Double)] {
         let scale = [("logit_scale", logitScale)] + (logitBias.map { [("logit_bias", $0)] } ?? [])
-        return [("epoch", Double(epoch)), ("loss", loss), ("learning_rate", learningRate)] + scale + [
+        let parts = [("contrastive_loss", contrastiveLoss), ("caption_loss", captionLoss)].compactMap { name, value in
+            value.map { (name, $0) }
+        }
+        return [("epoch", Double(epoch)), ("loss", loss)] + parts + [("learning_rate", learningRate)] + scale + [
             ("accuracy", accuracy), ("positive_cosine", positiveCosine), ("negative_cosine", negativeCosine),
             ("ln_n", lnN), ("alignment", alignment), ("uniformity_image", imageUniformity),
             ("uniformity_text", textUniformity), ("gradient_norm", gradientNorm),

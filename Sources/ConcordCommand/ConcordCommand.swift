@@ -13,6 +13,10 @@ struct ConcordCommand: ParsableCommand {
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord search --model runs/emoji --data data/emoji --text "red apple"
 
+            The same with captions:
+              concord train recipes/emoji-coca.yaml --output runs/emoji-coca
+              concord caption --model runs/emoji-coca --image data/emoji/images/1f34e.png
+
             With a model that is there already:
               concord similarity --model M --image cat.jpg --text "a cute cat" --text "a dog"
               concord classify --model M --image cat.jpg --labels labels.txt
@@ -20,6 +24,7 @@ struct ConcordCommand: ParsableCommand {
         version: ConcordVersion.current,
         subcommands: [
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
+            CaptionCommand.self,
             SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self, PreprocessCommand.self,
             InspectCommand.self, ConvertCommand.self, PullCommand.self, DoctorCommand.self,
         ])

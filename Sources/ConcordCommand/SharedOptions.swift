@@ -37,8 +37,10 @@ enum Message {
     }
 
     static func warn(_ notes: [String]) {
-        for note in notes { FileHandle.standardError.write(Data("warning: \(note)\n".utf8)) }
+        for text in notes { note("warning: \(text)") }
     }
+
+    static func note(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
 
     /// Tells how many texts lost their ends, if any did.
     static func warn(ofTruncated count: Int, of total: Int) {

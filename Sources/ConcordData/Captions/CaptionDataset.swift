@@ -20,6 +20,11 @@ public struct CaptionDataset: Sendable {
     /// The names of caption files, in a dataset's folder.
     public static let captionFiles = ["captions.jsonl", "captions.tsv", "captions.csv"]
 
+    /// Whether a folder has a caption file.
+    public static func isDataset(_ folder: String) -> Bool {
+        captionFiles.contains { Files.exists(folder + "/" + $0) }
+    }
+
     /// A dataset of given items.
     public init(folder: String, items: [CaptionItem], captionFile: String = "") {
         self.init(folder: folder, captionFile: captionFile, items: items, skipped: [], rowCount: items.count)

@@ -50,21 +50,3 @@ public struct PictureGallery {
         vectors = Tensor.concatenated(blocks)
     }
 }
-
-/// A batch of pictures, decoded and preprocessed.
-private struct DecodedBatch: Sendable {
-    /// `[rows, 3, size, size]`.
-    var pixels: [Float] = []
-    /// Which of the pictures could be decoded.
-    var rows: [Int] = []
-    var failures: [(row: Int, problem: String)] = []
-
-    init(_ paths: [String], _ preprocessing: ImagePreprocessing) {
-        for (row, path) in paths.enumerated() {
-            do {
-                pixels += preprocessing(try Image(contentsOf: path))
-                rows.append(row)
-            } catch { failures.append((row, "\(error)")) }
-        }
-    }
-}

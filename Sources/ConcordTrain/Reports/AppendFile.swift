@@ -26,4 +26,9 @@ final class AppendFile {
             offset += written
         }
     }
+
+    /// Waits until all is on the disk. Throws `.fileSystem`.
+    func synchronize() throws(ConcordError) {
+        guard fsync(descriptor) == 0 else { throw .system("write", path) }
+    }
 }

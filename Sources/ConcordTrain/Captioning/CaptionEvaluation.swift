@@ -1,0 +1,76 @@
+import ConcordCore
+import ConcordData
+import ConcordText
+
+/// Captions the pictures of a split and compares with what people wrote.
+public struct CaptionEvaluation {
+    public let metrics: CaptionMetrics
+    /// The captioned pictures, with the caption and the references.
+    public let pictures: [(image: String, caption: GeneratedCaption, references: [String])]
+    /// Pictures that could not be decoded, and why.
+    public let failures: [(image: String, problem: String)]
+
+    /// - Parameters:
+    ///   - split: the name of a split, or `all`.
+    ///   - language: only references of this language; nil takes all.
+    ///   - kind: only references of this kind; nil takes `name` where the data set has names, else all.
+    /// - Throws: `.invalidDataset` when no picture has such a reference; what the model throws.
+    public init(
+        _ captioner: Captioner, dataset: CaptionDataset, split: String, language: String?, kind: String?,
+        prompt: [Int32]? = nil, options: GenerationOptions = GenerationOptions(), batchSize: Int = 16,
+        progress: ProgressDisplay? = nil
+    ) throws {
+        let hasNames = dataset.items.contains { $0.captions.contains { $0.kind == "name" } }
+        let kind = kind ?? (hasNames ? "name" : nil)
+        let chosen = dataset.items.filter { split == "all" || $0.split == split }.compactMap { item in
+            let texts = item.captions.filter {
+                (language == nil || $0.language == language) && (kind == nil || $0.kind == kind)
+            }.map(\.text)
+            return texts.isEmpty ? nil : (image: item.image, path: dataset.path(of: item), references: texts)
+        }
+        guard !chosen.isEmpty else {
+            throw ConcordError(
+                .invalidDataset,
+                "no picture of the split \(split) has a caption of language \(language ?? "any") and kind "
+                    + "\(kind ?? "any") to compare with")
+        }
+        let batches = stride(from: 0, to: chosen.count, by: batchSize).map { $0..<min($0 + batchSize, chosen.count) }
+        let loader = PrefetchLoader(batches: 0..<batches.count) { [preprocessing = captioner.preprocessing] index in
+            DecodedBatch(batches[index].map { chosen[$0].path }, preprocessing)
+        }
+        var pictures = [(image: String, caption: GeneratedCaption, references: [String])]()
+        var failures = [(image: String, problem: String)]()
+        for range in batches {
+            guard let batch = try loader.next() else { break }
+            let captions = try captioner.captions(
+                pixels: batch.pixels, count: batch.rows.count, prompt: prompt, options: options)
+            for (row, found) in zip(batch.rows, captions) {
+                let picture = chosen[range.lowerBound + row]
+                if let best = found.first { pictures.append((picture.image, best, picture.references)) }
+            }
+            failures += batch.failures.map { (chosen[range.lowerBound + $0.row].image, $0.problem) }
+            progress?.show(done: range.upperBound, of: chosen.count)
+        }
+        progress?.finish()
+        metrics = try CaptionMetrics(
+            ids: pictures.map(\.image), candidates: pictures.map(\.caption.text), references: pictures.map(\.references)
+        )
+        self.pictures = pictures
+        self.failures = failures
+    }
+
+    /// The form that `concord evaluate --captions` prints.
+    public var table: String {
+        let scores = metrics.overall
+        func percent(_ value: Double) -> String { NumberText.fixed(100 * value, decimals: 1) + " %" }
+        let rows = [
+            ("exact match", percent(scores.exactMatch)), ("CIDEr-D", NumberText.fixed(scores.cider, decimals: 2)),
+            ("BLEU-4", percent(scores.bleu4)), ("METEOR (exact words)", percent(scores.exactMETEOR)),
+            ("ROUGE-L", percent(scores.rougeL)),
+        ]
+        return
+            (["\(pictures.count) captions"]
+            + rows.map { $0.0.padding(toLength: 22, withPad: " ", startingAt: 0) + $0.1 })
+            .joined(separator: "\n")
+    }
+}

@@ -1,0 +1,105 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordLosses
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import ConcordTrain
+import Foundation
+import Testing
+
+/// Steps of a tiny CoCa, with two captions of every picture.
+@Suite struct CoCaTrainerTests {
+    private static let batch = 7, slots = 2
+
+    private func model() -> CoCa {
+        var text = TextTransformerConfiguration(
+            vocabularySize: 40, width: 16, intermediateWidth: 32, layers: 1, heads: 2, contextLength: 8,
+            activation: .gelu, padToken: 0, startToken: 1, endToken: 39, pooling: .argmax)
+        text.classTokenMask = .correct
+        var vision = VisionTransformerConfiguration(
+            width: 24, intermediateWidth: 48, layers: 1, heads: 2, imageSize: 16, patchSize: 4, activation: .gelu)
+        vision.queryPooling = QueryPoolingConfiguration(queries: 5, width: 16, heads: 2)
+        vision.normalizesAfterPooling = false
+        return CoCa(
+            CoCaConfiguration(
+                text: text, vision: vision,
+                decoder: .init(width: 16, intermediateWidth: 32, layers: 1, heads: 2), projectionWidth: 12),
+            store: ParameterStore(seed: 3))
+    }
+
+    private func trainer(_ model: CoCa, loss: CoCaLoss? = nil, plan: ExecutionPlan = .dense) -> ContrastiveTrainer {
+        ContrastiveTrainer(
+            captioning: model, loss: loss, plan: plan,
+            schedule: LearningRateSchedule(.constant, peak: 2e-3, warmupSteps: 0, totalSteps: 100), options: .init(),
+            seed: 5)
+    }
+
+    /// Captions of unequal lengths, padded by the pad token.
+    private func inputs(_ step: Int) -> (pixels: Tensor, ids: Tensor) {
+        var random = RandomSource(seed: UInt64(step), stream: 1)
+        let ids = (0..<Self.batch * Self.slots).flatMap { _ -> [Int64] in
+            let length = 3 + random.index(below: 6)
+            return (0..<8).map { place in
+                place == 0 ? 1 : place == length - 1 ? 39 : place >= length ? 0 : Int64(2 + random.index(below: 36))
+            }
+        }
+        return (
+            Tensor.normal([Self.batch, 3, 16, 16], generator: Generator(seed: UInt64(step))),
+            Tensor(ids, shape: [Self.batch * Self.slots, 8])
+        )
+    }
+
+    private func steps(_ trainer: ContrastiveTrainer) throws -> [TrainingStep] {
+        try (0..<4).map { step in
+            let (pixels, ids) = inputs(step)
+            return try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids), measures: false)
+        }
+    }
+
+    @Test func theLossIsThatOfEachSlotByItself() throws {
+        let model = model(), (pixels, ids) = inputs(0)
+        let loss = CoCaLoss(
+            contrastive: InfoNCE(logitScale: model.logitScale), caption: CaptionLoss(ignoredLabel: 0),
+            contrastiveWeight: 0.5, captionWeight: 3)
+        let step = try trainer(model, loss: loss).step(0, pixels: pixels, texts: .tokens(ids: ids), measures: false)
+
+        let fresh = self.model()
+        var contrastive = 0.0, caption = 0.0
+        for slot in 0..<Self.slots {
+            let output = fresh(pixels, ids.chunked(Self.slots, axis: 0)[slot])
+            let scores = fresh.logits(images: output.images, texts: output.texts).to(.float64)
+            let both = scores.logSoftmax(axis: 1) + scores.logSoftmax(axis: 0)
+            contrastive -= (both * Tensor.eye(Self.batch, dtype: .float64)).sum().item() / Double(2 * Self.batch)
+            let logits = fresh.tokenLogits(output.states).to(.float64).logSoftmax(axis: -1)
+            let values = logits.scalars(as: Double.self), labels = output.labels.scalars(as: Int.self)
+            let counted = labels.indices.filter { labels[$0] != 0 }
+            caption -= counted.map { values[$0 * 40 + labels[$0]] }.reduce(0, +) / Double(counted.count)
+        }
+        contrastive /= Double(Self.slots)
+        caption /= Double(Self.slots)
+        #expect(abs((step.contrastiveLoss ?? 0) - contrastive) < 1e-5 * contrastive)
+        #expect(abs((step.captionLoss ?? 0) - caption) < 1e-5 * caption)
+        #expect(abs(step.loss - (0.5 * contrastive + 3 * caption)) < 1e-5 * step.loss)
+        #expect(step.values.map(\.name).starts(with: ["epoch", "loss", "contrastive_loss", "caption_loss"]))
+    }
+
+    @Test(arguments: [1, 3, 7]) func chunksChangeNothing(_ chunk: Int) throws {
+        let whole = try steps(trainer(model()))
+        let cached = try steps(trainer(model(), plan: .cached(chunk: chunk, scores: .tiled(rows: 2))))
+        for (step, expected) in zip(cached, whole) {
+            #expect(abs(step.loss - expected.loss) < 1e-5 * expected.loss)
+            #expect(abs(step.gradientNorm - expected.gradientNorm) < 1e-4 * expected.gradientNorm)
+        }
+        #expect(whole[0].loss != whole[3].loss)
+    }
+
+    @Test func bothPartsAreLearnt() throws {
+        let trainer = trainer(model()), (pixels, ids) = inputs(0)
+        let losses = try (0..<60).map { step in
+            try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids), measures: false)
+        }
+        #expect((losses[59].captionLoss ?? 9) < 0.7 * (losses[0].captionLoss ?? 0))
+        #expect((losses[59].contrastiveLoss ?? 9) < 0.7 * (losses[0].contrastiveLoss ?? 0))
+    }
+}

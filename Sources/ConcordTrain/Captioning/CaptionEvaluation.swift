@@ -1,8 +1,12 @@
 import ConcordCore
 import ConcordData
 import ConcordText
+import Foundation
 
 /// Captions the pictures of a split and compares with what people wrote.
+///
+/// References are compared as the model's tokenizer reads and writes them: one that loses capitals and the spaces around
+/// punctuation, as CLIP's does, cannot write "medium-dark" other than "medium - dark".
 public struct CaptionEvaluation {
     public let metrics: CaptionMetrics
     /// The captioned pictures, with the caption and the references.
@@ -25,7 +29,7 @@ public struct CaptionEvaluation {
         let chosen = dataset.items.filter { split == "all" || $0.split == split }.compactMap { item in
             let texts = item.captions.filter {
                 (language == nil || $0.language == language) && (kind == nil || $0.kind == kind)
-            }.map(\.text)
+            }.map { captioner.tokenizer.decode(captioner.tokenizer.encode($0.text)) }
             return texts.isEmpty ? nil : (image: item.image, path: dataset.path(of: item), references: texts)
         }
         guard !chosen.isEmpty else {

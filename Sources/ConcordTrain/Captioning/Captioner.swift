@@ -1,6 +1,8 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordMedia
 import ConcordModels
+import ConcordNN
 import ConcordTensor
 import ConcordText
 
@@ -23,7 +25,7 @@ public struct Captioner {
         let ids = Array(tokenizer.encode(text).dropLast())
         guard ids.count > 1 else {
             throw ConcordError(
-                .invalidArgument, "the prompt \"\(text.printable)\" has no token; write some words, or leave it out")
+                .invalidArgument, "the prompt \"\(text)\" has no token; write some words, or leave it out")
         }
         return ids
     }

@@ -3,9 +3,6 @@ import ConcordData
 import ConcordMedia
 
 extension PictureSearch {
-    /// The longer edge of a picture on a page, pixels.
-    private static let thumbnailSize = 128
-
     /// A page with the pictures that were found for a query.
     public func page(_ query: String, _ results: [Result]) throws -> HTMLPage {
         let found = try results.map {
@@ -18,12 +15,24 @@ extension PictureSearch {
 
     /// A small copy of a picture that was found.
     func thumbnail(_ result: Result) throws -> PictureGrid.Picture {
-        let image = try Image(contentsOf: path(of: result))
+        try PictureGrid.Picture(thumbnailOf: Image(contentsOf: path(of: result)))
+    }
+}
+
+extension PictureGrid.Picture {
+    /// The longer edge of a picture on a page, pixels.
+    private static let thumbnailSize = 128
+
+    /// A small copy of a picture.
+    init(thumbnailOf image: Image) throws {
         let longest = max(image.width, image.height)
-        guard longest > Self.thumbnailSize else { return PictureGrid.Picture(try image.encoded(as: .png)) }
+        guard longest > Self.thumbnailSize else {
+            self.init(try image.encoded(as: .png))
+            return
+        }
         let scale = Double(Self.thumbnailSize) / Double(longest)
         let small = image.resized(
             width: max(1, Int(Double(image.width) * scale)), height: max(1, Int(Double(image.height) * scale)))
-        return PictureGrid.Picture(try small.encoded(as: .png))
+        self.init(try small.encoded(as: .png))
     }
 }

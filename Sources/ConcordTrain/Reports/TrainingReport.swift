@@ -10,6 +10,8 @@ struct TrainingReport {
     let model: EmbeddingModel
     let dataset: CaptionDataset
     let gallery: PictureGallery
+    /// Shows the work that takes long.
+    let progress: ProgressDisplay
 
     private static let queryCount = 12
     private static let resultCount = 6
@@ -28,6 +30,11 @@ struct TrainingReport {
             .charts(charts(lines)),
         ]
         page.sections += embeddings.sections
+        if let captioner = try? Captioner(model) {
+            page.sections += try CaptionSection(
+                captioner: captioner, dataset: dataset, evaluate: recipe.evaluate, progress: progress
+            ).sections()
+        }
         page.sections += [
             .heading("Queries"),
             .pictures(PictureGrid(try queries())), .heading("Recipe"), .code(recipe.text),
@@ -95,8 +102,16 @@ struct TrainingReport {
         }
         // What guessing costs, for the loss of which that is known.
         let guessing = recipe.loss.kind == .infonce ? [series("ln_n", "guessing (ln N)")] : []
+        let isCoCa = lines.last?["caption_loss"] != nil
+        let losses =
+            [series("loss", "loss", smoothing: 0.9)]
+            + (isCoCa
+                ? [
+                    series("contrastive_loss", "contrastive", smoothing: 0.9),
+                    series("caption_loss", "caption", smoothing: 0.9),
+                ] : []) + guessing
         return [
-            LineChart(title: "Loss", series: [series("loss", "loss", smoothing: 0.9)] + guessing, xLabel: "step"),
+            LineChart(title: "Loss", series: losses, xLabel: "step"),
             chart("Share of pairs found in the batch", series("accuracy", "accuracy", smoothing: 0.9)),
             chart(
                 "Cosines", series("positive_cosine", "pairs", smoothing: 0.9),

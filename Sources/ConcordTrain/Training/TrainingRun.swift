@@ -171,6 +171,9 @@ public final class TrainingRun {
         let gallery = try PictureGallery(
             model: model, dataset: dataset, maximumSkippedFraction: recipe.data.maximumSkippedFraction,
             progress: ProgressDisplay(label: "embedding", bar: bar))
-        try TrainingReport(recipe: recipe, folder: folder, model: model, dataset: dataset, gallery: gallery).write()
+        try TrainingReport(
+            recipe: recipe, folder: folder, model: model, dataset: dataset, gallery: gallery,
+            progress: ProgressDisplay(label: "captioning", bar: bar)
+        ).write()
     }
 }

@@ -43,8 +43,8 @@ import Testing
             let pictures = model.encodeImages(golden.pixels(.float64)).tokens
             let cache = model.makeCaptionCache(for: pictures)
             _ = try model.states(next: ids.sliced(axis: 1, from: 0, to: 4), cache: cache)
+            cache.select(rows: [2, 0, 0, 1])
             let rows = Tensor([2, 0, 0, 1])
-            cache.select(rows: rows)
             // Two continuations of the first row, by the tokens of another.
             let chosen = ids.indexSelected(axis: 0, rows), other = ids.indexSelected(axis: 0, Tensor([2, 0, 1, 1]))
             let next = other.sliced(axis: 1, from: 4, to: 6)

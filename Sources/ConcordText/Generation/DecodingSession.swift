@@ -10,6 +10,10 @@ public protocol DecodingSession: AnyObject {
     var vocabularySize: Int { get }
     /// The most tokens of a sequence, its prompt included.
     var contextLength: Int { get }
+    /// The token that starts every sequence.
+    var startToken: Int32 { get }
+    /// The token that the model ends a sequence with.
+    var endToken: Int32 { get }
     /// The number of sequences now.
     var rowCount: Int { get }
 

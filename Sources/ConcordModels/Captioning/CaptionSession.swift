@@ -32,6 +32,10 @@ public final class CaptionSession: DecodingSession {
     public var contextLength: Int { model.configuration.text.contextLength }
     public var startToken: Int32 { Int32(model.configuration.text.startToken) }
     public var endToken: Int32 { Int32(model.configuration.text.endToken) }
+    public var padToken: Int32? {
+        let text = model.configuration.text
+        return text.padToken == text.endToken ? nil : Int32(text.padToken)
+    }
     public var rowCount: Int { cache.rowCount }
 
     public func select(rows: [Int]) throws(ConcordError) {

@@ -56,9 +56,10 @@ extension GenerationOptions {
     ///   - prompt: the tokens that the model reads first, the start token included.
     ///   - vocabularySize: the number of the model's tokens.
     ///   - contextLength: the most tokens that the model was made for, prompt and new ones together.
+    ///   - padToken: the token that the model takes for padding, if any.
     /// - Throws: `.invalidArgument` with the numbers that do not fit.
     public func validate(
-        prompt: [Int32], vocabularySize: Int, contextLength: Int
+        prompt: [Int32], vocabularySize: Int, contextLength: Int, padToken: Int32? = nil
     ) throws(ConcordError) {
         try validate()
         try Self.require(
@@ -78,6 +79,14 @@ extension GenerationOptions {
         }
         try check(prompt, "the prompt")
         if let stopTokens { try check(stopTokens, "stopTokens") }
+        if let padToken {
+            try Self.require(
+                !prompt.contains(padToken),
+                "the prompt has token \(padToken), which the model takes for padding; word it without")
+            try Self.require(
+                stopTokens?.contains(padToken) != true,
+                "stopTokens has token \(padToken), which is the model's padding and never comes")
+        }
         // The lowest one, so that the message is the same each time.
         if let allowedTokens { try check(allowedTokens.sorted(), "allowedTokens") }
     }

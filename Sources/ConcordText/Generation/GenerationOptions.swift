@@ -12,7 +12,7 @@ public struct GenerationOptions: Sendable, Hashable {
     public var repetitionPenalty: Double
     /// Tokens that end a sequence; nil for the model's end token, none at all for sequences of `maxTokens`.
     public var stopTokens: [Int32]?
-    /// The only tokens that may come besides the stop tokens; nil for all.
+    /// The only tokens that may come besides the stop tokens; nil for all. The model's padding token never comes.
     public var allowedTokens: Set<Int32>?
 
     public init(

@@ -14,10 +14,13 @@ struct LogitReader {
 
     private let request: SearchRequest
     private let vocabularySize: Int
+    /// Tokens that never come.
+    private let excluded: [Int32]
     /// Whether each token may come; nil when all may.
     private let isAllowed: [Bool]?
 
-    init(_ request: SearchRequest, vocabularySize: Int) {
+    init(_ request: SearchRequest, vocabularySize: Int, padToken: Int32?) {
+        excluded = padToken.map { [$0] } ?? []
         self.request = request
         self.vocabularySize = vocabularySize
         isAllowed = request.options.allowedTokens.map { allowed in
@@ -109,9 +112,14 @@ struct LogitReader {
 
     /// Whether a token may follow `new`.
     private func openTokens(_ new: [Int32]) -> (Int) -> Bool {
-        let stops = new.count < request.options.minTokens ? request.stopTokens : []
-        guard let isAllowed else { return { token in !stops.contains(Int32(token)) } }
-        return { token in isAllowed[token] && !stops.contains(Int32(token)) }
+        let closed = closedTokens(new)
+        guard let isAllowed else { return { token in !closed.contains(Int32(token)) } }
+        return { token in isAllowed[token] && !closed.contains(Int32(token)) }
+    }
+
+    /// The few tokens that may not follow `new` although they are allowed.
+    private func closedTokens(_ new: [Int32]) -> [Int32] {
+        new.count < request.options.minTokens ? excluded + request.stopTokens : excluded
     }
 
     /// Calls `body` with a copy of the logits after the repetition penalty and the temperature.
@@ -136,9 +144,7 @@ struct LogitReader {
             }
             if closes {
                 if let isAllowed { for index in copy.indices where !isAllowed[index] { copy[index] = -.infinity } }
-                if new.count < request.options.minTokens {
-                    for token in request.stopTokens { copy[Int(token)] = -.infinity }
-                }
+                for token in closedTokens(new) { copy[Int(token)] = -.infinity }
             }
             return body(UnsafeBufferPointer(copy))
         }

@@ -40,7 +40,7 @@ public final class TokenGenerator {
             do throws(ConcordError) {
                 try request.options.validate(
                     prompt: prompt, vocabularySize: session.vocabularySize,
-                    contextLength: session.contextLength)
+                    contextLength: session.contextLength, padToken: session.padToken)
             } catch {
                 throw requests.count == 1 ? error : ConcordError(error.code, "item \(index): \(error.message)")
             }
@@ -49,7 +49,8 @@ public final class TokenGenerator {
                 stopTokens: request.options.stopTokens ?? [session.endToken])
             items.append(
                 Item(
-                    search: Self.search(search, vocabularySize: session.vocabularySize),
+                    search: Self.search(
+                        search, LogitReader(search, vocabularySize: session.vocabularySize, padToken: session.padToken)),
                     rows: [Row(parent: index, unread: prompt[...])]))
         }
         self.session = session
@@ -57,9 +58,8 @@ public final class TokenGenerator {
     }
 
     private static func search(
-        _ request: SearchRequest, vocabularySize: Int
+        _ request: SearchRequest, _ reader: LogitReader
     ) -> any SequenceSearch {
-        let reader = LogitReader(request, vocabularySize: vocabularySize)
         switch request.options.strategy {
         case .greedy, .sample: return SamplingSearch(request, reader: reader)
         case .beam(let width, let groups, let diversityPenalty, let lengthPenalty):

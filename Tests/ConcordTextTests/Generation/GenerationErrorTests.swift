@@ -70,6 +70,19 @@ import Testing
         #expect(error?.message.hasPrefix("item 1: " + message) == true, "\(error?.message ?? "")")
     }
 
+    @Test func padding() {
+        func message(_ request: GenerationRequest) -> String? {
+            let session = ScriptedSession(keys: [1], padToken: 4)
+            return #expect(throws: ConcordError.self) { try TokenGenerator(session, requests: [request]) }?.message
+        }
+        #expect(
+            message(GenerationRequest(prompt: [11, 4, 2]))
+                == "the prompt has token 4, which the model takes for padding; word it without")
+        #expect(
+            message(GenerationRequest(options: GenerationOptions(stopTokens: [12, 4])))
+                == "stopTokens has token 4, which is the model's padding and never comes")
+    }
+
     @Test func asManyRequestsAsRows() {
         let error = #expect(throws: ConcordError.self) {
             try TokenGenerator(ScriptedSession(keys: [1, 2]), requests: [GenerationRequest()])

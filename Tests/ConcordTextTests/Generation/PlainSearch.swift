@@ -9,6 +9,8 @@ struct PlainSearch {
         /// The sum of what ranked the tokens.
         var sum: Double
         var score = 0.0
+
+        var last: Int32 { tokens.last ?? -1 }
     }
 
     let prompt: [Int32]
@@ -70,10 +72,10 @@ struct PlainSearch {
                 all.sort {
                     $0.found.sum != $1.found.sum
                         ? $0.found.sum > $1.found.sum
-                        : $0.found.tokens.last! != $1.found.tokens.last!
-                            ? $0.found.tokens.last! < $1.found.tokens.last! : $0.beam < $1.beam
+                        : $0.found.last != $1.found.last
+                            ? $0.found.last < $1.found.last : $0.beam < $1.beam
                 }
-                let isEnd = { (found: Found) in stops.contains(found.tokens.last!) || step == maxTokens }
+                let isEnd = { (found: Found) in stops.contains(found.last) || step == maxTokens }
                 for var found in all.prefix(size).map(\.found) where isEnd(found) {
                     found.score = found.sum / pow(Double(step), lengthPenalty)
                     finished[group].append(found)
@@ -82,8 +84,8 @@ struct PlainSearch {
                 finished[group].sort { $0.score > $1.score }
                 finished[group] = Array(finished[group].prefix(size))
                 running[group] = Array(all.map(\.found).filter { !isEnd($0) }.prefix(size))
-                let cut = all.prefix(size).map { $0.found.tokens.last! }.filter { !stops.contains($0) }
-                chosen += step == maxTokens ? cut : running[group].map { $0.tokens.last! }
+                let cut = all.prefix(size).map { $0.found.last }.filter { !stops.contains($0) }
+                chosen += step == maxTokens ? cut : running[group].map { $0.last }
                 if finished[group].count == size, let best = running[group].first,
                     best.sum / pow(Double(step), lengthPenalty) <= finished[group][size - 1].score
                 {

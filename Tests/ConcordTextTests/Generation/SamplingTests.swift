@@ -82,6 +82,19 @@ import Testing
         Self.expect(try Self.frequencies(topK: 2, options: long), Self.keeping([8, 2]))
     }
 
+    /// Padding is no token, in any strategy, even where the model gives it all.
+    @Test(
+        arguments: [.greedy, .sample(), .sample(topK: 3), .sample(topP: 0.9), .beam(width: 3)] as [GenerationStrategy])
+    func paddingNeverComes(_ strategy: GenerationStrategy) throws {
+        let session = ScriptedSession(keys: [1], padToken: 4) { _, tokens in
+            (0..<13).map { $0 == 4 ? 50 : $0 == tokens.count ? 25 : 0 }
+        }
+        let request = GenerationRequest(options: GenerationOptions(strategy: strategy, maxTokens: 6))
+        let tokens = try TokenGenerator(session, requests: [request]).run()[0][0].tokens
+        #expect(tokens.prefix(3) == [1, 2, 3])
+        #expect(!tokens.contains(4) && tokens.suffix(2) == [5, 6])
+    }
+
     /// The start token's logit, log 0.01, is negative: a penalty of 2 doubles it.
     @Test func repetitionLosesItsShare() throws {
         var weights = Self.probabilities
@@ -95,7 +108,7 @@ import Testing
     func largeNuclei(_ slope: Double, _ topP: Double) throws {
         final class Wide: DecodingSession {
             let vocabularySize = 5000, contextLength = 4, rowCount = 1
-            let startToken: Int32 = 0, endToken: Int32 = 0
+            let startToken: Int32 = 0, endToken: Int32 = 0, padToken: Int32? = nil
             let logits: [Float]
             init(_ logits: [Float]) { self.logits = logits }
             func select(rows: [Int]) throws(ConcordError) {}

@@ -12,6 +12,7 @@ final class ScriptedSession: DecodingSession {
     let contextLength: Int
     let startToken: Int32 = ScriptedSession.start
     let endToken: Int32 = ScriptedSession.end
+    let padToken: Int32?
     var rowCount: Int { rows.count }
 
     private(set) var rows: [(key: UInt64, tokens: [Int32])]
@@ -22,12 +23,13 @@ final class ScriptedSession: DecodingSession {
     private let script: (UInt64, [Int32]) -> [Double]
 
     init(
-        keys: [UInt64], isDouble: Bool = true, contextLength: Int = 40,
+        keys: [UInt64], isDouble: Bool = true, contextLength: Int = 40, padToken: Int32? = nil,
         script: @escaping (UInt64, [Int32]) -> [Double] = ScriptedSession.logits
     ) {
         rows = keys.map { ($0, []) }
         self.isDouble = isDouble
         self.contextLength = contextLength
+        self.padToken = padToken
         self.script = script
     }
 

@@ -31,7 +31,7 @@ import Testing
             )
             expectClose([result.score], [found.score], absolute: absolute, sourceLocation: sourceLocation)
             #expect(
-                result.finishReason == (stops.contains(result.tokens.last!) ? .stop : .length),
+                result.finishReason == (result.tokens.last.map(stops.contains) == true ? .stop : .length),
                 sourceLocation: sourceLocation)
         }
     }

@@ -103,43 +103,52 @@ import Testing
         Self.expect(try Self.frequencies(options: options), weights)
     }
 
-    /// A vocabulary in which a nucleus is larger than what is looked at first, and one in which it is not.
-    @Test(arguments: [0.001, 0.02], [0.3, 0.9])
-    func largeNuclei(_ slope: Double, _ topP: Double) throws {
+    /// A vocabulary of 5000, with nuclei of 1 to nearly all tokens: each draw is the token that lies at the draw's place
+    /// when all are sorted.
+    @Test(arguments: [0.0002, 0.001, 0.02, 0.2, 3], [0.3, 0.9, 0.9999])
+    func nucleiOfAllSizes(_ slope: Double, _ topP: Double) throws {
         final class Wide: DecodingSession {
-            let vocabularySize = 5000, contextLength = 4, rowCount = 1
+            let vocabularySize = 5000, contextLength = 4, rowCount: Int
             let startToken: Int32 = 0, endToken: Int32 = 0, padToken: Int32? = nil
-            let logits: [Float]
-            init(_ logits: [Float]) { self.logits = logits }
+            let logits: [Double]
+            init(_ logits: [Double], rows: Int) {
+                self.logits = (0..<rows).flatMap { _ in logits }
+                rowCount = rows
+            }
             func select(rows: [Int]) throws(ConcordError) {}
             func read(
                 _ tokens: [Int32], logits body: (TokenLogits) throws(ConcordError) -> Void
             ) throws(ConcordError) {
-                let copy = UnsafeMutableBufferPointer<Float>.allocate(capacity: logits.count)
+                let copy = UnsafeMutableBufferPointer<Double>.allocate(capacity: logits.count)
                 defer { copy.deallocate() }
                 _ = copy.initialize(from: logits)
-                try body(.float32(UnsafeBufferPointer(copy)))
+                try body(.float64(UnsafeBufferPointer(copy)))
             }
         }
-        // Logits that fall by the slope, in an order that is not that of ids.
-        let logits = (0..<5000).map { Float(-slope * Double(($0 * 1237) % 5000)) }
-        let weights = logits.map { exp(Double($0)) }, ranked = weights.sorted(by: >), total = weights.reduce(0, +)
-        var sum = 0.0
-        let size =
-            1
-            + (ranked.firstIndex {
-                sum += $0; return sum >= topP * total
-            } ?? 0)
-        var drawn = Set<Int>()
-        for seed in 0..<400 {
-            let request = GenerationRequest(
-                options: GenerationOptions(strategy: .sample(topP: topP, seed: UInt64(seed)), maxTokens: 1))
-            let token = try TokenGenerator(Wide(logits), requests: [request]).run()[0][0].tokens[0]
-            drawn.insert((Int(token) * 1237) % 5000)
+        // Logits that fall by the slope, in an order that is not that of ids; pairs of neighbours are equal.
+        let logits = (0..<5000).map { -slope * Double((($0 * 1237) % 5000) / 2) }
+        let ranked = logits.indices.sorted { (-logits[$0], $0) < (-logits[$1], $1) }
+        let weights = ranked.map { exp(logits[$0]) }, total = weights.reduce(0, +)
+        var size = 0, kept = 0.0
+        while kept < topP * total {
+            kept += weights[size]
+            size += 1
         }
-        #expect(drawn.max()! < size)
-        // The last tenth of the nucleus has a share of the draws.
-        #expect(drawn.max()! > size * 8 / 10)
+        let requests = (0..<200).map {
+            GenerationRequest(
+                options: GenerationOptions(strategy: .sample(topP: topP, seed: UInt64($0)), maxTokens: 1))
+        }
+        let results = try TokenGenerator(Wide(logits, rows: 200), requests: requests).run()
+        for (seed, result) in results.enumerated() {
+            var random = RandomSource(seed: UInt64(seed), stream: 0)
+            let target = random.uniform() * kept
+            var sum = 0.0
+            let rank = weights[..<size].firstIndex {
+                sum += $0
+                return sum > target
+            }
+            #expect(result[0].tokens == [Int32(ranked[rank ?? size - 1])])
+        }
     }
 
     @Test func seedsAndResultsHaveStreamsOfTheirOwn() throws {

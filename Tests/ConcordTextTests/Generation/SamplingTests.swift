@@ -107,24 +107,6 @@ import Testing
     /// when all are sorted.
     @Test(arguments: [0.0002, 0.001, 0.02, 0.2, 3], [0.3, 0.9, 0.9999])
     func nucleiOfAllSizes(_ slope: Double, _ topP: Double) throws {
-        final class Wide: DecodingSession {
-            let vocabularySize = 5000, contextLength = 4, rowCount: Int
-            let startToken: Int32 = 0, endToken: Int32 = 0, padToken: Int32? = nil
-            let logits: [Double]
-            init(_ logits: [Double], rows: Int) {
-                self.logits = (0..<rows).flatMap { _ in logits }
-                rowCount = rows
-            }
-            func select(rows: [Int]) throws(ConcordError) {}
-            func read(
-                _ tokens: [Int32], logits body: (TokenLogits) throws(ConcordError) -> Void
-            ) throws(ConcordError) {
-                let copy = UnsafeMutableBufferPointer<Double>.allocate(capacity: logits.count)
-                defer { copy.deallocate() }
-                _ = copy.initialize(from: logits)
-                try body(.float64(UnsafeBufferPointer(copy)))
-            }
-        }
         // Logits that fall by the slope, in an order that is not that of ids; pairs of neighbours are equal.
         let logits = (0..<5000).map { -slope * Double((($0 * 1237) % 5000) / 2) }
         let ranked = logits.indices.sorted { (-logits[$0], $0) < (-logits[$1], $1) }
@@ -138,7 +120,7 @@ import Testing
             GenerationRequest(
                 options: GenerationOptions(strategy: .sample(topP: topP, seed: UInt64($0)), maxTokens: 1))
         }
-        let results = try TokenGenerator(Wide(logits, rows: 200), requests: requests).run()
+        let results = try TokenGenerator(FixedSession(logits, rows: 200), requests: requests).run()
         for (seed, result) in results.enumerated() {
             var random = RandomSource(seed: UInt64(seed), stream: 0)
             let target = random.uniform() * kept

@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordTestSupport
 import ConcordText
+import Foundation
 import Testing
 
 /// Greedy and beam search over a scripted model, against searches written plainly.
@@ -174,6 +175,32 @@ import Testing
                     single[0].tokenLogProbabilities, double[0].tokenLogProbabilities, absolute: 2e-6, relative: 2e-6)
             }
         }
+    }
+
+    /// Vocabularies of all lengths around those of the vectors and blocks that logits are read in, with logits that are
+    /// equal, far apart, far from zero and negatively infinite.
+    @Test(
+        arguments: [1, 15, 16, 17, 1023, 1024, 1025, 2049, 49408],
+        [(scale: 3.0, offset: 0.0), (0.001, 5000), (60, -80), (1e5, 0)])
+    func vocabulariesOfAllSizes(_ size: Int, _ range: (scale: Double, offset: Double)) throws {
+        var random = RandomSource(seed: UInt64(size))
+        var logits = (0..<size).map { _ in Float(range.offset + range.scale * (random.normal() * 4).rounded() / 4) }
+        for index in stride(from: 3, to: size, by: 7) { logits[index] = -.infinity }
+        // The largest stand in the last block.
+        if size > 1024 { logits[size - 2] = (logits.max() ?? 0) + 1 }
+        let largest = Double(logits.max() ?? 0)
+        let sum = logits.map { exp(Double($0) - largest) }.reduce(0, +)
+        let ranked = logits.indices.filter { logits[$0] > -.infinity }.sorted {
+            (logits[$1], $0) < (logits[$0], $1)
+        }
+        let options = GenerationOptions(strategy: .beam(width: 40), maxTokens: 1, resultCount: 40, stopTokens: [])
+        let results = try TokenGenerator(
+            FixedSession(logits), requests: [GenerationRequest(prompt: [0], options: options)]
+        ).run()[0]
+        #expect(results.map(\.tokens) == ranked.prefix(40).map { [Int32($0)] })
+        expectClose(
+            results.map(\.score), ranked.prefix(40).map { Double(logits[$0]) - largest - log(sum) }, absolute: 1e-6,
+            relative: 1e-12)
     }
 
     /// Of equals the lowest id comes first, then the lowest beam.

@@ -37,8 +37,9 @@ auto roundedArgument(const Argument &argument) {
   }
 }
 
-/// Calls a matrix product; inside a scope of packed weights with these, where that is faster. Where bfloat16 would be slow, the operands are rounded to it and multiplied in float32, and
-/// the result is rounded: what the instructions compute, which sum in float32 too.
+/// Calls a matrix product; inside a scope of packed weights with these, where that is faster. Where bfloat16 would be
+/// slow, the operands are rounded to it and multiplied in float32, and the result is rounded: what the instructions
+/// compute, which sum in float32 too.
 template <typename Operation, typename... Arguments>
 at::Tensor product(const Arguments &...arguments) {
   if constexpr (std::is_same_v<Operation, at::_ops::linear>) {

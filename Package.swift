@@ -93,7 +93,7 @@ if let libtorch {
         library("ConcordTensor", ["ConcordCore", "CTorch"]),
         library("ConcordNN", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint"]),
         library("ConcordLosses", ["ConcordCore", "ConcordTensor"]),
-        library("ConcordModels", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
+        library("ConcordModels", ["ConcordCore", "ConcordText", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
         library(
             "ConcordTrain",
             [
@@ -128,7 +128,7 @@ if let libtorch {
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint", "PlanMatrix"]),
-        tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
+        tests("ConcordModels", ["ConcordText", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
         tests(
             "ConcordTrain",
             [

@@ -37,5 +37,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Cached", exclude: ["compare.py"]),
+        .executableTarget(
+            name: "coca-benchmark",
+            dependencies: [
+                "BenchmarkSupport",
+                .product(name: "Concord", package: "concord"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "CoCa", exclude: ["compare.py", "open_clip_coca.py"]),
     ]
 )

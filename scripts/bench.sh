@@ -9,7 +9,7 @@ compgen -G "data/emoji/captions.*" >/dev/null || .build/release/concord dataset 
 
 printf '\n==> Execution plans of the losses\n'
 .build/release/PlanMatrix
-for benchmark in Images Checkpoints Training Losses Cached; do
+for benchmark in Images Checkpoints Training Losses Cached CoCa; do
     printf '\n==> %s\n' "$benchmark"
     .peers/bin/python "Benchmarks/$benchmark/compare.py"
 done

@@ -132,14 +132,17 @@ int32_t ctorch_fused_adamw(
     double beta1, double beta2, double weight_decay, double epsilon, ctorch_tensor *gradient_scale,
     ctorch_tensor *found_infinity) {
   return guarded([&] {
-    const auto counters = tensors(steps, count);
+    const auto counters = tensors(steps, count), changed = tensors(parameters, count);
     InOptional infinity(found_infinity);
     const std::optional<at::Tensor> &skipped = infinity;
     at::_ops::_foreach_add__Scalar::call(counters, 1);
     at::_ops::_fused_adamw_::call(
-        InList(parameters, count), InList(gradients, count), InList(first_moments, count),
-        InList(second_moments, count), at::TensorList(), counters, learning_rate, beta1, beta2, weight_decay, epsilon,
-        false, false, InOptional(gradient_scale), skipped);
+        changed, InList(gradients, count), InList(first_moments, count), InList(second_moments, count),
+        at::TensorList(), counters, learning_rate, beta1, beta2, weight_decay, epsilon, false, false,
+        InOptional(gradient_scale), skipped);
+    // Unlike other operations in place, this one does not count as a change by itself.
+    for (const at::Tensor &parameter : changed)
+      if (!parameter.is_inference()) parameter.unsafeGetTensorImpl()->bump_version();
     // The kernel skips a step with infinite gradients by itself; the counters must not have moved either.
     if (skipped)
       at::_ops::_foreach_add__List::call(counters, std::vector<at::Tensor>(count, *skipped), -1);

@@ -1,11 +1,13 @@
-// Matrix products under bfloat16 autocast, on processors that lack bfloat16 instructions.
+// Matrix products: with packed weights, and under bfloat16 autocast on processors that lack bfloat16 instructions.
 #pragma once
 #include <ATen/autocast_mode.h>
+#include <ATen/ops/linear_ops.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <type_traits>
 
 #include "internal.h"
+#include "packed_weights.h"
 
 namespace ctorch {
 
@@ -35,10 +37,16 @@ auto roundedArgument(const Argument &argument) {
   }
 }
 
-/// Calls a matrix product. Where bfloat16 would be slow, the operands are rounded to it and multiplied in float32, and
-/// the result is rounded: what the instructions compute, which sum in float32 too.
+/// Calls a matrix product; inside a scope of packed weights with these, where that is faster. Where bfloat16 would be
+/// slow, the operands are rounded to it and multiplied in float32, and the result is rounded: what the instructions
+/// compute, which sum in float32 too.
 template <typename Operation, typename... Arguments>
 at::Tensor product(const Arguments &...arguments) {
+  if constexpr (std::is_same_v<Operation, at::_ops::linear>) {
+    if (PackedWeights *weights = packedWeights()) {
+      if (std::optional<at::Tensor> result = weights->linear(arguments...)) return *std::move(result);
+    }
+  }
   if (!emulatesBFloat16()) return Operation::call(arguments...);
   c10::impl::ExcludeDispatchKeyGuard withoutAutocast(c10::DispatchKey::AutocastCPU);
   at::Tensor result = Operation::call(roundedArgument(arguments)...);

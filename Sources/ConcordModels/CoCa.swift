@@ -148,7 +148,8 @@ public struct CoCa: ImageTextEncoder {
         let capacity = configuration.text.contextLength
         return CaptionCache(
             text: text.makeCaches(), decoder: decoder.makeCaches(capacity: capacity),
-            contexts: withoutGradient { decoder.contexts(of: pictures) }, capacity: capacity)
+            contexts: withoutGradient { decoder.contexts(of: pictures) }, rowCount: pictures.size(0),
+            capacity: capacity)
     }
 
     /// What the language head reads at new tokens of captions, `[batch, tokens, width]`, which join the cache: the same
@@ -164,7 +165,9 @@ public struct CoCa: ImageTextEncoder {
                     + "model was made for; ask for fewer tokens")
         }
         return withoutGradient {
-            decoder(text.states(ids, caches: cache.text), contexts: cache.contexts, caches: cache.decoder)
+            decoder(
+                text.states(ids, caches: cache.text), contexts: cache.contexts, rows: cache.contextRows,
+                caches: cache.decoder)
         }
     }
 

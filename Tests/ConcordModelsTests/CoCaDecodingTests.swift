@@ -43,8 +43,8 @@ import Testing
             let pictures = model.encodeImages(golden.pixels(.float64)).tokens
             let cache = model.makeCaptionCache(for: pictures)
             _ = try model.states(next: ids.sliced(axis: 1, from: 0, to: 4), cache: cache)
+            cache.select(rows: [2, 0, 0, 1])
             let rows = Tensor([2, 0, 0, 1])
-            cache.select(rows: rows)
             // Two continuations of the first row, by the tokens of another.
             let chosen = ids.indexSelected(axis: 0, rows), other = ids.indexSelected(axis: 0, Tensor([2, 0, 1, 1]))
             let next = other.sliced(axis: 1, from: 4, to: 6)
@@ -56,6 +56,28 @@ import Testing
             expectClose(
                 last.scalars(as: Double.self), whole.sliced(axis: 1, from: 5).scalars(as: Double.self), absolute: 1e-12)
         }
+    }
+
+    /// A cache gives back what went in, as its room grows and its rows change.
+    @Test func cachesKeepWhatTheyAreGiven() {
+        let cache = KeyValueCache(capacity: 70), generator = Generator(seed: 5)
+        var keys = Tensor.zeros([3, 2, 0, 4], dtype: .float64), values = keys
+        for step in [1, 3, 12, 1, 1, 20, 1, 30, 1] {
+            let shape = [keys.size(0), 2, step, 4]
+            let key = Tensor.normal(shape, generator: generator, dtype: .float64)
+            let value = Tensor.normal(shape, generator: generator, dtype: .float64)
+            keys = .concatenated([keys, key], axis: 2)
+            values = .concatenated([values, value], axis: 2)
+            let (allKeys, allValues) = cache.append(key, value)
+            #expect(allKeys.shape == keys.shape && cache.count == keys.size(2))
+            #expect(allKeys.scalars(as: Double.self) == keys.scalars(as: Double.self))
+            #expect(allValues.scalars(as: Double.self) == values.scalars(as: Double.self))
+            let rows = step == 12 ? Tensor([2, 2, 0, 1, 0]) : step == 20 ? Tensor([4, 1]) : nil
+            guard let rows else { continue }
+            cache.select(rows: rows)
+            (keys, values) = (keys.indexSelected(axis: 0, rows), values.indexSelected(axis: 0, rows))
+        }
+        #expect(cache.count == 70)
     }
 
     @Test func captionsBeyondTheContextAreRefused() throws {

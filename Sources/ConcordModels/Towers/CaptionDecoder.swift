@@ -50,12 +50,13 @@ public struct CaptionDecoder {
     /// - Parameters:
     ///   - states: of the new tokens alone, `[batch, tokens, width]`.
     ///   - contexts: those of ``contexts(of:)``.
+    ///   - rows: which picture's context each row asks.
     ///   - caches: one for each causal block.
     public func callAsFunction(
-        _ states: Tensor, contexts: [CrossAttention.Context], caches: [KeyValueCache]
+        _ states: Tensor, contexts: [CrossAttention.Context], rows: ContextRows, caches: [KeyValueCache]
     ) -> Tensor {
         let decoded = blocks.blocks.indices.reduce(states) { x, index in
-            crossBlocks[index](blocks.blocks[index](x, cache: caches[index]), contexts[index])
+            crossBlocks[index](blocks.blocks[index](x, cache: caches[index]), contexts[index], rows: rows)
         }
         return finalNorm(decoded)
     }

@@ -33,8 +33,15 @@ public struct CrossAttentionBlock {
     /// The keys and values of a context `[batch, context, width]`, for any number of calls.
     public func context(of x: Tensor) -> CrossAttention.Context { attention.context(of: contextNorm(x)) }
 
-    public func callAsFunction(_ x: Tensor, _ context: CrossAttention.Context) -> Tensor {
-        let h = x + scaled(attention(norm1(x), context), scale1)
+    /// - Parameter rows: which row of the context each of `x` asks; nil when each asks its own.
+    public func callAsFunction(
+        _ x: Tensor, _ context: CrossAttention.Context, rows: ContextRows? = nil
+    ) -> Tensor {
+        let normed = norm1(x)
+        let attended =
+            rows.map { $0.ungrouped(attention($0.grouped(normed), context), tokens: x.size(1)) }
+            ?? attention(normed, context)
+        let h = x + scaled(attended, scale1)
         return h + scaled(mlp(norm2(h)), scale2)
     }
 

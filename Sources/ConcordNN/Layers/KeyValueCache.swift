@@ -2,14 +2,17 @@ import ConcordTensor
 
 /// The keys and values of the tokens that a causal attention layer has seen, so that each new token costs one row.
 ///
-/// The room for `capacity` tokens is taken at once and filled in place. There are no gradients through a cache.
+/// They are filled in place; the room doubles as tokens come. There are no gradients through a cache.
 public final class KeyValueCache {
     /// The most tokens it can hold.
     public let capacity: Int
     /// How many tokens it holds.
     public private(set) var count = 0
-    // Each [batch, heads, capacity, width]; the rows beyond `count` are not yet anything.
+    // Each [batch, heads, room, width]; the rows beyond `count` are not yet anything.
     private var keys, values: Tensor?
+
+    /// The first room: rows are selected by copying it, so it should not be much more than short captions need.
+    private static let firstRoom = 16
 
     public init(capacity: Int) { self.capacity = capacity }
 
@@ -19,10 +22,10 @@ public final class KeyValueCache {
     public func append(_ key: Tensor, _ value: Tensor) -> (key: Tensor, value: Tensor) {
         let tokens = key.shape[2], start = count
         precondition(start + tokens <= capacity, "\(start) + \(tokens) tokens in a cache of \(capacity)")
-        let keys = keys ?? Self.buffer(for: key, capacity), values = values ?? Self.buffer(for: value, capacity)
-        (self.keys, self.values) = (keys, values)
-        count += tokens
         return withoutGradient {
+            let keys = withRoom(keys, for: key), values = withRoom(values, for: value)
+            (self.keys, self.values) = (keys, values)
+            count += tokens
             keys.narrowed(axis: 2, from: start, count: tokens).copy(from: key)
             values.narrowed(axis: 2, from: start, count: tokens).copy(from: value)
             return (
@@ -39,8 +42,15 @@ public final class KeyValueCache {
         }
     }
 
-    private static func buffer(for tensor: Tensor, _ capacity: Int) -> Tensor {
-        let shape = tensor.shape
-        return .zeros([shape[0], shape[1], capacity, shape[3]], dtype: tensor.dtype, device: tensor.device)
+    private func withRoom(_ buffer: Tensor?, for new: Tensor) -> Tensor {
+        let shape = new.shape, needed = count + shape[2], room = buffer?.size(2) ?? 0
+        if let buffer, needed <= room { return buffer }
+        let larger = Tensor.zeros(
+            [shape[0], shape[1], min(capacity, max(needed, 2 * room, Self.firstRoom)), shape[3]], dtype: new.dtype,
+            device: new.device)
+        if let buffer, count > 0 {
+            larger.narrowed(axis: 2, from: 0, count: count).copy(from: buffer.narrowed(axis: 2, from: 0, count: count))
+        }
+        return larger
     }
 }

@@ -21,7 +21,7 @@ struct BeamGroup {
         }
     }
 
-    private let request: GenerationRequest
+    private let request: SearchRequest
     private let reader: LogitReader
     private let width: Int
     private let otherBeams: Int
@@ -30,10 +30,12 @@ struct BeamGroup {
     private var beams = [Beam()]
     /// Sequences that have ended, at most as many as beams, the best first.
     private(set) var finished = [GeneratedTokens]()
+    /// The tokens that its beams chose in the last step, other than stop tokens.
+    private(set) var chosen = [Int32]()
 
     /// - Parameter otherBeams: how many beams the other groups have.
     init(
-        _ request: GenerationRequest, reader: LogitReader, width: Int, otherBeams: Int, lengthPenalty: Double
+        _ request: SearchRequest, reader: LogitReader, width: Int, otherBeams: Int, lengthPenalty: Double
     ) {
         self.request = request
         self.reader = reader
@@ -50,6 +52,7 @@ struct BeamGroup {
     mutating func advance(
         _ logits: TokenLogits, firstRow: Int, penalties: [Int32: Double], nextRow: Int
     ) throws(ConcordError) -> [SequenceContinuation] {
+        chosen = []
         guard !beams.isEmpty else { return [] }
         let ranked = try candidates(logits, firstRow: firstRow, penalties: penalties)
         var next = [Beam](), continuations = [SequenceContinuation]()
@@ -60,9 +63,12 @@ struct BeamGroup {
                 logProbabilities: parent.logProbabilities + [candidate.choice.logProbability], score: candidate.score)
             let isStop = reader.isStop(candidate.choice.token)
             if isStop || beam.tokens.count == request.options.maxTokens {
-                if rank < width { finish(beam, isStop ? .stop : .length) }
+                guard rank < width else { continue }
+                finish(beam, isStop ? .stop : .length)
+                if !isStop { chosen.append(candidate.choice.token) }
             } else if next.count < width {
                 next.append(beam)
+                chosen.append(candidate.choice.token)
                 continuations.append(SequenceContinuation(parent: parent.row, token: candidate.choice.token))
             }
         }
@@ -79,12 +85,12 @@ struct BeamGroup {
     private func candidates(
         _ logits: TokenLogits, firstRow: Int, penalties: [Int32: Double]
     ) throws(ConcordError) -> [Candidate] {
-        let count = width * max(2, 1 + request.options.stopTokens.count)
+        let count = width * max(2, 1 + request.stopTokens.count)
         var candidates = [Candidate]()
         for (index, beam) in beams.enumerated() {
             // Penalties can push at most as many tokens back as the other groups have beams.
             let choices = try reader.best(
-                count + (penalties.isEmpty ? 0 : otherBeams), logits, row: firstRow + beam.row, prompt: request.prompt,
+                count + (penalties.isEmpty ? 0 : otherBeams), logits, row: firstRow + beam.row,
                 new: beam.tokens)
             candidates += choices.map {
                 Candidate(

@@ -11,10 +11,10 @@ struct BeamSearch: SequenceSearch {
     private var groups: [BeamGroup]
 
     init(
-        _ request: GenerationRequest, item: Int, reader: LogitReader, width: Int, groups: Int, diversityPenalty: Double,
+        _ request: SearchRequest, reader: LogitReader, width: Int, groups: Int, diversityPenalty: Double,
         lengthPenalty: Double
     ) {
-        self.item = item
+        item = request.item
         self.diversityPenalty = diversityPenalty
         resultCount = request.options.resultCount
         nothingAllowed = reader.nothingAllowed
@@ -39,7 +39,7 @@ struct BeamSearch: SequenceSearch {
         for index in groups.indices {
             let next = try groups[index].advance(
                 logits, firstRow: firstRow, penalties: penalties, nextRow: continuations.count)
-            for continuation in next { penalties[continuation.token, default: 0] += diversityPenalty }
+            for token in groups[index].chosen { penalties[token, default: 0] += diversityPenalty }
             continuations += next
         }
         guard continuations.isEmpty else { return continuations }

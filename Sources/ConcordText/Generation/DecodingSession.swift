@@ -10,6 +10,13 @@ public protocol DecodingSession: AnyObject {
     var vocabularySize: Int { get }
     /// The most tokens of a sequence, its prompt included.
     var contextLength: Int { get }
+    /// The token that starts every sequence.
+    var startToken: Int32 { get }
+    /// The token that the model ends a sequence with.
+    var endToken: Int32 { get }
+    /// A token that the model takes for the end of a row's content: it is never generated, and no prompt may have it. Nil
+    /// when there is none, or it is the end token.
+    var padToken: Int32? { get }
     /// The number of sequences now.
     var rowCount: Int { get }
 

@@ -9,7 +9,9 @@ extension GenerationOptions {
         try Self.require(
             (0...maxTokens).contains(minTokens),
             "minTokens is \(minTokens); it is between 0 and maxTokens, which is \(maxTokens)")
-        try Self.require(resultCount > 0, "resultCount is \(resultCount); ask for 1 result at least")
+        try Self.require(
+            (1...Self.mostRows).contains(resultCount),
+            "resultCount is \(resultCount); ask for 1 result at least and \(Self.mostRows) at most")
         try Self.require(
             repetitionPenalty > 0 && repetitionPenalty.isFinite,
             "repetitionPenalty is \(repetitionPenalty); it is above 0, and 1 changes nothing")
@@ -30,6 +32,7 @@ extension GenerationOptions {
             try Self.require(topP > 0 && topP <= 1, "topP is \(topP); it is above 0 and at most 1, which keeps all")
         case .beam(let width, let groups, let diversityPenalty, let lengthPenalty):
             try Self.require(width > 0, "a search with \(width) beams finds nothing; use 1 beam at least")
+            try Self.require(width <= Self.mostRows, "\(width) beams are too many; use \(Self.mostRows) at most")
             try Self.require(
                 resultCount <= width, "resultCount is \(resultCount), more than the \(width) beams of the search")
             try Self.require(groups > 0, "\(groups) groups of beams; use 1 group at least")
@@ -50,12 +53,13 @@ extension GenerationOptions {
     /// Checks the options and a prompt against a model.
     ///
     /// - Parameters:
-    ///   - prompt: the tokens that the model reads first.
+    ///   - prompt: the tokens that the model reads first, the start token included.
     ///   - vocabularySize: the number of the model's tokens.
     ///   - contextLength: the most tokens that the model was made for, prompt and new ones together.
+    ///   - padToken: the token that the model takes for padding, if any.
     /// - Throws: `.invalidArgument` with the numbers that do not fit.
     public func validate(
-        prompt: [Int32], vocabularySize: Int, contextLength: Int
+        prompt: [Int32], vocabularySize: Int, contextLength: Int, padToken: Int32? = nil
     ) throws(ConcordError) {
         try validate()
         try Self.require(
@@ -65,9 +69,8 @@ extension GenerationOptions {
             "a prompt of \(prompt.count) tokens leaves no room in the context of \(contextLength); shorten it")
         try Self.require(
             maxTokens <= contextLength - prompt.count,
-            "a prompt of \(prompt.count) tokens and \(maxTokens) new ones are \(maxTokens + prompt.count) tokens, more than "
-                + "the context of \(contextLength) that the model was made for; ask for "
-                + "\(contextLength - prompt.count) at most")
+            "a prompt of \(prompt.count) tokens and \(maxTokens) new ones do not fit the context of \(contextLength) tokens "
+                + "that the model was made for; ask for \(contextLength - prompt.count) new ones at most")
         func check(_ tokens: some Sequence<Int32>, _ name: String) throws(ConcordError) {
             guard let token = tokens.first(where: { $0 < 0 || $0 >= vocabularySize }) else { return }
             throw ConcordError(
@@ -75,10 +78,21 @@ extension GenerationOptions {
                 "\(name) has token \(token), which is outside the vocabulary of \(vocabularySize)")
         }
         try check(prompt, "the prompt")
-        try check(stopTokens, "stopTokens")
+        if let stopTokens { try check(stopTokens, "stopTokens") }
+        if let padToken {
+            try Self.require(
+                !prompt.contains(padToken),
+                "the prompt has token \(padToken), which the model takes for padding; word it without")
+            try Self.require(
+                stopTokens?.contains(padToken) != true,
+                "stopTokens has token \(padToken), which is the model's padding and never comes")
+        }
         // The lowest one, so that the message is the same each time.
         if let allowedTokens { try check(allowedTokens.sorted(), "allowedTokens") }
     }
+
+    /// The most sequences that one request may keep at a time.
+    private static let mostRows = 1024
 
     private static func require(_ holds: Bool, _ message: String) throws(ConcordError) {
         guard holds else { throw ConcordError(.invalidArgument, message) }

@@ -10,14 +10,14 @@ public struct GenerationOptions: Sendable, Hashable {
     /// What the logits of tokens that the sequence has already, its prompt's included, are divided by where they are
     /// positive, and multiplied by where negative (CTRL, Keskar et al. 2019); 1 changes nothing.
     public var repetitionPenalty: Double
-    /// Tokens that end a sequence.
-    public var stopTokens: [Int32]
-    /// The only tokens that may come besides the stop tokens; nil for all.
+    /// Tokens that end a sequence; nil for the model's end token, none at all for sequences of `maxTokens`.
+    public var stopTokens: [Int32]?
+    /// The only tokens that may come besides the stop tokens; nil for all. The model's padding token never comes.
     public var allowedTokens: Set<Int32>?
 
     public init(
         strategy: GenerationStrategy = .greedy, maxTokens: Int = 30, minTokens: Int = 0, resultCount: Int = 1,
-        repetitionPenalty: Double = 1, stopTokens: [Int32], allowedTokens: Set<Int32>? = nil
+        repetitionPenalty: Double = 1, stopTokens: [Int32]? = nil, allowedTokens: Set<Int32>? = nil
     ) {
         self.strategy = strategy
         self.maxTokens = maxTokens

@@ -10,14 +10,12 @@ struct SamplingSearch: SequenceSearch {
         var finishReason: GeneratedTokens.FinishReason?
     }
 
-    private let item: Int
-    private let request: GenerationRequest
+    private let request: SearchRequest
     private let reader: LogitReader
     private var drafts: [Draft]
 
-    init(_ request: GenerationRequest, item: Int, reader: LogitReader) {
+    init(_ request: SearchRequest, reader: LogitReader) {
         self.request = request
-        self.item = item
         self.reader = reader
         var seed: UInt64 = 0
         if case .sample(_, _, _, let given) = request.options.strategy { seed = given }
@@ -51,7 +49,8 @@ struct SamplingSearch: SequenceSearch {
             }
             updates.append(
                 GenerationUpdate(
-                    item: item, result: result, tokens: [choice.token], logProbabilities: [choice.logProbability],
+                    item: request.item, result: result, tokens: [choice.token],
+                    logProbabilities: [choice.logProbability],
                     finishReason: drafts[result].finishReason))
         }
         return continuations
@@ -61,12 +60,12 @@ struct SamplingSearch: SequenceSearch {
         _ logits: TokenLogits, row: Int, draft: inout Draft
     ) throws(ConcordError) -> LogitReader.Choice {
         guard case .sample(let temperature, let topK, let topP, _) = request.options.strategy else {
-            let best = try reader.best(1, logits, row: row, prompt: request.prompt, new: draft.tokens)
+            let best = try reader.best(1, logits, row: row, new: draft.tokens)
             guard let choice = best.first else { throw reader.nothingAllowed }
             return choice
         }
         return try reader.draw(
-            logits, row: row, prompt: request.prompt, new: draft.tokens, temperature: temperature, topK: topK,
+            logits, row: row, new: draft.tokens, temperature: temperature, topK: topK,
             topP: topP, from: &draft.random)
     }
 }

@@ -36,31 +36,35 @@ public final class TokenGenerator {
         }
         var items = [Item]()
         for (index, request) in requests.enumerated() {
+            let prompt = request.prompt ?? [session.startToken]
             do throws(ConcordError) {
                 try request.options.validate(
-                    prompt: request.prompt, vocabularySize: session.vocabularySize,
-                    contextLength: session.contextLength)
+                    prompt: prompt, vocabularySize: session.vocabularySize,
+                    contextLength: session.contextLength, padToken: session.padToken)
             } catch {
                 throw requests.count == 1 ? error : ConcordError(error.code, "item \(index): \(error.message)")
             }
+            let search = SearchRequest(
+                item: index, prompt: prompt, options: request.options,
+                stopTokens: request.options.stopTokens ?? [session.endToken])
             items.append(
                 Item(
-                    search: Self.search(request, item: index, vocabularySize: session.vocabularySize),
-                    rows: [Row(parent: index, unread: request.prompt[...])]))
+                    search: Self.search(
+                        search, LogitReader(search, vocabularySize: session.vocabularySize, padToken: session.padToken)),
+                    rows: [Row(parent: index, unread: prompt[...])]))
         }
         self.session = session
         self.items = items
     }
 
     private static func search(
-        _ request: GenerationRequest, item: Int, vocabularySize: Int
+        _ request: SearchRequest, _ reader: LogitReader
     ) -> any SequenceSearch {
-        let reader = LogitReader(request.options, item: item, vocabularySize: vocabularySize)
         switch request.options.strategy {
-        case .greedy, .sample: return SamplingSearch(request, item: item, reader: reader)
+        case .greedy, .sample: return SamplingSearch(request, reader: reader)
         case .beam(let width, let groups, let diversityPenalty, let lengthPenalty):
             return BeamSearch(
-                request, item: item, reader: reader, width: width, groups: groups, diversityPenalty: diversityPenalty,
+                request, reader: reader, width: width, groups: groups, diversityPenalty: diversityPenalty,
                 lengthPenalty: lengthPenalty)
         }
     }

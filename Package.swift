@@ -31,6 +31,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         library("ConcordCore"),
@@ -54,12 +55,26 @@ let package = Package(
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         library("ConcordCheckpoint", ["ConcordCore", "CCurl", "COpenSSL"]),
         library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia"]),
+        .target(
+            name: "COnnxRuntime",
+            cSettings: [
+                // Where `make setup` puts the library, one of the places where it is looked for at run time.
+                .define("CONCORD_ONNXRUNTIME_FOLDER", to: "\"\(Context.packageDirectory)/.deps/onnxruntime/lib\"")
+            ]),
+        library("ConcordRuntime", ["ConcordCore", "COnnxRuntime"]),
+        .target(
+            name: "ConcordExport",
+            dependencies: [
+                "ConcordCore", "ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
         library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),
         tests("ConcordCore"),
         tests("ConcordText"),
         tests("ConcordMedia", ["ConcordCheckpoint"]),
         tests("ConcordCheckpoint"),
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
+        tests("ConcordRuntime", ["COnnxRuntime", "ConcordExport"]),
+        tests("ConcordExport", ["ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     ],
     cxxLanguageStandard: .cxx20
 )

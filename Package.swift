@@ -110,6 +110,8 @@ if let libtorch {
         library("ConcordLosses", ["ConcordCore", "ConcordTensor"]),
         library("ConcordModels", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
         library(
+            "ConcordRecording", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordRuntime", "ConcordExport"]),
+        library(
             "ConcordTrain",
             [
                 "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
@@ -143,6 +145,11 @@ if let libtorch {
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint", "PlanMatrix"]),
+        tests(
+            "ConcordRecording",
+            [
+                "ConcordCheckpoint", "ConcordExport", "ConcordModels", "ConcordNN", "ConcordRuntime", "ConcordTensor",
+            ]),
         tests("ConcordModels", ["ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
         tests(
             "ConcordTrain",

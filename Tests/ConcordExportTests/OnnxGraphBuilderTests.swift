@@ -78,11 +78,29 @@ import Testing
         #expect(try graph.integers([1, 2]) != graph.integers([2, 1]))
         #expect(try graph.integers([1]) != graph.integer(1))
         #expect(try graph.number(1) == graph.number(1))
-        try graph.output(graph.add("Add", [x, graph.integers([1, 2])]), as: "y", .int64, ["n", 2])
-        #expect(
-            try graph.build().proto.graph.initializer.map(\.name) == [
-                "integers", "integers_1", "integers_2", "integer", "number",
-            ])
+        try graph.output(graph.add("Add", [x, graph.integers([2, 1])]), as: "y", .int64, ["n", 2])
+        // The others are not used.
+        #expect(try graph.build().proto.graph.initializer.map(\.name) == ["integers_1"])
+    }
+
+    @Test func leavesOutWhatNoOutputNeeds() throws {
+        let graph = OnnxGraphBuilder(name: "pruned")
+        let x = try graph.input("x", .float32, ["n"])
+        _ = try graph.input("unused", .float32, ["n"])
+        let large = try graph.constant(OnnxValue([1, 2] as [Float], shape: [2]), name: "large")
+        let dead = try graph.add("Add", [x, large], name: "dead")
+        _ = try graph.add("Neg", [dead], name: "alsoDead")
+        let shared = try graph.add("Abs", [x], name: "shared")
+        _ = try graph.add("Neg", [shared], name: "dead")
+        try graph.output(graph.add("Exp", [shared], name: "exp"), as: "y", .float32, ["n"])
+        let model = try graph.build()
+        #expect(model.proto.graph.node.map(\.name) == ["shared", "exp"])
+        #expect(model.weights.isEmpty && model.proto.graph.initializer.isEmpty)
+        #expect(model.proto.graph.input.map(\.name) == ["x", "unused"])
+        // Building is no end: what was left out can still be used.
+        try graph.output(dead, as: "z", .float32, ["n"])
+        #expect(try graph.build().proto.graph.node.map(\.name) == ["dead", "shared", "exp"])
+        #expect(graph.freeName("large") == "large_1" && graph.freeName("small") == "small")
     }
 
     @Test func oneValueCanBeSeveralOutputs() async throws {

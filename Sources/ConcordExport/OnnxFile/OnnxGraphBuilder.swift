@@ -140,13 +140,15 @@ public final class OnnxGraphBuilder {
 
     // MARK: - The model
 
-    /// The finished model. Throws `.invalidArgument` for a graph without outputs.
+    /// The finished model, without nodes and constants that no output needs. Throws `.invalidArgument` for a graph
+    /// without outputs.
     public func build() throws(ConcordError) -> OnnxModel {
         guard !model.graph.output.isEmpty else {
             throw ConcordError(
                 .invalidArgument, "the graph '\(model.graph.name)' has no output; name one before it is built")
         }
-        var model = model
+        var model = model, weights = weights
+        prune(&model.graph, &weights)
         for index in model.graph.node.indices {
             model.graph.node[index].input = model.graph.node[index].input.map { renamed[$0] ?? $0 }
             model.graph.node[index].output = model.graph.node[index].output.map { renamed[$0] ?? $0 }
@@ -161,7 +163,24 @@ public final class OnnxGraphBuilder {
         return OnnxModel(proto: model, weights: weights)
     }
 
+    /// Removes what no output needs. Inputs stay: they are what callers were told.
+    private func prune(_ graph: inout OnnxGraphProto, _ weights: inout [String: OnnxValue]) {
+        // Results come before their use, so one pass from the end finds all that are needed.
+        var needed = Set(renamed.keys)
+        var nodes: [OnnxNodeProto] = []
+        for node in graph.node.reversed() where node.output.contains(where: needed.contains) {
+            needed.formUnion(node.input)
+            nodes.append(node)
+        }
+        graph.node = nodes.reversed()
+        graph.initializer.removeAll { !needed.contains($0.name) }
+        weights = weights.filter { needed.contains($0.key) }
+    }
+
     // MARK: - Names
+
+    /// `name`, or where it is taken, `name` with a number: what a constant can be called.
+    public func freeName(_ name: String) -> String { freeName(name, names) }
 
     private func edge(_ name: String) -> OnnxEdge { OnnxEdge(name: name, graph: ObjectIdentifier(self)) }
 

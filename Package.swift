@@ -27,7 +27,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 let package = Package(
     name: "concord",
     platforms: [.macOS(.v15)],
-    products: [.library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"])],
+    products: [
+        .library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"]),
+        .library(name: "ConcordRuntime", targets: ["ConcordRuntime", "ConcordExport", "ConcordCore"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
@@ -120,17 +123,18 @@ if let libtorch {
         library(
             "Concord",
             [
-                "ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordData",
-                "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore",
+                "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor",
+                "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText", "ConcordCheckpoint",
+                "ConcordCore",
             ]),
         // Not named `concord`: on case-insensitive file systems it would collide with the library `Concord`.
         .executableTarget(
             name: "ConcordCommand",
             // `Concord` re-exports the others; named here, a change of their types' layout rebuilds this one, too.
             dependencies: [
-                "Concord", "ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor",
-                "ConcordData",
-                "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore",
+                "Concord", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN",
+                "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText",
+                "ConcordCheckpoint", "ConcordCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

@@ -87,7 +87,8 @@ final class GraphLowering {
         return edge
     }
 
-    private func constant(_ tensor: Tensor, name: String?) throws -> OnnxEdge {
+    /// A constant of a tensor's elements, under a name that is not taken yet.
+    func constant(_ tensor: Tensor, name: String?) throws -> OnnxEdge {
         let tensor = tensor.contiguous()
         let value = try tensor.withUnsafeBytes { bytes in
             try OnnxValue(bytes: bytes, elementType: OnnxElementType(tensor.dtype), shape: tensor.shape)

@@ -179,13 +179,23 @@ extension LoweredCall {
     }
 
     private func lowerExpand() throws {
-        let target = try outputShape(), before = try lowering.shape(operand(0))
+        let source = try operand(0), target = try outputShape(), before = try lowering.shape(source)
+        guard target != before else { return try passOn() }
         let leading = target.count - before.count
         // Expand takes 1 for a length that stays, so that only those which grow must be known.
         let shape = target.enumerated().map { axis, length in
             axis >= leading && before[axis - leading] == length ? SymbolicLength.fixed(1) : length
         }
-        finish(try builder.add("Expand", [edge(0), lowering.edge(shape)]))
+        var origin = RecordedValue.Origin.other
+        // Heads of learned queries, [1, H, Q, D], that every row of the batch asks with: the same as [B, Q, C].
+        if source.isConstant, target.count == 4, leading == 0, target.dropFirst() == before.dropFirst() {
+            let heads = source.first
+            let tokens = try lowering.constant(
+                heads.transposed(1, 2).reshaped([heads.size(0), heads.size(2), heads.size(1) * heads.size(3)]),
+                name: "queries")
+            origin = .heads(try builder.add("Expand", [tokens, lowering.edge([target[0], .fixed(1), .fixed(1)])]))
+        }
+        finish(try builder.add("Expand", [edge(0), lowering.edge(shape)]), origin)
     }
 
     private func lowerSlice() throws {

@@ -27,10 +27,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 let package = Package(
     name: "concord",
     platforms: [.macOS(.v15)],
-    products: [.library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"])],
+    products: [
+        .library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"]),
+        .library(name: "ConcordRuntime", targets: ["ConcordRuntime", "ConcordExport", "ConcordCore"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         library("ConcordCore"),
@@ -54,12 +58,26 @@ let package = Package(
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         library("ConcordCheckpoint", ["ConcordCore", "CCurl", "COpenSSL"]),
         library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia"]),
+        .target(
+            name: "COnnxRuntime",
+            cSettings: [
+                // Where `make setup` puts the library, one of the places where it is looked for at run time.
+                .define("CONCORD_ONNXRUNTIME_FOLDER", to: "\"\(Context.packageDirectory)/.deps/onnxruntime/lib\"")
+            ]),
+        library("ConcordRuntime", ["ConcordCore", "COnnxRuntime"]),
+        .target(
+            name: "ConcordExport",
+            dependencies: [
+                "ConcordCore", "ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ], exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
         library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),
         tests("ConcordCore"),
         tests("ConcordText"),
         tests("ConcordMedia", ["ConcordCheckpoint"]),
         tests("ConcordCheckpoint"),
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
+        tests("ConcordRuntime", ["COnnxRuntime", "ConcordExport"]),
+        tests("ConcordExport", ["ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     ],
     cxxLanguageStandard: .cxx20
 )
@@ -95,6 +113,8 @@ if let libtorch {
         library("ConcordLosses", ["ConcordCore", "ConcordTensor"]),
         library("ConcordModels", ["ConcordCore", "ConcordText", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
         library(
+            "ConcordRecording", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordRuntime", "ConcordExport"]),
+        library(
             "ConcordTrain",
             [
                 "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
@@ -103,17 +123,18 @@ if let libtorch {
         library(
             "Concord",
             [
-                "ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordData",
-                "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore",
+                "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor",
+                "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText", "ConcordCheckpoint",
+                "ConcordCore",
             ]),
         // Not named `concord`: on case-insensitive file systems it would collide with the library `Concord`.
         .executableTarget(
             name: "ConcordCommand",
             // `Concord` re-exports the others; named here, a change of their types' layout rebuilds this one, too.
             dependencies: [
-                "Concord", "ConcordTrain", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor",
-                "ConcordData",
-                "ConcordMedia", "ConcordText", "ConcordCheckpoint", "ConcordCore",
+                "Concord", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN",
+                "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText",
+                "ConcordCheckpoint", "ConcordCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
@@ -128,6 +149,11 @@ if let libtorch {
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint", "PlanMatrix"]),
+        tests(
+            "ConcordRecording",
+            [
+                "ConcordCheckpoint", "ConcordExport", "ConcordModels", "ConcordNN", "ConcordRuntime", "ConcordTensor",
+            ]),
         tests("ConcordModels", ["ConcordText", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
         tests(
             "ConcordTrain",

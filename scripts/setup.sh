@@ -92,8 +92,8 @@ download_wheel() { # PIP ARGUMENT…; the wheel comes to lie in $DEPS/new
         --dest "$DEPS/new" "$@"
 }
 
-# Unpacks folders of the one wheel in $DEPS/new, and its version, into $DEPS/NAME. The folder appears complete or
-# not at all: a set-up that is killed leaves only $DEPS/new, which the next one starts over.
+# Unpacks the files of the one wheel in $DEPS/new whose paths begin with FROM, and its version, into $DEPS/NAME. The
+# folder appears complete or not at all: a set-up that is killed leaves only $DEPS/new, which the next one starts over.
 unpack_wheel() { # NAME FROM=TO…
     local name=$1 wheel
     shift
@@ -106,7 +106,8 @@ with zipfile.ZipFile(wheel) as archive:
         source, target = folder.split("=")
         for entry in archive.infolist():
             if entry.filename.startswith(source) and not entry.is_dir():
-                path = os.path.join(output, target, entry.filename[len(source):])
+                # Not joined with a slash: FROM and TO may end within a file's name.
+                path = os.path.join(output, target + entry.filename[len(source):])
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with archive.open(entry) as packed, open(path, "wb") as file:
                     shutil.copyfileobj(packed, file, 1 << 20)
@@ -155,7 +156,8 @@ install_libtorch() {
 }
 
 install_onnxruntime() {
-    has_version onnxruntime "$ONNXRUNTIME_VERSION" && return
+    has_version onnxruntime "$ONNXRUNTIME_VERSION" && compgen -G "$DEPS/onnxruntime/lib/libonnxruntime.*" >/dev/null \
+        && return
     rm -rf "$DEPS/new" && mkdir -p "$DEPS/new"
     say "Downloading ONNX Runtime $ONNXRUNTIME_VERSION (about 30 MB)"
     download_wheel "onnxruntime==$ONNXRUNTIME_VERSION"

@@ -1,10 +1,13 @@
 @_exported import ConcordCheckpoint
 @_exported import ConcordCore
 @_exported import ConcordData
+@_exported import ConcordExport
 @_exported import ConcordLosses
 @_exported import ConcordMedia
 @_exported import ConcordModels
 @_exported import ConcordNN
+@_exported import ConcordRecording
+@_exported import ConcordRuntime
 @_exported import ConcordTensor
 @_exported import ConcordText
 @_exported import ConcordTrain

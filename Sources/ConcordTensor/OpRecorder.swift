@@ -57,6 +57,9 @@ public func withRecorder<Result>(_ recorder: any OpRecorder, _ body: () throws -
     return try body()
 }
 
+/// Whether a recorder listens to the operations of this thread.
+public var isRecordingOperations: Bool { ctorch_this_thread()?.pointee.recorder != nil }
+
 /// Runs `body` without anyone listening.
 func withoutRecorder<Result>(_ body: () throws -> Result) rethrows -> Result {
     let thread = ctorch_this_thread()

@@ -73,7 +73,8 @@ public struct SelfAttention {
         let (batch, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
         let shape = [batch, tokens, heads, width / heads]
         func split(_ y: Tensor) -> Tensor { y.reshaped(shape).transposed(1, 2) }  // [B, T, C] → [B, H, T, D]
-        guard shape[0] * shape[1] >= Self.fewestTokensToJoin else {
+        // A recorded graph is one for all sizes, so it is always the same path.
+        guard shape[0] * shape[1] >= Self.fewestTokensToJoin, !isRecordingOperations else {
             return (split(query(x)), split(key(x)), split(value(x)))
         }
         let parts = Tensor.linear(x, weight: joined(\.weight), bias: joined(\.bias))

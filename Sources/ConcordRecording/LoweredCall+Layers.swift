@@ -1,0 +1,128 @@
+import ConcordCore
+import ConcordExport
+import ConcordRuntime
+import ConcordTensor
+
+extension LoweredCall {
+    func lowerLinear() throws {
+        let weight = try lowering.transposedEdge(operand(1))
+        let product = try builder.add("MatMul", [edge(0), weight])
+        guard let bias = try optionalEdge(2) else {
+            finish(product)
+            return
+        }
+        finish(try builder.add("Add", [product, bias]))
+    }
+
+    func lowerConvolution() throws {
+        let padding = ints("padding")
+        finish(
+            try builder.add(
+                "Conv", [edge(0), edge(1), optionalEdge(2)],
+                attributes: [
+                    "strides": .ints(ints("stride")), "pads": .ints(padding + padding),
+                    "dilations": .ints(ints("dilation")), "group": .int(int("groups", default: 1)),
+                ]))
+    }
+
+    func lowerLayerNorm() throws {
+        let epsilon = Float(double("eps") ?? 1e-5), x = try operand(0)
+        let parameters = try [optionalEdge(1), optionalEdge(2)]
+        // A sum of two streams `[B, T, C]` and its norm are one operation; the sum is its fourth result.
+        if lowering.isFused, case .sum(let a, let b) = x.origin, x.first.rank == 3, ints("normalized_shape").count == 1
+        {
+            let results = try builder.add(
+                "SkipLayerNormalization", [lowering.edge(a), lowering.edge(b)] + parameters,
+                attributes: ["epsilon": .float(epsilon)], domain: .microsoft, outputs: [0, 3])
+            x.edge = results[1]
+            x.origin = .other
+            finish(results[0])
+            return
+        }
+        let axis = -ints("normalized_shape").count
+        finish(
+            try builder.add(
+                "LayerNormalization", [edge(0)] + parameters,
+                attributes: ["axis": .int(axis), "epsilon": .float(epsilon)]))
+    }
+
+    func lowerGELU() throws {
+        var isTanh = false
+        if case .string("tanh")? = first.attribute("approximate") { isTanh = true }
+        if lowering.isFused {
+            finish(try builder.add(isTanh ? "FastGelu" : "Gelu", [edge(0)], domain: .microsoft))
+            return
+        }
+        let x = try edge(0)
+        func constant(_ value: Double) throws -> OnnxEdge { try number(value, like: outputDType) }
+        let gate: OnnxEdge
+        if isTanh {  // tanh(√(2/π) · (x + 0.044715 x³))
+            let cube = try builder.add("Mul", [builder.add("Mul", [x, x]), x])
+            let inner = try builder.add("Add", [x, builder.add("Mul", [cube, constant(0.044715)])])
+            gate = try builder.add("Tanh", [builder.add("Mul", [inner, constant((2 / Double.pi).squareRoot())])])
+        } else {
+            gate = try builder.add("Erf", [builder.add("Mul", [x, constant(0.5.squareRoot())])])
+        }
+        let half = try builder.add("Mul", [x, constant(0.5)])
+        finish(try builder.add("Mul", [half, builder.add("Add", [gate, constant(1)])]))
+    }
+
+    // MARK: - Attention
+
+    /// Scores of what must not be looked at. Not infinity, which would make a row without anything open all NaN.
+    private static let closed = -1e30
+
+    func lowerAttention() throws {
+        let parts = try (0..<3).map { try operand($0) }
+        let heads = parts[0].first.size(1), width = parts[0].first.size(3)
+        let scale = double("scale") ?? 1 / Double(width).squareRoot()
+        let isCausal = bool("is_causal")
+        let bias = try attentionBias()
+        let tokens = parts.compactMap { part -> OnnxEdge? in
+            if case .heads(let edge) = part.origin { edge } else { nil }
+        }
+        guard lowering.isFused, tokens.count == 3 else {
+            try lowerPlainAttention(scale: scale, bias: bias, isCausal: isCausal)
+            return
+        }
+        let mixed = try builder.add(
+            "MultiHeadAttention", tokens + [nil, nil, bias],
+            attributes: [
+                "num_heads": .int(heads), "scale": .float(Float(scale)), "unidirectional": .int(isCausal ? 1 : 0),
+            ], domain: .microsoft)
+        // [B, T, C] → [B, T, H, D] → [B, H, T, D], which nobody needs when the heads are joined again.
+        let shape = try outputShape()
+        let split = try builder.add("Reshape", [mixed, builder.integers([0, 0, heads, -1])])
+        precondition(shape.count == 4, "attention of \(shape.count) axes")
+        finish(try builder.add("Transpose", [split], attributes: ["perm": .ints([0, 2, 1, 3])]), .attended(mixed))
+    }
+
+    /// What is added to the scores, for a mask of booleans or numbers `[B, 1, T or 1, S]`: as long as all tokens look.
+    private func attentionBias() throws -> OnnxEdge? {
+        guard operands.indices.contains(3), let mask = operands[3] else { return nil }
+        var edge = try lowering.edge(mask)
+        if mask.first.dtype == .bool {
+            edge = try builder.add("Where", [edge, builder.number(0), builder.number(Float(Self.closed))])
+        }
+        let shape = try lowering.shape(mask), queries = try lowering.shape(operand(0))[2]
+        guard let rows = shape.dropLast().last, rows != queries else { return edge }
+        var grown = shape.map { _ in SymbolicLength.fixed(1) }
+        grown[grown.count - 2] = queries
+        return try builder.add("Expand", [edge, lowering.edge(grown)])
+    }
+
+    private func lowerPlainAttention(scale: Double, bias: OnnxEdge?, isCausal: Bool) throws {
+        let key = try builder.add("Transpose", [edge(1)], attributes: ["perm": .ints([0, 1, 3, 2])])
+        let query = try builder.add("Mul", [edge(0), number(scale, like: outputDType)])
+        var scores = try builder.add("MatMul", [query, key])  // [B, H, T, S]
+        if let bias { scores = try builder.add("Add", [scores, bias]) }
+        if isCausal {
+            let shape = try [lowering.shape(operand(0))[2], lowering.shape(operand(1))[2]]
+            // Everything above the diagonal is closed.
+            let all = try builder.add("Expand", [builder.number(Float(Self.closed)), lowering.edge(shape)])
+            let above = try builder.add("Trilu", [all, builder.integer(1)], attributes: ["upper": .int(1)])
+            scores = try builder.add("Add", [scores, above])
+        }
+        finish(try builder.add("MatMul", [builder.add("Softmax", [scores], attributes: ["axis": .int(-1)]), edge(2)]))
+    }
+}

@@ -1,0 +1,38 @@
+import ConcordExport
+import ConcordTensor
+
+/// A tensor of the recorded model, as both recordings saw it, and where it is in the graph.
+final class RecordedValue {
+    let first, second: Tensor
+    /// Where it is in the graph; nil for a constant that no node has used yet.
+    var edge: OnnxEdge?
+    /// Whether it is the same in every run.
+    let isConstant: Bool
+    var origin = Origin.other
+
+    /// What is known of how a value came about, for what can be written as one operation.
+    enum Origin {
+        case other
+        /// `[B, T, C]` seen as `[B, T, H, D]`.
+        case splitHeads(OnnxEdge)
+        /// `[B, T, C]` seen as `[B, H, T, D]`.
+        case heads(OnnxEdge)
+        /// Attention's result, `[B, T, C]` seen as `[B, H, T, D]`.
+        case attended(OnnxEdge)
+        /// The same, seen as `[B, T, H, D]`.
+        case attendedTokens(OnnxEdge)
+        /// A value times a number.
+        case scaled(RecordedValue, Double)
+        /// The logistic function of a value times a number.
+        case sigmoid(RecordedValue, Double)
+        /// The sum of two values of one shape.
+        case sum(RecordedValue, RecordedValue)
+    }
+
+    init(_ first: Tensor, _ second: Tensor, edge: OnnxEdge?, isConstant: Bool) {
+        self.first = first
+        self.second = second
+        self.edge = edge
+        self.isConstant = isConstant
+    }
+}

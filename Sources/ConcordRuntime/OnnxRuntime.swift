@@ -1,0 +1,98 @@
+import COnnxRuntime
+import ConcordCore
+import Foundation
+
+/// The library ONNX Runtime, found and opened when it is first asked for. Nothing of this package links it.
+public final class OnnxRuntime: Sendable {
+    /// The release, such as `1.32.0`.
+    public let version: String
+    /// The library's file, or its bare name where the system found it.
+    public let path: String
+    /// Never closed; its functions may be called from any thread.
+    nonisolated(unsafe) let handle: OpaquePointer
+
+    /// The oldest release that will do.
+    public static let minimumVersion = "1.\(CORT_MINIMUM_API).0"
+
+    /// The library that the process uses, opened by the first call; see ``load(environment:)`` for where it is looked
+    /// for. Throws `.unavailable`.
+    public static func shared() throws(ConcordError) -> OnnxRuntime { try process.get() }
+
+    private static let process = Result { () throws(ConcordError) in
+        try load(environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// Opens the library.
+    ///
+    /// Where the variable `ONNXRUNTIME` is set, it names the library, or the folder that it is in, and nothing else is
+    /// tried. Otherwise these places are: beside the executable, in `lib` beside the executable's folder, in the
+    /// folder that `make setup` fills, and wherever the system looks for libraries. Throws `.unavailable` with every
+    /// place and what was wrong there.
+    public static func load(environment: [String: String]) throws(ConcordError) -> OnnxRuntime {
+        let chosen = environment["ONNXRUNTIME"].flatMap { $0.isEmpty ? nil : $0 }
+        var reasons: [String] = []
+        for place in chosen.map({ [$0, $0 + "/lib"] }) ?? defaultPlaces {
+            guard let path = library(at: place) else {
+                reasons.append("\(place) (not there)")
+                continue
+            }
+            var handle: OpaquePointer?
+            let (status, message) = withMessage { cort_open(path, &handle, $0) }
+            if status == CORT_OK, let handle { return OnnxRuntime(handle: handle, path: path) }
+            let reason =
+                switch Int(status) {
+                case CORT_TOO_OLD: "release \(message); \(minimumVersion) or newer is needed"
+                case CORT_NOT_ONNX_RUNTIME: "not ONNX Runtime: \(message)"
+                default: message
+                }
+            reasons.append("\(path) (\(reason))")
+        }
+        let advice =
+            chosen == nil
+            ? "run `make setup`, or set ONNXRUNTIME to the library or its folder"
+            : "correct the variable ONNXRUNTIME, which names the library or its folder, or unset it"
+        throw ConcordError(
+            .unavailable, "ONNX Runtime cannot be opened; \(advice). Tried: \(reasons.joined(separator: "; "))")
+    }
+
+    private init(handle: OpaquePointer, path: String) {
+        self.handle = handle
+        self.path = path
+        version = String(cString: cort_version(handle))
+    }
+
+    // MARK: - Places
+
+    private static var defaultPlaces: [String] {
+        let executable = Bundle.main.executablePath.map(Files.parent(of:))
+        let folders = [executable, executable.map { $0 + "/../lib" }, cort_setup_folder().map { String(cString: $0) }]
+        #if os(macOS)
+            return folders.compactMap { $0 } + ["libonnxruntime.1.dylib", "libonnxruntime.dylib"]
+        #else
+            return folders.compactMap { $0 } + ["libonnxruntime.so.1", "libonnxruntime.so"]
+        #endif
+    }
+
+    /// What to open for a place: a bare name or a file as it is, the newest library of a folder; nil where none is.
+    private static func library(at place: String) -> String? {
+        guard place.contains("/") else { return place }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: place, isDirectory: &isFolder) else { return nil }
+        guard isFolder.boolValue else { return place }
+        // Wheels hold it as `libonnxruntime.so.1.32.0`, packages as `libonnxruntime.so.1` and more.
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+        return names.filter { $0.hasPrefix("libonnxruntime.") && ($0.contains(".so") || $0.hasSuffix(".dylib")) }
+            .max { $0.compare($1, options: .numeric) == .orderedAscending }
+            .map { place + "/" + $0 }
+    }
+}
+
+/// Calls a function of the seam and takes the text of its failure, which is empty on success.
+func withMessage(
+    _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+) -> (status: Int32, message: String) {
+    var text: UnsafeMutablePointer<CChar>?
+    let status = body(&text)
+    defer { free(text) }
+    return (status, text.map { String(cString: $0) } ?? "")
+}

@@ -1,0 +1,135 @@
+import COnnxRuntime
+import ConcordCore
+
+/// A dense tensor that goes into a model or comes out of it. Row-major; up to eight axes.
+///
+/// Copies share their memory, also that of outputs, so an output can be an input of the next run at no cost.
+public struct OnnxValue: Sendable {
+    public let elementType: OnnxElementType
+    /// The length of each axis; empty for a single number.
+    public let shape: [Int]
+    private var memory: OnnxMemory
+
+    /// A tensor of `values`, of the given shape. Throws `.shapeMismatch` when their number is another.
+    public init<Element: OnnxElement>(_ values: [Element], shape: [Int]) throws(ConcordError) {
+        try self.init(elementType: Element.onnxElementType, shape: shape, valueCount: values.count)
+        values.withUnsafeBytes { memory.bytes.copyMemory(from: $0) }
+    }
+
+    /// A tensor of any type, from the bytes of its elements in this machine's order (little-endian on all that are
+    /// supported). Throws `.shapeMismatch` when there are too many or too few.
+    public init(
+        bytes: UnsafeRawBufferPointer, elementType: OnnxElementType, shape: [Int]
+    ) throws(ConcordError) {
+        let (count, remainder) = bytes.count.quotientAndRemainder(dividingBy: elementType.byteCount)
+        guard remainder == 0 else {
+            throw ConcordError(
+                .shapeMismatch, "\(bytes.count) bytes are no whole number of \(elementType) elements")
+        }
+        try self.init(elementType: elementType, shape: shape, valueCount: count)
+        memory.bytes.copyMemory(from: bytes)
+    }
+
+    /// A tensor of zeros. Throws `.shapeMismatch` for an impossible shape.
+    public init(zeros elementType: OnnxElementType, shape: [Int]) throws(ConcordError) {
+        try self.init(elementType: elementType, shape: shape, valueCount: nil)
+        memory.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    }
+
+    private init(elementType: OnnxElementType, shape: [Int], valueCount: Int?) throws(ConcordError) {
+        let count = try OnnxValue.count(of: shape, elementType)
+        guard valueCount == nil || valueCount == count else {
+            throw ConcordError(
+                .shapeMismatch, "\(valueCount ?? 0) values do not fill the shape \(shape), which takes \(count)")
+        }
+        self.elementType = elementType
+        self.shape = shape
+        memory = OnnxMemory(count: count * elementType.byteCount)
+    }
+
+    /// An output of ONNX Runtime. Throws `.inference` when it is of a type that this package does not use.
+    init(output: cort_tensor, named name: String, of runtime: OnnxRuntime) throws(ConcordError) {
+        let memory = OnnxMemory(output: output, of: runtime)
+        guard let elementType = OnnxElementType(rawValue: output.element_type) else {
+            throw ConcordError(
+                .inference,
+                "the output '\(name)' has elements of ONNX's type \(output.element_type), which is not "
+                    + "supported; use one of \(OnnxElementType.allCases.map(\.description).joined(separator: ", "))")
+        }
+        self.elementType = elementType
+        self.memory = memory
+        shape = Swift.withUnsafeBytes(of: output.shape) { bytes in
+            bytes.bindMemory(to: Int64.self).prefix(output.rank).map { Int($0) }
+        }
+    }
+
+    /// How many elements a shape has, checked so that hostile numbers cannot overflow.
+    private static func count(of shape: [Int], _ elementType: OnnxElementType) throws(ConcordError) -> Int {
+        guard shape.count <= Int(CORT_MAXIMUM_RANK), shape.allSatisfy({ $0 >= 0 }) else {
+            throw ConcordError(
+                .shapeMismatch, "\(shape) is no shape; up to \(CORT_MAXIMUM_RANK) axes of length 0 or more")
+        }
+        var count = elementType.byteCount
+        for length in shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: length)
+            guard !overflow else { throw ConcordError(.shapeMismatch, "the shape \(shape) has too many elements") }
+            count = product
+        }
+        return count / elementType.byteCount
+    }
+
+    /// How many elements there are.
+    public var count: Int { memory.bytes.count / elementType.byteCount }
+
+    /// The elements, copied. Throws `.dtypeMismatch` when they are of another type.
+    public func values<Element: OnnxElement>(of type: Element.Type = Element.self) throws(ConcordError) -> [Element] {
+        guard elementType == Element.onnxElementType else {
+            throw ConcordError(
+                .dtypeMismatch, "a tensor of \(elementType) was asked for elements of \(Element.onnxElementType)")
+        }
+        return withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }
+    }
+
+    /// The bytes of the elements. Valid only inside the closure.
+    public func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(memory) {} }
+        return try body(UnsafeRawBufferPointer(memory.bytes))
+    }
+
+    /// The same elements in another shape, without a copy. Throws `.shapeMismatch` when their number differs.
+    public func reshaped(_ shape: [Int]) throws(ConcordError) -> OnnxValue {
+        guard try OnnxValue.count(of: shape, elementType) == count else {
+            throw ConcordError(.shapeMismatch, "\(count) values cannot take the shape \(shape)")
+        }
+        return OnnxValue(elementType: elementType, shape: shape, memory: memory)
+    }
+
+    private init(elementType: OnnxElementType, shape: [Int], memory: OnnxMemory) {
+        self.elementType = elementType
+        self.shape = shape
+        self.memory = memory
+    }
+
+    /// Makes sure that a run may write here: nobody else looks at the memory.
+    mutating func makeUnique() {
+        guard !isKnownUniquelyReferenced(&memory) else { return }
+        memory = OnnxMemory(count: memory.bytes.count)
+    }
+
+    /// What the C seam takes. The value has to stay alive while it is used.
+    var tensor: cort_tensor {
+        var tensor = cort_tensor()
+        tensor.data = memory.bytes.baseAddress
+        tensor.byte_count = memory.bytes.count
+        tensor.element_type = elementType.rawValue
+        tensor.rank = shape.count
+        Swift.withUnsafeMutableBytes(of: &tensor.shape) { bytes in
+            for (axis, length) in shape.enumerated() {
+                bytes.storeBytes(of: Int64(length), toByteOffset: axis * MemoryLayout<Int64>.size, as: Int64.self)
+            }
+        }
+        return tensor
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+
+/// Threads that do one piece of work after another, in the order in which it came, off Swift's cooperative pool.
+///
+/// When this object goes, what was already given is still done, and the threads end.
+package final class WorkerThreads: Sendable {
+    private let queue = Queue()
+
+    package init(count: Int, name: String) {
+        for index in 0..<count {
+            let thread = Thread { [queue] in
+                while let work = queue.next() { work() }
+            }
+            thread.name = "\(name)-\(index)"
+            thread.start()
+        }
+    }
+
+    deinit { queue.finish() }
+
+    /// Has a thread do `work`, when those before it are done.
+    package func add(_ work: @escaping @Sendable () -> Void) { queue.add(work) }
+
+    /// Does `work` on a thread and waits for its result without blocking.
+    package func run<Value: Sendable, Failure: Error>(
+        _ work: @escaping @Sendable () throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
+            queue.add { continuation.resume(returning: Result { () throws(Failure) in try work() }) }
+        }
+        return try result.get()
+    }
+
+    /// What the threads hold, so that the owner can go while they work.
+    ///
+    /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
+    private final class Queue: @unchecked Sendable {
+        private let condition = NSCondition()
+        /// Nil for what was taken: its place goes later, so that taking one does not move all others each time.
+        private var waiting: [(@Sendable () -> Void)?] = []
+        private var taken = 0
+        private var isFinished = false
+
+        func add(_ work: @escaping @Sendable () -> Void) {
+            condition.lock()
+            defer { condition.unlock() }
+            waiting.append(work)
+            condition.signal()
+        }
+
+        /// The next piece of work; nil when there is none and none will come.
+        func next() -> (@Sendable () -> Void)? {
+            condition.lock()
+            defer { condition.unlock() }
+            while taken == waiting.count {
+                if isFinished { return nil }
+                condition.wait()
+            }
+            let work = waiting[taken]
+            waiting[taken] = nil
+            taken += 1
+            if taken == waiting.count || taken >= 1024 {
+                waiting.removeFirst(taken)
+                taken = 0
+            }
+            return work
+        }
+
+        func finish() {
+            condition.lock()
+            defer { condition.unlock() }
+            isFinished = true
+            condition.broadcast()
+        }
+    }
+}

@@ -34,8 +34,11 @@ struct GenerationArguments: ParsableArguments {
     @Option(help: "Seed of the draws.")
     var seed: UInt64 = 0
 
-    @Option(help: "Most new tokens of a caption, the one that ends it included.")
-    var maxTokens = 30
+    @Option(
+        help:
+            "Most new tokens of a caption, the one that ends it included; 30, or what the model's context has room for."
+    )
+    var maxTokens: Int?
 
     @Option(help: "Fewest new tokens of a caption.")
     var minTokens = 0
@@ -62,14 +65,17 @@ struct GenerationArguments: ParsableArguments {
         if strategy != .sample, temperature != 1 || topK != nil || topP != 1 {
             throw ValidationError("--temperature, --top-k and --top-p are for --strategy sample.")
         }
-        do throws(ConcordError) { try options(strategy).validate() } catch { throw ValidationError(error.message) }
+        do throws(ConcordError) { try options(strategy, usualTokens: max(30, minTokens)).validate() } catch {
+            throw ValidationError(error.message)
+        }
     }
 
     /// The options for a model, with what needs its tokenizer.
     ///
     /// - Parameter default: the strategy where none is named.
     func options(for captioner: Captioner, default: Strategy = .beam) throws -> GenerationOptions {
-        var options = options(strategy ?? `default`)
+        var options = options(
+            strategy ?? `default`, usualTokens: captioner.usualTokens(prompt: try prompt(for: captioner)))
         if let vocabulary {
             let texts = try String(decoding: Files.read(vocabulary, limit: 1 << 26), as: UTF8.self)
                 .split(whereSeparator: \.isNewline)
@@ -82,7 +88,7 @@ struct GenerationArguments: ParsableArguments {
     /// The tokens that captions begin with; nil for the start token alone.
     func prompt(for captioner: Captioner) throws -> [Int32]? { try prompt.map { try captioner.prompt($0) } }
 
-    private func options(_ strategy: Strategy) -> GenerationOptions {
+    private func options(_ strategy: Strategy, usualTokens: Int) -> GenerationOptions {
         let choice: GenerationStrategy =
             switch strategy {
             case .greedy: .greedy
@@ -94,7 +100,7 @@ struct GenerationArguments: ParsableArguments {
                     diversityPenalty: diversityPenalty ?? (beamGroups > 1 ? 0.5 : 0), lengthPenalty: lengthPenalty)
             }
         return GenerationOptions(
-            strategy: choice, maxTokens: maxTokens, minTokens: minTokens, resultCount: results,
+            strategy: choice, maxTokens: maxTokens ?? usualTokens, minTokens: minTokens, resultCount: results,
             repetitionPenalty: repetitionPenalty)
     }
 }

@@ -70,7 +70,8 @@ import Testing
             let output = fresh(pixels, ids.chunked(Self.slots, axis: 0)[slot])
             let scores = fresh.logits(images: output.images, texts: output.texts).to(.float64)
             let both = scores.logSoftmax(axis: 1) + scores.logSoftmax(axis: 0)
-            contrastive -= (both * Tensor.eye(Self.batch, dtype: .float64)).sum().item() / Double(2 * Self.batch)
+            let own = Tensor((0..<Self.batch).map(Int64.init)).unsqueezed(1)  // [B, 1]
+            contrastive -= both.gathered(axis: 1, own).sum().item() / Double(2 * Self.batch)
             let logits = fresh.tokenLogits(output.states).to(.float64).logSoftmax(axis: -1)
             let values = logits.scalars(as: Double.self), labels = output.labels.scalars(as: Int.self)
             let counted = labels.indices.filter { labels[$0] != 0 }

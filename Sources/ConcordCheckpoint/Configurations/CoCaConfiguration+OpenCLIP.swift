@@ -108,7 +108,7 @@ extension CoCaConfiguration {
     }
 
     /// The two towers alone, without what only CoCa's have.
-    var towers: DualEncoderConfiguration {
+    public var towers: DualEncoderConfiguration {
         var text = text, vision = vision
         text.classTokenMask = nil
         vision.queryPooling = nil

@@ -18,10 +18,11 @@ public struct CaptionEvaluation {
     ///   - split: the name of a split, or `all`.
     ///   - language: only references of this language; nil takes all.
     ///   - kind: only references of this kind; nil takes `name` where the data set has names, else all.
+    ///   - options: nil takes the likeliest token each time, up to ``Captioner/usualTokens(prompt:)``.
     /// - Throws: `.invalidDataset` when no picture has such a reference; what the model throws.
     public init(
         _ captioner: Captioner, dataset: CaptionDataset, split: String, language: String?, kind: String?,
-        prompt: [Int32]? = nil, options: GenerationOptions = GenerationOptions(), batchSize: Int = 16,
+        prompt: [Int32]? = nil, options: GenerationOptions? = nil, batchSize: Int = 16,
         progress: ProgressDisplay? = nil
     ) throws {
         let hasNames = dataset.items.contains { $0.captions.contains { $0.kind == "name" } }
@@ -42,6 +43,7 @@ public struct CaptionEvaluation {
         let loader = PrefetchLoader(batches: 0..<batches.count) { [preprocessing = captioner.preprocessing] index in
             DecodedBatch(batches[index].map { chosen[$0].path }, preprocessing)
         }
+        let options = options ?? GenerationOptions(maxTokens: captioner.usualTokens(prompt: prompt))
         var pictures = [(image: String, caption: GeneratedCaption, references: [String])]()
         var failures = [(image: String, problem: String)]()
         for range in batches {

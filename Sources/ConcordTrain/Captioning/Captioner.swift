@@ -30,6 +30,11 @@ public struct Captioner {
         return ids
     }
 
+    /// Tokens of a caption unless somebody asks for more or fewer: 30, or what the model's context has room for.
+    public func usualTokens(prompt: [Int32]? = nil) -> Int {
+        min(30, max(1, model.configuration.text.contextLength - (prompt?.count ?? 1)))
+    }
+
     /// The captions of decoded pictures: for each as many as the options ask for, the best first.
     ///
     /// - Parameter prompt: what all captions begin with, as ``prompt(_:)`` gives it.
@@ -61,16 +66,15 @@ public struct Captioner {
         let request = GenerationRequest(prompt: prompt, options: options)
         let found = try inference { () throws(ConcordError) in
             let generator = try model.makeGenerator(for: tensor(preprocessing(image), 1), requests: [request])
-            var tokens = [Int32](), written = ""
+            var tokens = [Int32](), written = 0
             while let updates = try generator.next() {
                 tokens += updates.flatMap(\.tokens)
-                let whole = text(prompt, tokens)
-                // Half a character decodes to the replacement character, which the next token takes back.
-                guard !whole.hasSuffix("\u{FFFD}"), whole.hasPrefix(written), whole.count > written.count else {
-                    continue
-                }
-                body(String(whole.dropFirst(written.count)))
-                written = whole
+                var whole = text(prompt, tokens).unicodeScalars[...]
+                // Half a character decodes to replacement characters, which the next token takes back.
+                if !generator.isFinished { while whole.last == "\u{FFFD}" { whole.removeLast() } }
+                guard whole.count > written else { continue }
+                body(String(whole.dropFirst(written)))
+                written = whole.count
             }
             return generator.results[0]
         }

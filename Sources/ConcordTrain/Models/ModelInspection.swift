@@ -78,7 +78,12 @@ public struct ModelInspection {
     ///   keeps the model from loading.
     public mutating func verify() throws {
         try folder.manifest?.verifyHashes(folder: folder.path)
-        notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
+        if case .coca = folder.architecture {
+            // It captions and embeds pictures without a tokenizer, too.
+            notes = try CoCa.load(folder.path, dtype: nil).store.notes
+        } else {
+            notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
+        }
         isVerified = true
     }
 

@@ -126,6 +126,12 @@ extension Recipe.ModelSection {
                 ["kind"] + Self.imageKeys + Self.textKeys + Self.captionKeys + ["projection_width", "activation"],
                 beside: "start")
         }
+        if kind == .coca, imageTower != nil || textTower != nil {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.kind coca starts from nothing; name a whole CoCa as model.start, or leave "
+                    + "model.image_tower and model.text_tower out")
+        }
         if imageTower != nil { try refuse(Self.imageKeys, beside: "image_tower") }
         if textTower != nil { try refuse(Self.textKeys, beside: "text_tower") }
         if imageTower != nil, textTower != nil { try refuse(["activation"], beside: "text_tower") }
@@ -139,12 +145,6 @@ extension Recipe.ModelSection {
             throw ConcordError(
                 .invalidConfiguration,
                 "\(source): model.image_size \(imageSize) is not a multiple of model.patch_size \(patchSize)")
-        }
-        if kind == .coca, imageTower != nil || textTower != nil {
-            throw ConcordError(
-                .invalidConfiguration,
-                "\(source): model.kind coca starts from nothing; name a whole CoCa as model.start, or leave "
-                    + "model.image_tower and model.text_tower out")
         }
         if kind == .clip, let first = Self.captionKeys.first(where: given.contains) {
             throw ConcordError(

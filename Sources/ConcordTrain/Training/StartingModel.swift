@@ -30,7 +30,7 @@ struct StartingModel {
             return
         }
         if recipe.start != nil, case .coca(let configuration) = image.architecture {
-            imageSide = (configuration.vision, configuration.projectionWidth)
+            imageSide = (configuration.towers.vision, configuration.projectionWidth)
             coca = configuration
             return
         }
@@ -155,6 +155,7 @@ struct StartingModel {
     /// The loaded text tower, with the projection that the recipe wants; nil for a new one.
     private func textTower() throws(ConcordError) -> TextTowerConfiguration? {
         guard let text else { return nil }
+        if let coca { return coca.towers.text }
         switch (text.text, recipe.textProjection) {
         case (let tower, .tower): return tower
         case (.transformer(var tower), let projection):

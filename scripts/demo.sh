@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# From nothing to a trained image–text model: draws the emoji data, trains, evaluates on combinations the model has
-# never seen, and searches. What is there already is used again; FRESH=1 starts over.
+# From nothing to trained image–text models: draws the emoji data, trains a CLIP, evaluates on combinations the model has
+# never seen, and searches; then trains a CoCa and captions such combinations. What is there already is used again;
+# FRESH=1 starts over.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 concord=.build/release/concord
 data=data/emoji
 run=runs/emoji
+captioner=runs/emoji-coca
 say() { printf '\n==> %s\n' "$*"; }
 
 [ -x "$concord" ] || { echo "demo: $concord is missing; run \`make demo\`" >&2; exit 1; }
-[ "${FRESH:-0}" != 1 ] || rm -rf "$data" "$run"
+[ "${FRESH:-0}" != 1 ] || rm -rf "$data" "$run" "$captioner"
 
 if compgen -G "$data/captions.*" >/dev/null; then
     say "Using the pictures and captions in $data"
@@ -19,16 +21,19 @@ else
     "$concord" dataset emoji --output "$data"
 fi
 
-# The report is the last thing that training writes.
-if [ -f "$run/report.html" ]; then
-    say "Using the trained model in $run (FRESH=1 trains it anew)"
-elif [ -d "$run" ]; then
-    say "Resuming the training in $run"
-    "$concord" train recipes/emoji-clip.yaml --output "$run" --resume
-else
-    say "Training into $run"
-    "$concord" train recipes/emoji-clip.yaml --output "$run"
-fi
+# Trains into a folder, or goes on, or uses what is there: the report is the last thing that training writes.
+train() {
+    if [ -f "$2/report.html" ]; then
+        say "Using the trained model in $2 (FRESH=1 trains it anew)"
+    elif [ -d "$2" ]; then
+        say "Resuming the training in $2"
+        "$concord" train "$1" --output "$2" --resume
+    else
+        say "Training into $2"
+        "$concord" train "$1" --output "$2"
+    fi
+}
+train recipes/emoji-clip.yaml "$run"
 
 for query in "red apple" "woman firefighter, medium skin tone" "红苹果"; do
     say "Searching for “$query”"
@@ -57,4 +62,14 @@ for split, language, text in zip(*[iter(sys.argv[1:])] * 3):
                           "{:g}".format(scores["median_rank"])))
 PYTHON
 
-printf '\nReport: %s\n' "$PWD/$run/report.html"
+train recipes/emoji-coca.yaml "$captioner"
+say "Captions of pictures whose combination was never seen"
+for picture in 261d-1f3fe 1f469-1f3fd-200d-1f393 1f9d1-1f3fc-200d-1f9b0; do
+    "$concord" caption --model "$captioner" --image "$data/images/$picture.png" --json
+done
+for split in held-out train; do
+    say "Captions of all pictures, $split"
+    "$concord" evaluate --model "$captioner" --data "$data" --split "$split" --language en --captions --strategy greedy
+done
+
+printf '\nReports: %s and %s\n' "$PWD/$run/report.html" "$PWD/$captioner/report.html"

@@ -10,7 +10,7 @@ public enum ExecutionPlan {
     case whole(ScorePlan)
     /// Gradient caching (Gao et al. 2021): the towers embed a chunk at a time and keep nothing but the embeddings; in
     /// the backward pass each chunk is embedded again. The activations of one chunk are held at a time, for one
-    /// more forward pass; the C library may still keep memory of earlier chunks. Random numbers are drawn the same both times, so dropout is exact.
+    /// more forward pass. Random numbers are drawn the same both times, so dropout is exact.
     case cached(chunk: Int, scores: ScorePlan = .tiled())
 
     public static var dense: ExecutionPlan { .whole(.dense) }

@@ -64,7 +64,9 @@ let package = Package(
                 // Where `make setup` puts the library, one of the places where it is looked for at run time.
                 .define("CONCORD_ONNXRUNTIME_FOLDER", to: "\"\(Context.packageDirectory)/.deps/onnxruntime/lib\"")
             ]),
-        library("ConcordRuntime", ["ConcordCore", "COnnxRuntime"]),
+        library(
+            "ConcordRuntime",
+            ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData", "COnnxRuntime"]),
         .target(
             name: "ConcordExport",
             dependencies: [

@@ -115,12 +115,16 @@ if let libtorch {
         library("ConcordLosses", ["ConcordCore", "ConcordTensor"]),
         library("ConcordModels", ["ConcordCore", "ConcordText", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
         library(
-            "ConcordRecording", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordRuntime", "ConcordExport"]),
-        library(
             "ConcordTrain",
             [
                 "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
                 "ConcordData", "ConcordMedia", "ConcordText", .product(name: "Yams", package: "Yams"),
+            ]),
+        library(
+            "ConcordRecording",
+            [
+                "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordModels", "ConcordTrain", "ConcordRuntime",
+                "ConcordExport", "ConcordCheckpoint", "ConcordData", "ConcordMedia", "ConcordText",
             ]),
         library(
             "Concord",
@@ -154,14 +158,15 @@ if let libtorch {
         tests(
             "ConcordRecording",
             [
-                "ConcordCheckpoint", "ConcordExport", "ConcordModels", "ConcordNN", "ConcordRuntime", "ConcordTensor",
+                "ConcordCheckpoint", "ConcordData", "ConcordExport", "ConcordMedia", "ConcordModels", "ConcordNN",
+                "ConcordRuntime", "ConcordTensor", "ConcordText", "ConcordTrain",
             ]),
         tests("ConcordModels", ["ConcordText", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
         tests(
             "ConcordTrain",
             [
-                "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint", "ConcordTensor",
-                "ConcordText",
+                "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint", "ConcordRuntime",
+                "ConcordTensor", "ConcordText",
             ]),
     ]
 }

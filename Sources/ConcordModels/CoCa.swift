@@ -152,6 +152,23 @@ public struct CoCa: ImageTextEncoder {
             capacity: capacity)
     }
 
+    /// A cache that goes on from one's ``CaptionCache/layers`` and ``CaptionCache/pictureLayers``, with a picture for each
+    /// row.
+    public func makeCaptionCache(
+        layers: [(key: Tensor, value: Tensor)], pictureLayers: [(key: Tensor, value: Tensor)]
+    ) -> CaptionCache {
+        let capacity = configuration.text.contextLength
+        precondition(
+            layers.count == configuration.text.layers + configuration.decoder.layers
+                && pictureLayers.count == configuration.decoder.layers,
+            "keys and values of \(layers.count) and \(pictureLayers.count) layers")
+        let caches = layers.map { KeyValueCache(capacity: capacity, key: $0.key, value: $0.value) }
+        return CaptionCache(
+            text: Array(caches[..<configuration.text.layers]), decoder: Array(caches[configuration.text.layers...]),
+            contexts: pictureLayers.map { CrossAttention.Context(key: $0.key, value: $0.value) },
+            rowCount: pictureLayers.first?.key.shape[0] ?? 0, capacity: capacity)
+    }
+
     /// What the language head reads at new tokens of captions, `[batch, tokens, width]`, which join the cache: the same
     /// as that of the whole captions at once, for one row of work a token.
     ///

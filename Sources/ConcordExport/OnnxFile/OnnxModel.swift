@@ -58,50 +58,10 @@ public struct OnnxModel: Sendable {
             let bytes = try bytes()
             return try OnnxModel.replace(path) { writer in try writer.write(bytes) }
         }
-        let dataPath = path + ".data"
-        // Paths of constants are relative to the model's folder.
-        let dataName = String(dataPath.split(separator: "/").last ?? "")
-        var proto = proto
-        var inline: Set<String> = []
-        var separate: [(offset: Int, value: OnnxValue)] = []
-        var end = 0
-        for index in proto.graph.initializer.indices {
-            let name = proto.graph.initializer[index].name
-            guard let value = weights[name] else { continue }
-            let length = value.count * value.elementType.byteCount
-            guard length >= OnnxModel.separateMinimum else {
-                inline.insert(name)
-                continue
-            }
-            let offset = (end + OnnxModel.alignment - 1) / OnnxModel.alignment * OnnxModel.alignment
-            end = offset + length
-            separate.append((offset, value))
-            proto.graph.initializer[index].dataLocation = .external
-            proto.graph.initializer[index].externalData = [
-                OnnxStringStringEntryProto("location", dataName), OnnxStringStringEntryProto("offset", "\(offset)"),
-                OnnxStringStringEntryProto("length", "\(length)"),
-            ]
-        }
-        let bytes = try serialize(proto, inline: inline)
-        if !separate.isEmpty { try OnnxModel.writeWeights(separate, to: dataPath) }
-        try OnnxModel.replace(path) { writer in try writer.write(bytes) }
+        try OnnxModel.write([(self, path)], sharedWeights: path + ".data")
     }
 
-    /// Writes values at their offsets, which rise; between them there are zeros.
-    private static func writeWeights(
-        _ values: [(offset: Int, value: OnnxValue)], to path: String
-    ) throws(ConcordError) {
-        try replace(path) { writer in
-            var position = 0
-            for (offset, value) in values {
-                try writer.write([UInt8](repeating: 0, count: offset - position))
-                try value.withUnsafeBytes { bytes throws(ConcordError) in try writer.write(bytes) }
-                position = offset + value.count * value.elementType.byteCount
-            }
-        }
-    }
-
-    private func serialize(_ proto: OnnxModelProto, inline: Set<String>) throws(ConcordError) -> [UInt8] {
+    func serialize(_ proto: OnnxModelProto, inline: Set<String>) throws(ConcordError) -> [UInt8] {
         var proto = proto
         for index in proto.graph.initializer.indices {
             let name = proto.graph.initializer[index].name
@@ -122,7 +82,7 @@ public struct OnnxModel: Sendable {
         }
     }
 
-    private static func replace(
+    static func replace(
         _ path: String, _ body: (borrowing FileWriter) throws -> Void
     ) throws(ConcordError) {
         do {

@@ -25,6 +25,13 @@ public final class CaptionCache {
         contextRows = ContextRows(pictures, contextCount: rowCount, device: contexts.first?.key.device ?? .cpu)
     }
 
+    /// Keys and values of each causal layer, those of the text tower before those of the decoder,
+    /// `[rows, heads, count, width]` each; empty before there is a token.
+    public var layers: [(key: Tensor, value: Tensor)] { (text + decoder).compactMap(\.contents) }
+
+    /// The pictures' keys and values in each layer of the decoder, `[pictures, heads, pictureTokens, width]` each.
+    public var pictureLayers: [(key: Tensor, value: Tensor)] { contexts.map { ($0.key, $0.value) } }
+
     /// How many tokens each caption has.
     public var count: Int { text.first?.count ?? 0 }
 

@@ -64,16 +64,18 @@ public struct TextTransformer {
             // This mask opens the first padding, so there must be one, as in rows that fill the context.
             let padding = Tensor.full(
                 [ids.shape[0], 1], Double(configuration.padToken), dtype: .int64, device: ids.device)
-            read = Tensor.concatenated([ids, padding], axis: 1)
+            // Cut at the context, and so is all that is as long, for a graph of this that runs on rows which fill it.
+            read = Tensor.concatenated([ids, padding], axis: 1).sliced(axis: 1, from: 0, to: context)
         }
         let count = read.shape[1], table = positionEmbedding.weight
-        let embedded = tokenEmbedding(read) + table.sliced(axis: 0, from: 0, to: count)
+        let embedded =
+            tokenEmbedding(read) + table.sliced(axis: 0, from: 0, to: context).sliced(axis: 0, from: 0, to: count)
         let last = (classToken + table.selected(axis: 0, at: context)).to(embedded.dtype)
             .expanded(to: [read.shape[0], 1, configuration.width])
         let encoded = encoder(
             Tensor.concatenated([embedded, last], axis: 1), mask: mask(read, rule))  // [B, T + 1, C]
         return (
-            finalNorm(encoded.selected(axis: 1, at: count)), encoded.sliced(axis: 1, from: 0, to: tokens)
+            finalNorm(encoded.selected(axis: 1, at: -1)), encoded.sliced(axis: 1, from: 0, to: tokens)
         )
     }
 
@@ -96,7 +98,8 @@ public struct TextTransformer {
         let isText = ids.notEqual(to: Double(configuration.padToken))  // [B, T]
         let one = Tensor.full([ids.shape[0], 1], 1, dtype: .bool, device: ids.device)
         let isOpen = Tensor.concatenated(rule == .correct ? [isText, one] : [one, isText], axis: 1)
-        let places = Tensor.arange(Double(ids.shape[1] + 1), device: ids.device)
+        let places = Tensor.arange(Double(configuration.contextLength + 1), device: ids.device)
+            .sliced(axis: 0, from: 0, to: ids.shape[1] + 1)
         let isEarlier = places.lessOrEqual(to: places.unsqueezed(1))  // [T + 1, T + 1]
         return isEarlier.logicalAnd(isOpen.unsqueezed(1).unsqueezed(1))  // [B, 1, 1, T + 1] → [B, 1, T + 1, T + 1]
     }

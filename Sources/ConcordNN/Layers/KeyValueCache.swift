@@ -2,7 +2,8 @@ import ConcordTensor
 
 /// The keys and values of the tokens that a causal attention layer has seen, so that each new token costs one row.
 ///
-/// They are filled in place; the room doubles as tokens come. There are no gradients through a cache.
+/// They are filled in place; the room doubles as tokens come. There are no gradients through a cache. While operations
+/// are recorded nothing may change in place: then each append makes new tensors.
 public final class KeyValueCache {
     /// The most tokens it can hold.
     public let capacity: Int
@@ -16,12 +17,35 @@ public final class KeyValueCache {
 
     public init(capacity: Int) { self.capacity = capacity }
 
+    /// A cache that goes on from the keys and values of earlier tokens, `[batch, heads, tokens, width]` each.
+    public init(capacity: Int, key: Tensor, value: Tensor) {
+        self.capacity = capacity
+        count = key.shape[2]
+        (keys, values) = (key, value)
+    }
+
+    /// The keys and values that it holds, `[batch, heads, count, width]` each; nil before there are any.
+    public var contents: (key: Tensor, value: Tensor)? {
+        guard let keys, let values else { return nil }
+        guard count < keys.size(2) else { return (keys, values) }
+        return (keys.narrowed(axis: 2, from: 0, count: count), values.narrowed(axis: 2, from: 0, count: count))
+    }
+
     /// Puts the keys and values of new tokens behind those it holds, `[batch, heads, tokens, width]` each.
     ///
     /// - Returns: all of them, `[batch, heads, count, width]` each.
     public func append(_ key: Tensor, _ value: Tensor) -> (key: Tensor, value: Tensor) {
         let tokens = key.shape[2], start = count
         precondition(start + tokens <= capacity, "\(start) + \(tokens) tokens in a cache of \(capacity)")
+        guard !isRecordingOperations else {
+            let all = (
+                key: keys.map { .concatenated([$0, key], axis: 2) } ?? key,
+                value: values.map { .concatenated([$0, value], axis: 2) } ?? value
+            )
+            (keys, values) = all
+            count += tokens
+            return all
+        }
         return withoutGradient {
             let keys = withRoom(keys, for: key), values = withRoom(values, for: value)
             (self.keys, self.values) = (keys, values)

@@ -54,8 +54,8 @@ public struct SelfAttention {
         let (key, value) = cache.append(ownKey, ownValue)
         var mask: Tensor?
         if tokens > 1, earlier > 0 {
-            let place = Tensor.arange(Double(earlier), Double(earlier + tokens), device: x.device).unsqueezed(1)
-            mask = Tensor.arange(Double(earlier + tokens), device: x.device).lessOrEqual(to: place)  // [T, all]
+            let places = Tensor.arange(Double(earlier + tokens), device: x.device)
+            mask = places.lessOrEqual(to: places.sliced(axis: 0, from: earlier).unsqueezed(1))  // [T, all]
         }
         return joinedHeads(
             .scaledDotProductAttention(

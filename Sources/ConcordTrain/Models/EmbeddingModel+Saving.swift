@@ -21,14 +21,30 @@ extension EmbeddingModel {
     public func save(
         to folder: String, layout: CheckpointLayout.Family = .huggingFace, training: ModelManifest.Training?
     ) throws {
+        try save(to: folder, layout: layout, training: training, withWeights: true)
+    }
+
+    /// Writes a model folder as ``save(to:layout:training:)`` does, but for the weights, which somebody keeps in another
+    /// form.
+    ///
+    /// - Throws: `.fileSystem`.
+    public func saveWithoutWeights(to folder: String, training: ModelManifest.Training?) throws {
+        try save(to: folder, layout: .huggingFace, training: training, withWeights: false)
+    }
+
+    private func save(
+        to folder: String, layout: CheckpointLayout.Family, training: ModelManifest.Training?, withWeights: Bool
+    ) throws {
         let files = try SavedFiles(self, layout)
         try Files.makeFolder(folder)
         let manifestPath = folder + "/" + ModelManifest.fileName
         if Files.exists(manifestPath), unlink(manifestPath) != 0 { throw ConcordError.system("remove", manifestPath) }
-        try encoder.store.save(
-            to: folder + "/" + files.weights, layout: files.layout,
-            // What either writes itself.
-            metadata: layout == .openCLIP ? [:] : SafetensorsWriter.standardMetadata)
+        if withWeights {
+            try encoder.store.save(
+                to: folder + "/" + files.weights, layout: files.layout,
+                // What either writes itself.
+                metadata: layout == .openCLIP ? [:] : SafetensorsWriter.standardMetadata)
+        }
         try tokenizer.write(to: folder, contextLength: encoder.textConfiguration.contextLength)
         for (name, document) in files.documents {
             try Files.makeFolder(Files.parent(of: folder + "/" + name))

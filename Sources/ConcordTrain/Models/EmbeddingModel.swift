@@ -68,17 +68,23 @@ public struct EmbeddingModel {
         var truncated = 0, blocks = [Tensor]()
         for start in stride(from: 0, to: order.count, by: batchSize) {
             let rows = order[start..<min(start + batchSize, order.count)]
-            let batch = tokenizer.batch(
-                rows.map { texts[$0] }, contextLength: encoder.textConfiguration.contextLength,
-                padsToContext: encoder.textConfiguration.readsPadding,
-                padToken: encoder.textConfiguration.padToken(tokenizer))
+            let batch = tokenBatch(rows.map { texts[$0] })
             truncated += batch.truncatedCount
             blocks.append(embed(batch))
         }
         return (Self.scatter(blocks, order: order, width: encoder.embeddingWidth), truncated)
     }
 
-    private func embed(_ batch: TokenBatch) -> Tensor {
+    /// The ids of texts, padded as the text tower takes them.
+    package func tokenBatch(_ texts: [String]) -> TokenBatch {
+        let configuration = encoder.textConfiguration
+        return tokenizer.batch(
+            texts, contextLength: configuration.contextLength, padsToContext: configuration.readsPadding,
+            padToken: configuration.padToken(tokenizer))
+    }
+
+    /// Unit vectors of the texts of a batch, `[texts, width]` float32 on the host.
+    package func embed(_ batch: TokenBatch) -> Tensor {
         inference { device in
             encoder.embedTexts(
                 Tensor(batch.ids, shape: [batch.lengths.count, batch.width]).to(device),

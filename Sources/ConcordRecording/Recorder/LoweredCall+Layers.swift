@@ -76,25 +76,56 @@ extension LoweredCall {
         let parts = try (0..<3).map { try operand($0) }
         let heads = parts[0].first.size(1), width = parts[0].first.size(3)
         let scale = double("scale") ?? 1 / Double(width).squareRoot()
-        let isCausal = bool("is_causal")
-        let bias = try attentionBias()
-        let tokens = parts.compactMap { part -> OnnxEdge? in
-            if case .heads(let edge) = part.origin { edge } else { nil }
-        }
-        guard lowering.isFused, tokens.count == 3 else {
-            try lowerPlainAttention(scale: scale, bias: bias, isCausal: isCausal)
+        guard lowering.isFused, let operands = try fusedOperands(parts) else {
+            try lowerPlainAttention(scale: scale, bias: attentionBias(), isCausal: bool("is_causal"))
             return
         }
-        let mixed = try builder.add(
-            "MultiHeadAttention", tokens + [nil, nil, bias],
-            attributes: [
-                "num_heads": .int(heads), "scale": .float(Float(scale)), "unidirectional": .int(isCausal ? 1 : 0),
-            ], domain: .microsoft)
+        let attributes: KeyValuePairs<String, OnnxAttribute> = [
+            "num_heads": .int(heads), "scale": .float(Float(scale)),
+            "unidirectional": .int(operands.isCausal ? 1 : 0),
+        ]
+        let results = try builder.add(
+            "MultiHeadAttention", operands.edges, attributes: attributes, domain: .microsoft,
+            outputs: operands.appends ? [0, 1, 2] : [0])
+        if operands.appends {
+            // The keys and values of all tokens come out of the same operation, and need not be put together before.
+            for (index, part) in parts.dropFirst().enumerated() {
+                part.edge = results[index + 1]
+                part.origin = .other
+            }
+        }
         // [B, T, C] → [B, T, H, D] → [B, H, T, D], which nobody needs when the heads are joined again.
-        let shape = try outputShape()
-        let split = try builder.add("Reshape", [mixed, builder.integers([0, 0, heads, -1])])
-        precondition(shape.count == 4, "attention of \(shape.count) axes")
-        finish(try builder.add("Transpose", [split], attributes: ["perm": .ints([0, 2, 1, 3])]), .attended(mixed))
+        let split = try builder.add("Reshape", [results[0], builder.integers([0, 0, heads, -1])])
+        finish(
+            try builder.add("Transpose", [split], attributes: ["perm": .ints([0, 2, 1, 3])]), .attended(results[0]))
+    }
+
+    /// What `MultiHeadAttention` takes, in its order: query, key, value, two that are not used here, what is added to the
+    /// scores, and the keys and values of earlier tokens. Nil for operands that it cannot take.
+    private func fusedOperands(
+        _ parts: [RecordedValue]
+    ) throws -> (edges: [OnnxEdge?], appends: Bool, isCausal: Bool)? {
+        let isCausal = bool("is_causal")
+        guard case .heads(let query) = parts[0].origin else { return nil }
+        switch (parts[1].origin, parts[2].origin) {
+        case (.heads(let key), .heads(let value)):
+            return ([query, key, value, nil, nil, try attentionBias()], false, isCausal)
+        case (.appended(let pastKey, let key), .appended(let pastValue, let value)):
+            // Where the mask says no more than that no token looks behind itself, the operation knows it.
+            guard !isCausal else { return nil }
+            var isMaskCausal = false
+            if case .causalMask(let start)? = operands.dropFirst(3).first??.origin {
+                isMaskCausal = try start == lowering.shape(pastKey)[2]
+            }
+            let bias = isMaskCausal ? nil : try attentionBias()
+            let past = try [lowering.edge(pastKey), lowering.edge(pastValue)]
+            return ([query, key, value, nil, nil, bias] + past, true, isMaskCausal)
+        case (.other, .other):
+            // Keys and values `[B, H, S, D]` that somebody worked out before.
+            guard !parts[1].isConstant, !parts[2].isConstant else { return nil }
+            return try ([query, edge(1), edge(2), nil, nil, attentionBias()], false, isCausal)
+        default: return nil
+        }
     }
 
     /// What is added to the scores, for a mask of booleans or numbers `[B, 1, T or 1, S]`: as long as all tokens look.

@@ -16,16 +16,18 @@ extension LoweredCall {
             finish(try builder.add("Transpose", [edge(0)], attributes: ["perm": .ints(positive(ints("dims")))]))
         case "unsqueeze":
             let rank = first.outputs[0].rank
-            finish(try builder.add("Unsqueeze", [edge(0), builder.integers([axis("dim", rank: rank)])]))
+            var origin = RecordedValue.Origin.other
+            if case .places(let start) = try operand(0).origin, try axis("dim", rank: rank) == 1 {
+                origin = .placeColumn(start: start)
+            }
+            finish(try builder.add("Unsqueeze", [edge(0), builder.integers([axis("dim", rank: rank)])]), origin)
         case "squeeze.dim": try lowerSqueeze()
         case "expand", "broadcast_to": try lowerExpand()
         case "select.int":
             finish(
                 try builder.add("Gather", [edge(0), scalar("index")], attributes: ["axis": .int(operandAxis("dim"))]))
         case "slice.Tensor": try lowerSlice()
-        case "cat":
-            let edges = try operands.indices.map { try edge($0) }
-            finish(try builder.add("Concat", edges, attributes: ["axis": .int(operandAxis("dim"))]))
+        case "cat": try lowerConcatenation()
         case "gather":
             finish(
                 try builder.add("GatherElements", [edge(0), edge(1)], attributes: ["axis": .int(operandAxis("dim"))]))
@@ -59,7 +61,14 @@ extension LoweredCall {
             finish(try builder.add("Not", [equal]))
         case "le.Scalar": try lowerScalar("LessOrEqual")
         case "lt.Scalar": try lowerScalar("Less")
-        case "le.Tensor": try lowerBinary("LessOrEqual")
+        case "le.Tensor":
+            var origin = RecordedValue.Origin.other
+            if case .places(start: .fixed(0)) = try operand(0).origin,
+                case .placeColumn(let start) = try operand(1).origin
+            {
+                origin = .causalMask(start: start)
+            }
+            finish(try builder.add("LessOrEqual", [edge(0), edge(1)]), origin)
         case "lt.Tensor": try lowerBinary("Less")
         case "logical_and": try lowerBinary("And")
         case "masked_fill.Scalar":
@@ -198,15 +207,29 @@ extension LoweredCall {
         finish(try builder.add("Expand", [edge(0), lowering.edge(shape)]), origin)
     }
 
+    private func lowerConcatenation() throws {
+        let axis = try operandAxis("dim"), edges = try operands.indices.map { try edge($0) }
+        var origin = RecordedValue.Origin.other
+        if edges.count == 2, axis == 2, try operandRank == 4, case .heads(let new) = try operand(1).origin {
+            origin = .appended(past: try operand(0), new: new)
+        }
+        finish(try builder.add("Concat", edges, attributes: ["axis": .int(axis)]), origin)
+    }
+
     private func lowerSlice() throws {
         let axis = try operandAxis("dim")
+        var origin = RecordedValue.Origin.other
+        if case .places(start: .fixed(0)) = try operand(0).origin, try length("step")?.fixed ?? 1 == 1 {
+            origin = .places(start: try length("start") ?? .fixed(0))
+        }
         func list(_ name: String, _ otherwise: Int) throws -> OnnxEdge {
             try lowering.edge([length(name) ?? .fixed(otherwise)])
         }
         finish(
             try builder.add(
                 "Slice",
-                [edge(0), list("start", 0), list("end", .max), builder.integers([axis]), list("step", 1)]))
+                [edge(0), list("start", 0), list("end", .max), builder.integers([axis]), list("step", 1)]),
+            origin)
     }
 
     private func lowerFull() throws {
@@ -223,7 +246,7 @@ extension LoweredCall {
         let range = try builder.add("Range", [builder.integer(0), count, builder.integer(1)])
         let shifted = start == 0 ? range : try builder.add("Add", [range, builder.integer(start)])
         guard outputDType != .int64 else {
-            finish(shifted)
+            finish(shifted, .places(start: .fixed(start)))
             return
         }
         finish(try builder.add("Cast", [shifted], attributes: ["to": .int(Int(OnnxElementType(outputDType).rawValue))]))

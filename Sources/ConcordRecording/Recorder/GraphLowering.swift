@@ -132,7 +132,7 @@ final class GraphLowering {
             let own = try builder.add(
                 "Shape", [source.input], attributes: ["start": .int(source.axis), "end": .int(source.axis + 1)],
                 name: symbol)
-            edge = try edge.map { try builder.add("Mul", [$0, own], name: "length") } ?? own
+            edge = try edge.map { try builder.add(length.isSum ? "Add" : "Mul", [$0, own], name: "length") } ?? own
         }
         guard var result = edge else { return try builder.integers([length.offset]) }
         if length.factor != 1 {

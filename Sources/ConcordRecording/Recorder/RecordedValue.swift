@@ -17,6 +17,12 @@ final class RecordedValue {
         case splitHeads(OnnxEdge)
         /// `[B, T, C]` seen as `[B, H, T, D]`.
         case heads(OnnxEdge)
+        /// Keys or values `[B, H, P, D]` with those of new tokens, `[B, T, C]`, behind them: `[B, H, P + T, D]`.
+        case appended(past: RecordedValue, new: OnnxEdge)
+        /// The places of tokens, rising by 1 from `start`: `[T]`, and as a column `[T, 1]`.
+        case places(start: SymbolicLength), placeColumn(start: SymbolicLength)
+        /// Where a place is not behind that of the token that looks, the first of which is at `start`: `[T, start + T]`.
+        case causalMask(start: SymbolicLength)
         /// Attention's result, `[B, T, C]` seen as `[B, H, T, D]`.
         case attended(OnnxEdge)
         /// The same, seen as `[B, T, H, D]`.

@@ -3,14 +3,18 @@ import ConcordCore
 /// An integer of a recorded graph: fixed, or a function of lengths that each run chooses.
 ///
 /// A model is recorded at two sets of sizes. What is the same in both is fixed; what differs is a multiple of a symbol
-/// or of a product of two, or a symbol and something fixed.
+/// or of a product of two, a symbol and something fixed, or the sum of two symbols.
 struct SymbolicLength: Hashable, CustomStringConvertible {
     /// Sorted; empty for a fixed number.
     let symbols: [String]
+    /// Whether the symbols are added to one another, not multiplied.
+    let isSum: Bool
     let factor: Int
     let offset: Int
 
-    static func fixed(_ value: Int) -> SymbolicLength { SymbolicLength(symbols: [], factor: 1, offset: value) }
+    static func fixed(_ value: Int) -> SymbolicLength {
+        SymbolicLength(symbols: [], factor: 1, offset: value)
+    }
 
     /// The number, where it is the same in every run.
     var fixed: Int? { symbols.isEmpty ? offset : nil }
@@ -37,6 +41,10 @@ struct SymbolicLength: Hashable, CustomStringConvertible {
             } else if first - a == second - b {
                 candidates.append(SymbolicLength(symbols: set, factor: 1, offset: first - a))
             }
+            let sum = set.reduce((0, 0)) { ($0.0 + (sizes[$1]?.first ?? 0), $0.1 + (sizes[$1]?.second ?? 0)) }
+            if set.count == 2, sum == (first, second) {
+                candidates.append(SymbolicLength(symbols: set, isSum: true, factor: 1, offset: 0))
+            }
         }
         guard let only = candidates.first, candidates.count == 1 else {
             let reason =
@@ -49,13 +57,15 @@ struct SymbolicLength: Hashable, CustomStringConvertible {
         self = only
     }
 
-    private init(symbols: [String], factor: Int, offset: Int) {
+    private init(symbols: [String], isSum: Bool = false, factor: Int, offset: Int) {
         self.symbols = symbols
+        self.isSum = isSum
         self.factor = factor
         self.offset = offset
     }
 
     var description: String {
+        if isSum { return symbols.joined(separator: " + ") }
         let product = ((factor == 1 ? [] : ["\(factor)"]) + symbols).joined(separator: " · ")
         if product.isEmpty { return "\(offset)" }
         return offset == 0 ? product : "\(product) \(offset < 0 ? "−" : "+") \(abs(offset))"

@@ -1,0 +1,65 @@
+import ArgumentParser
+import Concord
+
+struct ExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write a model as ONNX graphs, to be served without libtorch.",
+        discussion: """
+            The folder holds the graphs, tokenizer and preprocessing, artifact.json, which names each file with its hash,
+            and report.json. The graphs are run by ONNX Runtime first, on pictures and texts of --data or on synthetic
+            ones, and compared with the model; where they do not say the same, nothing is left at --output.
+
+            --format triton writes a model repository of NVIDIA's Triton Inference Server with the same graphs.
+            --plain-operations keeps to ONNX's own operations, for other runtimes; the usual graphs are faster in ONNX
+            Runtime.
+
+            Examples:
+              concord export --model runs/emoji-coca --output artifacts/coca
+              concord export --model runs/emoji --data data/emoji --output artifacts/emoji --force --json
+              concord export --model M --format triton --output repository
+            """)
+
+    @OptionGroup var location: ModelFolderOptions
+
+    @Option(help: "The folder to make.")
+    var output: String
+
+    @Option(name: .customLong("data"), help: "A data set whose pictures and captions are compared on.")
+    var data: String?
+
+    @Option(help: "folder (for concord-server) or triton.")
+    var format = ExportOptions.Format.folder
+
+    @Flag(help: "Use ONNX's own operations only.")
+    var plainOperations = false
+
+    @Option(help: "What the model is called where nobody names it otherwise; otherwise the name of its folder.")
+    var name: String?
+
+    @Flag(help: "Replace an export that is in the output folder.")
+    var force = false
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        var options = ExportOptions()
+        options.format = format
+        options.usesFusedOperations = !plainOperations
+        options.replaces = force
+        options.name = name
+        let progress = ProgressDisplay(label: "step")
+        let export = try ArtifactExport(
+            of: location.path(), to: output, options: options, data: data.map { try CaptionDataset(contentsOf: $0) }
+        ) { progress.show(done: $0, of: $1) }
+        progress.finish()
+        Message.warn(export.notes)
+        if json {
+            print(export.json.text())
+        } else {
+            print("export: \(output), \(NumberText.bytes(export.files.values.reduce(0, +)))")
+        }
+    }
+}
+
+extension ExportOptions.Format: ExpressibleByArgument {}

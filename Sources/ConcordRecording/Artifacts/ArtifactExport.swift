@@ -1,0 +1,153 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordData
+import ConcordExport
+import ConcordModels
+import ConcordRuntime
+import ConcordTensor
+import ConcordTrain
+import Foundation
+
+/// A model folder turned into ONNX graphs with all that is needed to serve them.
+///
+/// The graphs are run on pictures and texts first, and compared with the model: where they do not say the same, nothing
+/// is left at the target.
+public struct ArtifactExport {
+    public let output: String
+    public let name: String
+    public let format: ExportOptions.Format
+    public let parity: ExportParity
+    /// The bytes of each file that was written, by its path within the folder.
+    public let files: [String: Int]
+    /// What the model's loading noted.
+    public let notes: [String]
+
+    /// The file that says how graphs and model compare.
+    public static let reportName = "report.json"
+
+    /// Exports the model of a folder.
+    ///
+    /// - Parameters:
+    ///   - data: pictures and captions to compare on; nil takes synthetic ones.
+    ///   - progress: is told what is done of all, in steps.
+    /// - Throws: `.fileSystem` for a target that is there already, or that cannot be written; `.unavailable` without ONNX
+    ///   Runtime; `.inference` when the graphs do not say what the model says; and as
+    ///   `EmbeddingModel.load(_:dtype:device:)`, ``ModelGraphs/init(of:usesFusedOperations:progress:)`` and
+    ///   ``ExportSamples/init(for:data:pictureCount:textCount:)``.
+    public init(
+        of source: String, to output: String, options: ExportOptions = ExportOptions(), data: CaptionDataset? = nil,
+        pictureCount: Int = 32, textCount: Int = 64, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+    ) throws {
+        let runtime = try OnnxRuntime.shared()
+        let folder = try ExportFolder(output, source: source, replaces: options.replaces)
+        defer { folder.discard() }
+        let description = try ModelFolder(source), model = try EmbeddingModel.load(source)
+        let samples = try ExportSamples(for: model, data: data, pictureCount: pictureCount, textCount: textCount)
+
+        // A step is a graph or an input.
+        let roles = ArtifactManifest.GraphRole.allCases.count, total = roles + samples.texts.count + samples.pictures.count
+        var recorded = 0
+        let graphs = try ModelGraphs(of: model, usesFusedOperations: options.usesFusedOperations) { _ in
+            recorded += 1
+            progress?(recorded, total)
+        }
+        let paths: [ArtifactManifest.GraphRole: String]
+        switch options.format {
+        case .folder:
+            try model.saveWithoutWeights(to: folder.path, training: description.manifest?.training)
+            paths = try GraphFiles.write(graphs.models, to: folder.path)
+        case .triton: paths = try TritonRepository.write(graphs.models, to: folder.path)
+        }
+        let sessions = try GraphSessions(paths: paths.mapValues { folder.path + "/" + $0 })
+        let parity = try ExportParity(
+            of: sessions, with: model, on: samples, tolerance: options.tolerance
+        ) { progress?(roles + $0, total) }
+        guard parity.isMet else {
+            throw ConcordError(
+                .inference,
+                "the graphs do not say what the model says, so nothing was written: \(parity.json.text()); "
+                    + "please report it with the model's configuration")
+        }
+
+        self.output = output
+        self.format = options.format
+        self.parity = parity
+        notes = model.notes
+        name = options.name ?? URL(fileURLWithPath: source).standardizedFileURL.lastPathComponent
+        let date = Date.now.formatted(.iso8601.year().month().day())
+        let report = Self.report(
+            name: name, date: date, options: options, paths: paths, parity: parity, folder: folder, runtime: runtime)
+        try Files.replace(folder.path + "/" + Self.reportName, with: report.text(pretty: true) + "\n")
+        if options.format == .folder {
+            try ArtifactManifest(
+                name: name, graphs: paths, embeddingWidth: model.encoder.embeddingWidth,
+                logitScale: (model.encoder as? any ImageTextEncoder).map { exp($0.logitScale.item()) },
+                logitBias: (model.encoder as? any ImageTextEncoder)?.logitBias?.item(),
+                vectorSpace: model.vectorSpace(), hashes: folder.hashes(),
+                canary: sessions.canary(model), report: Self.reportName, tool: Self.tool, date: date
+            ).write(folder: folder.path)
+        }
+        files = try folder.files()
+        try folder.moveIntoPlace()
+    }
+
+    private static let tool = "concord \(ConcordVersion.current)"
+
+    private static func report(
+        name: String, date: String, options: ExportOptions, paths: [ArtifactManifest.GraphRole: String],
+        parity: ExportParity, folder: ExportFolder, runtime: OnnxRuntime
+    ) -> JSONValue {
+        [
+            "tool": .string(tool), "date": .string(date), "name": .string(name),
+            "format": .string(options.format.rawValue),
+            "operations": .string(options.usesFusedOperations ? "fused" : "plain"),
+            "onnx_runtime": .string(runtime.version),
+            "graphs": .object(
+                paths.sorted { $0.key.rawValue < $1.key.rawValue }.map { .init($0.key.rawValue, .string($0.value)) }),
+            "parity": parity.json,
+        ]
+    }
+
+    public var json: JSONValue {
+        [
+            "output": .string(output), "name": .string(name), "format": .string(format.rawValue),
+            "files": .object(files.sorted { $0.key < $1.key }.map { .init($0.key, .integer($0.value)) }),
+            "bytes": .integer(files.values.reduce(0, +)), "parity": parity.json,
+            "notes": .array(notes.map(JSONValue.string)),
+        ]
+    }
+}
+
+extension GraphSessions {
+    /// What the graphs say to the canary.
+    func canary(_ model: EmbeddingModel) throws(ConcordError) -> ArtifactCanary {
+        let isBERT = if case .bert = model.encoder.textConfiguration { true } else { false }
+        let text = try embed(model.tokenBatch([ExportSamples.canaryText]), takesLengths: isBERT)
+        var image: [Float]?, caption: [Int32]?
+        if let preprocessing = model.images?.preprocessing {
+            let picture = PreparedImage.canary(size: preprocessing.cropSize)
+            image = try embed(images: [picture]).vectors
+            if let coCa = model.encoder as? CoCa {
+                let rule = try CaptionRule(
+                    CaptionSession(coCa, pixels: Tensor(picture.pixels, shape: [1, 3, picture.size, picture.size])))
+                let count = min(8, coCa.configuration.text.contextLength - 1)
+                caption = try self.caption(of: picture, rule: rule, count: count)
+            }
+        }
+        return ArtifactCanary(
+            text: ExportSamples.canaryText, textEmbedding: text, imageEmbedding: image, caption: caption)
+    }
+}
+
+extension EmbeddingModel {
+    /// What tells the space of this model's vectors from others: SHA-256 in hexadecimal over weights and preprocessing.
+    func vectorSpace() throws -> String {
+        var text = ""
+        for parameter in encoder.store.parameters.sorted(by: { $0.name < $1.name }) {
+            let hash = parameter.tensor.contiguous().withUnsafeBytes { FileHash(.sha256, of: Array($0)).hexadecimal }
+            text += "\(parameter.name) \(parameter.tensor.dtype.rawValue) \(parameter.tensor.shape) \(hash)\n"
+        }
+        if let images { text += try images.preprocessing.preprocessorConfig().text() }
+        return FileHash(.sha256, of: Array(text.utf8)).hexadecimal
+    }
+}

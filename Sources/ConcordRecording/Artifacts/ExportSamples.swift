@@ -1,0 +1,86 @@
+import ConcordCore
+import ConcordData
+import ConcordMedia
+import ConcordRuntime
+import ConcordText
+import ConcordTrain
+import Foundation
+
+/// Pictures and texts that an exported model is compared on with the model that it came from.
+public struct ExportSamples: Sendable {
+    /// The canary first. None for a model of texts alone.
+    public let pictures: [PreparedImage]
+    /// The canary first.
+    public let texts: [String]
+
+    /// The text that stands in every artifact folder with what the model said to it.
+    public static let canaryText = "a red apple on a white table"
+
+    /// Draws pictures and texts: of a data set where one is given, spread over the whole of it, otherwise made up of waves
+    /// and of the tokenizer's words.
+    ///
+    /// - Parameters:
+    ///   - pictureCount, textCount: how many at the most, the canary included.
+    /// - Throws: `.invalidImage` for the first picture that cannot be read, `.invalidDataset` for a data set without any.
+    public init(
+        for model: EmbeddingModel, data: CaptionDataset? = nil, pictureCount: Int = 32, textCount: Int = 64
+    ) throws {
+        var pictures: [PreparedImage] = []
+        if let preprocessing = model.images?.preprocessing {
+            let size = preprocessing.cropSize
+            pictures.append(.canary(size: size))
+            if let data {
+                guard !data.items.isEmpty else {
+                    throw ConcordError(.invalidDataset, "\(data.folder) has no pictures to compare the models on")
+                }
+                for item in Self.spread(data.items, count: pictureCount - 1) {
+                    let image = try Image(contentsOf: data.path(of: item))
+                    pictures.append(PreparedImage(size: size, pixels: preprocessing(image)))
+                }
+            } else {
+                var random = RandomSource(seed: 1)
+                for _ in 1..<max(1, pictureCount) { pictures.append(Self.waves(size: size, &random)) }
+            }
+        }
+        self.pictures = pictures
+        let texts =
+            data.map { Self.spread($0.items.flatMap(\.captions).map(\.text), count: textCount - 1) }
+            ?? Self.words(of: model, count: textCount - 1)
+        self.texts = [Self.canaryText] + texts
+    }
+
+    /// At most `count` elements at like distances.
+    private static func spread<Element>(_ elements: [Element], count: Int) -> [Element] {
+        guard elements.count > count else { return elements }
+        return (0..<max(0, count)).map { elements[$0 * elements.count / count] }
+    }
+
+    /// A picture of a few waves in each channel, as normalised pixels are: most of them between −2 and 2.
+    private static func waves(size: Int, _ random: inout RandomSource) -> PreparedImage {
+        var pixels: [Float] = []
+        for _ in 0..<3 {
+            let waves = (0..<3).map { _ in
+                (x: random.uniform(-15, 15), y: random.uniform(-15, 15), phase: random.uniform(0, 7))
+            }
+            let level = random.uniform(-1, 1)
+            for index in 0..<size * size {
+                let x = Double(index % size) / Double(size), y = Double(index / size) / Double(size)
+                pixels.append(Float(waves.reduce(level) { $0 + 0.5 * sin($1.x * x + $1.y * y + $1.phase) }))
+            }
+        }
+        return PreparedImage(size: size, pixels: pixels)
+    }
+
+    /// Texts of 0 words to more than the context holds.
+    private static func words(of model: EmbeddingModel, count: Int) -> [String] {
+        var random = RandomSource(seed: 2)
+        let context = model.encoder.textConfiguration.contextLength
+        return (0..<max(0, count)).map { index in
+            // Short ones are more common, as they are among captions.
+            let most = index % 4 == 0 ? context + 3 : min(context, 12)
+            let length = random.index(below: most)
+            let ids = (0..<length).map { _ in Int32(random.index(below: model.tokenizer.vocabularySize)) }
+            return model.tokenizer.decode(ids)
+        }
+    }
+}

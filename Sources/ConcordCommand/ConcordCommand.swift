@@ -25,7 +25,7 @@ struct ConcordCommand: ParsableCommand {
         subcommands: [
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
             CaptionCommand.self,
-            SimilarityCommand.self, ClassifyCommand.self, ExportCommand.self, TokenizeCommand.self, PreprocessCommand.self,
-            InspectCommand.self, ConvertCommand.self, PullCommand.self, DoctorCommand.self,
+            SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self, PreprocessCommand.self,
+            InspectCommand.self, ConvertCommand.self, ExportCommand.self, PullCommand.self, DoctorCommand.self,
         ])
 }

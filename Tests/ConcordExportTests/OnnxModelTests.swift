@@ -48,6 +48,31 @@ import Testing
         #expect(read.weightByteCount == 4 * (2000 + 2500 + 50))
     }
 
+    /// Of two models' constants those that are the same are written once, and others of the same name are not confused.
+    @Test func modelsShareOneFileOfConstants() throws {
+        try withTemporaryFolder { folder in
+            let first = try model()
+            var second = try model()
+            second.weights["v"] = try OnnxValue([Float](repeating: 0.5, count: 2500), shape: [50, 50])
+            let path = folder + "/a.onnx", other = folder + "/b.onnx", third = folder + "/c.onnx"
+            try OnnxModel.write([(first, path), (second, other), (first, third)], sharedWeights: folder + "/w.data")
+            #expect(
+                try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+                    == ["a.onnx", "b.onnx", "c.onnx", "w.data"])
+            // w [40, 50] at 0, v at the next multiple of 4096, the other v behind that.
+            #expect(try Files.read(folder + "/w.data").count == 8192 + 12288 + 10000)
+            try check(OnnxModel(path: path))
+            try check(OnnxSession(path: path))
+            try check(OnnxSession(path: third))
+            let y = try OnnxSession(path: other).runBlocking(["x": OnnxValue(OnnxModelTests.x, shape: [3, 40])])["y"]
+            #expect(try y?.values() == OnnxModelTests.y.map { $0 * 2 })
+            let error = #expect(throws: ConcordError.self) {
+                try OnnxModel.write([(first, folder + "/elsewhere/a.onnx")], sharedWeights: folder + "/w.data")
+            }
+            #expect(error?.code == .invalidArgument)
+        }
+    }
+
     @Test func comesBackFromOneFile() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/layer.onnx"

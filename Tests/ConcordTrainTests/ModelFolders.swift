@@ -38,48 +38,15 @@ enum ModelFolders {
             row.dropFirst(start == nil ? 0 : 1).dropLast().map(String.init).joined(separator: " ")
         }
         let shortest = lengths.enumerated().min { $0.element < $1.element }?.offset ?? 0
-        let tokenizer = numbers(
-            count: 100, start: start, end: rows[0].last ?? 0,
+        try NumberTokenizer.write(
+            to: folder, count: 100, start: start, end: rows[0].last ?? 0,
             pad: ids.integers[(shortest + 1) * width - 1])
-        try Files.replace(folder + "/tokenizer.json", with: tokenizer.document.text())
-        try Files.replace(folder + "/tokenizer_config.json", with: tokenizer.settings.text())
         if outputs["image.float32"] != nil, !Files.exists(folder + "/open_clip_config.json") {
             try Files.replace(
                 folder + "/preprocessor_config.json",
                 with: ImagePreprocessing.clip(size: 16).preprocessorConfig().text())
         }
         return Example(folder: folder, texts: texts, outputs: outputs)
-    }
-
-    /// A tokenizer whose words are the numbers below `count`.
-    private static func numbers(
-        count: Int, start: Int?, end: Int, pad: Int
-    ) -> (document: JSONValue, settings: JSONValue) {
-        func special(_ id: Int) -> JSONValue { ["SpecialToken": ["id": .string("\(id)"), "type_id": 0]] }
-        func named(_ id: Int) -> JSONValue.Member {
-            .init("\(id)", ["id": .string("\(id)"), "ids": [.integer(id)], "tokens": [.string("\(id)")]])
-        }
-        let text: JSONValue = ["Sequence": ["id": "A", "type_id": 0]]
-        let pair: JSONValue = ["Sequence": ["id": "B", "type_id": 1]]
-        let before = start.map { [special($0)] } ?? []
-        let document: JSONValue = [
-            "version": "1.0", "truncation": nil, "padding": nil, "added_tokens": [], "normalizer": nil,
-            "pre_tokenizer": ["type": "WhitespaceSplit"],
-            "post_processor": [
-                "type": "TemplateProcessing", "single": .array(before + [text, special(end)]),
-                "pair": .array(before + [text, special(end), pair, special(end)]),
-                "special_tokens": .object((start.map { [named($0)] } ?? []) + [named(end)]),
-            ],
-            "decoder": nil,
-            "model": [
-                "type": "WordPiece", "unk_token": "1", "continuing_subword_prefix": "##",
-                "max_input_chars_per_word": 100,
-                "vocab": .object((0..<count).map { .init("\($0)", .integer($0)) }),
-            ],
-        ]
-        return (
-            document, ["tokenizer_class": "PreTrainedTokenizerFast", "pad_token": .string("\(pad)"), "unk_token": "1"]
-        )
     }
 
     /// The pictures of the golden outputs, `[3, 3, 16, 16]`: SplitMix64 over the FNV-1a hash of a name, plus the index.

@@ -45,7 +45,8 @@ public struct ArtifactExport {
         let samples = try ExportSamples(for: model, data: data, pictureCount: pictureCount, textCount: textCount)
 
         // A step is a graph or an input.
-        let roles = ArtifactManifest.GraphRole.allCases.count, total = roles + samples.texts.count + samples.pictures.count
+        let roles = ArtifactManifest.GraphRole.allCases.count
+        let total = roles + samples.texts.count + samples.pictures.count
         var recorded = 0
         let graphs = try ModelGraphs(of: model, usesFusedOperations: options.usesFusedOperations) { _ in
             recorded += 1

@@ -84,7 +84,8 @@ struct ExportFolder {
         }
         // What came there in the meantime is somebody else's.
         guard replaces, Self.isExport(target) else {
-            throw ConcordError(.fileSystem, "\(target) has come to be while the model was exported; name another folder")
+            throw ConcordError(
+                .fileSystem, "\(target) has come to be while the model was exported; name another folder")
         }
         let old = target + ".old-\(getpid())"
         try move(target, old)

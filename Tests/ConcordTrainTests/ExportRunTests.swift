@@ -1,0 +1,66 @@
+import ConcordCore
+import ConcordRuntime
+import ConcordTestSupport
+import Foundation
+import Testing
+
+/// `concord export`, by the program.
+@Suite struct ExportRunTests {
+    private func withModel(_ body: (_ folder: String, _ model: String) throws -> Void) throws {
+        try withTemporaryFolder { folder in
+            _ = try TinyData.write(to: folder, epochs: 1)
+            let settings = [
+                "model.kind=coca", "model.pooler.queries=5", "model.pooler.heads=2", "model.decoder.layers=1",
+                "model.decoder.heads=2",
+            ]
+            let result = try Program.run(
+                ["train", folder + "/recipe.yaml", "--output", folder + "/run"] + settings.flatMap { ["--set", $0] },
+                in: folder)
+            try #require(result.status == 0, "\(result.errors)")
+            try body(folder, folder + "/run")
+        }
+    }
+
+    @Test func aTrainedModelIsExported() throws {
+        try withModel { folder, model in
+            let output = folder + "/artifacts"
+            let arguments = ["export", "--model", model, "--output", output, "--data", folder]
+            let first = try Program.run(arguments + ["--json"], in: folder)
+            try #require(first.status == 0, "\(first.errors)")
+            let line = try JSONValue(parsing: Array(first.output.utf8), source: "output")
+            #expect(line["output"]?.string == output && line["name"]?.string == "run")
+            // All 32 pictures, but one fewer for the canary; and the captions of all.
+            #expect(line["parity"]?["image"]?["pictures"]?.int == 32)
+            #expect(line["parity"]?["text"]?["texts"]?.int == 33)
+            #expect(line["parity"]?["different_tokens"]?.int == 0)
+            let manifest = try ArtifactManifest(folder: output)
+            #expect(manifest.graphs.count == 4 && manifest.tool.hasPrefix("concord "))
+            let bytes = try manifest.hashes.keys.reduce(into: 0) { sum, name in
+                sum += try Files.read(output + "/" + name).count
+            }
+            #expect((line["bytes"]?.int ?? 0) >= bytes && bytes > 0)
+
+            let again = try Program.run(arguments, in: folder)
+            #expect(again.status == 1 && again.errors.contains("--force"), "\(again.errors)")
+            let forced = try Program.run(arguments + ["--force", "--plain-operations", "--name", "tiny"], in: folder)
+            #expect(forced.status == 0 && forced.output.contains(output), "\(forced.errors)")
+            #expect(try ArtifactManifest(folder: output).name == "tiny")
+            let triton = try Program.run(
+                ["export", "--model", model, "--output", folder + "/triton", "--format", "triton"], in: folder)
+            #expect(triton.status == 0 && Files.exists(folder + "/triton/text/config.pbtxt"), "\(triton.errors)")
+        }
+    }
+
+    @Test(arguments: [
+        (["--output", "x", "--format", "tensorrt"], Int32(64), "tensorrt"),
+        (["--output", "x", "--data", "nowhere"], 1, "nowhere"), ([], 64, "--output"),
+    ]) func impossibleOptionsAreRefused(_ options: [String], _ status: Int32, _ text: String) throws {
+        try withTemporaryFolder { folder in
+            _ = try ModelFolders.copy("huggingface-clip", to: folder + "/model")
+            let arguments = options.map { $0 == "x" ? folder + "/x" : $0 }
+            let result = try Program.run(["export", "--model", folder + "/model"] + arguments, in: folder)
+            #expect(result.status == status && result.errors.contains(text), "\(result.errors)")
+            #expect(!Files.exists(folder + "/x"))
+        }
+    }
+}

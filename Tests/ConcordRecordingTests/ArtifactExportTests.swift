@@ -179,8 +179,11 @@ import Testing
             var items: [CaptionItem] = []
             for index in 0..<40 {
                 let shade = UInt8(index * 6)
-                try Image(width: 20, height: 12, pixels: Array(repeating: [shade, 255 - shade, 9], count: 240).flatMap(\.self))
-                    .write(to: folder + "/\(index).png", as: .png)
+                try Image(
+                    width: 20, height: 12,
+                    pixels: Array(repeating: [shade, 255 - shade, 9], count: 240).flatMap(\.self)
+                )
+                .write(to: folder + "/\(index).png", as: .png)
                 items.append(CaptionItem(image: "\(index).png", captions: [Caption("\(index) 3")]))
             }
             let data = CaptionDataset(folder: folder, items: items)

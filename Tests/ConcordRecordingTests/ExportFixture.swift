@@ -37,7 +37,8 @@ enum ExportFixture {
             try NumberTokenizer.write(
                 to: folder, count: count, start: text.startToken < count ? text.startToken : nil,
                 end: text.endToken < count ? text.endToken : count - 1, pad: text.padToken)
-        case .bert(let text): try NumberTokenizer.write(to: folder, count: text.vocabularySize, start: nil, end: 3, pad: 0)
+        case .bert(let text):
+            try NumberTokenizer.write(to: folder, count: text.vocabularySize, start: nil, end: 3, pad: 0)
         }
         if let size = description.architecture.vision?.imageSize, description.preprocessing == nil {
             try Files.replace(

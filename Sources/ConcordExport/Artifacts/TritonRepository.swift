@@ -8,8 +8,9 @@ package enum TritonRepository {
     private static let maximumBatchSize = 16
     /// What Triton waits for further requests at the most, in microseconds.
     private static let queueDelay = 2000
-    /// The length of open axes when the server warms up.
-    private static let warmUpLength = 8
+    /// The length of open axes when the server warms up: also the earlier and the new tokens of a caption, which the shortest
+    /// context has room for.
+    private static let warmUpLength = 4
 
     /// Writes each graph below a folder of its role's name.
     ///
@@ -23,7 +24,9 @@ package enum TritonRepository {
             let path = role.rawValue + "/1/model.onnx"
             try Files.makeFolder(folder + "/" + Files.parent(of: path))
             // Every model has its own weights: Triton's ONNX Runtime refuses paths that leave a model's folder.
-            try model.write(to: folder + "/" + path)
+            try model.write(
+                to: folder + "/" + path,
+                weights: model.weightByteCount > GraphFiles.mostInlineBytes ? .separate : .automatic)
             try Files.replace(folder + "/\(role.rawValue)/config.pbtxt", with: configuration(role.rawValue, model))
             paths[role] = path
         }

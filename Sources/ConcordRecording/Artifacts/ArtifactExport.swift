@@ -2,7 +2,9 @@ import ConcordCheckpoint
 import ConcordCore
 import ConcordData
 import ConcordExport
+import ConcordMedia
 import ConcordModels
+import ConcordNN
 import ConcordRuntime
 import ConcordTensor
 import ConcordTrain

@@ -55,11 +55,14 @@ struct ExportFolder {
 
     /// The bytes of every file, by its path within the folder. Throws `.fileSystem`.
     func files() throws(ConcordError) -> [String: Int] {
-        guard let names = FileManager.default.enumerator(atPath: path) else { throw .system("list", path) }
+        guard let names = try? FileManager.default.subpathsOfDirectory(atPath: path) else {
+            throw .system("list", path)
+        }
         var files: [String: Int] = [:]
-        while let name = names.nextObject() as? String {
-            guard names.fileAttributes?[.type] as? FileAttributeType == .typeRegular else { continue }
-            files[name] = names.fileAttributes?[.size] as? Int ?? 0
+        for name in names {
+            var status = stat()
+            guard stat(path + "/" + name, &status) == 0 else { throw .system("read", path + "/" + name) }
+            if status.st_mode & S_IFMT == S_IFREG { files[name] = Int(status.st_size) }
         }
         return files
     }

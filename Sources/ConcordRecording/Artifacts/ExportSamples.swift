@@ -1,6 +1,8 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordData
 import ConcordMedia
+import ConcordModels
 import ConcordRuntime
 import ConcordText
 import ConcordTrain
@@ -50,7 +52,7 @@ public struct ExportSamples: Sendable {
     }
 
     /// At most `count` elements at like distances.
-    private static func spread<Element>(_ elements: [Element], count: Int) -> [Element] {
+    static func spread<Element>(_ elements: [Element], count: Int) -> [Element] {
         guard elements.count > count else { return elements }
         return (0..<max(0, count)).map { elements[$0 * elements.count / count] }
     }

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordRuntime
+import ConcordText
 import ConcordTrain
 
 /// The graphs of a folder, run on what is given to them as it is.
@@ -26,19 +27,29 @@ struct GraphSessions {
 
     /// Unit vectors of pictures, `[pictures · width]`, and where the model captions their tokens.
     func embed(images: ArraySlice<PreparedImage>) throws(ConcordError) -> (vectors: [Float], tokens: OnnxValue?) {
-        guard let size = images.first?.size else { return ([], nil) }
-        let pixels = try OnnxValue(images.flatMap(\.pixels), shape: [images.count, 3, size, size])
-        let results = try run(.image, ["pixels": pixels])
+        guard !images.isEmpty else { return ([], nil) }
+        let results = try run(.image, ["pixels": Self.pixels(images)])
         return (try value("embeddings", results).values(), results["tokens"])
     }
 
     /// Unit vectors of texts, `[texts · width]`.
     func embed(_ batch: TokenBatch, takesLengths: Bool) throws(ConcordError) -> [Float] {
+        try value("embeddings", run(.text, Self.inputs(batch, takesLengths: takesLengths))).values()
+    }
+
+    /// Pictures as the graph `image` takes them.
+    static func pixels(_ images: ArraySlice<PreparedImage>) throws(ConcordError) -> OnnxValue {
+        let size = images.first?.size ?? 0
+        return try OnnxValue(images.flatMap(\.pixels), shape: [images.count, 3, size, size])
+    }
+
+    /// Texts as the graph `text` takes them.
+    static func inputs(_ batch: TokenBatch, takesLengths: Bool) throws(ConcordError) -> [String: OnnxValue] {
         var inputs = ["ids": try OnnxValue(batch.ids, shape: [batch.lengths.count, batch.width])]
         if takesLengths {
             inputs["lengths"] = try OnnxValue(batch.lengths.map(Int64.init), shape: [batch.lengths.count])
         }
-        return try value("embeddings", run(.text, inputs)).values()
+        return inputs
     }
 
     /// Captions of pictures that go on token by token, all with the same number of tokens.
@@ -56,11 +67,17 @@ struct GraphSessions {
             state = ["tokens": tokens]
         }
 
+        /// What the run takes that reads `ids`, `[rows, count]` row by row.
+        func inputs(_ ids: [Int32]) throws(ConcordError) -> [String: OnnxValue] {
+            var inputs = state
+            inputs["ids"] = try OnnxValue(ids.map(Int64.init), shape: [rowCount, ids.count / max(1, rowCount)])
+            return inputs
+        }
+
         /// Reads the next tokens of all rows, `[rows, count]` row by row, and gives the logits of the tokens that follow,
         /// `[rows, vocabulary]`.
         mutating func read(_ ids: [Int32]) throws(ConcordError) -> [Float] {
-            state["ids"] = try OnnxValue(ids.map(Int64.init), shape: [rowCount, ids.count / max(1, rowCount)])
-            let results = try sessions.run(hasTokens ? .captionStep : .captionPrefill, state)
+            let results = try sessions.run(hasTokens ? .captionStep : .captionPrefill, inputs(ids))
             hasTokens = true
             state = state.filter { $0.key.hasPrefix("cross.") }
             for (name, value) in results where name != "logits" {

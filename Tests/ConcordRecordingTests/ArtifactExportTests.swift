@@ -64,7 +64,7 @@ import Testing
             }
             if let images = model.images {
                 #expect(try EmbeddingModel.loadPreprocessing(description) == images.preprocessing)
-                #expect(try #require(manifest.logitScale) > 1)
+                #expect(try #require(manifest.logitScale) > 0)
             }
             let report = try JSONValue(parsing: Files.read(output + "/report.json"), source: "report")
             #expect(report["parity"]?["text"]?["texts"]?.int == 200)

@@ -181,7 +181,7 @@ import Testing
         let fixture = try Fixture("coca", nil, fused: true), step = try #require(fixture.operations[.captionStep])
         let layers = fixture.coCa.configuration.text.layers, decoderLayers = fixture.coCa.configuration.decoder.layers
         #expect(step["MultiHeadAttention"] == layers + 2 * decoderLayers)
-        for operation in ["Concat", "Transpose", "Softmax", "LessOrEqual", "Range", "Where", "Expand"] {
+        for operation in ["Concat", "Transpose", "Reshape", "Softmax", "LessOrEqual", "Range", "Where", "Expand"] {
             #expect(step[operation] == nil, "\(operation)")
         }
         let plain = try #require(Fixture("coca", nil, fused: false).operations[.captionStep])

@@ -77,7 +77,7 @@ extension OnnxValue {
         return withUnsafeBytes { a in
             other.withUnsafeBytes { b in
                 guard let first = a.baseAddress, let second = b.baseAddress else { return a.count == b.count }
-                return memcmp(first, second, a.count) == 0
+                return first == second || memcmp(first, second, a.count) == 0
             }
         }
     }

@@ -17,6 +17,7 @@ public struct ModelGraphs {
 
     private let model: EmbeddingModel
     private let usesFusedOperations: Bool
+    private let constants = RecordedConstants()
 
     /// Records a model.
     ///
@@ -67,6 +68,7 @@ public struct ModelGraphs {
             sizes: Self.sizes.filter { symbols.contains($0.key) }.mapValues { (first: $0.0, second: $0.1) },
             parameters: model.encoder.store.parameters)
         recorder.usesFusedOperations = usesFusedOperations
+        recorder.constants = constants
         return try recorder.record(role.rawValue, inputs: inputs, outputs: outputs, body)
     }
 

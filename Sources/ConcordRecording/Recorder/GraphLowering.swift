@@ -10,6 +10,7 @@ final class GraphLowering {
     let isFused: Bool
     let sizes: [String: (first: Int, second: Int)]
     private let names: [ObjectIdentifier: String]
+    private let constants: RecordedConstants
     /// The values by the tensors of the first recording, and of the second. Values hold their tensors, so that no other
     /// tensor can take the identity of one that is gone.
     private var firstValues: [ObjectIdentifier: RecordedValue] = [:]
@@ -22,6 +23,7 @@ final class GraphLowering {
     init(_ builder: OnnxGraphBuilder, _ recorder: GraphRecorder, inputs: [RecordedInput]) {
         self.builder = builder
         isFused = recorder.usesFusedOperations
+        constants = recorder.constants
         let symbols = Set(inputs.flatMap { $0.shape.map(\.description) })
         sizes = recorder.sizes.filter { symbols.contains($0.key) }
         names = Dictionary(
@@ -69,7 +71,7 @@ final class GraphLowering {
     /// The value in the graph; constants come in when they are first used.
     func edge(_ value: RecordedValue) throws -> OnnxEdge {
         if let edge = value.edge { return edge }
-        let edge = try constant(value.first, name: names[ObjectIdentifier(value.first)])
+        let edge = try constant(name: names[ObjectIdentifier(value.first)]) { value.first }
         value.edge = edge
         return edge
     }
@@ -81,18 +83,23 @@ final class GraphLowering {
         }
         let key = ObjectIdentifier(value.first)
         if let known = transposed[key] { return known }
-        let edge = try constant(
-            value.first.transposed(0, 1).contiguous(), name: names[key].map { $0 + ".transposed" })
+        let name = names[key].map { $0 + ".transposed" }
+        let edge = try constant(name: name) { value.first.transposed(0, 1) }
         transposed[key] = edge
         return edge
     }
 
     /// A constant of a tensor's elements, under a name that is not taken yet.
-    func constant(_ tensor: Tensor, name: String?) throws -> OnnxEdge {
-        let tensor = tensor.contiguous()
-        let value = try tensor.withUnsafeBytes { bytes in
-            try OnnxValue(bytes: bytes, elementType: OnnxElementType(tensor.dtype), shape: tensor.shape)
+    ///
+    /// - Parameter name: of a parameter, of which there is one; nil for what has no name.
+    func constant(name: String?, _ tensor: () -> Tensor) throws -> OnnxEdge {
+        func value() throws -> OnnxValue {
+            let tensor = tensor().contiguous()
+            return try tensor.withUnsafeBytes { bytes in
+                try OnnxValue(bytes: bytes, elementType: OnnxElementType(tensor.dtype), shape: tensor.shape)
+            }
         }
+        let value = try name.map { try constants.value($0, make: value) } ?? value()
         return try builder.constant(value, name: builder.freeName(name ?? "constant"))
     }
 

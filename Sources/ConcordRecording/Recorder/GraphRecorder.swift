@@ -20,6 +20,8 @@ public struct GraphRecorder {
     public var sizes: [String: (first: Int, second: Int)]
     /// Tensors with the names that their constants get.
     public var parameters: [Parameter]
+    /// Shared by recorders of one model.
+    var constants = RecordedConstants()
 
     public init(sizes: [String: (first: Int, second: Int)], parameters: [Parameter] = []) {
         self.sizes = sizes

@@ -200,9 +200,9 @@ extension LoweredCall {
         // Heads of learned queries, [1, H, Q, D], that every row of the batch asks with: the same as [B, Q, C].
         if source.isConstant, target.count == 4, leading == 0, target.dropFirst() == before.dropFirst() {
             let heads = source.first
-            let tokens = try lowering.constant(
-                heads.transposed(1, 2).reshaped([heads.size(0), heads.size(2), heads.size(1) * heads.size(3)]),
-                name: "queries")
+            let tokens = try lowering.constant(name: nil) {
+                heads.transposed(1, 2).reshaped([heads.size(0), heads.size(2), heads.size(1) * heads.size(3)])
+            }
             origin = .heads(try builder.add("Expand", [tokens, lowering.edge([target[0], .fixed(1), .fixed(1)])]))
         }
         finish(try builder.add("Expand", [edge(0), lowering.edge(shape)]), origin)

@@ -1,6 +1,7 @@
 import ConcordCheckpoint
 import ConcordCore
 import ConcordMedia
+import ConcordModels
 import ConcordTestSupport
 import ConcordText
 import ConcordTrain

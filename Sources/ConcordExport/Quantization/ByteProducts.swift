@@ -1,0 +1,27 @@
+import ConcordCore
+import Foundation
+
+/// How this processor multiplies 8-bit numbers.
+public enum ByteProducts {
+    /// Whether sums of two products of unsigned and signed 8-bit numbers are cut off at 16 bits.
+    ///
+    /// That is so on x86 processors without the VNNI instructions (AVX2, and the first with AVX-512): wrong results
+    /// where activations and weights are both large. Weights of 7 bits keep the sums small enough.
+    public static let saturate: Bool = {
+        #if arch(x86_64)
+            guard let file = FileHandle(forReadingAtPath: "/proc/cpuinfo"),
+                let data = try? file.read(upToCount: 1 << 16)
+            else { return true }
+            return saturate(processorInformation: String(decoding: data, as: UTF8.self))
+        #else
+            return false
+        #endif
+    }()
+
+    /// The same, from the text of `/proc/cpuinfo`; true where it does not say.
+    package static func saturate(processorInformation text: String) -> Bool {
+        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("flags") }) else { return true }
+        let flags = Set(line.split { $0 == " " || $0 == "\t" || $0 == ":" })
+        return flags.isDisjoint(with: ["avx512_vnni", "avx_vnni"])
+    }
+}

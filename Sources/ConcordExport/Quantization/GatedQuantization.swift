@@ -1,0 +1,76 @@
+import ConcordCore
+import ConcordRuntime
+
+/// Quantizes as many layers as a gate allows.
+///
+/// First all of them; where that does not reach the gate, the layers whose own results change most go back to float32,
+/// and the least number of them that reaches it is searched for: 1, 2, 4, … and then between the last two.
+public struct GatedQuantization: Sendable {
+    public var method: QuantizationMethod
+    public var gate: QuantizationGate
+
+    public init(method: QuantizationMethod, gate: QuantizationGate = QuantizationGate()) {
+        self.method = method
+        self.gate = gate
+    }
+
+    /// The quantized model, with how it came about.
+    ///
+    /// - Parameters:
+    ///   - model: the one of float32.
+    ///   - batches: samples to find the worst layers on; only run when they are needed, and then once.
+    ///   - options: how models are run for that.
+    ///   - measure: what a model reaches, such as ``OutputComparison/measures(of:)`` with further measures added.
+    /// - Throws: `.invalidArgument` when even the float32 model does not reach the gate, or nothing in it can be
+    ///   quantized, and what `batches`, `measure`, quantizing, loading and running throw.
+    public func quantize(
+        _ model: OnnxModel, batches: QuantizationBatches, options: OnnxSessionOptions = OnnxSessionOptions(),
+        measure: (OnnxModel) async throws -> QuantizationMeasures
+    ) async throws -> (model: OnnxModel, report: QuantizationReport) {
+        let layers = method.layers(of: model)
+        guard !layers.isEmpty else {
+            throw ConcordError(
+                .invalidArgument,
+                "the graph '\(model.proto.graph.name)' has no layer to quantize: no product, convolution or table with "
+                    + "a large constant weight of float32")
+        }
+        var quantized = try method.quantize(model)
+        let before = try await measure(quantized)
+        var after = before, keeping: Set<String> = [], errors: LayerErrors?
+        if !gate.failures(of: before).isEmpty {
+            let ranked = try await LayerErrors(of: method, in: model, over: batches, options: options)
+            errors = ranked
+            let order = ranked.worstFirst
+            // `failing` layers back are too few, `passing` are enough.
+            var failing = 0, passing: Int?
+            while passing == nil || failing + 1 < (passing ?? 0) {
+                let count = passing.map { (failing + $0) / 2 } ?? min(max(1, 2 * failing), order.count)
+                let kept = Set(order.prefix(count))
+                let candidate = try method.quantize(model, keeping: kept)
+                let measures = try await measure(candidate)
+                let failures = gate.failures(of: measures)
+                if failures.isEmpty {
+                    passing = count
+                    (quantized, after, keeping) = (candidate, measures, kept)
+                } else {
+                    guard count < order.count else {
+                        throw ConcordError(
+                            .invalidArgument,
+                            "the model does not reach the gate even with all layers in float32: "
+                                + failures.joined(separator: ", "))
+                    }
+                    failing = count
+                }
+            }
+        }
+        let report = QuantizationReport(
+            method: method, gate: gate, float32ByteCount: model.fileByteCount,
+            quantizedByteCount: quantized.fileByteCount, before: before, after: after,
+            layers: layers.map { layer in
+                QuantizationReport.Layer(
+                    layer: layer, isQuantized: !keeping.contains(layer.name),
+                    signalToNoise: errors?.signalToNoise[layer.name])
+            })
+        return (quantized, report)
+    }
+}

@@ -1,0 +1,161 @@
+import ConcordCore
+import ConcordExport
+import ConcordRuntime
+import ConcordTestSupport
+import Testing
+
+@Suite struct GatedQuantizationTests {
+    private typealias Fixtures = QuantizationFixtures
+    private static let width = 64
+
+    private func batches(_ count: Int = 2) throws -> QuantizationBatches {
+        QuantizationBatches(
+            try (0..<count).map { index in
+                [
+                    "x": try OnnxValue(
+                        Fixtures.normal(16 * Self.width, seed: 31 + UInt64(index)), shape: [16, Self.width])
+                ]
+            })
+    }
+
+    private func methods(_ model: OnnxModel) async throws -> [QuantizationMethod] {
+        let statistics = try await ActivationStatistics(of: model, over: batches())
+        return [
+            .weights(WeightQuantization()),
+            .calibrated(StaticQuantization(ranges: try statistics.ranges(.minimumMaximum), reducesWeightRange: true)),
+        ]
+    }
+
+    @Test func theLayerWithOutliersGoesBackFirst() async throws {
+        let model = try Fixtures.tower(depth: 4, width: Self.width, outlierLayer: 2)
+        let comparison = try await OutputComparison(with: model, over: batches())
+        for method in try await methods(model) {
+            let errors = try await LayerErrors(of: method, in: model, over: batches())
+            #expect(errors.signalToNoise.count == 8)
+            #expect(errors.worstFirst.first == "layers.2.out.product")
+            let run = GatedQuantization(method: method)
+            let (quantized, report) = try await run.quantize(model, batches: batches(), measure: comparison.measures)
+            #expect(report.float32Layers == ["layers.2.out.product"])
+            #expect(report.before.meanCosine < 0.995)
+            #expect(report.after.meanCosine >= 0.995 && report.after.meanCosine < 1)
+            #expect(report.after.worstCosine <= report.after.meanCosine)
+            #expect(quantized.weights["layers.2.out"]?.elementType == .float32)
+            #expect(quantized.weights["layers.2.in"] == nil && quantized.weights["layers.1.out"] == nil)
+            let after = try await comparison.measures(of: quantized)
+            #expect(after == report.after)
+            #expect(report.quantizedByteCount == quantized.fileByteCount)
+        }
+    }
+
+    @Test func aGoodModelIsQuantizedWhole() async throws {
+        let model = try Fixtures.tower(depth: 2, width: Self.width)
+        let comparison = try await OutputComparison(with: model, over: batches())
+        #expect(try await comparison.measures(of: model) == QuantizationMeasures(meanCosine: 1, worstCosine: 1))
+        for method in try await methods(model) {
+            let (_, report) = try await GatedQuantization(method: method).quantize(
+                model,
+                batches: QuantizationBatches { _ in throw ConcordError(.invalidArgument, "these are not needed") },
+                measure: comparison.measures)
+            #expect(report.float32Layers.isEmpty && report.before == report.after)
+            #expect(report.ratio > 3)
+        }
+    }
+
+    /// The least number of layers that a gate needs, among all numbers: nothing is measured that cannot matter.
+    @Test(arguments: 0...6) func searchesForTheLeastNumber(needed: Int) async throws {
+        let model = try Fixtures.tower(depth: 3, width: Self.width)
+        let method = QuantizationMethod.weights(WeightQuantization())
+        var measured: [Int] = []
+        let gate = QuantizationGate(minimumMeanCosine: 0.5, minimums: ["recall@1": 0.7])
+        let (quantized, report) = try await GatedQuantization(method: method, gate: gate).quantize(
+            model, batches: batches(1)
+        ) { candidate in
+            let kept = candidate.proto.graph.node.count { $0.opType == "MatMul" }
+            measured.append(kept)
+            return QuantizationMeasures(
+                meanCosine: 0.9, worstCosine: 0.8, others: ["recall@1": kept >= needed ? 0.7 : 0.69])
+        }
+        #expect(report.float32Layers.count == needed)
+        #expect(quantized.proto.graph.node.count { $0.opType == "MatMul" } == needed)
+        #expect(Set(measured).count == measured.count && measured.first == 0 && measured.count <= 6)
+        #expect(report.after.others == ["recall@1": 0.7])
+        #expect(report.before.others == ["recall@1": needed == 0 ? 0.7 : 0.69])
+        // Those that went back are the worst.
+        if needed > 0 {
+            let worst = try await LayerErrors(of: method, in: model, over: batches(1)).worstFirst.prefix(needed)
+            #expect(Set(report.float32Layers) == Set(worst))
+        }
+    }
+
+    @Test func gates() {
+        let gate = QuantizationGate(minimums: ["b": 0.5, "a": 0.5])
+        func failures(_ cosine: Double, _ others: [String: Double]) -> [String] {
+            gate.failures(of: QuantizationMeasures(meanCosine: cosine, worstCosine: 0, others: others))
+        }
+        #expect(failures(0.995, ["a": 0.5, "b": 0.6, "c": 0]).isEmpty)
+        #expect(failures(0.9949, ["a": 0.5, "b": 0.5]).count == 1)
+        #expect(failures(.nan, ["a": .nan]).count == 3)
+        #expect(failures(1, ["a": 0.4, "b": 0.5]) == ["a 0.4 is less than 0.5"])
+    }
+
+    @Test func refusesWhatCannotBe() async throws {
+        let model = try Fixtures.tower(depth: 1, width: Self.width)
+        let method = QuantizationMethod.weights(WeightQuantization())
+        func message(_ model: OnnxModel, _ gate: QuantizationGate) async throws -> String {
+            let error = await #expect(throws: ConcordError.self) {
+                try await GatedQuantization(method: method, gate: gate).quantize(model, batches: batches(1)) { _ in
+                    QuantizationMeasures(meanCosine: 0.9, worstCosine: 0.9)
+                }
+            }
+            return try #require(error).message
+        }
+        #expect(try await message(model, QuantizationGate()).contains("even with all layers in float32"))
+        #expect(
+            try await message(Fixtures.layer(in: 4, out: 4), QuantizationGate()).contains("no layer to quantize"))
+        await #expect(throws: ConcordError.self) {
+            try await OutputComparison(with: model, over: QuantizationBatches([]))
+        }
+        await #expect(throws: ConcordError.self) {
+            try await OutputComparison(with: model, over: batches(), outputs: ["z"])
+        }
+    }
+
+    @Test func reportAsJSON() async throws {
+        let model = try Fixtures.tower(depth: 1, width: Self.width, outlierLayer: 0)
+        let comparison = try await OutputComparison(with: model, over: batches())
+        let method = try await methods(model)[1]
+        var (_, report) = try await GatedQuantization(method: method, gate: QuantizationGate(minimums: ["r": 0.2]))
+            .quantize(model, batches: batches()) { candidate in
+                var measures = try await comparison.measures(of: candidate)
+                measures.others["r"] = 0.25
+                return measures
+            }
+        report.rangeRule = .percentile(99.99)
+        report.calibrationBatchCount = 2
+        let json = try JSONValue(parsing: report.json.text(pretty: true))
+        #expect(json["method"] == "int8" && json["weight_bits"] == 7)
+        #expect(json["float32_bytes"]?.int == model.fileByteCount)
+        #expect(json["calibration"] == ["rule": "percentile 99.99", "batches": 2])
+        #expect(json["gate"] == ["mean_cosine": 0.995, "r": 0.2])
+        #expect(json["after"]?["mean_cosine"]?.double == report.after.meanCosine)
+        #expect(json["before"]?["r"] == 0.25)
+        let layers = try #require(json["layers"]?.elements)
+        #expect(layers.map { $0["type"] } == ["int8", "float32"])
+        #expect(layers.map { $0["name"]?.string } == ["layers.0.in.product", "layers.0.out.product"])
+        #expect(layers[0]["shape"] == [64, 256] && layers[0]["kind"] == "product")
+        let range = try #require(layers[0]["input_range"]?.elements?.compactMap(\.double))
+        #expect(range.count == 2 && range[0] < -2 && range[1] > 2)
+        let ratios = layers.compactMap { $0["signal_to_noise_db"]?.double }
+        #expect(ratios.count == 2 && ratios[0] > 25 && ratios[1] < 10)
+    }
+
+    @Test func processors() {
+        func saturate(_ flags: String) -> Bool {
+            ByteProducts.saturate(processorInformation: "processor\t: 0\nflags\t\t: fpu \(flags) sse\nbugs\t: none\n")
+        }
+        #expect(saturate("avx2") && saturate("avx2 avx512f avx512bw"))
+        #expect(!saturate("avx2 avx_vnni") && !saturate("avx512_vnni"))
+        #expect(ByteProducts.saturate(processorInformation: "processor : 0\n"))
+        #expect(ByteProducts.saturate(processorInformation: ""))
+    }
+}

@@ -13,11 +13,21 @@ struct ExportCommand: ParsableCommand {
             --plain-operations keeps to ONNX's own operations, for other runtimes; the usual graphs are faster in ONNX
             Runtime.
 
+            With --quantize the graphs have numbers of 8 bits where that keeps the mean cosine to float32's vectors at 0.995
+            and costs pictures and captions of the data's held-out split no more than half a point of R@1; layers that
+            cost more stay float32. report.json says what came of it.
+
             Examples:
               concord export --model runs/emoji-coca --output artifacts/coca
               concord export --model runs/emoji --data data/emoji --output artifacts/emoji --force --json
+              concord export --model runs/emoji --data data/emoji --output artifacts/emoji-int8 --quantize int8
               concord export --model M --format triton --output repository
             """)
+
+    enum Quantization: String, ExpressibleByArgument, CaseIterable {
+        case int8
+        case weights = "int8-weights"
+    }
 
     @OptionGroup var location: ModelFolderOptions
 
@@ -32,6 +42,12 @@ struct ExportCommand: ParsableCommand {
 
     @Flag(help: "Use ONNX's own operations only.")
     var plainOperations = false
+
+    @Option(
+        help:
+            "int8 (weights and activations, with ranges found on --data) or int8-weights (smaller, without samples)."
+    )
+    var quantize: Quantization?
 
     @Option(help: "What the model is called where nobody names it otherwise; otherwise the name of its folder.")
     var name: String?
@@ -48,6 +64,7 @@ struct ExportCommand: ParsableCommand {
         options.usesFusedOperations = !plainOperations
         options.replaces = force
         options.name = name
+        options.precision = quantize.map { $0 == .int8 ? .int8 : .int8Weights } ?? .float32
         let progress = ProgressDisplay(label: "step")
         let export = try ArtifactExport(
             of: location.path(), to: output, options: options, data: data.map { try CaptionDataset(contentsOf: $0) }

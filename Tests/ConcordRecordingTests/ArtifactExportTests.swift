@@ -60,12 +60,12 @@ import Testing
 
             // Texts and pictures are prepared as they are for the model.
             let description = try ModelFolder(output)
-            let tokenizer = try EmbeddingModel.loadTokenizer(description)
+            let tokenizer = try description.loadTokenizer()
             for text in ["3 5 7", "", "2 2 2 2 2 2 2 2 2 2 2 2 2 2"] {
                 #expect(tokenizer.encode(text) == model.tokenizer.encode(text))
             }
             if let images = model.images {
-                #expect(try EmbeddingModel.loadPreprocessing(description) == images.preprocessing)
+                #expect(try description.loadPreprocessing() == images.preprocessing)
                 #expect(try #require(manifest.logitScale) > 0)
             }
             let report = try JSONValue(parsing: Files.read(output + "/report.json"), source: "report")

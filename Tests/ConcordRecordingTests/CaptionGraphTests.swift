@@ -86,7 +86,7 @@ import Testing
             var state = ["tokens": try Self.value(tokens)], role = ArtifactManifest.GraphRole.captionPrefill
             var cross: [String: OnnxValue] = [:]
             for count in counts {
-                let (ids, value) = try fixture.ids(batch, count, from: 1 + count)
+                let (ids, value) = try fixture.ids(batch, count, from: 1 + count % 4)
                 let states = try coCa.states(next: ids, cache: cache)
                 let expected = withoutGradient { coCa.tokenLogits(states.selected(axis: 1, at: -1)) }
                 state["ids"] = value

@@ -19,6 +19,8 @@ public struct ArtifactExport {
     public let name: String
     public let format: ExportOptions.Format
     public let parity: ExportParity
+    /// What quantization did; nil for graphs of float32.
+    let quantization: ExportQuantization?
     /// The bytes of each file that was written, by its path within the folder.
     public let files: [String: Int]
     /// What the model's loading noted.
@@ -33,13 +35,20 @@ public struct ArtifactExport {
     ///   - data: pictures and captions to compare on; nil takes synthetic ones.
     ///   - progress: is told what is done of all, in steps.
     /// - Throws: `.fileSystem` for a target that is there already, or that cannot be written; `.unavailable` without ONNX
-    ///   Runtime; `.inference` when the graphs do not say what the model says; and as
+    ///   Runtime; `.invalidArgument` for int8 without data, and for graphs that cannot be made good enough in 8 bits;
+    ///   `.inference` when the graphs do not say what the model says; and as
     ///   `EmbeddingModel.load(_:dtype:device:)`, ``ModelGraphs/init(of:usesFusedOperations:progress:)`` and
     ///   ``ExportSamples/init(for:data:pictureCount:textCount:)``.
     public init(
         of source: String, to output: String, options: ExportOptions = ExportOptions(), data: CaptionDataset? = nil,
         pictureCount: Int = 32, textCount: Int = 64, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
     ) throws {
+        guard options.precision != .int8 || data != nil else {
+            throw ConcordError(
+                .invalidArgument,
+                "int8 needs pictures and captions of yours, to find the ranges of activations with: name a data set with "
+                    + "--data (128 to 512 pictures are enough), or take int8-weights, which needs none")
+        }
         let runtime = try OnnxRuntime.shared()
         let folder = try ExportFolder(output, source: source, replaces: options.replaces)
         defer { folder.discard() }
@@ -54,14 +63,7 @@ public struct ArtifactExport {
             recorded += 1
             progress?(recorded, total)
         }
-        let paths: [ArtifactManifest.GraphRole: String]
-        switch options.format {
-        case .folder:
-            try model.saveWithoutWeights(to: folder.path, training: description.manifest?.training)
-            paths = try GraphFiles.write(graphs.models, to: folder.path)
-        case .triton: paths = try TritonRepository.write(graphs.models, to: folder.path)
-        }
-        let sessions = try GraphSessions(paths: paths.mapValues { folder.path + "/" + $0 })
+        var (paths, sessions) = try Self.write(graphs.models, options.format, to: folder)
         let parity = try ExportParity(
             of: sessions, with: model, on: samples, tolerance: options.tolerance
         ) { progress?(roles + $0, total) }
@@ -72,6 +74,17 @@ public struct ArtifactExport {
                     + "please report it with the model's configuration")
         }
 
+        quantization = try ExportQuantization(
+            of: graphs.models, options.precision, model, sessions, data: data, samples: samples
+        ) { models in
+            // The files of float32 are open, and can be used until they are closed.
+            try folder.removeAll()
+            (paths, sessions) = try Self.write(models, options.format, to: folder)
+            return sessions
+        }
+        if options.format == .folder {
+            try model.saveWithoutWeights(to: folder.path, training: description.manifest?.training)
+        }
         self.output = output
         self.format = options.format
         self.parity = parity
@@ -79,16 +92,21 @@ public struct ArtifactExport {
         name = options.name ?? URL(fileURLWithPath: source).standardizedFileURL.lastPathComponent
         let date = Date.now.formatted(.iso8601.year().month().day())
         let report = Self.report(
-            name: name, date: date, options: options, paths: paths, parity: parity, folder: folder, runtime: runtime)
+            name: name, date: date, options: options, paths: paths, parity: parity, quantization: quantization,
+            runtime: runtime)
         try Files.replace(folder.path + "/" + Self.reportName, with: report.text(pretty: true) + "\n")
         if options.format == .folder {
             try ArtifactManifest(
-                name: name, graphs: paths, embeddingWidth: model.encoder.embeddingWidth,
+                name: name, precision: options.precision, graphs: paths, embeddingWidth: model.encoder.embeddingWidth,
                 logitScale: (model.encoder as? any ImageTextEncoder).map { exp($0.logitScale.item()) },
                 logitBias: (model.encoder as? any ImageTextEncoder)?.logitBias?.item(),
                 vectorSpace: model.vectorSpace(), hashes: folder.hashes(),
                 canary: sessions.canary(model), report: Self.reportName, tool: Self.tool, date: date
             ).write(folder: folder.path)
+            // As a server will open it; the hashes are those of a moment ago.
+            var opening = ExportedModelOptions()
+            opening.verifiesHashes = false
+            try ExportedModel(folder: folder.path, options: opening).checkCanary()
         }
         files = try folder.files()
         try folder.moveIntoPlace()
@@ -96,18 +114,29 @@ public struct ArtifactExport {
 
     private static let tool = "concord \(ConcordVersion.current)"
 
+    private static func write(
+        _ models: [ArtifactManifest.GraphRole: OnnxModel], _ format: ExportOptions.Format, to folder: ExportFolder
+    ) throws -> (paths: [ArtifactManifest.GraphRole: String], sessions: GraphSessions) {
+        let paths =
+            switch format {
+            case .folder: try GraphFiles.write(models, to: folder.path)
+            case .triton: try TritonRepository.write(models, to: folder.path)
+            }
+        return (paths, try GraphSessions(paths: paths.mapValues { folder.path + "/" + $0 }))
+    }
+
     private static func report(
         name: String, date: String, options: ExportOptions, paths: [ArtifactManifest.GraphRole: String],
-        parity: ExportParity, folder: ExportFolder, runtime: OnnxRuntime
+        parity: ExportParity, quantization: ExportQuantization?, runtime: OnnxRuntime
     ) -> JSONValue {
         [
             "tool": .string(tool), "date": .string(date), "name": .string(name),
             "format": .string(options.format.rawValue),
             "operations": .string(options.usesFusedOperations ? "fused" : "plain"),
-            "onnx_runtime": .string(runtime.version),
+            "precision": .string(options.precision.rawValue), "onnx_runtime": .string(runtime.version),
             "graphs": .object(
                 paths.sorted { $0.key.rawValue < $1.key.rawValue }.map { .init($0.key.rawValue, .string($0.value)) }),
-            "parity": parity.json,
+            "parity": parity.json, "quantization": quantization?.json ?? .null,
         ]
     }
 
@@ -116,6 +145,7 @@ public struct ArtifactExport {
             "output": .string(output), "name": .string(name), "format": .string(format.rawValue),
             "files": .object(files.sorted { $0.key < $1.key }.map { .init($0.key, .integer($0.value)) }),
             "bytes": .integer(files.values.reduce(0, +)), "parity": parity.json,
+            "quantization": quantization?.json ?? .null,
             "notes": .array(notes.map(JSONValue.string)),
         ]
     }

@@ -99,6 +99,13 @@ struct ExportFolder {
         try? FileManager.default.removeItem(atPath: old)
     }
 
+    /// Removes what is in the folder. Throws `.fileSystem`.
+    func removeAll() throws(ConcordError) {
+        try? FileManager.default.removeItem(atPath: path)
+        guard !Files.exists(path) else { throw .system("remove", path) }
+        try Files.makeFolder(path)
+    }
+
     /// Removes what has not been moved.
     func discard() { try? FileManager.default.removeItem(atPath: path) }
 }

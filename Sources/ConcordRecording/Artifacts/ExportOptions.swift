@@ -13,6 +13,8 @@ public struct ExportOptions: Sendable {
     public var format = Format.folder
     /// See ``GraphRecorder/usesFusedOperations``.
     public var usesFusedOperations = true
+    /// How the weights are stored. Int8 needs a data set to find the ranges of activations with.
+    public var precision = ArtifactManifest.Precision.float32
     /// Whether an export that is at the target already may be replaced.
     public var replaces = false
     /// How far numbers of the graphs may be from the model's.

@@ -1,0 +1,143 @@
+import ConcordCore
+import ConcordExport
+import ConcordRuntime
+import Foundation
+
+/// Makes the graphs of a model ones of 8-bit numbers that are as good as they have to be.
+struct GraphQuantization: Sendable {
+    typealias Models = [ArtifactManifest.GraphRole: OnnxModel]
+
+    /// What came of it.
+    struct Result: Sendable {
+        var models: Models = [:]
+        var reports: [ArtifactManifest.GraphRole: QuantizationReport] = [:]
+        /// Share of pictures and captions that find each other first, with graphs of float32 and with quantized ones;
+        /// nil without a data set.
+        var recall: (float32: Double, quantized: Double)?
+    }
+
+    /// The least mean cosine to the outputs of float32, and how much less of pictures and captions may find each other.
+    static let minimumMeanCosine = 0.995, largestRecallDrop = 0.005
+
+    let graphs: Models
+    let precision: ArtifactManifest.Precision
+    let samples: QuantizationSamples
+
+    /// Quantizes all graphs and waits for it, which blocks the calling thread.
+    func runBlocking() throws -> Result {
+        let done = DispatchSemaphore(value: 0)
+        let box = ResultBox()
+        Task.detached {
+            do { box.result = .success(try await run()) } catch { box.result = .failure(error) }
+            done.signal()
+        }
+        done.wait()
+        guard let result = box.result else { preconditionFailure("the task said that it is done") }
+        return try result.get()
+    }
+
+    /// `@unchecked Sendable`: written before the semaphore is signalled, and read after that.
+    private final class ResultBox: @unchecked Sendable {
+        var result: Swift.Result<Result, any Error>?
+    }
+
+    private func run() async throws -> Result {
+        var result = Result(), vectors: [ArtifactManifest.GraphRole: [[Float]]] = [:]
+        var gate = QuantizationGate(minimumMeanCosine: Self.minimumMeanCosine)
+        if !samples.captions.isEmpty, graphs[.image] != nil {
+            for role in [ArtifactManifest.GraphRole.image, .text] {
+                vectors[role] = try await embed(graphs[role], role)
+            }
+            let recall = await Self.recall(vectors, captions: samples.captions)
+            result.recall = (recall, recall)
+            gate.minimums["recall@1"] = recall - Self.largestRecallDrop
+        }
+        // Pictures first, with texts of float32; then the texts, with the pictures as they have become.
+        for role in ArtifactManifest.GraphRole.allCases {
+            guard let graph = graphs[role], let evaluation = samples.evaluation[role] else { continue }
+            let isTower = role == .image || role == .text
+            let comparison = try await OutputComparison(
+                with: graph, over: QuantizationBatches(evaluation), outputs: [isTower ? "embeddings" : "logits"])
+            let known = vectors
+            let measures = { @Sendable (candidate: OnnxModel) async throws -> QuantizationMeasures in
+                var measures = try await comparison.measures(of: candidate)
+                guard isTower, !known.isEmpty else { return measures }
+                var vectors = known
+                vectors[role] = try await embed(candidate, role)
+                measures.others["recall@1"] = await Self.recall(vectors, captions: samples.captions)
+                return measures
+            }
+            var roleGate = gate
+            if !isTower { roleGate.minimums = [:] }
+            let (model, report) = try await quantize(graph, role, gate: roleGate, measure: measures)
+            result.models[role] = model
+            result.reports[role] = report
+            if isTower, !vectors.isEmpty { vectors[role] = try await embed(model, role) }
+        }
+        if let before = result.recall?.float32 {
+            result.recall = (before, await Self.recall(vectors, captions: samples.captions))
+        }
+        return result
+    }
+
+    private func quantize(
+        _ graph: OnnxModel, _ role: ArtifactManifest.GraphRole, gate: QuantizationGate,
+        measure: @Sendable (OnnxModel) async throws -> QuantizationMeasures
+    ) async throws -> (OnnxModel, QuantizationReport) {
+        guard precision == .int8 else {
+            let batches = QuantizationBatches(samples.evaluation[role] ?? [])
+            return try await GatedQuantization(method: .weights(WeightQuantization()), gate: gate)
+                .quantize(graph, batches: batches, measure: measure)
+        }
+        let batches = QuantizationBatches(samples.calibration[role] ?? []), rule = RangeRule.percentile(99.999)
+        let statistics = try await ActivationStatistics(of: graph, over: batches)
+        let method = QuantizationMethod.calibrated(StaticQuantization(ranges: try statistics.ranges(rule)))
+        var (model, report) = try await GatedQuantization(method: method, gate: gate)
+            .quantize(graph, batches: batches, measure: measure)
+        report.rangeRule = rule
+        report.calibrationBatchCount = statistics.batchCount
+        // What had to stay float32 may still have weights of 8 bits.
+        if !report.float32Layers.isEmpty {
+            let smaller = try QuantizationMethod.weights(WeightQuantization()).quantize(model)
+            if gate.failures(of: try await measure(smaller)).isEmpty { model = smaller }
+        }
+        return (model, report)
+    }
+
+    // MARK: - Retrieval
+
+    /// Unit vectors of the evaluation's pictures or captions.
+    private func embed(_ model: OnnxModel?, _ role: ArtifactManifest.GraphRole) async throws -> [[Float]] {
+        guard let model else { return [] }
+        let session = try await model.load()
+        var vectors: [[Float]] = []
+        for batch in samples.evaluation[role] ?? [] {
+            guard let value = try await session.run(batch, outputs: ["embeddings"])["embeddings"] else { continue }
+            let numbers = try value.values(of: Float.self), width = value.shape.last ?? 1
+            vectors += stride(from: 0, to: numbers.count, by: width).map { Array(numbers[$0..<$0 + width]) }
+        }
+        return vectors
+    }
+
+    /// The share of captions and pictures whose nearest is one of theirs: the mean of both ways.
+    private static func recall(
+        _ vectors: [ArtifactManifest.GraphRole: [[Float]]], captions: [String]
+    ) async -> Double {
+        guard let images = vectors[.image], let texts = vectors[.text], !captions.isEmpty else { return 0 }
+        return await WorkerThreads(count: 1, name: "concord-recall").run {
+            func share(_ queries: [[Float]], _ gallery: [[Float]]) -> Double {
+                let hits = queries.indices.count { row in
+                    var best = (index: 0, cosine: -Float.infinity)
+                    for (index, vector) in gallery.enumerated() {
+                        let cosine = zip(queries[row], vector).reduce(0) { $0 + $1.0 * $1.1 }
+                        if cosine > best.cosine { best = (index, cosine) }
+                    }
+                    // Pictures of one caption are as good as one another.
+                    return captions[best.index] == captions[row]
+                }
+                return Double(hits) / Double(queries.count)
+            }
+            return (share(images, texts) + share(texts, images)) / 2
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ConcordCore
+import ConcordRuntime
+
+/// How long a graph of float32 and its quantized form take for the same inputs, one after the other in one process.
+struct GraphSpeed: Sendable, Hashable {
+    /// Medians, in milliseconds.
+    let float32, quantized: Double
+    let rows: Int
+
+    private static let rounds = 9
+
+    init(
+        _ role: ArtifactManifest.GraphRole, _ inputs: [String: OnnxValue], float32: GraphSessions,
+        quantized: GraphSessions
+    ) throws(ConcordError) {
+        func time(_ sessions: GraphSessions) throws(ConcordError) -> Double {
+            let start = ContinuousClock.now
+            _ = try sessions.run(role, inputs)
+            return (ContinuousClock.now - start) / .milliseconds(1)
+        }
+        var times: (float32: [Double], quantized: [Double]) = ([], [])
+        // The first round finds the memory, and does not count.
+        for round in 0...Self.rounds {
+            let pair = (try time(float32), try time(quantized))
+            guard round > 0 else { continue }
+            times.float32.append(pair.0)
+            times.quantized.append(pair.1)
+        }
+        self.float32 = times.float32.sorted()[Self.rounds / 2]
+        self.quantized = times.quantized.sorted()[Self.rounds / 2]
+        rows = inputs.values.first?.shape.first ?? 0
+    }
+
+    var json: JSONValue {
+        [
+            "rows": .integer(rows), "float32_milliseconds": .number(float32),
+            "quantized_milliseconds": .number(quantized), "ratio": .number(float32 / quantized),
+        ]
+    }
+}

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Concord
+import ConcordServer
 
 @main
-struct ConcordCommand: ParsableCommand {
+struct ConcordCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "concord",
         abstract: "Train, understand and serve contrastive image–text models.",
@@ -26,6 +27,6 @@ struct ConcordCommand: ParsableCommand {
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
             CaptionCommand.self,
             SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self, PreprocessCommand.self,
-            InspectCommand.self, ConvertCommand.self, PullCommand.self, DoctorCommand.self,
+            InspectCommand.self, ConvertCommand.self, PullCommand.self, ServeCommand.self, DoctorCommand.self,
         ])
 }

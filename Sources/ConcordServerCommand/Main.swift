@@ -2,6 +2,12 @@ import ArgumentParser
 import ConcordServer
 
 @main
-enum Main {
-    static func main() async { await ServeCommand.main() }
+struct Main: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "concord-server", abstract: "Serve exported models over HTTP, without libtorch.",
+        discussion: ServeArguments.discussion)
+
+    @OptionGroup var arguments: ServeArguments
+
+    func run() async throws { try await arguments.run() }
 }

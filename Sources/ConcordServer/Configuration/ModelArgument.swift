@@ -20,13 +20,14 @@ public struct ModelArgument: Sendable, Hashable {
             return
         }
         let isPlain = sides[0].utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte | 0x20 == byte ? byte - 0x20 : byte)
-                || byte == 0x2D || byte == 0x2E || byte == 0x5F
+            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2D
+                || byte == 0x2E || byte == 0x5F
         }
         guard !sides[0].isEmpty, isPlain, !sides[1].isEmpty else {
             throw ConcordError(
                 .invalidConfiguration,
-                "the model \"\(text)\" must be written NAME=FOLDER or FOLDER, with a name of letters, digits, - . and _")
+                "the model \"\(text)\" must be written NAME=FOLDER or FOLDER, with a name of letters, digits, - . and _"
+            )
         }
         self.init(name: String(sides[0]), folder: String(sides[1]))
     }

@@ -12,7 +12,8 @@ enum ServerSettings {
     }
 
     /// Reads a file's text into the configuration; `source` names it in errors. Throws `.invalidConfiguration`.
-    static func read(_ yaml: String, source: String, into configuration: inout ServerConfiguration) throws(ConcordError) {
+    static func read(_ yaml: String, source: String, into configuration: inout ServerConfiguration) throws(ConcordError)
+    {
         let root: Node?
         do { root = try Yams.compose(yaml: yaml) } catch {
             throw ConcordError(.invalidConfiguration, "\(source) is not valid YAML: \(error)")
@@ -80,7 +81,8 @@ enum ServerSettings {
         integer("connections", "Most connections at a time.", 1...1_000_000, \.connections),
         integer("queue_capacity", "Most items that wait for a model.", 1...10_000_000, \.serving.queueCapacity),
         integer("caption_batch", "Pictures that are captioned together.", 1...256, \.serving.captionBatch),
-        integer("cached_embeddings", "Vectors of pictures that are kept; 0 keeps none.", 0...100_000_000,
+        integer(
+            "cached_embeddings", "Vectors of pictures that are kept; 0 keeps none.", 0...100_000_000,
             \.serving.cachedEmbeddings),
         Setting(key: "model_bytes", summary: "Bytes that all models may take.") { configuration, texts in
             guard texts.count == 1, let count = Int(texts[0]), count > 0 else { return "a number of bytes" }
@@ -92,7 +94,8 @@ enum ServerSettings {
             configuration.serving.bulkShare = share
             return nil
         },
-        Setting(key: "verify_hashes", summary: "Whether files are compared with their hashes.") { configuration, texts in
+        Setting(key: "verify_hashes", summary: "Whether files are compared with their hashes.") {
+            configuration, texts in
             guard texts.count == 1, let flag = ["true": true, "false": false][texts[0]] else { return "true or false" }
             configuration.serving.model.verifiesHashes = flag
             return nil
@@ -111,7 +114,8 @@ enum ServerSettings {
         seconds("request_seconds", "After which an answer is of no use.", \.requestTimeout),
         seconds("drain_delay_seconds", "How long an ending server still answers.", \.drainDelay),
         seconds("drain_seconds", "How long it waits for accepted requests.", \.drainTimeout),
-        Setting(key: "cross_origins", summary: "Pages that may use the server from a browser.") { configuration, texts in
+        Setting(key: "cross_origins", summary: "Pages that may use the server from a browser.") {
+            configuration, texts in
             configuration.crossOrigins = texts
             return nil
         },
@@ -167,8 +171,16 @@ enum ServerSettings {
 }
 
 extension ServerConfiguration {
+    /// Takes over what a file `server.yaml` says; its keys are those that `concord-server --settings` lists.
+    ///
+    /// - Parameter source: what errors call the file.
+    /// - Throws: `.invalidConfiguration`, with the nearest key for one that is unknown.
+    public mutating func read(yaml: String, source: String) throws(ConcordError) {
+        try ServerSettings.read(yaml, source: source, into: &self)
+    }
+
     /// How many threads run models, and how many decode pictures.
-    mutating func setThreads(_ count: Int) {
+    public mutating func setThreads(_ count: Int) {
         serving.concurrentRuns = count
         serving.decodingThreads = count
     }

@@ -102,7 +102,11 @@ struct ConcordResponder: HTTPResponder {
         let task = Task { try await route.handler(call) }
         connection?.whenClosed { task.cancel() }
         defer { connection?.forget() }
-        return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     private static func failure(_ error: any Error) -> RequestFailure {
@@ -131,7 +135,9 @@ struct ConcordResponder: HTTPResponder {
     }
 
     /// Adds the headers that every answer has.
-    private func finish(_ response: inout Response, for request: Request, _ identity: RequestIdentity, _ call: RouteCall?) {
+    private func finish(
+        _ response: inout Response, for request: Request, _ identity: RequestIdentity, _ call: RouteCall?
+    ) {
         response.headers[.requestID] = identity.requestID
         response.headers[.xContentTypeOptions] = "nosniff"
         state.configuration.crossOrigin.allow(&response, for: request)
@@ -142,7 +148,8 @@ struct ConcordResponder: HTTPResponder {
     private static func add(_ rate: RateLimiter.State, to response: inout Response) {
         response.headers[.rateLimit] = String(rate.limit)
         response.headers[.rateRemaining] = String(rate.remaining)
-        response.headers[.rateReset] = String(rate.reset.components.seconds + (rate.reset.components.attoseconds > 0 ? 1 : 0))
+        response.headers[.rateReset] = String(
+            rate.reset.components.seconds + (rate.reset.components.attoseconds > 0 ? 1 : 0))
     }
 
     /// The response, with its line in the log when it was sent.

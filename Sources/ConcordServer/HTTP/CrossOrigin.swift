@@ -13,7 +13,8 @@ struct CrossOrigin: Sendable, Hashable {
         else { return nil }
         var headers = HTTPFields()
         headers[.accessControlAllowMethods] = "GET, POST, OPTIONS"
-        headers[.accessControlAllowHeaders] = "Authorization, Content-Type, X-API-Key, X-Request-Id, X-Priority, X-Timeout-Ms"
+        headers[.accessControlAllowHeaders] =
+            "Authorization, Content-Type, X-API-Key, X-Request-Id, X-Priority, X-Timeout-Ms"
         headers[.accessControlMaxAge] = "600"
         return Response(status: .noContent, headers: headers)
     }

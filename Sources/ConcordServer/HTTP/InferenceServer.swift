@@ -111,7 +111,7 @@ public final class InferenceServer: Sendable {
                         maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 128))),
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port), backlog: 1024,
-                availableConnectionsDelegate: .maximum(configuration.connections, logger: quiet)),
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections, logger: quiet)),
             onServerRunning: { channel in await ports.add(channel.localAddress?.port ?? port, for: name) },
             logger: quiet)
     }

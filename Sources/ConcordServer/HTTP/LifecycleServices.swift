@@ -21,7 +21,7 @@ struct KeysService: Service {
     let logger: Logger
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
+        _ = await cancelWhenGracefulShutdown {
             await keys.watch { error in
                 logger.error("keys not reloaded; the earlier ones stay", metadata: ["error": "\(error)"])
             }

@@ -96,7 +96,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func inviteBody(_ context: ChannelHandlerContext, _ head: HTTPRequest) {
         guard let expectation = head.headerFields[.expect], expectation.lowercased() == "100-continue", due == 1,
-            let length = head.headerFields[.contentLength].flatMap(Int.init) ?? 0, length <= limits.bodyBytes
+            (head.headerFields[.contentLength].flatMap { Int($0) } ?? 0) <= limits.bodyBytes
         else { return }
         context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
     }
@@ -113,7 +113,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func checkBody(_ context: ChannelHandlerContext) {
         let earned = TimeAmount.milliseconds(Int64(bodyBytes) * 1000 / Int64(limits.bodyBytesPerSecond))
         let end = bodyStart + limits.bodyTimeout + earned
-        guard end <= .now() else { return scheduleBodyCheck(context, in: end - .now()) }
+        let now = NIODeadline.now()
+        guard end <= now else { return scheduleBodyCheck(context, in: end - now) }
         guard !isAnswering, due == 1 else { return context.close(promise: nil) }
         let head = HTTPResponse(
             status: .requestTimeout, headerFields: [.connection: "close", .contentLength: "0"])

@@ -39,7 +39,9 @@ struct RequestIdentity: Sendable {
         let fields = text.split(separator: "-", omittingEmptySubsequences: false)
         guard fields.count >= 4, fields[0].count == 2, fields[0] != "ff", fields[1].count == 32, fields[2].count == 16,
             fields[3].count == 2, fields[0] != "00" || fields.count == 4,
-            fields.prefix(4).allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) } }),
+            fields.prefix(4).allSatisfy({
+                $0.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            }),
             fields[1].contains(where: { $0 != "0" }), fields[2].contains(where: { $0 != "0" })
         else { return nil }
         return (String(fields[1]), String(fields[2]))

@@ -102,7 +102,7 @@ final class RouteCall: Sendable {
                 code: "unsupported_encoding")
         }
         let tooLarge = RequestFailure.tooLarge("The body may have \(bodyLimit) bytes.")
-        let announced = request.headers[.contentLength].flatMap(Int.init) ?? 0
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         guard announced <= bodyLimit else { throw tooLarge }
         var bytes: [UInt8] = []
         for try await buffer in request.body {
@@ -129,7 +129,9 @@ final class RouteCall: Sendable {
     }
 
     /// Reads the body and makes a request of it, on a thread of its own when it is large.
-    func decode<Value: Sendable>(_ make: @escaping @Sendable ([UInt8]) throws(RequestFailure) -> Value) async throws -> Value {
+    func decode<Value: Sendable>(_ make: @escaping @Sendable ([UInt8]) throws(RequestFailure) -> Value) async throws
+        -> Value
+    {
         let bytes = try await body()
         return try await state.offload(bytes: bytes.count) { () throws(RequestFailure) in try make(bytes) }
     }
@@ -140,11 +142,12 @@ final class RouteCall: Sendable {
         form: (@Sendable (MultipartForm) throws(RequestFailure) -> Value)? = nil
     ) async throws -> Value {
         let boundary = try formBoundary()
-        return try await decode { bytes throws(RequestFailure) in
+        return try await decode { bytes throws(RequestFailure) -> Value in
             if let boundary {
                 guard let form else {
                     throw RequestFailure(
-                        status: .unsupportedMediaType, message: "Send the body as JSON.", code: "unsupported_media_type")
+                        status: .unsupportedMediaType, message: "Send the body as JSON.", code: "unsupported_media_type"
+                    )
                 }
                 return try form(try MultipartForm(bytes, boundary: boundary))
             }

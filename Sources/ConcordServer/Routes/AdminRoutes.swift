@@ -30,7 +30,9 @@ enum AdminRoutes {
                     // The message names files, which is for the log alone.
                     call.state.logger.error(
                         "reload failed",
-                        metadata: ["model": "\(chosen)", "error": "\(error)", "request_id": "\(call.identity.requestID)"])
+                        metadata: [
+                            "model": "\(chosen)", "error": "\(error)", "request_id": "\(call.identity.requestID)",
+                        ])
                     throw RequestFailure(
                         status: .conflict,
                         message: "The model was not replaced: the new one does not load or fails its check. The log "

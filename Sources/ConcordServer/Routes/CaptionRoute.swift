@@ -15,7 +15,7 @@ enum CaptionRoute {
         ],
         handler: { call in
             let start = ContinuousClock.now
-            var request = try await request(call)
+            var request = try await read(call)
             if call.request.headers[.accept]?.lowercased().contains("text/event-stream") == true {
                 request.streams = true
                 if case .beam = request.options.strategy {
@@ -54,7 +54,7 @@ enum CaptionRoute {
             return .json(json(caption, model, since: start))
         })
 
-    private static func request(_ call: RouteCall) async throws -> CaptionRequest {
+    private static func read(_ call: RouteCall) async throws -> CaptionRequest {
         let query = call.query
         let boundary = try call.formBoundary()
         return try await call.decode { bytes throws(RequestFailure) in

@@ -5,7 +5,8 @@ import HummingbirdCore
 enum ChatRoute {
     static let route = Route(
         method: .post, path: "/v1/chat/completions",
-        summary: "The caption of the picture in the messages, in OpenAI's schema. Texts of the user are not read: the model follows no instructions.",
+        summary:
+            "The caption of the picture in the messages, in OpenAI's schema. Texts of the user are not read: the model follows no instructions.",
         access: .scope(.caption), body: .large, requests: [("application/json", Schemas.chatRequest)],
         responses: [("application/json", Schemas.chatResponse), ("text/event-stream", ["type": "string"])],
         handler: { call in

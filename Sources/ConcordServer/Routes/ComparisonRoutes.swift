@@ -4,7 +4,8 @@ import HummingbirdCore
 
 enum ComparisonRoutes {
     static let similarity = Route(
-        method: .post, path: "/similarity", summary: "How pictures and texts match: a row for each picture, a column for each text.",
+        method: .post, path: "/similarity",
+        summary: "How pictures and texts match: a row for each picture, a column for each text.",
         access: .scope(.embed), body: .large,
         requests: [("application/json", Schemas.comparisonRequest), ("multipart/form-data", Schemas.comparisonForm)],
         responses: [("application/json", Schemas.similarityResponse)],
@@ -17,7 +18,8 @@ enum ComparisonRoutes {
         })
 
     static let classify = Route(
-        method: .post, path: "/classify", summary: "The most likely of some labels for each picture, with probabilities.",
+        method: .post, path: "/classify",
+        summary: "The most likely of some labels for each picture, with probabilities.",
         access: .scope(.embed), body: .large,
         requests: [("application/json", Schemas.comparisonRequest), ("multipart/form-data", Schemas.comparisonForm)],
         responses: [("application/json", Schemas.classifyResponse)],

@@ -4,13 +4,14 @@ import HummingbirdCore
 enum EmbeddingRoutes {
     static let openAI = Route(
         method: .post, path: "/v1/embeddings",
-        summary: "Unit vectors of texts and pictures, in OpenAI's schema; takes Jina's, Cohere's and Voyage's inputs, too.",
+        summary:
+            "Unit vectors of texts and pictures, in OpenAI's schema; takes Jina's, Cohere's and Voyage's inputs, too.",
         access: .scope(.embed), body: .large,
         requests: [("application/json", Schemas.embeddingRequest), ("multipart/form-data", Schemas.embeddingForm)],
         responses: [("application/json", Schemas.embeddingResponse)],
         handler: { call in
-            let request = try await request(call)
-            let (response, _) = try await response(to: request, call)
+            let request = try await read(call)
+            let response = try await answer(to: request, call)
             let bytes = try await call.state.offload(bytes: response.size) { () throws(RequestFailure) in
                 response.openAI(request.formats[0])
             }
@@ -22,25 +23,25 @@ enum EmbeddingRoutes {
         access: .scope(.embed), body: .large, requests: [("application/json", Schemas.embeddingRequest)],
         responses: [("application/json", ["type": "object"])],
         handler: { call in
-            var request = try await request(call)
+            var request = try await read(call)
             request.isPerItem = false
             let formats = request.formats
-            let (response, _) = try await response(to: request, call)
+            let response = try await answer(to: request, call)
             let bytes = try await call.state.offload(bytes: response.size) { () throws(RequestFailure) in
                 response.cohere(formats, id: call.identity.requestID)
             }
             return .bytes(bytes, type: "application/json")
         })
 
-    private static func request(_ call: RouteCall) async throws -> EmbeddingRequest {
+    private static func read(_ call: RouteCall) async throws -> EmbeddingRequest {
         try await call.decode(
             json: { body throws(RequestFailure) in try EmbeddingRequest(body) },
             form: { form throws(RequestFailure) in try EmbeddingRequest(form) })
     }
 
-    private static func response(
+    private static func answer(
         to request: EmbeddingRequest, _ call: RouteCall
-    ) async throws -> (EmbeddingResponse, ServedModel) {
+    ) async throws -> EmbeddingResponse {
         let model = try call.model(named: request.model)
         if let dimensions = request.dimensions, dimensions > model.manifest.embeddingWidth {
             throw RequestFailure.invalid(
@@ -73,8 +74,7 @@ enum EmbeddingRoutes {
             for item in items { _ = try item.result.get() }
         }
         call.charge(pixels: pixels)
-        let response = EmbeddingResponse(model: model.name, items: items, textTokens: tokens, imagePixels: pixels)
-        return (response, model)
+        return EmbeddingResponse(model: model.name, items: items, textTokens: tokens, imagePixels: pixels)
     }
 }
 

@@ -12,7 +12,7 @@ enum HealthRoutes {
         method: .get, path: "/health/ready",
         summary: "Whether every model answered its canary lately, with reasons where not (503).", access: .open,
         handler: { call in
-            let readiness = readiness(call.state)
+            let found = readiness(call.state)
             let models = call.state.registry.statuses.map { status -> JSONValue in
                 [
                     "name": .string(status.name), "state": .string(status.state.rawValue),
@@ -21,9 +21,9 @@ enum HealthRoutes {
             }
             return .json(
                 [
-                    "status": readiness.isReady ? "ready" : "not ready",
-                    "reasons": .array(readiness.reasons.map(JSONValue.string)), "models": .array(models),
-                ], status: readiness.isReady ? .ok : .serviceUnavailable)
+                    "status": found.isReady ? "ready" : "not ready",
+                    "reasons": .array(found.reasons.map(JSONValue.string)), "models": .array(models),
+                ], status: found.isReady ? .ok : .serviceUnavailable)
         })
 
     static let metrics = Route(

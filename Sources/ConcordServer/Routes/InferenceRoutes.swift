@@ -5,57 +5,53 @@ import HummingbirdCore
 /// The Open Inference Protocol (KServe v2): encoded pictures or texts in, vectors and captions out.
 enum InferenceRoutes {
     static let all: [Route] =
-        [
-            Route(
-                method: .get, path: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
-                errors: .inference,
-                handler: { _ in
-                    .json([
-                        "name": "concord", "version": .string(version), "extensions": ["binary_tensor_data"],
-                    ])
-                }),
-            Route(
-                method: .get, path: "/v2/health/live", summary: "Whether the server runs.", access: .open,
-                errors: .inference, handler: { _ in .json(["live": true]) }),
-            Route(
-                method: .get, path: "/v2/health/ready", summary: "Whether all models answer.", access: .open,
-                errors: .inference,
-                handler: { call in
-                    let isReady = HealthRoutes.readiness(call.state).isReady
-                    return .json(
-                        ["live": .bool(isReady), "ready": .bool(isReady)], status: isReady ? .ok : .serviceUnavailable)
-                }),
-        ]
-        + ["/v2/models/{model}", "/v2/models/{model}/versions/{version}"].flatMap { path in
-            [
-                Route(
-                    method: .get, path: path, summary: "What a model takes and gives.", errors: .inference,
-                    handler: { call in try metadata(call) }),
-                Route(
-                    method: .get, path: path + "/ready", summary: "Whether a model answers.", access: .open,
-                    errors: .inference,
-                    handler: { call in
-                        try checkVersion(call)
-                        let isReady = try ModelRoutes.status(call).state == .ready && !call.state.isDraining
-                        return .json(
-                            ["name": .string(call.parameters["model"] ?? ""), "ready": .bool(isReady)],
-                            status: isReady ? .ok : .serviceUnavailable)
-                    }),
-                Route(
-                    method: .post, path: path + "/infer",
-                    summary: "Vectors or captions of the input \"image\" (encoded pictures) or \"text\", datatype BYTES.",
-                    access: .scope(.embed), errors: .inference, body: .large,
-                    requests: [
-                        ("application/json", Schemas.inferenceRequest),
-                        ("application/octet-stream", ["type": "string", "format": "binary"]),
-                    ],
-                    responses: [
-                        ("application/json", Schemas.inferenceResponse),
-                        ("application/octet-stream", ["type": "string", "format": "binary"]),
-                    ],
-                    handler: { call in try await infer(call) }),
-            ]
-        }
+        [server, live, ready] + routes(of: "/v2/models/{model}") + routes(of: "/v2/models/{model}/versions/{version}")
+
+    private static let server = Route(
+        method: .get, path: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
+        errors: .inference,
+        handler: { _ in
+            .json(["name": "concord", "version": .string(version), "extensions": ["binary_tensor_data"]])
+        })
+
+    private static let live = Route(
+        method: .get, path: "/v2/health/live", summary: "Whether the server runs.", access: .open, errors: .inference,
+        handler: { _ in .json(["live": true]) })
+
+    /// Clients look for `live` or for `ready`, or at the status only.
+    private static let ready = Route(
+        method: .get, path: "/v2/health/ready", summary: "Whether all models answer.", access: .open,
+        errors: .inference,
+        handler: { call in
+            let isReady = HealthRoutes.readiness(call.state).isReady
+            return .json(
+                ["live": .bool(isReady), "ready": .bool(isReady)], status: isReady ? .ok : .serviceUnavailable)
+        })
+
+    private static func routes(of path: String) -> [Route] {
+        let metadata = Route(
+            method: .get, path: path, summary: "What a model takes and gives.", errors: .inference,
+            handler: { call in try describe(call) })
+        let ready = Route(
+            method: .get, path: path + "/ready", summary: "Whether a model answers.", access: .open,
+            errors: .inference,
+            handler: { call in
+                try checkVersion(call)
+                let isReady = try ModelRoutes.status(call).state == .ready && !call.state.isDraining
+                return .json(
+                    ["name": .string(call.parameters["model"] ?? ""), "ready": .bool(isReady)],
+                    status: isReady ? .ok : .serviceUnavailable)
+            })
+        let bytes: JSONValue = ["type": "string", "format": "binary"]
+        let infer = Route(
+            method: .post, path: path + "/infer",
+            summary: "Vectors or captions of the input \"image\" (encoded pictures) or \"text\", datatype BYTES.",
+            access: .scope(.embed), errors: .inference, body: .large,
+            requests: [("application/json", Schemas.inferenceRequest), ("application/octet-stream", bytes)],
+            responses: [("application/json", Schemas.inferenceResponse), ("application/octet-stream", bytes)],
+            handler: { call in try await infer(call) })
+        return [metadata, ready, infer]
+    }
 
     /// The only version that a model has.
     private static let version = "1"
@@ -67,12 +63,13 @@ enum InferenceRoutes {
             code: "model_not_found")
     }
 
-    private static func metadata(_ call: RouteCall) throws(RequestFailure) -> Response {
+    private static func describe(_ call: RouteCall) throws(RequestFailure) -> Response {
         try checkVersion(call)
         let status = try ModelRoutes.status(call)
         var inputs: [JSONValue] = [], outputs: [JSONValue] = []
         if let manifest = status.manifest {
-            let names = (manifest.graphs[.image] != nil ? ["image"] : []) + (manifest.graphs[.text] != nil ? ["text"] : [])
+            let names =
+                (manifest.graphs[.image] != nil ? ["image"] : []) + (manifest.graphs[.text] != nil ? ["text"] : [])
             inputs = names.map { ["name": .string($0), "datatype": "BYTES", "shape": [-1]] }
             outputs = [
                 ["name": "embedding", "datatype": "FP32", "shape": [-1, .integer(manifest.embeddingWidth)]]

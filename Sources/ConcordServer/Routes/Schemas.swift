@@ -80,9 +80,10 @@ enum Schemas {
         "model": text, "images": ["type": "array", "items": image], "image": image, "texts": texts, "text": text,
         "labels": texts, "template": text, "truncate": flag,
     ])
-    static let comparisonForm = object([
-        "model": text, "image": ["type": "array", "items": file], "text": texts, "template": text,
-    ], isOpen: true)
+    static let comparisonForm = object(
+        [
+            "model": text, "image": ["type": "array", "items": file], "text": texts, "template": text,
+        ], isOpen: true)
     private static let usage = object(["prompt_tokens": integer, "image_pixels": integer, "truncated_texts": integer])
     static let similarityResponse = object([
         "model": text, "similarities": ["type": "array", "items": numbers],
@@ -113,7 +114,8 @@ enum Schemas {
         ], required: ["id", "choices"])
 
     static let model = object(
-        ["id": text, "object": ["const": "model"], "created": integer, "owned_by": text], required: ["id"], isOpen: true)
+        ["id": text, "object": ["const": "model"], "created": integer, "owned_by": text], required: ["id"], isOpen: true
+    )
     static let modelList = object(["object": ["const": "list"], "data": ["type": "array", "items": model]])
 
     private static let tensor = object(

@@ -10,7 +10,8 @@ struct CaptionRequest: Sendable {
     var streams = false
 
     static let known: Set<String> = [
-        "image", "model", "prompt", "strategy", "beams", "max_tokens", "temperature", "top_p", "top_k", "seed", "stream",
+        "image", "model", "prompt", "strategy", "beams", "max_tokens", "temperature", "top_p", "top_k", "seed",
+        "stream",
     ]
 
     init() {}

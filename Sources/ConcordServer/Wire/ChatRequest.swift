@@ -16,7 +16,8 @@ struct ChatRequest: Sendable {
 
     static let known: Set<String> = [
         "model", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "n", "seed", "stream",
-        "stream_options", "user", "prompt", "stop", "presence_penalty", "frequency_penalty", "logprobs", "response_format",
+        "stream_options", "user", "prompt", "stop", "presence_penalty", "frequency_penalty", "logprobs",
+        "response_format",
     ]
 
     init(_ body: JSONValue) throws(RequestFailure) {
@@ -72,7 +73,8 @@ struct ChatRequest: Sendable {
             throw .invalid(
                 "messages", "The messages have no picture; this model captions the picture of an image_url part.")
         }
-        (image, imageParameter) = picture
+        image = picture.bytes
+        imageParameter = picture.parameter
         let given = try fields.text("prompt") ?? beginning
         prompt = given.flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -21,7 +21,8 @@ enum ContentPart: Sendable {
             let inner = try JSONFields(address, path: name, known: ["url", "detail"])
             let text = try inner.requiredText("url")
             self = .image(
-                try ImageText.bytes(text, parameter: inner.name("url"), allowsBare: false), parameter: inner.name("url"))
+                try ImageText.bytes(text, parameter: inner.name("url"), allowsBare: false), parameter: inner.name("url")
+            )
         case "image_base64":
             let text = try fields.requiredText("image_base64")
             let name = fields.name("image_base64")

@@ -36,9 +36,8 @@ struct EmbeddingRequest: Sendable {
         let fields = try JSONFields(body, known: Self.known)
         model = try fields.text("model")
         isPerItem = try fields.choice("error_policy", ["strict": false, "per_item": true]) ?? false
-        dimensions =
-            try fields.integer("dimensions", in: 1...limits.maximumDimensions)
-            ?? fields.integer("output_dimension", in: 1...limits.maximumDimensions)
+        let outputDimension = try fields.integer("output_dimension", in: 1...limits.maximumDimensions)
+        dimensions = try fields.integer("dimensions", in: 1...limits.maximumDimensions) ?? outputDimension
         formats = try Self.formats(fields)
         truncates = try Self.truncates(fields)
         try Self.refuseWhatWouldNotHappen(fields)
@@ -79,7 +78,8 @@ struct EmbeddingRequest: Sendable {
         }
         guard !inputs.isEmpty else { throw .missing("file") }
         guard inputs.count <= limits.inputs else {
-            throw .invalid("file", "The form has \(inputs.count) inputs; \(limits.inputs) are allowed.", code: "too_many")
+            throw .invalid(
+                "file", "The form has \(inputs.count) inputs; \(limits.inputs) are allowed.", code: "too_many")
         }
     }
 
@@ -87,7 +87,8 @@ struct EmbeddingRequest: Sendable {
         "model", "input", "encoding_format", "dimensions", "user",  // OpenAI
         "modality",  // infinity
         "normalized", "embedding_type", "task", "late_chunking", "truncate",  // Jina
-        "input_type", "texts", "images", "inputs", "output_dimension", "embedding_types", "max_tokens", "priority",  // Cohere
+        "input_type", "texts", "images", "inputs", "output_dimension", "embedding_types", "max_tokens",
+        "priority",  // Cohere
         "truncation", "output_dtype",  // Voyage
         "error_policy",
     ]
@@ -104,10 +105,10 @@ struct EmbeddingRequest: Sendable {
             }
             return formats.isEmpty ? [.float] : formats
         }
-        let format =
-            try fields.choice("encoding_format", choices) ?? fields.choice("embedding_type", choices)
-            ?? fields.choice("output_dtype", ["float": .float])
-        return [format ?? .float]
+        // Voyage's field, which has one value.
+        let type = try fields.choice("output_dtype", ["float": Format.float])
+        let jinas = try fields.choice("embedding_type", choices)
+        return [try fields.choice("encoding_format", choices) ?? jinas ?? type ?? .float]
     }
 
     private static func truncates(_ fields: JSONFields) throws(RequestFailure) -> Bool {
@@ -126,7 +127,8 @@ struct EmbeddingRequest: Sendable {
             throw .invalid("late_chunking", "late_chunking is not supported.", code: "unsupported")
         }
         if fields["max_tokens"] != nil {
-            throw .invalid("max_tokens", "max_tokens is not supported; the model's context is the limit.",
+            throw .invalid(
+                "max_tokens", "max_tokens is not supported; the model's context is the limit.",
                 code: "unsupported")
         }
     }

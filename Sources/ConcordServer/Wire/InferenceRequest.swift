@@ -83,14 +83,15 @@ struct InferenceRequest: Sendable {
                     fields.name("parameters.binary_data_size"),
                     "binary_data_size is \(size), but \(binary.count) bytes follow the JSON.")
             }
-            let elements = try elements(binary, count: count)
             var inputs: [EmbeddingInput] = []
-            for (index, bytes) in elements.enumerated() {
+            for (index, bytes) in try elements(binary, count: count).enumerated() {
                 inputs.append(try input(name, bytes, parameter: "\(name)[\(index)]"))
             }
             return inputs
         }
-        guard binary.isEmpty else { throw .invalid(nil, "\(binary.count) bytes follow the JSON, which no input takes.") }
+        guard binary.isEmpty else {
+            throw .invalid(nil, "\(binary.count) bytes follow the JSON, which no input takes.")
+        }
         let texts = try fields.texts("data", maximum: maximumItems) ?? []
         guard texts.count == count else {
             throw .invalid(fields.name("data"), "data has \(texts.count) entries, the shape says \(count).")

@@ -90,7 +90,8 @@ struct JSONFields {
         var texts: [String] = []
         for (index, element) in elements.enumerated() {
             guard let text = element.string, !text.isEmpty else {
-                throw .invalid("\(name(field))[\(index)]", "\(name(field))[\(index)] must be a string with a character.")
+                throw .invalid(
+                    "\(name(field))[\(index)]", "\(name(field))[\(index)] must be a string with a character.")
             }
             texts.append(text)
         }

@@ -112,7 +112,11 @@ struct MultipartForm: Sendable {
                 value?.append(letter)
                 isEscaped = false
             } else if isQuoted {
-                if letter == "\\" { isEscaped = true } else if letter == "\"" { isQuoted = false } else {
+                if letter == "\\" {
+                    isEscaped = true
+                } else if letter == "\"" {
+                    isQuoted = false
+                } else {
                     value?.append(letter)
                 }
             } else if letter == ";" {

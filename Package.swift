@@ -57,7 +57,7 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         library("ConcordCheckpoint", ["ConcordCore", "CCurl", "COpenSSL"]),
-        library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia"]),
+        library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint"]),
         .target(
             name: "COnnxRuntime",
             cSettings: [
@@ -72,13 +72,19 @@ let package = Package(
             dependencies: [
                 "ConcordCore", "ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
-        library("ConcordTestSupport", ["ConcordCore", "ConcordCheckpoint"]),
+        library(
+            "ConcordTestSupport",
+            [
+                "ConcordCore", "ConcordCheckpoint", "ConcordText", "ConcordMedia", "ConcordRuntime", "ConcordExport",
+            ]),
         tests("ConcordCore"),
         tests("ConcordText"),
         tests("ConcordMedia", ["ConcordCheckpoint"]),
         tests("ConcordCheckpoint"),
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
-        tests("ConcordRuntime", ["COnnxRuntime", "ConcordExport"]),
+        tests(
+            "ConcordRuntime",
+            ["COnnxRuntime", "ConcordCheckpoint", "ConcordExport", "ConcordMedia", "ConcordText"]),
         tests("ConcordExport", ["ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     ],
     cxxLanguageStandard: .cxx20
@@ -160,8 +166,8 @@ if let libtorch {
         tests(
             "ConcordTrain",
             [
-                "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint", "ConcordTensor",
-                "ConcordText",
+                "ConcordData", "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint",
+                "ConcordTensor", "ConcordText",
             ]),
     ]
 }

@@ -1,14 +1,14 @@
 import ConcordCore
 
 /// The members of a JSON object, read one by one with errors that name the file, the member and the value.
-struct JSONFields {
-    let path: String
+package struct JSONFields {
+    package let path: String
     /// What comes before a member's name in an error: `text_config.` or nothing.
     let prefix: String
     private let document: JSONValue
 
     /// Throws `.invalidConfiguration` unless `value` is an object without repeated members.
-    init(_ value: JSONValue, path: String, prefix: String = "") throws(ConcordError) {
+    package init(_ value: JSONValue, path: String, prefix: String = "") throws(ConcordError) {
         self.path = path
         self.prefix = prefix
         document = value
@@ -22,28 +22,28 @@ struct JSONFields {
         }
     }
 
-    func failure(_ name: String, _ problem: String) -> ConcordError {
+    package func failure(_ name: String, _ problem: String) -> ConcordError {
         ConcordError(.invalidConfiguration, "`\(prefix)\(name)` in \(path) \(problem)")
     }
 
     /// A member's value; nil when it is absent or null.
-    subscript(name: String) -> JSONValue? {
+    package subscript(name: String) -> JSONValue? {
         guard let value = document[name], !value.isNull else { return Optional.none }
         return value
     }
 
     /// Whether the member is there and null.
-    func holdsNull(_ name: String) -> Bool { document[name] == .null }
+    package func holdsNull(_ name: String) -> Bool { document[name] == .null }
 
     /// The names of all members, in the document's order.
-    var names: [String] { (document.members ?? []).map(\.name) }
+    package var names: [String] { (document.members ?? []).map(\.name) }
 
     /// The members of an object within; none when it is absent.
-    func object(_ name: String) throws(ConcordError) -> JSONFields {
+    package func object(_ name: String) throws(ConcordError) -> JSONFields {
         try JSONFields(self[name] ?? .object([]), path: path, prefix: prefix + name + ".")
     }
 
-    func integer(
+    package func integer(
         _ name: String, default standard: Int? = nil, in range: ClosedRange<Int> = 0...Int.max
     ) throws(ConcordError) -> Int {
         guard let value = try value(name, default: standard.map(JSONValue.integer)).int else {
@@ -56,14 +56,14 @@ struct JSONFields {
         return value
     }
 
-    func number(_ name: String, default standard: Double? = nil) throws(ConcordError) -> Double {
+    package func number(_ name: String, default standard: Double? = nil) throws(ConcordError) -> Double {
         guard let value = try value(name, default: standard.map(JSONValue.number)).double else {
             throw wrong(name, "a number")
         }
         return value
     }
 
-    func boolean(_ name: String, default standard: Bool? = nil) throws(ConcordError) -> Bool {
+    package func boolean(_ name: String, default standard: Bool? = nil) throws(ConcordError) -> Bool {
         guard let value = try value(name, default: standard.map(JSONValue.bool)).bool else {
             throw wrong(name, "true or false")
         }
@@ -71,12 +71,12 @@ struct JSONFields {
     }
 
     /// A number; nil when it is absent or null.
-    func optionalNumber(_ name: String) throws(ConcordError) -> Double? {
+    package func optionalNumber(_ name: String) throws(ConcordError) -> Double? {
         self[name] == nil ? nil : try number(name)
     }
 
     /// The side of a square: a whole number, or two equal ones.
-    func side(_ name: String, default standard: Int? = nil) throws(ConcordError) -> Int {
+    package func side(_ name: String, default standard: Int? = nil) throws(ConcordError) -> Int {
         guard let pair = self[name]?.elements else { return try integer(name, default: standard) }
         let sides = pair.compactMap(\.int)
         guard sides.count == 2, pair.count == 2 else { throw wrong(name, "a whole number or two") }
@@ -86,7 +86,7 @@ struct JSONFields {
         return sides[0]
     }
 
-    func string(_ name: String, default standard: String? = nil) throws(ConcordError) -> String {
+    package func string(_ name: String, default standard: String? = nil) throws(ConcordError) -> String {
         guard let value = try value(name, default: standard.map(JSONValue.string)).string else {
             throw wrong(name, "a string")
         }
@@ -94,7 +94,7 @@ struct JSONFields {
     }
 
     /// One of a closed set of strings.
-    func choice<Choice: RawRepresentable & CaseIterable>(
+    package func choice<Choice: RawRepresentable & CaseIterable>(
         _ name: String, default standard: Choice? = nil
     ) throws(ConcordError) -> Choice where Choice.RawValue == String {
         let text = try string(name, default: standard?.rawValue)
@@ -108,13 +108,13 @@ struct JSONFields {
     /// Throws `.invalidConfiguration`, with a reason, for a member that has any value but those that change nothing.
     ///
     /// Absent, null and false change nothing.
-    func refuse(_ name: String, allowing harmless: [JSONValue] = [], _ reason: String) throws(ConcordError) {
+    package func refuse(_ name: String, allowing harmless: [JSONValue] = [], _ reason: String) throws(ConcordError) {
         guard let value = self[name], value != .bool(false), !harmless.contains(value) else { return }
         throw failure(name, "is \(Self.shown(value)); \(reason)")
     }
 
     /// Throws `.invalidConfiguration` for a member that is not in `names`, with the nearest that is.
-    func refuseUnknown(_ names: [String]) throws(ConcordError) {
+    package func refuseUnknown(_ names: [String]) throws(ConcordError) {
         for name in self.names where !names.contains(name) {
             let near = NearestName.suggestion(for: name, among: names).map { "; did you mean `\($0)`?" }
             throw failure(name, "is not known" + (near ?? "; known are: " + names.joined(separator: ", ")))

@@ -32,7 +32,7 @@ struct PreprocessCommand: ParsableCommand {
     }
 
     func run() throws {
-        let preprocessing = try EmbeddingModel.loadPreprocessing(ModelFolder(location.path()))
+        let preprocessing = try ModelFolder(location.path()).loadPreprocessing()
         if output.hasSuffix(".png") {
             return try preprocessing.pixels(Image(contentsOf: images[0])).write(to: output, as: .png)
         }

@@ -21,7 +21,7 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let folder = try ModelFolder(location.path())
-        let tokenizer = try EmbeddingModel.loadTokenizer(folder), context = folder.text.contextLength
+        let tokenizer = try folder.loadTokenizer(), context = folder.text.contextLength
         let ids = texts.map { tokenizer.encode($0, contextLength: context).ids }
         if json {
             let lists = ids.map { JSONValue.array($0.map { .integer(Int($0)) }) }

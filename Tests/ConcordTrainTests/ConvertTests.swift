@@ -1,5 +1,6 @@
 import ConcordCheckpoint
 import ConcordCore
+import ConcordData
 import ConcordTensor
 import ConcordTestSupport
 import ConcordText
@@ -152,7 +153,7 @@ import Testing
                 text = "5 &eacute;"
             }
             func ids(_ folder: String) throws -> [Int32] {
-                try EmbeddingModel.loadTokenizer(ModelFolder(folder)).encode(text)
+                try ModelFolder(folder).loadTokenizer().encode(text)
             }
             #expect(try ids(source).contains(10))
             let model = try EmbeddingModel.load(source)

@@ -1,4 +1,6 @@
+import ConcordCheckpoint
 import ConcordCore
+import ConcordData
 import ConcordMedia
 import ConcordText
 
@@ -14,18 +16,77 @@ public final class ExportedModel: Sendable {
     public let preprocessing: ImagePreprocessing?
     /// Tokens of the longest text, start and end token included.
     public let contextLength: Int
+    public let options: ExportedModelOptions
+    private let texts: ExportedTextTower
+    private let pictures: ExportedImageTower?
+    private let captioning: CaptionGraphs?
 
     /// Opens a folder that `concord export` wrote.
     ///
+    /// Hashes are compared while the sessions open.
+    ///
     /// - Throws: `.fileSystem`, `.malformedText`, `.invalidConfiguration` for a manifest or configuration that cannot be
     ///   used, `.invalidCheckpoint` for a file that is not the one exported, `.invalidModel`, `.unavailable` without
-    ///   ONNX Runtime.
-    public init(folder: String, options: ExportedModelOptions = ExportedModelOptions()) throws(ConcordError) {
-        fatalError("being written")
+    ///   ONNX Runtime, `.invalidArgument` for impossible options.
+    public convenience init(
+        folder: String, options: ExportedModelOptions = ExportedModelOptions()
+    ) throws(ConcordError) {
+        try options.validate()
+        let manifest = try ArtifactManifest(folder: folder)
+        try manifest.checkPlaces(folder: folder)
+        let verification = BackgroundWork { () throws(ConcordError) in
+            if options.verifiesHashes { try manifest.verifyHashes(folder: folder) }
+        }
+        do throws(ConcordError) {
+            try self.init(folder: folder, manifest: manifest, options: options)
+        } catch {
+            // A file that is not the one exported explains whatever else is wrong.
+            try verification.wait()
+            throw error
+        }
+        try verification.wait()
     }
 
-    public var embedsImages: Bool { manifest.graphs[.image] != nil }
-    public var captions: Bool { manifest.graphs[.captionPrefill] != nil }
+    private init(folder: String, manifest: ArtifactManifest, options: ExportedModelOptions) throws(ConcordError) {
+        self.folder = folder
+        self.manifest = manifest
+        self.options = options
+        func graph(_ role: ArtifactManifest.GraphRole) throws(ConcordError) -> ExportedGraph? {
+            guard let name = manifest.graphs[role] else { return nil }
+            return try ExportedGraph(role, path: folder + "/" + name, options: options.session)
+        }
+        func contradiction(_ problem: String) -> ConcordError {
+            ConcordError(.invalidConfiguration, "\(folder): \(problem); export the model again")
+        }
+        let model = try ModelFolder(folder), width = manifest.embeddingWidth
+        tokenizer = try model.loadTokenizer()
+        contextLength = model.text.contextLength
+        guard let text = try graph(.text) else { throw contradiction("its manifest has no graph `text`") }
+        texts = try ExportedTextTower(
+            text, model.text, padToken: model.text.padToken(tokenizer), width: width)
+        let captions = manifest.graphs[.captionPrefill] != nil
+        if let image = try graph(.image) {
+            let preprocessing = try model.loadPreprocessing()
+            self.preprocessing = preprocessing
+            pictures = try ExportedImageTower(image, size: preprocessing.cropSize, width: width, captions: captions)
+        } else {
+            preprocessing = nil
+            pictures = nil
+        }
+        if let prefill = try graph(.captionPrefill), let step = try graph(.captionStep) {
+            guard case .coca(let configuration) = model.architecture else {
+                throw contradiction("it has graphs that caption, and the configuration of a model that does not")
+            }
+            captioning = try CaptionGraphs(prefill: prefill, step: step, configuration.text)
+        } else {
+            captioning = nil
+        }
+    }
+
+    public var embedsImages: Bool { pictures != nil }
+    public var captions: Bool { captioning != nil }
+
+    // MARK: - Inputs
 
     /// Decodes and prepares an encoded picture; `name` is what errors call it.
     ///
@@ -33,47 +94,84 @@ public final class ExportedModel: Sendable {
     public func prepare(
         image bytes: UnsafeRawBufferPointer, name: String, limits: ImageLimits = .standard
     ) throws(ConcordError) -> PreparedImage {
-        fatalError("being written")
+        guard let preprocessing else { throw Self.textsOnly }
+        let image = try Image(
+            decoding: bytes, name: name, limits: limits,
+            shrinkFor: options.shrinksPhotos ? 2 * max(preprocessing.size, preprocessing.cropSize) : nil)
+        return PreparedImage(size: preprocessing.cropSize, pixels: preprocessing(image))
     }
 
     /// The ids of a text.
     public func prepare(text: String) -> PreparedText {
-        fatalError("being written")
+        let (ids, isTruncated) = tokenizer.encode(text, contextLength: contextLength)
+        return PreparedText(ids: ids, isTruncated: isTruncated)
     }
 
     /// The tokens that a caption begins with, the start token included. Throws `.invalidArgument` for a prompt without
     /// a token.
     public func prepare(prompt: String) throws(ConcordError) -> [Int32] {
-        fatalError("being written")
+        let ids = Array(tokenizer.encode(prompt).dropLast())
+        guard ids.count > 1 else {
+            throw ConcordError(
+                .invalidArgument, "the prompt \"\(prompt)\" has no token; write some words, or leave it out")
+        }
+        return ids
     }
 
+    // MARK: - Runs
+
     /// Unit vectors `[width]` of pictures, in their order.
+    ///
+    /// - Throws: `.invalidConfiguration` for a model of texts alone, `.shapeMismatch` for a picture of another size,
+    ///   `.nonFiniteValue` for a vector that is no numbers, `.inference`.
     public func embed(images: [PreparedImage]) throws(ConcordError) -> [[Float]] {
-        fatalError("being written")
+        guard let pictures else { throw Self.textsOnly }
+        return try pictures.embed(images, buckets: options.batchBuckets)
     }
 
     /// Unit vectors `[width]` of texts, in their order. Runs go by like lengths.
+    ///
+    /// - Throws: `.invalidArgument` for ids that the model does not know or too many of them, `.nonFiniteValue` for a
+    ///   vector that is no numbers, `.inference`.
     public func embed(texts: [PreparedText]) throws(ConcordError) -> [[Float]] {
-        fatalError("being written")
+        try self.texts.embed(texts, buckets: options.batchBuckets)
     }
 
     /// Scaled cosines of unit vectors, with the bias where the model has one: row by row `[images, texts]`.
     public func logits(images: [[Float]], texts: [[Float]]) -> [[Float]] {
-        fatalError("being written")
+        let scale = Float(manifest.logitScale ?? 1), bias = Float(manifest.logitBias ?? 0)
+        return images.map { image in texts.map { scale * dot(image, $0) + bias } }
     }
 
     /// What captions pictures token by token, as `TokenGenerator` takes it. It belongs to one thread.
+    ///
+    /// - Throws: `.emptyBatch` without pictures, `.invalidConfiguration` for a model that does not caption,
+    ///   `.shapeMismatch` for a picture of another size, `.inference`.
     public func makeCaptionSession(for images: [PreparedImage]) throws(ConcordError) -> any DecodingSession {
-        fatalError("being written")
+        guard let pictures, let captioning else {
+            throw ConcordError(.invalidConfiguration, "this model cannot caption; export a CoCa")
+        }
+        guard !images.isEmpty else { throw ConcordError(.emptyBatch, "no pictures; give one at least") }
+        return ExportedCaptionSession(
+            captioning, tokens: try pictures.decoderTokens(images, buckets: options.batchBuckets))
     }
 
-    /// Runs every graph in every batch bucket once, so that the first request is not slower than others.
-    public func warmUp() throws(ConcordError) {
-        fatalError("being written")
-    }
+    private static let textsOnly = ConcordError(
+        .invalidConfiguration, "this model embeds texts only; use one with an image tower")
+}
 
-    /// Throws `.inference` when the model does not say to the canary of its manifest what it said when it was exported.
-    public func checkCanary() throws(ConcordError) {
-        fatalError("being written")
+/// The sum of products of two vectors of one length.
+func dot(_ a: [Float], _ b: [Float]) -> Float {
+    precondition(a.count == b.count, "vectors of \(a.count) and \(b.count) values cannot be compared")
+    return a.withUnsafeBufferPointer { a in
+        b.withUnsafeBufferPointer { b in
+            // Eight sums, which the compiler may keep in one register.
+            var sums = SIMD8<Float>(repeating: 0)
+            let whole = a.count & ~7
+            for start in stride(from: 0, to: whole, by: 8) {
+                for lane in 0..<8 { sums[lane] += a[start + lane] * b[start + lane] }
+            }
+            return (whole..<a.count).reduce(sums.sum()) { $0 + a[$1] * b[$1] }
+        }
     }
 }

@@ -36,6 +36,34 @@ public struct OnnxValue: Sendable {
         memory.bytes.initializeMemory(as: UInt8.self, repeating: 0)
     }
 
+    /// A tensor whose elements `body` writes, all of them. Throws `.shapeMismatch` for an impossible shape.
+    package init<Element: OnnxElement>(
+        of type: Element.Type, shape: [Int], filling body: (UnsafeMutableBufferPointer<Element>) -> Void
+    ) throws(ConcordError) {
+        try self.init(elementType: Element.onnxElementType, shape: shape, valueCount: nil)
+        body(memory.bytes.bindMemory(to: Element.self))
+    }
+
+    /// The rows (lengths of the first axis) at `rows`, in that order, copied.
+    ///
+    /// - Throws: `.shapeMismatch` for a value without axes; `.invalidArgument` for a row that it does not have.
+    package func selecting(rows: [Int]) throws(ConcordError) -> OnnxValue {
+        guard let length = shape.first else {
+            throw ConcordError(.shapeMismatch, "a single number has no rows to select")
+        }
+        for row in rows where row < 0 || row >= length {
+            throw ConcordError(.invalidArgument, "row \(row) was selected of \(length) rows")
+        }
+        let result = try OnnxValue(
+            elementType: elementType, shape: [rows.count] + shape.dropFirst(), valueCount: nil)
+        let stride = length == 0 ? 0 : memory.bytes.count / length
+        for (place, row) in rows.enumerated() where stride > 0 {
+            UnsafeMutableRawBufferPointer(rebasing: result.memory.bytes[(place * stride)..<((place + 1) * stride)])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[(row * stride)..<((row + 1) * stride)]))
+        }
+        return result
+    }
+
     private init(elementType: OnnxElementType, shape: [Int], valueCount: Int?) throws(ConcordError) {
         let count = try OnnxValue.count(of: shape, elementType)
         guard valueCount == nil || valueCount == count else {

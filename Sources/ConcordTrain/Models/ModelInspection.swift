@@ -1,5 +1,6 @@
 import ConcordCheckpoint
 import ConcordCore
+import ConcordData
 import ConcordMedia
 import ConcordModels
 import ConcordNN
@@ -62,9 +63,9 @@ public struct ModelInspection {
                 return nil
             }
         }
-        tokenizer = noting { () throws(ConcordError) in try EmbeddingModel.loadTokenizer(folder) }
+        tokenizer = noting { () throws(ConcordError) in try folder.loadTokenizer() }
         if folder.architecture.vision != nil {
-            preprocessing = noting { () throws(ConcordError) in try EmbeddingModel.loadPreprocessing(folder) }
+            preprocessing = noting { () throws(ConcordError) in try folder.loadPreprocessing() }
         } else {
             preprocessing = nil
         }

@@ -1,5 +1,6 @@
 import ConcordCheckpoint
 import ConcordCore
+import ConcordData
 import ConcordMedia
 import ConcordNN
 import ConcordText
@@ -76,13 +77,13 @@ struct StartingModel {
     /// The tokenizer of a text tower that is not new.
     func tokenizer() throws(ConcordError) -> (any Tokenizer)? {
         guard let text else { return nil }
-        return try EmbeddingModel.loadTokenizer(text)
+        return try text.loadTokenizer()
     }
 
     /// The preprocessing of the image tower, for the picture size of the recipe.
     func preprocessing() throws(ConcordError) -> ImagePreprocessing {
         guard let image else { return .clip(size: recipe.imageSize) }
-        var preprocessing = try EmbeddingModel.loadPreprocessing(image)
+        var preprocessing = try image.loadPreprocessing()
         if let size = recipe.givenImageSize {
             // Where a margin is cut off, it keeps its share.
             let scale = Double(size) / Double(preprocessing.cropSize)

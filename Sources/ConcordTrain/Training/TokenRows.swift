@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordData
 import ConcordTensor
 import ConcordText
 
@@ -13,14 +14,5 @@ struct TokenRows {
             minimumWidth: tower.readsPadding ? tower.contextLength : 0)
         ids = Tensor(batch.ids, shape: [rows.count, batch.width])
         lengths = Tensor(batch.lengths.map(Int64.init))
-    }
-}
-
-extension TextTowerConfiguration {
-    /// What fills rows of tokens. A tower with a class token sees by it where a text ends, so it must be its own; to
-    /// others it makes no difference, or the tokenizer's files say it.
-    func padToken(_ tokenizer: any Tokenizer) -> Int {
-        if case .transformer(let text) = self, text.classTokenMask != nil { return text.padToken }
-        return tokenizer.padToken
     }
 }

@@ -1,0 +1,49 @@
+import ConcordCheckpoint
+import ConcordCore
+import Foundation
+
+extension ArtifactManifest {
+    /// Throws `.invalidCheckpoint` for a file of the manifest that is missing, is no regular file, or is a link to a
+    /// place outside the folder.
+    func checkPlaces(folder: String) throws(ConcordError) {
+        guard let root = Self.resolved(folder) else { throw .system("open the folder", folder) }
+        for name in Set(hashes.keys).union(graphs.values).union(report.map { [$0] } ?? []).sorted() {
+            let path = folder + "/" + name
+            guard let place = Self.resolved(path) else {
+                throw ConcordError(
+                    .invalidCheckpoint, "\(path), which \(Self.fileName) names, is missing; export the model again")
+            }
+            guard Files.parent(of: place) == root else {
+                throw ConcordError(
+                    .invalidCheckpoint,
+                    "\(path) is a link to a place outside its folder; put the file itself there")
+            }
+            var status = stat()
+            guard stat(place, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                throw ConcordError(.invalidCheckpoint, "\(path) is not a regular file; export the model again")
+            }
+        }
+    }
+
+    /// Compares every file of a folder with its hash. Throws `.invalidCheckpoint` for the first that is another, and
+    /// `.fileSystem`.
+    public func verifyHashes(folder: String) throws(ConcordError) {
+        for (name, expected) in hashes.sorted(by: { $0.key < $1.key }) {
+            let path = folder + "/" + name
+            let found = try FileHash(.sha256, ofFile: path).hexadecimal
+            guard found == expected else {
+                throw ConcordError(
+                    .invalidCheckpoint,
+                    "\(path) has the SHA-256 \(found), but \(Self.fileName) was written for \(expected); copy the "
+                        + "folder again, or export the model again")
+            }
+        }
+    }
+
+    /// A path without links; nil where there is nothing.
+    private static func resolved(_ path: String) -> String? {
+        guard let text = realpath(path, nil) else { return nil }
+        defer { free(text) }
+        return String(cString: text)
+    }
+}

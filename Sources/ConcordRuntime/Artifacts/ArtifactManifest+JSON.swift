@@ -1,0 +1,178 @@
+import ConcordCheckpoint
+import ConcordCore
+
+extension ArtifactManifest {
+    /// Reads the contents of a manifest.
+    ///
+    /// - Throws: `.invalidConfiguration` for a later version, an unknown member, a value of the wrong kind, the name of a
+    ///   file with a folder in it, and graphs or a canary that do not belong together.
+    public init(_ json: JSONValue, path: String) throws(ConcordError) {
+        let fields = try JSONFields(json, path: path)
+        let version = try fields.integer("format_version", in: 1...Int.max)
+        guard version <= Self.currentFormatVersion else {
+            throw fields.failure(
+                "format_version",
+                "is \(version), later than the \(Self.currentFormatVersion) that this version reads; update it")
+        }
+        try fields.refuseUnknown([
+            "format_version", "name", "precision", "graphs", "embedding_width", "logit_scale", "logit_bias",
+            "vector_space", "report", "tool", "date", "sha256", "canary",
+        ])
+        name = try fields.string("name")
+        guard !name.isEmpty else { throw fields.failure("name", "is empty") }
+        precision = try fields.choice("precision")
+        embeddingWidth = try fields.integer("embedding_width", in: 1...Int.max)
+        logitScale = try fields.finite("logit_scale")
+        logitBias = try fields.finite("logit_bias")
+        vectorSpace = try fields.hash("vector_space")
+        report = fields["report"] == nil ? nil : try fields.fileName("report")
+        tool = try fields.string("tool")
+        date = try fields.string("date")
+
+        let files = try fields.object("graphs")
+        try files.refuseUnknown(GraphRole.allCases.map(\.rawValue))
+        var graphs = [GraphRole: String]()
+        for role in GraphRole.allCases where files[role.rawValue] != nil {
+            graphs[role] = try files.fileName(role.rawValue)
+        }
+        self.graphs = graphs
+
+        let sums = try fields.object("sha256")
+        var hashes = [String: String]()
+        for name in sums.names {
+            guard Self.isPlain(name) else { throw sums.failure(name, Self.notPlain) }
+            hashes[name] = try sums.hash(name)
+        }
+        self.hashes = hashes
+        canary = try ArtifactCanary(fields.object("canary"))
+        try check(fields)
+    }
+
+    /// Reads the manifest of an artifact folder. Throws `.fileSystem`, `.malformedText`, and as ``init(_:path:)``.
+    public init(folder: String) throws(ConcordError) {
+        let path = folder + "/" + Self.fileName
+        try self.init(JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path), path: path)
+    }
+
+    /// Writes the manifest into an artifact folder, atomically. Throws `.fileSystem`.
+    public func write(folder: String) throws {
+        try Files.replace(folder + "/" + Self.fileName, with: json().text(pretty: true) + "\n")
+    }
+
+    /// The contents of the manifest, members in a fixed order.
+    public func json() -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("format_version", .integer(Self.currentFormatVersion)), .init("name", .string(name)),
+            .init("precision", .string(precision.rawValue)),
+            .init(
+                "graphs",
+                .object(
+                    GraphRole.allCases.compactMap { role in
+                        graphs[role].map { .init(role.rawValue, .string($0)) }
+                    })),
+            .init("embedding_width", .integer(embeddingWidth)),
+        ]
+        if let logitScale { members.append(.init("logit_scale", .number(logitScale))) }
+        if let logitBias { members.append(.init("logit_bias", .number(logitBias))) }
+        members.append(.init("vector_space", .string(vectorSpace)))
+        if let report { members.append(.init("report", .string(report))) }
+        members += [
+            .init("tool", .string(tool)), .init("date", .string(date)),
+            .init("sha256", .object(hashes.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })),
+            .init("canary", canary.json),
+        ]
+        return .object(members)
+    }
+
+    /// Whether a name cannot lead out of its folder, nor to the folder itself.
+    static func isPlain(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0x2F || $0 == 0x5C || $0 == 0 }
+    }
+
+    static let notPlain = "is not the plain name of a file of the folder; export the model again"
+
+    /// Throws `.invalidConfiguration` for members that contradict each other.
+    private func check(_ fields: JSONFields) throws(ConcordError) {
+        guard graphs[.text] != nil else { throw fields.failure("graphs", "has no `text`, which every model has") }
+        guard (graphs[.captionPrefill] == nil) == (graphs[.captionStep] == nil) else {
+            throw fields.failure("graphs", "has one of `caption_prefill` and `caption_step`, which need each other")
+        }
+        guard graphs[.captionPrefill] == nil || graphs[.image] != nil else {
+            throw fields.failure("graphs", "captions pictures without the graph `image` that reads them")
+        }
+        guard (graphs[.image] == nil) == (logitScale == nil) else {
+            throw fields.failure("logit_scale", "belongs to models with the graph `image`, and only to them")
+        }
+        for (role, name) in graphs where hashes[name] == nil {
+            throw fields.failure("sha256", "lacks \(name), the graph `\(role.rawValue)`")
+        }
+        guard (graphs[.image] == nil) == (canary.imageEmbedding == nil) else {
+            throw fields.failure("canary", "has an `image_embedding` where there is no graph `image`, or none for one")
+        }
+        guard (graphs[.captionPrefill] == nil) == (canary.caption == nil) else {
+            throw fields.failure("canary", "has a `caption` of a model that does not caption, or none of one that does")
+        }
+        for vector in [canary.textEmbedding, canary.imageEmbedding].compactMap(\.self)
+        where vector.count != embeddingWidth {
+            throw fields.failure("canary", "has \(vector.count) values where `embedding_width` is \(embeddingWidth)")
+        }
+    }
+}
+
+extension ArtifactCanary {
+    fileprivate init(_ fields: JSONFields) throws(ConcordError) {
+        try fields.refuseUnknown(["text", "text_embedding", "image_embedding", "caption"])
+        text = try fields.string("text")
+        textEmbedding = try fields.numbers("text_embedding").map { Float($0) }
+        imageEmbedding =
+            fields["image_embedding"] == nil ? nil : try fields.numbers("image_embedding").map { Float($0) }
+        guard fields["caption"] != nil else { return }
+        let ids = try fields.numbers("caption").map { Int32(exactly: $0) }
+        caption = ids.compactMap(\.self)
+        guard caption?.count == ids.count else { throw fields.failure("caption", "must hold ids of tokens") }
+    }
+
+    fileprivate var json: JSONValue {
+        func list(_ values: [Float]) -> JSONValue { .array(values.map { .number(Double($0)) }) }
+        var members: [JSONValue.Member] = [.init("text", .string(text)), .init("text_embedding", list(textEmbedding))]
+        if let imageEmbedding { members.append(.init("image_embedding", list(imageEmbedding))) }
+        if let caption { members.append(.init("caption", .array(caption.map { .integer(Int($0)) }))) }
+        return .object(members)
+    }
+}
+
+extension JSONFields {
+    /// A list of finite numbers.
+    fileprivate func numbers(_ name: String) throws(ConcordError) -> [Double] {
+        guard let value = self[name] else { throw failure(name, "is missing") }
+        let elements = value.elements ?? []
+        let numbers = elements.compactMap(\.double)
+        guard value.elements != nil, numbers.count == elements.count else {
+            throw failure(name, "must be a list of numbers")
+        }
+        return numbers
+    }
+
+    /// A finite number; nil when it is absent.
+    fileprivate func finite(_ name: String) throws(ConcordError) -> Double? {
+        guard let number = try optionalNumber(name) else { return nil }
+        guard number.isFinite else { throw failure(name, "is \(number), not a finite number") }
+        return number
+    }
+
+    fileprivate func hash(_ name: String) throws(ConcordError) -> String {
+        let hash = try string(name)
+        guard hash.utf8.count == 64, FileHash(announced: hash) != nil else {
+            throw failure(name, "is not a SHA-256 in lower-case hexadecimal")
+        }
+        return hash
+    }
+
+    fileprivate func fileName(_ name: String) throws(ConcordError) -> String {
+        let file = try string(name)
+        guard ArtifactManifest.isPlain(file) else {
+            throw failure(name, "is `\(file)`, which " + ArtifactManifest.notPlain)
+        }
+        return file
+    }
+}

@@ -1,0 +1,90 @@
+import ConcordCore
+
+/// The graph `image`: pictures in, unit vectors and the decoder's tokens out.
+struct ExportedImageTower: Sendable {
+    private let graph: ExportedGraph
+    private let embeddings: Int
+    /// The place of the decoder's tokens; nil for a model that does not caption.
+    private let tokens: Int?
+    let size: Int
+    let width: Int
+
+    /// Throws `.invalidModel`.
+    init(_ graph: ExportedGraph, size: Int, width: Int, captions: Bool) throws(ConcordError) {
+        self.graph = graph
+        self.size = size
+        self.width = width
+        try graph.requireInputs(["pixels"])
+        _ = try graph.input("pixels", .float32, ["batch", 3, .fixed(size), .fixed(size)])
+        embeddings = try graph.output("embeddings", .float32, ["batch", .fixed(width)])
+        tokens = captions ? try graph.output("tokens", .float32, ["batch", "tokens", "width"]) : nil
+    }
+
+    /// Unit vectors `[width]` of pictures, in their order.
+    func embed(_ images: [PreparedImage], buckets: [Int]) throws(ConcordError) -> [[Float]] {
+        try check(images)
+        var vectors: [[Float]] = []
+        vectors.reserveCapacity(images.count)
+        for run in BatchPlan.runs(of: images.count, buckets: buckets) {
+            let outputs = try self.run(images[run.items], size: run.size, wanted: [embeddings])
+            vectors += try embeddingRows(outputs[0], count: run.items.count, width: width) {
+                "picture \(run.items.lowerBound + $0)"
+            }
+        }
+        return vectors
+    }
+
+    /// The decoder's tokens of pictures, `[batch, pictureTokens, tokenWidth]`.
+    func decoderTokens(_ images: [PreparedImage], buckets: [Int]) throws(ConcordError) -> OnnxValue {
+        guard let tokens else { throw graph.failure("it gives no 'tokens' to caption by") }
+        try check(images)
+        var parts: [OnnxValue] = []
+        for run in BatchPlan.runs(of: images.count, buckets: buckets) {
+            let part = try self.run(images[run.items], size: run.size, wanted: [tokens])[0]
+            guard part.elementType == .float32, part.shape.count == 3, part.shape[0] == run.size,
+                parts.allSatisfy({ $0.shape.dropFirst() == part.shape.dropFirst() })
+            else { throw ConcordError(.inference, "the model gave tokens \(part.shape) for \(run.size) pictures") }
+            parts.append(part)
+        }
+        guard let first = parts.first else { return try OnnxValue([Float](), shape: [0, 0, 0]) }
+        if first.shape[0] == images.count { return first }
+        // Rows of padding are at the end of each part.
+        let stride = first.shape.dropFirst().reduce(1, *)
+        return try OnnxValue(of: Float.self, shape: [images.count] + first.shape.dropFirst()) { all in
+            var start = 0
+            for part in parts {
+                let count = min(part.count, all.count - start)
+                part.withUnsafeBytes { bytes in
+                    let values = UnsafeBufferPointer(rebasing: bytes.bindMemory(to: Float.self)[..<count])
+                    _ = UnsafeMutableBufferPointer(rebasing: all[start...]).update(fromContentsOf: values)
+                }
+                start += count
+            }
+            precondition(start == images.count * stride, "the parts hold every picture")
+        }
+    }
+
+    private func check(_ images: [PreparedImage]) throws(ConcordError) {
+        for (index, image) in images.enumerated() where image.size != size {
+            throw ConcordError(
+                .shapeMismatch,
+                "picture \(index) was prepared for \(image.size) pixels, and the model reads \(size); prepare it "
+                    + "with this model")
+        }
+    }
+
+    private func run(
+        _ images: ArraySlice<PreparedImage>, size rows: Int, wanted: [Int]
+    ) throws(ConcordError) -> [OnnxValue] {
+        let count = 3 * size * size
+        let pixels = try OnnxValue(of: Float.self, shape: [rows, 3, size, size]) { buffer in
+            for row in 0..<rows {
+                // Padding repeats the last picture: nothing about it is unusual.
+                let image = images[min(images.startIndex + row, images.endIndex - 1)]
+                _ = UnsafeMutableBufferPointer(rebasing: buffer[(row * count)...]).update(fromContentsOf: image.pixels)
+            }
+        }
+        return try graph.session.model.run(
+            [pixels], wanted: wanted, places: Array(repeating: nil, count: wanted.count), cancellation: nil)
+    }
+}

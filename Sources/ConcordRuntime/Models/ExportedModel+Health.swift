@@ -1,0 +1,65 @@
+import ConcordCore
+import ConcordMedia
+import ConcordText
+
+extension ExportedModel {
+    /// Runs every graph once in every batch bucket, so that the first request is not slower than others.
+    ///
+    /// - Parameter batches: the sizes to run instead of all buckets; the smallest makes a model ready soonest.
+    /// - Throws: as ``embed(images:)``.
+    public func warmUp(batches: [Int]? = nil) throws(ConcordError) {
+        let text = prepare(text: manifest.canary.text)
+        for size in batches ?? options.batchBuckets {
+            _ = try embed(texts: Array(repeating: text, count: size))
+            guard let picture = canaryPicture else { continue }
+            let pictures = Array(repeating: picture, count: size)
+            _ = try embed(images: pictures)
+            guard captions else { continue }
+            let session = try makeCaptionSession(for: pictures)
+            // The first read prefills, the second steps.
+            for _ in 0..<min(2, session.contextLength) {
+                try session.read(Array(repeating: session.startToken, count: size)) { _ in }
+            }
+        }
+    }
+
+    /// Throws `.inference` when the model does not say to the canary of its manifest what it said when it was exported.
+    ///
+    /// Vectors must have a cosine of 0.9999 to those, or of 0.999 where weights have 8 bits: processors differ in how
+    /// they multiply those. A caption's tokens must be equal, but not with 8 bits.
+    public func checkCanary() throws(ConcordError) {
+        let canary = manifest.canary
+        let text = try embed(texts: [prepare(text: canary.text)])[0]
+        try compare("text", text, canary.textEmbedding)
+        guard let picture = canaryPicture else { return }
+        if let expected = canary.imageEmbedding { try compare("picture", try embed(images: [picture])[0], expected) }
+        guard let expected = canary.caption, !expected.isEmpty else { return }
+        let options = GenerationOptions(maxTokens: expected.count)
+        let session = try makeCaptionSession(for: [picture])
+        let found = try TokenGenerator(session, requests: [GenerationRequest(options: options)]).run()
+        guard manifest.precision != .float32 || found.first?.first?.tokens == expected else {
+            throw ConcordError(
+                .inference,
+                "the model captions its canary with the tokens \(found.first?.first?.tokens ?? []), not with "
+                    + "\(expected) as when it was exported; export it again, or look at the machine's memory")
+        }
+    }
+
+    private var canaryPicture: PreparedImage? { preprocessing.map { .canary(size: $0.cropSize) } }
+
+    private func compare(_ what: String, _ found: [Float], _ expected: [Float]) throws(ConcordError) {
+        guard found.count == expected.count else {
+            throw ConcordError(
+                .inference, "the canary \(what)'s vector has \(found.count) values, not \(expected.count)")
+        }
+        let needed: Float = manifest.precision == .float32 ? 0.9999 : 0.999
+        let lengths = (dot(found, found) * dot(expected, expected)).squareRoot()
+        let cosine = lengths > 0 ? dot(found, expected) / lengths : 0
+        guard cosine >= needed else {
+            throw ConcordError(
+                .inference,
+                "the vector of the canary \(what) has a cosine of \(cosine) to that of the export, below \(needed); "
+                    + "export the model again, or look at the machine's memory")
+        }
+    }
+}

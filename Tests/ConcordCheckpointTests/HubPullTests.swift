@@ -148,7 +148,7 @@ import Testing
     @Test func aListWithoutHashesIsCompletedByHeadRequests() throws {
         let names = HubTestHub.model.keys.sorted().map { JSONValue.object([.init("rfilename", .string($0))]) }
         let listing: JSONValue = ["sha": .string(HubTestHub.commit), "siblings": .array(names)]
-        let storage = try HubTestServer { _ in .init(status: 500) }
+        let storage = try ScriptedServer { _ in .init(status: 500) }
         let hub = try HubTestHub(listing: listing) { [address = storage.address] request in
             // Weights are in a store that answers GET only.
             guard request.method == "HEAD", request.target.hasSuffix("model.safetensors") else { return nil }

@@ -49,7 +49,7 @@ import Testing
 
     @Test func anEndlessRefusalIsCutOff() throws {
         let hub = try HubTestHub { _ in
-            var response = HubTestServer.Response(status: 500, text: "")
+            var response = ScriptedServer.Response(status: 500, text: "")
             response.announced = nil
             response.end = .flood
             return response
@@ -73,7 +73,7 @@ import Testing
     // MARK: Redirects
 
     @Test func theTokenStaysWithItsHost() throws {
-        let storage = try HubTestServer { HubTestHub.content(HubTestHub.weights, for: $0) }
+        let storage = try ScriptedServer { HubTestHub.content(HubTestHub.weights, for: $0) }
         let hub = try HubTestHub { [address = storage.address] request in
             guard request.target.hasSuffix("/model.safetensors") else { return nil }
             return .init(status: 302, headers: ["Location": address + "/blob?signature=s3cret"])
@@ -101,7 +101,7 @@ import Testing
         let hub = try HubTestHub { request in
             request.target == "/back" ? .init(body: HubTestHub.weights) : nil
         }
-        let storage = try HubTestServer { [address = hub.server.address] _ in
+        let storage = try ScriptedServer { [address = hub.server.address] _ in
             .init(status: 302, headers: ["Location": address + "/back"])
         }
         let relay = try HubTestHub { [there = storage.address, back = hub.server] request in
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test func resumesAtTheStorageHost() throws {
-        let storage = try HubTestServer { request in
+        let storage = try ScriptedServer { request in
             var response = HubTestHub.content(HubTestHub.weights, for: request)
             if request.rangeStart == nil { response.sent = 1000 }
             return response
@@ -173,7 +173,7 @@ import Testing
 
     @Test func anEndlessListIsCutOff() throws {
         let hub = try HubTestHub { _ in
-            var response = HubTestServer.Response(text: "[")
+            var response = ScriptedServer.Response(text: "[")
             response.announced = nil
             response.end = .flood
             return response

@@ -18,16 +18,16 @@ final class HubTestHub: Sendable {
     ]
     static let weights = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
 
-    let server: HubTestServer
+    let server: ScriptedServer
     let folder: TemporaryFolder
 
     /// A script may answer first; where it returns nil, the hub answers as it should.
     init(
         _ files: [String: [UInt8]] = model, listing: JSONValue? = nil,
-        script: @escaping @Sendable (HubTestServer.Request) -> HubTestServer.Response? = { _ in nil }
+        script: @escaping @Sendable (ScriptedServer.Request) -> ScriptedServer.Response? = { _ in nil }
     ) throws {
         folder = try TemporaryFolder()
-        server = try HubTestServer { request in
+        server = try ScriptedServer { request in
             script(request) ?? Self.answer(request, files, listing ?? Self.listing(files))
         }
     }
@@ -74,8 +74,8 @@ final class HubTestHub: Sendable {
 
     /// What a hub answers.
     static func answer(
-        _ request: HubTestServer.Request, _ files: [String: [UInt8]], _ listing: JSONValue
-    ) -> HubTestServer.Response {
+        _ request: ScriptedServer.Request, _ files: [String: [UInt8]], _ listing: JSONValue
+    ) -> ScriptedServer.Response {
         if request.target.hasPrefix("/api/models/ann/cat/revision/") { return .init(text: listing.text()) }
         let path = String(request.target.dropFirst("/ann/cat/resolve/\(commit)/".count)).removingPercentEncoding ?? ""
         guard let bytes = files[path] else {
@@ -86,8 +86,8 @@ final class HubTestHub: Sendable {
 
     /// A file or the range of it that is asked for.
     static func content(
-        _ bytes: [UInt8], for request: HubTestServer.Request, headers: [String: String] = [:]
-    ) -> HubTestServer.Response {
+        _ bytes: [UInt8], for request: ScriptedServer.Request, headers: [String: String] = [:]
+    ) -> ScriptedServer.Response {
         guard let start = request.rangeStart else { return .init(headers: headers, body: bytes) }
         guard start < bytes.count else {
             return .init(status: 416, headers: ["Content-Range": "bytes */\(bytes.count)"])

@@ -7,15 +7,15 @@ import Testing
 
 /// Connections that break, and servers that do not do what they said.
 @Suite struct HubTransferTests {
-    private typealias Response = HubTestServer.Response
+    private typealias Response = ScriptedServer.Response
 
-    private static func isWeights(_ request: HubTestServer.Request) -> Bool {
+    private static func isWeights(_ request: ScriptedServer.Request) -> Bool {
         request.target.hasSuffix("/model.safetensors")
     }
 
     /// A hub whose answers for the weights are changed.
     private func hub(
-        _ change: @escaping @Sendable (HubTestServer.Request, inout Response) -> Void
+        _ change: @escaping @Sendable (ScriptedServer.Request, inout Response) -> Void
     ) throws -> HubTestHub {
         try HubTestHub { request in
             guard Self.isWeights(request) else { return nil }

@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordText
 

@@ -46,9 +46,8 @@ struct ExportedImageTower: Sendable {
             else { throw ConcordError(.inference, "the model gave tokens \(part.shape) for \(run.size) pictures") }
             parts.append(part)
         }
-        guard parts.count > 1 || parts.first?.shape[0] != images.count, let first = parts.first else {
-            return try parts.first ?? OnnxValue([Float](), shape: [0, 0, 0])
-        }
+        guard let first = parts.first else { return try OnnxValue([Float](), shape: [0, 0, 0]) }
+        if first.shape[0] == images.count { return first }
         // Rows of padding are at the end of each part.
         let stride = first.shape.dropFirst().reduce(1, *)
         return try OnnxValue(of: Float.self, shape: [images.count] + first.shape.dropFirst()) { all in

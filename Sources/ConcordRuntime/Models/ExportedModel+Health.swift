@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordMedia
 import ConcordText
 
 extension ExportedModel {

@@ -2,23 +2,25 @@ import Foundation
 import Synchronization
 
 /// A web server on 127.0.0.1 that answers as a script says, one connection after the other, and keeps what it was asked.
-final class HubTestServer: Sendable {
-    struct Request: Sendable {
-        let method: String
+public final class ScriptedServer: Sendable {
+    /// What a client asked.
+    public struct Request: Sendable {
+        public let method: String
         /// Path and query as they were sent.
-        let target: String
+        public let target: String
         /// By name in lower case.
-        let headers: [String: String]
+        public let headers: [String: String]
 
         /// Where a `Range: bytes=N-` begins.
-        var rangeStart: Int? {
+        public var rangeStart: Int? {
             headers["range"].flatMap { $0.hasPrefix("bytes=") ? Int($0.dropFirst(6).dropLast()) : nil }
         }
     }
 
-    struct Response: Sendable {
+    /// What the server answers.
+    public struct Response: Sendable {
         /// What comes after the body.
-        enum End: Sendable {
+        public enum End: Sendable {
             case close
             /// A byte now and then, until the client has enough.
             case trickle
@@ -26,16 +28,17 @@ final class HubTestServer: Sendable {
             case flood
         }
 
-        var status = 200
-        var headers: [String: String] = [:]
-        var body: [UInt8] = []
+        public var status = 200
+        public var headers: [String: String] = [:]
+        public var body: [UInt8] = []
         /// What `Content-Length` says; nil for none at all.
-        var announced: Int?
+        public var announced: Int?
         /// How much of the body is sent before the connection closes.
-        var sent: Int
-        var end = End.close
+        public var sent: Int
+        public var end = End.close
 
-        init(status: Int = 200, headers: [String: String] = [:], body: [UInt8] = []) {
+        /// An answer that announces its body and sends all of it.
+        public init(status: Int = 200, headers: [String: String] = [:], body: [UInt8] = []) {
             self.status = status
             self.headers = headers
             self.body = body
@@ -43,25 +46,29 @@ final class HubTestServer: Sendable {
             sent = body.count
         }
 
-        init(status: Int = 200, headers: [String: String] = [:], text: String) {
+        public init(status: Int = 200, headers: [String: String] = [:], text: String) {
             self.init(status: status, headers: headers, body: Array(text.utf8))
         }
     }
 
-    let port: Int
-    var address: String { "http://127.0.0.1:\(port)" }
+    public let port: Int
+    public var address: String { "http://127.0.0.1:\(port)" }
     private let listener: Int32
     private let log = Log()
 
     /// What has been asked so far.
-    var requests: [Request] { log.requests.withLock { $0 } }
-    func forgetRequests() { log.requests.withLock { $0 = [] } }
+    public var requests: [Request] { log.requests.withLock { $0 } }
+    /// Starts the list of requests over.
+    public func forgetRequests() { log.requests.withLock { $0 = [] } }
 
     private final class Log: Sendable {
         let requests = Mutex<[Request]>([])
     }
 
-    init(_ answer: @escaping @Sendable (Request) -> Response) throws {
+    /// Listens on a free port.
+    ///
+    /// - Parameter answer: the script; called for each request, on the server's thread.
+    public init(_ answer: @escaping @Sendable (Request) -> Response) throws {
         signal(SIGPIPE, SIG_IGN)
         #if canImport(Glibc)
             listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

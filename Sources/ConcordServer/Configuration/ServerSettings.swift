@@ -181,7 +181,9 @@ extension ServerConfiguration {
 
     /// How many threads run models, and how many decode pictures.
     public mutating func setThreads(_ count: Int) {
-        serving.concurrentRuns = count
-        serving.decodingThreads = count
+        let serving = ServingOptions(processors: count)
+        self.serving.concurrentRuns = serving.concurrentRuns
+        self.serving.decodingThreads = serving.decodingThreads
+        self.serving.model.session.threadsPerRun = serving.model.session.threadsPerRun
     }
 }

@@ -39,10 +39,13 @@ public final class InferenceServer: Sendable {
     ) async throws {
         let keys = try configuration.keys.map { path throws(ConcordError) in try APIKeys(path: path) }
         let metrics = ServerMetrics()
-        let registry = ModelRegistry(options: configuration.serving, metrics: metrics)
+        var serving = configuration.serving
+        serving.onFault = { [logger] model, error in
+            logger.error("model fault", metadata: ["model": "\(model)", "error": "\(error)"])
+        }
+        let registry = ModelRegistry(options: serving, metrics: metrics)
         for model in configuration.models {
-            let served = try await registry.load(name: model.name, folder: model.folder)
-            logger.info("model loaded", metadata: ["model": "\(served.name)"])
+            try await registry.load(name: model.name, folder: model.folder)
         }
         let state = ServerState(configuration, registry: registry, keys: keys, metrics: metrics, logger: logger)
         try await serve(state, signals: signals, onReady: onReady)

@@ -27,12 +27,7 @@ enum AdminRoutes {
                         code: "model_not_found")
                 }
                 do throws(ConcordError) { try await call.state.registry.reload(name: chosen) } catch {
-                    // The message names files, which is for the log alone.
-                    call.state.logger.error(
-                        "reload failed",
-                        metadata: [
-                            "model": "\(chosen)", "error": "\(error)", "request_id": "\(call.identity.requestID)",
-                        ])
+                    // The message names files, which is for the log alone; the registry has told it there.
                     throw RequestFailure(
                         status: .conflict,
                         message: "The model was not replaced: the new one does not load or fails its check. The log "

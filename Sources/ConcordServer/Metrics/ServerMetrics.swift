@@ -81,11 +81,7 @@ public final class ServerMetrics: Sendable {
     /// The bytes of a model's graphs; nil when it is gone.
     public func resident(model: String, bytes: Int?) {
         families.withLock {
-            if let bytes {
-                $0.resident.set(Double(bytes), [model])
-            } else {
-                $0.resident.remove(where: "model", is: model)
-            }
+            if let bytes { $0.resident.set(Double(bytes), [model]) } else { $0.resident.remove(where: "model", is: model) }
         }
     }
 

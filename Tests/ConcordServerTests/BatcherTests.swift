@@ -22,7 +22,8 @@ import Testing
         for item in items {
             let before = batcher.queuedCount
             let context = WorkContext(lane: lane, deadline: deadline)
-            tasks.append(Task { await outcome { () async throws(ServingError) in try await batcher.run(item, context) } })
+            tasks.append(
+                Task { await outcome { () async throws(ServingError) in try await batcher.run(item, context) } })
             await batcher.waitForQueue(before + 1)
         }
         return tasks
@@ -51,7 +52,9 @@ import Testing
         await withTaskGroup(of: Void.self) { group in
             for item in 0..<count {
                 group.addTask {
-                    #expect((try? await batcher.run(item, WorkContext(lane: item % 3 == 0 ? .bulk : .interactive))) == -item)
+                    #expect(
+                        (try? await batcher.run(item, WorkContext(lane: item % 3 == 0 ? .bulk : .interactive))) == -item
+                    )
                 }
             }
         }
@@ -241,7 +244,9 @@ import Testing
         #expect(!isClosed.withLock(\.self))
         #expect(try await batcher.run(9, ticket: ticket, WorkContext()) == 90)
         await closing.value
-        #expect(await outcome { () async throws(ServingError) in try await batcher.run(5, WorkContext()) }.retryAfter != nil)
+        #expect(
+            await outcome { () async throws(ServingError) in try await batcher.run(5, WorkContext()) }.retryAfter != nil
+        )
     }
 
     @Test func `a place is free again when its ticket goes`() async throws {

@@ -59,7 +59,11 @@ import Testing
                 Task {
                     await outcome { () async throws(ServingError) in
                         try await flights.value(for: "a") { () async throws(ServingError) in
-                            guard fails else { return gate.runs.withLock { $0 += 1; return 7 } }
+                            guard fails else {
+                                return gate.runs.withLock {
+                                    $0 += 1; return 7
+                                }
+                            }
                             _ = await gate.pass()
                             throw ServingError(kind, "")
                         }

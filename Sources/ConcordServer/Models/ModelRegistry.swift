@@ -138,7 +138,7 @@ public final class ModelRegistry: Sendable {
             return table.entries.compactMap(\.model)
         }
         // Pictures being decoded have places in their models' queues, which wait for them.
-        await withTaskGroup { group in
+        await withTaskGroup(of: Void.self) { group in
             for model in models { group.addTask { await model.close() } }
         }
         await decoding.close()
@@ -165,18 +165,22 @@ public final class ModelRegistry: Sendable {
         for model in table.withLock({ $0.entries.compactMap(\.model) }) {
             do throws(ServingError) {
                 try await model.probe()
-                table.withLock { $0.note(canary: nil, of: model) }
+                note(canary: nil, of: model)
             } catch {
-                table.withLock { $0.note(canary: error.message, of: model) }
+                note(canary: error.message, of: model)
             }
         }
+    }
+
+    package func note(canary problem: String?, of model: ServedModel) {
+        table.withLock { $0.note(canary: problem, of: model) }
     }
 
     private func watch() {
         monitor.withLock { monitor in
             guard monitor == nil else { return }
             monitor = Task { [weak self, interval = options.canaryInterval] in
-                await withTaskGroup { group in
+                await withTaskGroup(of: Void.self) { group in
                     // Two, because a canary that is stuck is found by the queues' own look at the time.
                     group.addTask { await Self.repeatedly(every: .seconds(1)) { [weak self] in self?.checkQueues() } }
                     if let interval {

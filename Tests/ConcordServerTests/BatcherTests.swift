@@ -36,7 +36,8 @@ import Testing
         let task = Task {
             await outcome { () async throws(ServingError) in try await batcher.run(0, WorkContext()) }
         }
-        #expect(await runs.next() == [0])
+        let items = await runs.next()
+        #expect(items == [0])
         await batcher.waitForQueue(0)
         return task
     }
@@ -58,7 +59,7 @@ import Testing
                 }
             }
         }
-        #expect(sizes.withLock(\.self).allSatisfy([1, 2, 4, 8].contains))
+        #expect(sizes.withLock { $0 }.allSatisfy([1, 2, 4, 8].contains))
         #expect(sizes.withLock { $0.reduce(0, +) } == count)
     }
 
@@ -193,7 +194,7 @@ import Testing
         #expect(await first.value == .success(0))
         #expect(await tasks[2].value == .failure(ServingError(.failed, "unlucky")))
         for index in [0, 1, 3] { #expect(await tasks[index].value == .success((11 + index) * 10)) }
-        #expect(tried.withLock(\.self) == [[0], [11, 12, 13, 14], [11], [12], [13], [14]])
+        #expect(tried.withLock { $0 } == [[0], [11, 12, 13, 14], [11], [12], [13], [14]])
     }
 
     @Test func `a full queue refuses with a time within what clients follow`() async {
@@ -241,7 +242,7 @@ import Testing
         work.proceed(10)
         for (item, task) in tasks.enumerated() { #expect(await task.value == .success(item * 10)) }
         // The place that was given out is waited for.
-        #expect(!isClosed.withLock(\.self))
+        #expect(!isClosed.withLock { $0 })
         #expect(try await batcher.run(9, ticket: ticket, WorkContext()) == 90)
         await closing.value
         #expect(

@@ -28,7 +28,7 @@ struct TinyService {
     /// A PNG of noise.
     static func picture(_ seed: Int, width: Int = 24, height: Int = 20) throws -> [UInt8] {
         var random = RandomSource(seed: UInt64(seed), stream: 0)
-        let pixels = (0..<width * height * 3).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        let pixels = (0..<width * height * 3).map { _ in UInt8(truncatingIfNeeded: random.next() &>> 8) }
         return try Image(width: width, height: height, pixels: pixels).encoded(as: .png)
     }
 

@@ -93,7 +93,8 @@ public final class ServerMetrics: Sendable {
     public func text() -> String {
         // Written from a copy, so that nobody waits for it.
         var text = ""
-        for family in families.withLock(\.all) { family.write(to: &text) }
+        let all = families.withLock { $0.all }
+        for family in all { family.write(to: &text) }
         return text
     }
 }

@@ -22,7 +22,8 @@ import Testing
         for item in items {
             let before = batcher.queuedCount
             let context = WorkContext(lane: lane, deadline: deadline)
-            tasks.append(Task { await outcome { () async throws(ServingError) in try await batcher.run(item, context) } })
+            tasks.append(
+                Task { await outcome { () async throws(ServingError) in try await batcher.run(item, context) } })
             await batcher.waitForQueue(before + 1)
         }
         return tasks
@@ -35,7 +36,8 @@ import Testing
         let task = Task {
             await outcome { () async throws(ServingError) in try await batcher.run(0, WorkContext()) }
         }
-        #expect(await runs.next() == [0])
+        let items = await runs.next()
+        #expect(items == [0])
         await batcher.waitForQueue(0)
         return task
     }
@@ -51,11 +53,13 @@ import Testing
         await withTaskGroup(of: Void.self) { group in
             for item in 0..<count {
                 group.addTask {
-                    #expect((try? await batcher.run(item, WorkContext(lane: item % 3 == 0 ? .bulk : .interactive))) == -item)
+                    #expect(
+                        (try? await batcher.run(item, WorkContext(lane: item % 3 == 0 ? .bulk : .interactive))) == -item
+                    )
                 }
             }
         }
-        #expect(sizes.withLock(\.self).allSatisfy([1, 2, 4, 8].contains))
+        #expect(sizes.withLock { $0 }.allSatisfy([1, 2, 4, 8].contains))
         #expect(sizes.withLock { $0.reduce(0, +) } == count)
     }
 
@@ -190,7 +194,7 @@ import Testing
         #expect(await first.value == .success(0))
         #expect(await tasks[2].value == .failure(ServingError(.failed, "unlucky")))
         for index in [0, 1, 3] { #expect(await tasks[index].value == .success((11 + index) * 10)) }
-        #expect(tried.withLock(\.self) == [[0], [11, 12, 13, 14], [11], [12], [13], [14]])
+        #expect(tried.withLock { $0 } == [[0], [11, 12, 13, 14], [11], [12], [13], [14]])
     }
 
     @Test func `a full queue refuses with a time within what clients follow`() async {
@@ -238,10 +242,12 @@ import Testing
         work.proceed(10)
         for (item, task) in tasks.enumerated() { #expect(await task.value == .success(item * 10)) }
         // The place that was given out is waited for.
-        #expect(!isClosed.withLock(\.self))
+        #expect(!isClosed.withLock { $0 })
         #expect(try await batcher.run(9, ticket: ticket, WorkContext()) == 90)
         await closing.value
-        #expect(await outcome { () async throws(ServingError) in try await batcher.run(5, WorkContext()) }.retryAfter != nil)
+        #expect(
+            await outcome { () async throws(ServingError) in try await batcher.run(5, WorkContext()) }.retryAfter != nil
+        )
     }
 
     @Test func `a place is free again when its ticket goes`() async throws {

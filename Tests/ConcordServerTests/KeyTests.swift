@@ -4,24 +4,25 @@ import ConcordTestSupport
 import Testing
 
 @Suite struct KeyTests {
-    private func write(_ text: String, to folder: TemporaryFolder) throws -> String {
-        let path = folder.path + "/keys.json"
+    private func write(_ text: String, to folder: String) throws -> String {
+        let path = folder + "/keys.json"
         try Files.replace(path, with: text)
         return path
     }
 
     @Test func `a key that was made is known with its scopes and limits, and others are not`() throws {
-        let folder = try TemporaryFolder()
-        let limits = CallerLimits(itemsPerSecond: 2.5, burst: 10, pixelsPerSecond: 1e6)
-        let (key, entry) = APIKeys.makeKey(id: "shop", scopes: [.embed, .caption], limits: limits)
-        let (other, second) = APIKeys.makeKey(id: "admin", scopes: [.admin])
-        #expect(key != other && key.utf8.count > 40)
-        #expect(!entry.contains(key))
-        let keys = try APIKeys(path: write("[\(entry), \(second)]", to: folder))
-        #expect(keys.entry(for: key) == APIKey(id: "shop", scopes: [.embed, .caption], limits: limits))
-        #expect(keys.entry(for: other) == APIKey(id: "admin", scopes: [.admin]))
-        for wrong in ["", String(key.dropLast()), key + "x", key.uppercased(), "concord-"] {
-            #expect(keys.entry(for: wrong) == nil)
+        try withTemporaryFolder { folder in
+            let limits = CallerLimits(itemsPerSecond: 2.5, burst: 10, pixelsPerSecond: 1e6)
+            let (key, entry) = APIKeys.makeKey(id: "shop", scopes: [.embed, .caption], limits: limits)
+            let (other, second) = APIKeys.makeKey(id: "admin", scopes: [.admin])
+            #expect(key != other && key.utf8.count > 40)
+            #expect(!entry.contains(key))
+            let keys = try APIKeys(path: write("[\(entry), \(second)]", to: folder))
+            #expect(keys.entry(for: key) == APIKey(id: "shop", scopes: [.embed, .caption], limits: limits))
+            #expect(keys.entry(for: other) == APIKey(id: "admin", scopes: [.admin]))
+            for wrong in ["", String(key.dropLast()), key + "x", key.uppercased(), "concord-"] {
+                #expect(keys.entry(for: wrong) == nil)
+            }
         }
     }
 
@@ -35,21 +36,22 @@ import Testing
     }
 
     @Test func `a changed file is read again, and a broken one changes nothing`() throws {
-        let folder = try TemporaryFolder()
-        let (first, entry) = APIKeys.makeKey(id: "a", scopes: [.embed])
-        let (second, newEntry) = APIKeys.makeKey(id: "b", scopes: [.embed])
-        let path = try write("[\(entry)]", to: folder)
-        let keys = try APIKeys(path: path)
-        #expect(keys.reloadIfChanged() == nil)
-        _ = try write("[\(newEntry)", to: folder)
-        #expect(keys.reloadIfChanged()?.code == .malformedText)
-        // Told once, not every time that somebody looks.
-        #expect(keys.reloadIfChanged() == nil)
-        #expect(keys.entry(for: first)?.id == "a")
-        _ = try write("[\(newEntry)]", to: folder)
-        #expect(keys.reloadIfChanged() == nil)
-        #expect(keys.entry(for: first) == nil)
-        #expect(keys.entry(for: second)?.id == "b")
+        try withTemporaryFolder { folder in
+            let (first, entry) = APIKeys.makeKey(id: "a", scopes: [.embed])
+            let (second, newEntry) = APIKeys.makeKey(id: "b", scopes: [.embed])
+            let path = try write("[\(entry)]", to: folder)
+            let keys = try APIKeys(path: path)
+            #expect(keys.reloadIfChanged() == nil)
+            _ = try write("[\(newEntry)", to: folder)
+            #expect(keys.reloadIfChanged()?.code == .malformedText)
+            // Told once, not every time that somebody looks.
+            #expect(keys.reloadIfChanged() == nil)
+            #expect(keys.entry(for: first)?.id == "a")
+            _ = try write("[\(newEntry)]", to: folder)
+            #expect(keys.reloadIfChanged() == nil)
+            #expect(keys.entry(for: first) == nil)
+            #expect(keys.entry(for: second)?.id == "b")
+        }
     }
 
     private static let hash = "\"hash\": \"sha256:" + String(repeating: "0a", count: 32) + "\""
@@ -69,11 +71,14 @@ import Testing
         ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"items_per_second\": -1}}]", "`items_per_second`"),
         ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"items\": 1}}]", "unknown member `items`"),
         (
-            "[{\"id\": \"a\", \(hash), \"scopes\": []}, {\"id\": \"a\", \(hash), \"scopes\": []}]", "has the id `a` again"
+            "[{\"id\": \"a\", \(hash), \"scopes\": []}, {\"id\": \"a\", \(hash), \"scopes\": []}]",
+            "has the id `a` again"
         ),
     ]) func `a wrong entry is named`(_ text: String, _ part: String) throws {
-        let folder = try TemporaryFolder(), path = try write(text, to: folder)
-        let error = #expect(throws: ConcordError.self) { _ = try APIKeys(path: path) }
-        #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
+        try withTemporaryFolder { folder in
+            let path = try write(text, to: folder)
+            let error = #expect(throws: ConcordError.self) { _ = try APIKeys(path: path) }
+            #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
+        }
     }
 }

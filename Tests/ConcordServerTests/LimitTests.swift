@@ -74,7 +74,7 @@ import Testing
         let grants = try await (large.value, small.value)
         #expect(budget.used == 100)
         withExtendedLifetime(grants) {}
-        #expect(order.withLock(\.self).count == 2)
+        #expect(order.withLock { $0 }.count == 2)
     }
 
     @Test func `more bytes than there are at all are refused at once`() async {

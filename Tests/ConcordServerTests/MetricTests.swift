@@ -24,7 +24,9 @@ import Testing
             } else if !line.hasPrefix("# HELP ") {
                 #expect(line.wholeMatch(of: sample) != nil, "\(line)")
                 let name = line.prefix { $0 != "{" && $0 != " " }
-                let family = ["_bucket", "_sum", "_count"].first { name.hasSuffix($0) && types[name.dropLast($0.count)] != nil }
+                let family = ["_bucket", "_sum", "_count"].first {
+                    name.hasSuffix($0) && types[name.dropLast($0.count)] != nil
+                }
                 #expect(types[name.dropLast(family?.count ?? 0)] != nil, "no type before \(line)")
             }
         }

@@ -26,7 +26,7 @@ import Testing
         while flights.waiterCount != 5 { await Task.yield() }
         gate.opening.yield()
         for task in tasks { #expect(await task.value == 42) }
-        #expect(gate.runs.withLock(\.self) == 1)
+        #expect(gate.runs.withLock { $0 } == 1)
         #expect(flights.waiterCount == 0)
     }
 
@@ -49,7 +49,7 @@ import Testing
         second.cancel()
         #expect(await second.value.kind == .cancelled)
         #expect(await first.value.kind == .cancelled)
-        #expect(gate.runs.withLock(\.self) == 1)
+        #expect(gate.runs.withLock { $0 } == 1)
     }
 
     @Test func `what fails for another's reasons is tried again, what fails for the input is not`() async {
@@ -59,7 +59,11 @@ import Testing
                 Task {
                     await outcome { () async throws(ServingError) in
                         try await flights.value(for: "a") { () async throws(ServingError) in
-                            guard fails else { return gate.runs.withLock { $0 += 1; return 7 } }
+                            guard fails else {
+                                return gate.runs.withLock {
+                                    $0 += 1; return 7
+                                }
+                            }
                             _ = await gate.pass()
                             throw ServingError(kind, "")
                         }
@@ -73,7 +77,7 @@ import Testing
             gate.opening.yield()
             #expect(await first.value.kind == kind)
             #expect(await second.value == (runs == 2 ? .success(7) : .failure(ServingError(kind, ""))))
-            #expect(gate.runs.withLock(\.self) == runs)
+            #expect(gate.runs.withLock { $0 } == runs)
         }
     }
 

@@ -4,7 +4,7 @@ import Synchronization
 final class TestClock: Sendable {
     private let moment = Mutex(ContinuousClock.now)
 
-    var now: ContinuousClock.Instant { moment.withLock(\.self) }
+    var now: ContinuousClock.Instant { moment.withLock { $0 } }
 
     func advance(by duration: Duration) { moment.withLock { $0 += duration } }
 }

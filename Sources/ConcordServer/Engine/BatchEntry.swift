@@ -31,7 +31,7 @@ final class BatchEntry<Output: Sendable>: Sendable {
     }
 
     /// Has `continuation` get the answer. False where the answer was there already.
-    func await(_ continuation: CheckedContinuation<Result<Output, ServingError>, Never>) -> Bool {
+    func attach(_ continuation: CheckedContinuation<Result<Output, ServingError>, Never>) -> Bool {
         let early: Result<Output, ServingError>? = state.withLock { state in
             if case .answered(let result) = state {
                 state = .over

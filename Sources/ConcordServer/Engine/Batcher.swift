@@ -54,7 +54,7 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
         let entry = BatchEntry<Output>(context, arrival: queue.now())
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if entry.await(continuation) { queue.add(item, entry, goesFirst: goesFirst) }
+                if entry.attach(continuation) { queue.add(item, entry, goesFirst: goesFirst) }
                 ticket.release()
             }
         } onCancel: { [queue] in

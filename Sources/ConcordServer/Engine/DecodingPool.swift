@@ -63,8 +63,8 @@ final class DecodingPool: Sendable {
         let allowed = ImageLimits(maximumPixels: .max, maximumBytes: limits.maximumBytes)
         let (hash, header) = try await inspector.run { () throws(ServingError) in
             let header = try Self.translate(parameter) { () throws(ConcordError) in
-                try bytes.withUnsafeBytes { bytes throws(ConcordError) in
-                    try ImageHeader(of: bytes, name: parameter ?? "sent", limits: allowed)
+                try bytes.withUnsafeBufferPointer { bytes throws(ConcordError) in
+                    try ImageHeader(of: UnsafeRawBufferPointer(bytes), name: parameter ?? "sent", limits: allowed)
                 }
             }
             return (FileHash(.sha256, of: bytes).hexadecimal, header)
@@ -92,8 +92,9 @@ final class DecodingPool: Sendable {
         let limits = limits
         let job: Job = { () throws(ServingError) in
             try Self.translate(parameter) { () throws(ConcordError) in
-                try bytes.withUnsafeBytes { bytes throws(ConcordError) in
-                    try model.prepare(image: bytes, name: parameter ?? "sent", limits: limits)
+                try bytes.withUnsafeBufferPointer { bytes throws(ConcordError) in
+                    try model.prepare(
+                        image: UnsafeRawBufferPointer(bytes), name: parameter ?? "sent", limits: limits)
                 }
             }
         }

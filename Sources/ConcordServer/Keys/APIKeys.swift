@@ -30,8 +30,9 @@ public final class APIKeys: Sendable {
     public func entry(for key: String) -> APIKey? {
         // All entries are looked at: the time does not tell which one it was.
         let hash = Array(FileHash(.sha256, of: Array(key.utf8)).hexadecimal.utf8)
+        let entries = state.withLock { $0.entries }
         var found: APIKey?
-        for entry in state.withLock(\.entries) where ConstantTime.equal(entry.hash, hash) { found = entry.key }
+        for entry in entries where ConstantTime.equal(entry.hash, hash) { found = entry.key }
         return found
     }
 

@@ -45,10 +45,10 @@ public final class ByteBudget: Sendable {
     public init(capacity: Int) { self.capacity = capacity }
 
     /// Bytes that are given out.
-    public var used: Int { state.withLock(\.used) }
+    public var used: Int { state.withLock { $0.used } }
 
     /// How many wait for bytes.
-    package var waitingCount: Int { state.withLock(\.waiting.count) }
+    package var waitingCount: Int { state.withLock { $0.waiting.count } }
 
     /// Waits until `count` bytes are free, and those that came before have theirs.
     ///

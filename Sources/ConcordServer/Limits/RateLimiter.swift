@@ -52,7 +52,7 @@ public final class RateLimiter: Sendable {
         change(caller, limits, at: now()) { $0.pixels.take(Double(pixels)) }
     }
 
-    private func change<Value, Failure: Error>(
+    private func change<Value: Sendable, Failure: Error>(
         _ caller: String, _ limits: CallerLimits, at moment: ContinuousClock.Instant,
         _ body: (inout Buckets) throws(Failure) -> Value
     ) throws(Failure) -> Value {

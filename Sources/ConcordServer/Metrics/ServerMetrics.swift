@@ -18,12 +18,12 @@ public final class ServerMetrics: Sendable {
             "concord_requests_total", .counter, "Requests that were answered.", labels: ["model", "route", "outcome"])
         var requestSeconds = MetricFamily(
             "concord_request_seconds", .histogram, "Time from a request to the end of its answer.", labels: ["route"],
-            bounds: seconds)
+            bounds: Self.seconds)
         var items = MetricFamily(
             "concord_items_total", .counter, "Pictures, texts and captions.", labels: ["model", "modality", "outcome"])
         var stages = MetricFamily(
             "concord_stage_seconds", .histogram, "Time in a stage of the work.", labels: ["model", "stage"],
-            bounds: [0.0005, 0.001, 0.0025] + seconds)
+            bounds: [0.0005, 0.001, 0.0025] + Self.seconds)
         var batches = MetricFamily(
             "concord_batch_items", .histogram, "Items that a run worked on together.", labels: ["model", "modality"],
             bounds: [1, 2, 4, 8, 16, 32, 64])
@@ -81,7 +81,11 @@ public final class ServerMetrics: Sendable {
     /// The bytes of a model's graphs; nil when it is gone.
     public func resident(model: String, bytes: Int?) {
         families.withLock {
-            if let bytes { $0.resident.set(Double(bytes), [model]) } else { $0.resident.remove(where: "model", is: model) }
+            if let bytes {
+                $0.resident.set(Double(bytes), [model])
+            } else {
+                $0.resident.remove(where: "model", is: model)
+            }
         }
     }
 
@@ -89,7 +93,8 @@ public final class ServerMetrics: Sendable {
     public func text() -> String {
         // Written from a copy, so that nobody waits for it.
         var text = ""
-        for family in families.withLock(\.all) { family.write(to: &text) }
+        let all = families.withLock { $0.all }
+        for family in all { family.write(to: &text) }
         return text
     }
 }

@@ -29,9 +29,10 @@ struct ModelQueues: Sendable {
     private func vectors<Item: Sendable>(
         _ modality: ServerMetrics.Modality, _ embed: @escaping @Sendable ([Item]) throws(ConcordError) -> [[Float]]
     ) -> Batcher<Item, [Float]> {
-        Batcher(
+        let translate = translate
+        return Batcher(
             name: "\(name)-\(modality.rawValue)s", options: batching(upTo: .max), observe: observe(modality)
-        ) { [translate] items, run throws(ServingError) in
+        ) { items, run throws(ServingError) in
             let vectors: [[Float]]
             do throws(ConcordError) { vectors = try embed(items) } catch { throw translate(error) }
             for (index, vector) in vectors.enumerated() { run.finish(index, .success(vector)) }
@@ -47,7 +48,7 @@ struct ModelQueues: Sendable {
             stuckAfter: options.stuckAfter)
     }
 
-    private func observe<Item, Output>(
+    private func observe<Item: Sendable, Output: Sendable>(
         _ modality: ServerMetrics.Modality
     ) -> @Sendable (Batcher<Item, Output>.Event) -> Void {
         { [name, metrics] event in

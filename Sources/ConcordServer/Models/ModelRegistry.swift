@@ -24,7 +24,7 @@ public final class ModelRegistry: Sendable {
 
     // MARK: - Loading
 
-    /// Loads a model, warms it up and checks its canary; the first one is the default.
+    /// Loads a model and checks its canary, which is its first run; the first model is the default.
     ///
     /// - Parameters:
     ///   - name: what requests call it; nil for the name in its manifest.
@@ -48,14 +48,14 @@ public final class ModelRegistry: Sendable {
     /// Opens the model of a name's folder and puts it in place. What was there stays when that fails.
     private func fill(_ name: String, folder: String) async throws(ConcordError) -> ServedModel {
         let start = ContinuousClock.now
+        // Kept until the lock is free: a model's end may take a while.
+        let old = table.withLock { $0[name]?.model }
         do throws(ConcordError) {
             let (model, bytes) = try await loader.run { [self] () throws(ConcordError) in
-                try open(folder, name: name)
+                try open(folder, name: name, warmsUp: old != nil)
             }
             let served = ServedModel(
                 name: name, model: model, decoding: decoding, metrics: metrics, options: options)
-            // Kept until the lock is free: a model's end may take a while.
-            let old = table.withLock { $0[name]?.model }
             let isKept = table.withLock {
                 $0.put(served, folder: folder, bytes: bytes, seconds: (ContinuousClock.now - start).inSeconds)
             }
@@ -70,13 +70,18 @@ public final class ModelRegistry: Sendable {
         }
     }
 
-    /// Blocks: opens a model, warms it up and checks its canary.
-    private func open(_ folder: String, name: String) throws(ConcordError) -> (model: ExportedModel, bytes: Int) {
+    /// Blocks: opens a model and checks its canary.
+    ///
+    /// - Parameter warmsUp: runs all sizes of batches first. A server that starts is ready sooner without, and the canary
+    ///   is a run of each graph.
+    private func open(
+        _ folder: String, name: String, warmsUp: Bool
+    ) throws(ConcordError) -> (model: ExportedModel, bytes: Int) {
         let manifest = try ArtifactManifest(folder: folder)
         let bytes = manifest.hashes.keys.reduce(0) { $0 + FileSize.bytes(folder + "/" + $1) }
         try makeRoom(for: bytes, sparing: name)
         let model = try ExportedModel(folder: folder, options: options.model)
-        try model.warmUp()
+        if warmsUp { try model.warmUp() }
         try model.checkCanary()
         return (model, bytes)
     }
@@ -138,7 +143,7 @@ public final class ModelRegistry: Sendable {
             return table.entries.compactMap(\.model)
         }
         // Pictures being decoded have places in their models' queues, which wait for them.
-        await withTaskGroup { group in
+        await withTaskGroup(of: Void.self) { group in
             for model in models { group.addTask { await model.close() } }
         }
         await decoding.close()
@@ -147,7 +152,7 @@ public final class ModelRegistry: Sendable {
     // MARK: - Health
 
     public var readiness: Readiness {
-        let reasons = table.withLock(\.problems)
+        let reasons = table.withLock { $0.problems }
         return Readiness(isReady: reasons.isEmpty, reasons: reasons)
     }
 
@@ -165,18 +170,22 @@ public final class ModelRegistry: Sendable {
         for model in table.withLock({ $0.entries.compactMap(\.model) }) {
             do throws(ServingError) {
                 try await model.probe()
-                table.withLock { $0.note(canary: nil, of: model) }
+                note(canary: nil, of: model)
             } catch {
-                table.withLock { $0.note(canary: error.message, of: model) }
+                note(canary: error.message, of: model)
             }
         }
+    }
+
+    package func note(canary problem: String?, of model: ServedModel) {
+        table.withLock { $0.note(canary: problem, of: model) }
     }
 
     private func watch() {
         monitor.withLock { monitor in
             guard monitor == nil else { return }
             monitor = Task { [weak self, interval = options.canaryInterval] in
-                await withTaskGroup { group in
+                await withTaskGroup(of: Void.self) { group in
                     // Two, because a canary that is stuck is found by the queues' own look at the time.
                     group.addTask { await Self.repeatedly(every: .seconds(1)) { [weak self] in self?.checkQueues() } }
                     if let interval {

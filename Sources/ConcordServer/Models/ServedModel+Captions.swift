@@ -99,7 +99,8 @@ extension ServedModel {
 }
 
 extension ServingError {
-    static let noCaption = ServingError(.invalidInput(parameter: nil), "The options leave no caption; allow more tokens.")
+    static let noCaption = ServingError(
+        .invalidInput(parameter: nil), "The options leave no caption; allow more tokens.")
 
     /// What metrics call it.
     public var outcome: String {

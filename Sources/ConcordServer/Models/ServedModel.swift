@@ -123,7 +123,7 @@ public final class ServedModel: Sendable {
         if special.count > 1, let first = special.first, ids.first == first { ids.removeFirst() }
         let room = max(contextLength - special.count, 0), isTruncated = ids.count > room
         return PreparedText(
-            ids: special.dropLast() + ids.prefix(room) + special.suffix(1), isTruncated: isTruncated)
+            ids: Array(special.dropLast() + ids.prefix(room) + special.suffix(1)), isTruncated: isTruncated)
     }
 
     private func embed(

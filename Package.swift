@@ -115,7 +115,13 @@ let package = Package(
             "ConcordRuntime",
             ["COnnxRuntime", "ConcordCheckpoint", "ConcordExport", "ConcordMedia", "ConcordText"]),
         tests("ConcordExport", ["ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
-        tests("ConcordServer", ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordRuntime"]),
+        tests(
+            "ConcordServer",
+            [
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordRuntime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ],
     cxxLanguageStandard: .cxx20
 )

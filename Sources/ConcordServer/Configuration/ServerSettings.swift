@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordRuntime
 import Logging
 import Yams
 
@@ -135,7 +136,7 @@ enum ServerSettings {
     ]
 
     private static func text(
-        _ key: String, _ summary: String, _ path: WritableKeyPath<ServerConfiguration, String> & Sendable
+        _ key: String, _ summary: String, _ path: any WritableKeyPath<ServerConfiguration, String> & Sendable
     ) -> Setting {
         Setting(key: key, summary: summary) { configuration, texts in
             guard texts.count == 1, !texts[0].isEmpty else { return "a text" }
@@ -146,7 +147,7 @@ enum ServerSettings {
 
     private static func integer(
         _ key: String, _ summary: String, _ range: ClosedRange<Int>,
-        _ path: WritableKeyPath<ServerConfiguration, Int> & Sendable
+        _ path: any WritableKeyPath<ServerConfiguration, Int> & Sendable
     ) -> Setting {
         Setting(key: key, summary: summary) { configuration, texts in
             guard texts.count == 1, let number = Int(texts[0]), range.contains(number) else {
@@ -158,7 +159,7 @@ enum ServerSettings {
     }
 
     private static func seconds(
-        _ key: String, _ summary: String, _ path: WritableKeyPath<ServerConfiguration, Duration> & Sendable
+        _ key: String, _ summary: String, _ path: any WritableKeyPath<ServerConfiguration, Duration> & Sendable
     ) -> Setting {
         Setting(key: key, summary: summary) { configuration, texts in
             guard texts.count == 1, let seconds = Double(texts[0]), (0...86400).contains(seconds) else {

@@ -2,6 +2,7 @@ import ConcordCore
 import HTTPTypes
 import HummingbirdCore
 import Logging
+import Synchronization
 
 /// What is written of a request when it is over: a line in the log, and figures. Keys, bodies and queries are never in it.
 struct AccessRecord: Sendable {

@@ -5,6 +5,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
+import Synchronization
 
 /// Answers every request: finds its route, asks for a key, has the route's handler work, and turns what went wrong into
 /// the route's shape of errors.

@@ -1,4 +1,5 @@
 import ConcordCore
+import HTTPTypes
 
 /// How a family of routes writes its errors.
 enum ErrorShape: Sendable {

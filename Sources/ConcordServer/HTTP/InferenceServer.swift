@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordRuntime
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore

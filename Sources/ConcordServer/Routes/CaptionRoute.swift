@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordText
 import HummingbirdCore
 
 enum CaptionRoute {
@@ -18,7 +19,7 @@ enum CaptionRoute {
             var request = try await read(call)
             if call.request.headers[.accept]?.lowercased().contains("text/event-stream") == true {
                 request.streams = true
-                if case .beam = request.options.strategy {
+                if case .beam(_, _, _, _) = request.options.strategy {
                     throw RequestFailure.invalid(
                         "strategy", "A search with beams knows its caption only at the end; it cannot be streamed.")
                 }

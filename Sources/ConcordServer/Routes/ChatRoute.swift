@@ -1,5 +1,7 @@
 import ConcordCore
+import ConcordText
 import Foundation
+import HTTPTypes
 import HummingbirdCore
 
 enum ChatRoute {

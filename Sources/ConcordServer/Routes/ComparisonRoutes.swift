@@ -1,5 +1,7 @@
 import ConcordCore
+import ConcordRuntime
 import Foundation
+import HTTPTypes
 import HummingbirdCore
 
 enum ComparisonRoutes {

@@ -1,4 +1,6 @@
 import ConcordCore
+import ConcordRuntime
+import HTTPTypes
 import HummingbirdCore
 
 enum EmbeddingRoutes {

@@ -1,4 +1,5 @@
 import ConcordCore
+import HTTPTypes
 import HummingbirdCore
 
 enum HealthRoutes {

@@ -1,4 +1,6 @@
 import ConcordCore
+import ConcordRuntime
+import ConcordText
 import HTTPTypes
 import HummingbirdCore
 
@@ -49,7 +51,7 @@ enum InferenceRoutes {
             access: .scope(.embed), errors: .inference, body: .large,
             requests: [("application/json", Schemas.inferenceRequest), ("application/octet-stream", bytes)],
             responses: [("application/json", Schemas.inferenceResponse), ("application/octet-stream", bytes)],
-            handler: { call in try await infer(call) })
+            handler: { call in try await answer(call) })
         return [metadata, ready, infer]
     }
 
@@ -84,7 +86,7 @@ enum InferenceRoutes {
         ])
     }
 
-    private static func infer(_ call: RouteCall) async throws -> Response {
+    private static func answer(_ call: RouteCall) async throws -> Response {
         try checkVersion(call)
         let model = try call.model(named: call.parameters["model"])
         let length = try headerLength(call.request)

@@ -3,6 +3,8 @@ import ConcordRuntime
 import Foundation
 import Synchronization
 
+private func closeSocket(_ descriptor: Int32) { _ = close(descriptor) }
+
 /// A connection to a server whose bytes a test chooses. Its calls block, on a thread of its own.
 final class TestConnection: Sendable {
     struct Failure: Error {
@@ -14,7 +16,13 @@ final class TestConnection: Sendable {
     private let isOpen = Mutex(true)
 
     init(port: Int) async throws {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // A server that has closed makes a write fail; it must not end the process.
+        signal(SIGPIPE, SIG_IGN)
+        #if canImport(Glibc)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #else
+            let descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        #endif
         self.descriptor = descriptor
         let result = await thread.run { () -> Int32 in
             var address = sockaddr_in()
@@ -38,7 +46,7 @@ final class TestConnection: Sendable {
 
     func close() {
         isOpen.withLock { isOpen in
-            if isOpen { _ = Glibc.close(descriptor) }
+            if isOpen { closeSocket(descriptor) }
             isOpen = false
         }
     }
@@ -59,7 +67,7 @@ final class TestConnection: Sendable {
             var start = 0
             while start < bytes.count {
                 let count = bytes[start...].withUnsafeBytes {
-                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                    write(descriptor, $0.baseAddress, $0.count)
                 }
                 guard count > 0 else { return false }
                 start += count
@@ -104,7 +112,7 @@ final class TestConnection: Sendable {
             return true
         }
 
-        mutating func line() throws(Failure) -> String {
+        mutating func nextLine() throws(Failure) -> String {
             while true {
                 if let end = bytes.firstIndex(of: 0x0A) {
                     defer { bytes.removeSubrange(...end) }
@@ -124,9 +132,9 @@ final class TestConnection: Sendable {
 
         mutating func response() throws(Failure) -> TestResponse {
             while true {
-                let status = Int(try line().split(separator: " ").dropFirst().first ?? "") ?? 0
+                let status = Int(try nextLine().split(separator: " ").dropFirst().first ?? "") ?? 0
                 var headers: [(String, String)] = []
-                while case let line = try line(), !line.isEmpty {
+                while case let line = try nextLine(), !line.isEmpty {
                     let sides = line.split(separator: ":", maxSplits: 1)
                     headers.append(
                         (String(sides[0]), sides.count > 1 ? sides[1].trimmingCharacters(in: .whitespaces) : ""))
@@ -134,11 +142,11 @@ final class TestConnection: Sendable {
                 if status == 100 { continue }
                 var answer = TestResponse(status: status, headers: headers, body: [])
                 if answer["transfer-encoding"] == "chunked" {
-                    while case let count = Int(try line(), radix: 16) ?? 0, count > 0 {
+                    while case let count = Int(try nextLine(), radix: 16) ?? 0, count > 0 {
                         answer.body += try take(count)
-                        _ = try line()
+                        _ = try nextLine()
                     }
-                    _ = try line()
+                    _ = try nextLine()
                 } else {
                     answer.body = try take(Int(answer["content-length"] ?? "") ?? 0)
                 }

@@ -35,6 +35,24 @@ static inline CURLcode curl_seam_set_receivers(
     return code;
 }
 
+// Addresses of hosts, `HOST:PORT:ADDRESS[,ADDRESS]…`, which are connected to without asking a resolver.
+static inline CURLcode curl_seam_set_resolved(CURL *handle, struct curl_slist *hosts)
+{
+    return curl_easy_setopt(handle, CURLOPT_RESOLVE, hosts);
+}
+
+// Is called during a transfer, at least once a second, with bytes to receive and received, to send and sent; returns
+// anything but 0 to stop it.
+typedef int (*curl_seam_watcher)(
+    void *context, curl_off_t toReceive, curl_off_t received, curl_off_t toSend, curl_off_t sent);
+
+static inline CURLcode curl_seam_set_watcher(CURL *handle, curl_seam_watcher watcher, void *context)
+{
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, watcher);
+    if (!code) code = curl_easy_setopt(handle, CURLOPT_XFERINFODATA, context);
+    return code;
+}
+
 // Where libcurl describes a failure: `CURL_ERROR_SIZE` bytes that outlive the transfer.
 static inline CURLcode curl_seam_set_error_buffer(CURL *handle, char *buffer)
 {

@@ -120,7 +120,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: Self.cases) private func refuses(_ test: Case) throws {
+    @Test(arguments: cases) private func refuses(_ test: Case) throws {
         var members = try #require(Self.manifest.json().members)
         test.change(&members)
         let error = try #require(throws: ConcordError.self) {

@@ -69,7 +69,7 @@ import Testing
                 let tokens = (0..<rows.count * count).map { _ in Int32(random.index(below: artifact.vocabularySize)) }
                 for row in rows.indices { rows[row].tokens += tokens[row * count..<(row + 1) * count] }
                 let expected = rows.flatMap { reference.logits($0.picture, $0.tokens) }
-                expectClose(try logits(session, tokens), expected, absolute: 2e-5, relative: 2e-5, "read \(seed)")
+                expectClose(try logits(session, tokens), expected, absolute: 1e-4, relative: 2e-5, "read \(seed)")
             }
             func select(_ selected: [Int]) throws {
                 try session.select(rows: selected)

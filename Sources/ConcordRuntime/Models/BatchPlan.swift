@@ -1,16 +1,16 @@
 /// How items are cut into runs of few shapes.
-enum BatchPlan {
+package enum BatchPlan {
     /// A run of `size` rows, of which the first are `items` and the others padding.
-    struct Run: Hashable {
-        let items: Range<Int>
-        let size: Int
+    package struct Run: Hashable {
+        package let items: Range<Int>
+        package let size: Int
     }
 
     /// Runs for `count` items, of the sizes `buckets`, which rise.
     ///
     /// A run is padded where a quarter of it at most is padding; otherwise a smaller full one goes first, since the time
     /// of a run grows almost as its rows do.
-    static func runs(of count: Int, buckets: [Int]) -> [Run] {
+    package static func runs(of count: Int, buckets: [Int]) -> [Run] {
         var runs: [Run] = [], start = 0
         while start < count {
             let left = count - start
@@ -31,7 +31,7 @@ enum BatchPlan {
 
     /// What the number of a text's tokens is rounded up to: multiples of 8 up to 32, above that powers of two and what
     /// lies half-way between, the context length at most.
-    static func tokens(_ count: Int, contextLength: Int) -> Int {
+    package static func tokens(_ count: Int, contextLength: Int) -> Int {
         guard count > 32 else { return min((max(count, 1) + 7) / 8 * 8, contextLength) }
         var length = 32
         while length < count { length += length & (length - 1) == 0 ? length / 2 : length / 3 }

@@ -1,5 +1,6 @@
 import ConcordCheckpoint
 import ConcordCore
+import ConcordExport
 import ConcordMedia
 import ConcordRuntime
 import ConcordText

@@ -25,7 +25,9 @@ struct TinyInputs {
             (architecture, config) = (.sentenceEncoder(text), text.huggingFaceJSON())
             (vocabularySize, padToken, startToken, endToken) = (tokens.count, 0, 2, 3)
         } else {
-            let tokenizer = try BytePairTrainer.train(captions: TinyArtifact.texts, vocabularySize: 530)
+            // Twice, so that every pair occurs often enough to be merged: a token for each word.
+            let tokenizer = try BytePairTrainer.train(
+                captions: TinyArtifact.texts + TinyArtifact.texts, vocabularySize: 700)
             try tokenizer.write(to: folder, contextLength: TinyArtifact.contextLength)
             let preprocessing = ImagePreprocessing.clip(size: TinyArtifact.imageSize)
             try Files.replace(

@@ -1,0 +1,118 @@
+import ConcordCore
+import ConcordRuntime
+import Foundation
+import Synchronization
+
+/// Fetches pictures by URL for a service, so that no URL makes the service ask what its clients could not ask themselves.
+///
+/// A host is resolved once, all of its addresses are checked, and the connection goes to one of those: a name that
+/// resolves to another address a moment later gains nothing. Every redirect is checked as the first URL was. Proxies of
+/// the environment are not used, nothing but HTTP and HTTPS is spoken, and no user name, cookie or key is sent. What comes
+/// is bytes: whoever decodes them looks at those, never at what the other side calls them.
+///
+/// Errors do not say which check refused an address, nor why a connection failed: answers must not map a network.
+public final class PictureFetcher: Sendable {
+    public let options: PictureFetchOptions
+    private let threads: WorkerThreads
+    private let resolver: HostResolver
+    /// Fetches that wait or go on.
+    private let count = Mutex(0)
+
+    /// - Throws: `.invalidConfiguration` for options that make no sense, `.unavailable` without libcurl.
+    public convenience init(options: PictureFetchOptions = PictureFetchOptions()) throws(ConcordError) {
+        try self.init(options: options, resolver: .system)
+    }
+
+    package init(options: PictureFetchOptions, resolver: HostResolver) throws(ConcordError) {
+        try options.validate()
+        try PictureTransfer.start()
+        self.options = options
+        self.resolver = resolver
+        threads = WorkerThreads(count: options.concurrentFetches, name: "concord-fetch")
+    }
+
+    /// The bytes behind a URL. Waits without blocking.
+    ///
+    /// - Parameter deadline: when the answer is of no use any more; nil leaves it at the timeout of the options.
+    /// - Throws: `.refusedAddress` for a URL that is not fetched; `.fetch` when nothing good came of it, in time and within
+    ///   the limits; `.cancelled` with the task; `.unavailable` when too many wait.
+    public func fetch(
+        _ url: String, deadline: ContinuousClock.Instant? = nil
+    ) async throws(ConcordError) -> [UInt8] {
+        let address = try PictureAddress(url)
+        try check(address)
+        let latest = ContinuousClock.now + options.timeout, end = min(latest, deadline ?? latest)
+        let isAccepted = count.withLock { count in
+            guard count < options.concurrentFetches + options.maximumWaiting else { return false }
+            count += 1
+            return true
+        }
+        guard isAccepted else {
+            throw ConcordError(
+                .unavailable, "too many pictures are being fetched; try again, or send the picture itself")
+        }
+        defer { count.withLock { $0 -= 1 } }
+        let isCancelled = CancellationFlag()
+        let result: Result<[UInt8], ConcordError> = await withTaskCancellationHandler {
+            await threads.run { [self] in
+                Result { () throws(ConcordError) in try fetch(address, end, isCancelled) }
+            }
+        } onCancel: {
+            isCancelled.set()
+        }
+        return try result.get()
+    }
+
+    private func fetch(
+        _ first: PictureAddress, _ end: ContinuousClock.Instant, _ isCancelled: CancellationFlag
+    ) throws(ConcordError) -> [UInt8] {
+        var address = first
+        for _ in 0...options.maximumRedirects {
+            guard !isCancelled.isSet else { throw ConcordError(.cancelled, "the fetch was given up") }
+            let places = try places(of: address, by: end)
+            let transfer = PictureTransfer(limit: options.maximumBytes, isCancelled: isCancelled)
+            switch try transfer.perform(address, places: places, by: end) {
+            case .picture(let bytes): return bytes
+            case .redirect(let location):
+                address = try address.redirected(to: location)
+                try check(address)
+            }
+        }
+        throw ConcordError(
+            .fetch, "the picture's URL redirects more than \(options.maximumRedirects) times; send the picture itself")
+    }
+
+    /// Throws `.refusedAddress` for what a URL alone says too much of.
+    private func check(_ address: PictureAddress) throws(ConcordError) {
+        guard options.allows(host: address.host) else { throw Self.refusedHost }
+        guard options.ports.contains(address.port) || address.port == options.loopbackPort else {
+            throw PictureAddress.refusal("has the port \(address.port), which is not one that is asked")
+        }
+    }
+
+    /// The addresses of a host, all of which were checked.
+    private func places(
+        of address: PictureAddress, by end: ContinuousClock.Instant
+    ) throws(ConcordError) -> [InternetAddress] {
+        let places =
+            if let literal = InternetAddress(address.host) { [literal] } else {
+                try resolver.resolve(address.host, by: end)
+            }
+        guard !places.isEmpty else { throw PictureTransfer.unreachable }
+        for place in places {
+            let isPermitted = place.isLoopback && address.port == options.loopbackPort
+            // The port for tests is that of this machine, and of no other.
+            guard isPermitted || place.isPublic && options.ports.contains(address.port) else { throw Self.refusedHost }
+        }
+        return places
+    }
+
+    private static let refusedHost = PictureAddress.refusal("has a host that is not asked")
+}
+
+/// Whether work has been given up, by whom it is for.
+final class CancellationFlag: Sendable {
+    private let state = Atomic(false)
+    var isSet: Bool { state.load(ordering: .acquiring) }
+    func set() { state.store(true, ordering: .releasing) }
+}

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordMedia
 import ConcordRuntime
 import Logging
 import Yams

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordText
+import HTTPTypes
 import HummingbirdCore
 
 enum CaptionRoute {

@@ -1,4 +1,5 @@
 import ConcordCore
+import HTTPTypes
 
 /// The server's description as OpenAPI 3.1, written from its routes.
 enum OpenAPIDocument {

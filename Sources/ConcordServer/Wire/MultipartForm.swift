@@ -135,14 +135,19 @@ struct MultipartForm: Sendable {
 
     /// Where `pattern` begins at or after `start`; nil where it does not, or not within `limit` bytes.
     private static func find(_ pattern: [UInt8], in body: [UInt8], from start: Int, limit: Int = .max) -> Int? {
-        guard start < body.count else { return nil }
+        guard start < body.count, let first = pattern.first else { return nil }
         let end = limit < body.count - start ? start + limit : body.count
         return body.withUnsafeBytes { body in
             pattern.withUnsafeBytes { pattern -> Int? in
-                guard let bytes = body.baseAddress, let wanted = pattern.baseAddress,
-                    let found = memmem(bytes + start, end - start, wanted, pattern.count)
-                else { return nil }
-                return UnsafeRawPointer(found) - bytes
+                guard let bytes = body.baseAddress, let wanted = pattern.baseAddress else { return nil }
+                var position = start
+                while position + pattern.count <= end {
+                    let count = end - pattern.count + 1 - position
+                    guard let found = memchr(bytes + position, Int32(first), count) else { return nil }
+                    if memcmp(found, wanted, pattern.count) == 0 { return UnsafeRawPointer(found) - bytes }
+                    position = UnsafeRawPointer(found) - bytes + 1
+                }
+                return nil
             }
         }
     }

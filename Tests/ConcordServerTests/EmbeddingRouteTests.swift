@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordServer
 import ConcordTestSupport
 import Foundation
 import Testing
@@ -107,6 +108,29 @@ import Testing
             let answer = try await server.post("/v1/embeddings", form: form)
             #expect(answer.status == 200, "\(answer.text)")
             #expect(vectors(answer).count == 2 && vectors(answer)[0] == expected[0])
+        }
+    }
+
+    @Test func addressesAreFetchedWhereTheServerWasToldTo() async throws {
+        let picture = try TestPictures.png()
+        let host = try ScriptedServer { request in
+            request.target == "/a.png"
+                ? ScriptedServer.Response(body: picture) : ScriptedServer.Response(text: "no picture")
+        }
+        var options = PictureFetchOptions()
+        options.loopbackPort = host.port
+        try await TestServer.with(configure: { $0.imageFetching = options }) { server in
+            let uri = JSONValue.string(TestPictures.dataURI(picture))
+            let sent = try await server.post("/v1/embeddings", ["images": [uri]])
+            let address = JSONValue.string(host.address + "/a.png")
+            let fetched = try await server.post("/v1/embeddings", ["images": [address]])
+            #expect(fetched.status == 200, "\(fetched.text)")
+            #expect(vectors(fetched) == vectors(sent) && vectors(sent).count == 1)
+            for bad in [host.address + "/text", "http://169.254.169.254/a.png", "http://127.0.0.1:1/a.png"] {
+                let answer = try await server.post("/v1/embeddings", ["images": [.string(bad)]])
+                #expect(answer.status == 400, "\(bad) \(answer.text)")
+                #expect(answer.json["error"]?["param"]?.string == "images[0]")
+            }
         }
     }
 

@@ -33,6 +33,8 @@ public struct ServerConfiguration: Sendable {
     /// How long it waits then for the requests that it accepted.
     public var drainTimeout: Duration = .seconds(30)
 
+    /// Which addresses of pictures are fetched; nil, as by default, for none.
+    public var imageFetching: PictureFetchOptions?
     /// Pages that may use the server from a browser, such as `https://example.com`; none by default.
     public var crossOrigins: [String] = []
     public var logLevel = Logger.Level.info

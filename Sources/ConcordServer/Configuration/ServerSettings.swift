@@ -116,6 +116,20 @@ enum ServerSettings {
         seconds("request_seconds", "After which an answer is of no use.", \.requestTimeout),
         seconds("drain_delay_seconds", "How long an ending server still answers.", \.drainDelay),
         seconds("drain_seconds", "How long it waits for accepted requests.", \.drainTimeout),
+        Setting(key: "image_urls", summary: "Whether pictures are fetched from http and https addresses.") {
+            configuration, texts in
+            guard texts.count == 1, let flag = ["true": true, "false": false][texts[0]] else { return "true or false" }
+            configuration.imageFetching = flag ? configuration.imageFetching ?? PictureFetchOptions() : nil
+            return nil
+        },
+        Setting(key: "image_url_hosts", summary: "The only hosts that pictures are fetched from; *.NAME for all below.")
+        {
+            configuration, texts in
+            var options = configuration.imageFetching ?? PictureFetchOptions()
+            options.hosts = texts
+            configuration.imageFetching = options
+            return nil
+        },
         Setting(key: "cross_origins", summary: "Pages that may use the server from a browser.") {
             configuration, texts in
             configuration.crossOrigins = texts

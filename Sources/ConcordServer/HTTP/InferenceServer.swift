@@ -48,7 +48,11 @@ public final class InferenceServer: Sendable {
         for model in configuration.models {
             try await registry.load(name: model.name, folder: model.folder)
         }
-        let state = ServerState(configuration, registry: registry, keys: keys, metrics: metrics, logger: logger)
+        let fetcher = try configuration.imageFetching.map { options throws(ConcordError) in
+            try PictureFetcher(options: options)
+        }
+        let state = ServerState(
+            configuration, registry: registry, keys: keys, metrics: metrics, fetcher: fetcher, logger: logger)
         try await serve(state, signals: signals, onReady: onReady)
     }
 

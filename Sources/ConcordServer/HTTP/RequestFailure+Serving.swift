@@ -1,3 +1,5 @@
+import ConcordCore
+import ConcordRuntime
 import HTTPTypes
 
 extension RequestFailure {
@@ -20,6 +22,17 @@ extension RequestFailure {
             if error.kind == .deadlineExceeded { code = "deadline_exceeded" }
         case .cancelled: self = .cancelled
         case .failed: self = .failed
+        }
+    }
+
+    /// What a client may know of a picture that could not be fetched: the fetcher's texts are made for it.
+    init(fetching error: ConcordError, parameter: String) {
+        switch error.code {
+        case .refusedAddress: self = .invalid(parameter, error.message + ".", code: "invalid_image_url")
+        case .fetch: self = .invalid(parameter, error.message + ".", code: "image_fetch_failed")
+        case .cancelled: self = .cancelled
+        case .unavailable: self = .overloaded(error.message + ".", retryAfter: .seconds(1))
+        default: self = .failed
         }
     }
 }

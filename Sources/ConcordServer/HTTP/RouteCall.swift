@@ -117,6 +117,24 @@ final class RouteCall: Sendable {
         return bytes
     }
 
+    /// The encoded picture, fetched where it is elsewhere and the server was told to fetch.
+    func bytes(
+        of source: ImageSource, parameter: String, _ model: ServedModel, _ context: WorkContext
+    ) async throws(RequestFailure) -> [UInt8] {
+        switch source {
+        case .bytes(let bytes): return bytes
+        case .address(let address):
+            guard let fetcher = state.fetcher else { throw ImageText.noAddress(parameter) }
+            let start = ContinuousClock.now
+            let bytes: [UInt8]
+            do throws(ConcordError) { bytes = try await fetcher.fetch(address, deadline: context.deadline) } catch {
+                throw RequestFailure(fetching: error, parameter: parameter)
+            }
+            state.metrics.stage(.fetch, model: model.name, seconds: start.duration(to: .now) / .seconds(1))
+            return try ImageText.checked(bytes, parameter: parameter)
+        }
+    }
+
     /// The boundary where the body says it is a form.
     func formBoundary() throws(RequestFailure) -> String? {
         guard let type = request.headers[.contentType],

@@ -10,6 +10,8 @@ final class ServerState: Sendable {
     /// Nil where no key is asked for.
     let keys: APIKeys?
     let limiter = RateLimiter()
+    /// Nil where pictures come in requests only.
+    let fetcher: PictureFetcher?
     let metrics: ServerMetrics
     let logger: Logger
     let bodies: BodyBudget
@@ -19,11 +21,12 @@ final class ServerState: Sendable {
 
     init(
         _ configuration: ServerConfiguration, registry: ModelRegistry, keys: APIKeys?, metrics: ServerMetrics,
-        logger: Logger
+        fetcher: PictureFetcher? = nil, logger: Logger
     ) {
         self.configuration = configuration
         self.registry = registry
         self.keys = keys
+        self.fetcher = fetcher
         self.metrics = metrics
         self.logger = logger
         bodies = BodyBudget(capacity: configuration.bodiesBytes)

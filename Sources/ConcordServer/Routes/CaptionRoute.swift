@@ -28,9 +28,10 @@ enum CaptionRoute {
             let model = try call.model(named: request.model)
             try call.admit(items: 1)
             let context = try call.workContext()
+            let image = try await call.bytes(of: request.image, parameter: "image", model, context)
             if request.streams {
                 let stream = try await model.captionStream(
-                    image: request.image, parameter: "image", prompt: request.prompt, options: request.options, context)
+                    image: image, parameter: "image", prompt: request.prompt, options: request.options, context)
                 return .events { send in
                     do {
                         for try await event in stream {
@@ -50,7 +51,7 @@ enum CaptionRoute {
                 }
             }
             let captions = try await model.caption(
-                image: request.image, parameter: "image", prompt: request.prompt, options: request.options, context)
+                image: image, parameter: "image", prompt: request.prompt, options: request.options, context)
             guard let caption = captions.first else { throw RequestFailure.failed }
             call.charge(pixels: caption.pixels)
             return .json(json(caption, model, since: start))

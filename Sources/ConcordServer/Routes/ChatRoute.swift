@@ -16,15 +16,17 @@ enum ChatRoute {
             let model = try call.model(named: request.model)
             try call.admit(items: 1)
             let context = try call.workContext()
+            let image = try await call.bytes(
+                of: request.image, parameter: request.imageParameter, model, context)
             let head = Head(id: "chatcmpl-\(call.identity.requestID)", model: model.name)
             guard !request.streams else {
                 let stream = try await model.captionStream(
-                    image: request.image, parameter: request.imageParameter, prompt: request.prompt,
+                    image: image, parameter: request.imageParameter, prompt: request.prompt,
                     options: request.options, context)
                 return .events { send in try await write(stream, request, head, call, send) }
             }
             let captions = try await model.caption(
-                image: request.image, parameter: request.imageParameter, prompt: request.prompt,
+                image: image, parameter: request.imageParameter, prompt: request.prompt,
                 options: request.options, context)
             call.charge(pixels: captions.first?.pixels ?? 0)
             let choices = captions.enumerated().map { index, caption -> JSONValue in

@@ -39,7 +39,7 @@ enum ComparisonRoutes {
         let inputs = request.images + request.textInputs
         try call.admit(items: inputs.count)
         let embedder = Embedder(
-            model: model, context: try call.workContext(items: inputs.count), truncates: request.truncates)
+            call: call, model: model, context: try call.workContext(items: inputs.count), truncates: request.truncates)
         let items = try await embedder.items(inputs)
         let images = items.prefix(request.images.count), texts = items.dropFirst(request.images.count)
         let pixels = images.reduce(0) { $0 + $1.pixels }

@@ -7,6 +7,7 @@ struct Embedder: Sendable {
         var isTruncated = false
     }
 
+    let call: RouteCall
     let model: ServedModel
     let context: WorkContext
     var truncates = true
@@ -54,20 +55,33 @@ struct Embedder: Sendable {
     }
 
     private func result(_ input: EmbeddingInput) async -> Result<Item, RequestFailure> {
+        do throws(RequestFailure) {
+            guard case .image(let source) = input.content else { return .success(try await text(input)) }
+            return .success(try await image(source, input.parameter))
+        } catch { return .failure(error) }
+    }
+
+    private func image(_ source: ImageSource, _ parameter: String) async throws(RequestFailure) -> Item {
+        let bytes = try await call.bytes(of: source, parameter: parameter, model, context)
+        do throws(ServingError) {
+            let (vector, pixels) = try await model.embed(image: bytes, parameter: parameter, context)
+            return Item(vector: vector, pixels: pixels)
+        } catch { throw RequestFailure(error) }
+    }
+
+    private func text(_ input: EmbeddingInput) async throws(RequestFailure) -> Item {
         do throws(ServingError) {
             switch input.content {
-            case .image(let bytes):
-                let (vector, pixels) = try await model.embed(image: bytes, parameter: input.parameter, context)
-                return .success(Item(vector: vector, pixels: pixels))
             case .text(let text):
                 let (vector, tokens, isTruncated) = try await model.embed(
                     text: text, parameter: input.parameter, truncates: truncates, context)
-                return .success(Item(vector: vector, tokens: tokens, isTruncated: isTruncated))
+                return Item(vector: vector, tokens: tokens, isTruncated: isTruncated)
             case .tokens(let ids):
                 let (vector, tokens, isTruncated) = try await model.embed(
                     tokens: ids, parameter: input.parameter, truncates: truncates, context)
-                return .success(Item(vector: vector, tokens: tokens, isTruncated: isTruncated))
+                return Item(vector: vector, tokens: tokens, isTruncated: isTruncated)
+            case .image: preconditionFailure("pictures have a way of their own")
             }
-        } catch { return .failure(RequestFailure(error)) }
+        } catch { throw RequestFailure(error) }
     }
 }

@@ -52,7 +52,8 @@ enum EmbeddingRoutes {
         }
         try call.admit(items: request.inputs.count)
         let embedder = Embedder(
-            model: model, context: try call.workContext(items: request.inputs.count), truncates: request.truncates)
+            call: call, model: model, context: try call.workContext(items: request.inputs.count),
+            truncates: request.truncates)
         let results: [Result<Embedder.Item, RequestFailure>] =
             request.isPerItem
             ? await embedder.results(request.inputs)

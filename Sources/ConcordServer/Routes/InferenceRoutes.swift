@@ -103,7 +103,7 @@ enum InferenceRoutes {
         var embeddings: [[Float]]?
         var captions: [String]?
         if request.outputs.contains(.embedding) {
-            let items = try await Embedder(model: model, context: context).items(request.inputs)
+            let items = try await Embedder(call: call, model: model, context: context).items(request.inputs)
             call.charge(pixels: items.reduce(0) { $0 + $1.pixels })
             embeddings = items.map(\.vector)
         }
@@ -113,7 +113,7 @@ enum InferenceRoutes {
                     status: .forbidden, message: "The key is not meant for captions; it lacks the scope \"caption\".",
                     type: "permission_error", code: "insufficient_scope")
             }
-            captions = try await self.captions(request.inputs, model, context)
+            captions = try await self.captions(request.inputs, call, model, context)
         }
         let response = InferenceResponse(
             model: model.name, version: version, id: request.id, embeddings: embeddings, captions: captions,
@@ -137,7 +137,7 @@ enum InferenceRoutes {
     }
 
     private static func captions(
-        _ inputs: [EmbeddingInput], _ model: ServedModel, _ context: WorkContext
+        _ inputs: [EmbeddingInput], _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
     ) async throws(RequestFailure) -> [String] {
         var captions: [String] = []
         // Eight at a time are a batch.
@@ -145,13 +145,9 @@ enum InferenceRoutes {
             let part = inputs[start..<min(start + 8, inputs.count)]
             let found = await withTaskGroup(of: (Int, Result<String, RequestFailure>).self) { group in
                 for (index, input) in part.enumerated() {
-                    guard case .image(let bytes) = input.content else { continue }
+                    guard case .image(let source) = input.content else { continue }
                     group.addTask {
-                        do throws(ServingError) {
-                            let captions = try await model.caption(
-                                image: bytes, parameter: input.parameter, options: .init(), context)
-                            return (index, .success(captions.first?.text ?? ""))
-                        } catch { return (index, .failure(RequestFailure(error))) }
+                        (index, await caption(source, input.parameter, call, model, context))
                     }
                 }
                 return await group.reduce(into: []) { $0.append($1) }
@@ -159,5 +155,20 @@ enum InferenceRoutes {
             for (_, result) in found.sorted(by: { $0.0 < $1.0 }) { captions.append(try result.get()) }
         }
         return captions
+    }
+
+    private static func caption(
+        _ source: ImageSource, _ parameter: String, _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
+    ) async -> Result<String, RequestFailure> {
+        do throws(RequestFailure) {
+            let bytes = try await call.bytes(of: source, parameter: parameter, model, context)
+            let result: Result<String, ServingError>
+            do throws(ServingError) {
+                let captions = try await model.caption(
+                    image: bytes, parameter: parameter, options: GenerationOptions(), context)
+                result = .success(captions.first?.text ?? "")
+            } catch { result = .failure(error) }
+            return result.mapError { RequestFailure($0) }
+        } catch { return .failure(error) }
     }
 }

@@ -4,7 +4,7 @@ import ConcordText
 /// What `POST /generate_caption` asks for.
 struct CaptionRequest: Sendable {
     var model: String?
-    var image: [UInt8] = []
+    var image = ImageSource.bytes([])
     var prompt: String?
     var options = GenerationOptions()
     var streams = false
@@ -19,7 +19,7 @@ struct CaptionRequest: Sendable {
     init(_ body: JSONValue) throws(RequestFailure) {
         let fields = try JSONFields(body, known: Self.known)
         model = try fields.text("model")
-        image = try ImageText.bytes(try fields.requiredText("image"), parameter: "image", allowsBare: true)
+        image = try ImageText.source(try fields.requiredText("image"), parameter: "image", allowsBare: true)
         prompt = try fields.text("prompt")
         streams = try fields.flag("stream") ?? false
         options = try GenerationChoice(
@@ -38,9 +38,9 @@ struct CaptionRequest: Sendable {
         guard images.count == 1 else { throw .invalid("image", "The form has \(images.count) pictures; send one.") }
         // A form's text part may hold base64; a file is the picture itself.
         if !first.isFile, let text = String(validating: first.bytes, as: UTF8.self) {
-            image = try ImageText.bytes(text, parameter: "image", allowsBare: true)
+            image = try ImageText.source(text, parameter: "image", allowsBare: true)
         } else {
-            image = try ImageText.checked(first.bytes, parameter: "image")
+            image = .bytes(try ImageText.checked(first.bytes, parameter: "image"))
         }
         try read { name throws(RequestFailure) in try form.text(name) }
     }
@@ -49,7 +49,7 @@ struct CaptionRequest: Sendable {
     init(image: [UInt8], query: [String: String]) throws(RequestFailure) {
         for name in query.keys where !Self.known.contains(name) { throw .unknown(name, known: Self.known) }
         guard !image.isEmpty else { throw .missing("image") }
-        self.image = try ImageText.checked(image, parameter: "image")
+        self.image = .bytes(try ImageText.checked(image, parameter: "image"))
         try read { name throws(RequestFailure) in query[name] }
     }
 

@@ -7,7 +7,7 @@ import ConcordText
 /// A last message of the assistant is what the caption begins with, and so is the field `prompt`.
 struct ChatRequest: Sendable {
     let model: String?
-    let image: [UInt8]
+    let image: ImageSource
     let imageParameter: String
     let prompt: String?
     let options: GenerationOptions
@@ -47,7 +47,7 @@ struct ChatRequest: Sendable {
         guard let messages = try fields.list("messages", maximum: 256), !messages.isEmpty else {
             throw .missing("messages")
         }
-        var picture: (bytes: [UInt8], parameter: String)?
+        var picture: (source: ImageSource, parameter: String)?
         var beginning: String?
         for (index, message) in messages.enumerated() {
             let inner = try JSONFields(message, path: "messages[\(index)]", known: ["role", "content", "name"])
@@ -62,18 +62,18 @@ struct ChatRequest: Sendable {
             guard let parts = try inner.list("content", maximum: 64) else { continue }
             for (position, part) in parts.enumerated() {
                 let path = "\(inner.name("content"))[\(position)]"
-                guard case .image(let bytes, let parameter) = try ContentPart(part, path: path) else { continue }
+                guard case .image(let source, let parameter) = try ContentPart(part, path: path) else { continue }
                 guard picture == nil else {
                     throw .invalid(parameter, "The messages have several pictures; send one.", code: "unsupported")
                 }
-                picture = (bytes, parameter)
+                picture = (source, parameter)
             }
         }
         guard let picture else {
             throw .invalid(
                 "messages", "The messages have no picture; this model captions the picture of an image_url part.")
         }
-        image = picture.bytes
+        image = picture.source
         imageParameter = picture.parameter
         let given = try fields.text("prompt") ?? beginning
         prompt = given.flatMap { $0.isEmpty ? nil : $0 }

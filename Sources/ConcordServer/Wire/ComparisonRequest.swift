@@ -41,7 +41,8 @@ struct ComparisonRequest: Sendable {
                 let parameter = "\(part.name)[\(images.count)]"
                 images.append(
                     EmbeddingInput(
-                        content: .image(try ImageText.checked(part.bytes, parameter: parameter)), parameter: parameter))
+                        content: .image(.bytes(try ImageText.checked(part.bytes, parameter: parameter))),
+                        parameter: parameter))
             case ("image", false), ("images", false):
                 try add(image: try MultipartForm.text(part), "\(part.name)[\(images.count)]")
             case ("text", false), ("texts", false), ("labels", false): texts.append(try MultipartForm.text(part))
@@ -53,8 +54,8 @@ struct ComparisonRequest: Sendable {
     }
 
     private mutating func add(image text: String, _ parameter: String) throws(RequestFailure) {
-        let bytes = try ImageText.bytes(text, parameter: parameter, allowsBare: true)
-        images.append(EmbeddingInput(content: .image(bytes), parameter: parameter))
+        let source = try ImageText.source(text, parameter: parameter, allowsBare: true)
+        images.append(EmbeddingInput(content: .image(source), parameter: parameter))
     }
 
     private mutating func check() throws(RequestFailure) {

@@ -3,7 +3,7 @@ struct EmbeddingInput: Sendable {
     enum Content: Sendable {
         case text(String)
         case tokens([Int32])
-        case image([UInt8])
+        case image(ImageSource)
     }
 
     let content: Content

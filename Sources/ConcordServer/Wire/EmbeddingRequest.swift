@@ -65,7 +65,8 @@ struct EmbeddingRequest: Sendable {
             case ("file", _), ("image", _), ("images", _), ("input", true):
                 inputs.append(
                     EmbeddingInput(
-                        content: .image(try ImageText.checked(part.bytes, parameter: parameter)), parameter: parameter))
+                        content: .image(.bytes(try ImageText.checked(part.bytes, parameter: parameter))),
+                        parameter: parameter))
             case ("input", false), ("text", false), ("texts", false):
                 let text = try MultipartForm.text(part)
                 guard !text.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.") }
@@ -200,8 +201,8 @@ struct EmbeddingRequest: Sendable {
     private static func image(
         _ text: String, _ parameter: String, allowsBare: Bool
     ) throws(RequestFailure) -> EmbeddingInput {
-        let bytes = try ImageText.bytes(text, parameter: parameter, allowsBare: allowsBare)
-        return EmbeddingInput(content: .image(bytes), parameter: parameter)
+        let source = try ImageText.source(text, parameter: parameter, allowsBare: allowsBare)
+        return EmbeddingInput(content: .image(source), parameter: parameter)
     }
 
     private static func tokens(
@@ -249,7 +250,7 @@ struct EmbeddingRequest: Sendable {
         let part = try ContentPart(first, path: "\(fields.name("content"))[0]")
         switch part {
         case .text(let text, let name): return try self.text(text, name, .text)
-        case .image(let bytes, let name): return EmbeddingInput(content: .image(bytes), parameter: name)
+        case .image(let source, let name): return EmbeddingInput(content: .image(source), parameter: name)
         }
     }
 }

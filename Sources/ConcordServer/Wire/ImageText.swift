@@ -1,13 +1,15 @@
-/// A picture inside a text: a data URI, or bare base64. Addresses of other hosts are not fetched.
+/// A picture as a text: a data URI, bare base64, or an address.
 enum ImageText {
     static func isDataURI(_ text: String) -> Bool { hasPrefix(text, "data:image/") }
 
-    /// The encoded picture.
+    /// The encoded picture, or its address.
     ///
     /// - Parameters:
     ///   - parameter: the field that the text is in.
     ///   - allowsBare: whether base64 without `data:…;base64,` before it will do.
-    static func bytes(_ text: String, parameter: String, allowsBare: Bool) throws(RequestFailure) -> [UInt8] {
+    static func source(
+        _ text: String, parameter: String, allowsBare: Bool
+    ) throws(RequestFailure) -> ImageSource {
         var encoded = Substring(text)
         if hasPrefix(text, "data:") {
             guard let comma = text.firstIndex(of: ",") else {
@@ -17,18 +19,17 @@ enum ImageText {
                 throw .invalid(parameter, "\(parameter) is a data URI that is not in base64.")
             }
             encoded = text[text.index(after: comma)...]
+        } else if hasPrefix(text, "http://") || hasPrefix(text, "https://") {
+            return .address(text)
         } else if text.contains("://") || !allowsBare {
-            throw .invalid(
-                parameter,
-                "\(parameter) must hold the picture itself, as a data URI in base64; this server fetches no addresses "
-                    + "and opens no files.", code: "invalid_image_url")
+            throw noAddress(parameter)
         }
         guard let bytes = Base64.decode(encoded.utf8) else {
             throw .invalid(
                 parameter, "\(parameter) is not valid base64 (standard alphabet, padded, no line breaks).",
                 code: "invalid_base64")
         }
-        return try checked(bytes, parameter: parameter)
+        return .bytes(try checked(bytes, parameter: parameter))
     }
 
     /// The bytes, when they begin as a picture does that is decoded here. What a client calls them is not believed.
@@ -43,6 +44,14 @@ enum ImageText {
                 parameter, "\(parameter) is not a JPEG, PNG, WebP or GIF picture.", code: "invalid_image")
         }
         return bytes
+    }
+
+    /// What a server says that fetches no pictures.
+    static func noAddress(_ parameter: String) -> RequestFailure {
+        .invalid(
+            parameter,
+            "\(parameter) must hold the picture itself, as a data URI in base64; this server fetches no such addresses "
+                + "and opens no files.", code: "invalid_image_url")
     }
 
     private static func hasPrefix(_ text: String, _ prefix: String) -> Bool {

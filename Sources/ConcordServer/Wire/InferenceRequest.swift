@@ -102,8 +102,8 @@ struct InferenceRequest: Sendable {
             if name == "text" {
                 inputs.append(EmbeddingInput(content: .text(text), parameter: parameter))
             } else {
-                let bytes = try ImageText.bytes(text, parameter: parameter, allowsBare: true)
-                inputs.append(EmbeddingInput(content: .image(bytes), parameter: parameter))
+                let source = try ImageText.source(text, parameter: parameter, allowsBare: true)
+                inputs.append(EmbeddingInput(content: .image(source), parameter: parameter))
             }
         }
         return inputs
@@ -114,7 +114,8 @@ struct InferenceRequest: Sendable {
     ) throws(RequestFailure) -> EmbeddingInput {
         if name == "image" {
             return EmbeddingInput(
-                content: .image(try ImageText.checked(Array(bytes), parameter: parameter)), parameter: parameter)
+                content: .image(.bytes(try ImageText.checked(Array(bytes), parameter: parameter))), parameter: parameter
+            )
         }
         guard let text = String(validating: bytes, as: UTF8.self), !text.isEmpty else {
             throw .invalid(parameter, "\(parameter) must be UTF-8 with a character.")

@@ -20,8 +20,10 @@ final class StepwiseWork: Sendable {
 }
 
 extension Batcher {
-    /// Waits until so many items wait, without looking at the time.
-    func waitForQueue(_ count: Int) async { while queuedCount != count { await Task.yield() } }
+    /// Waits until so many items wait and no others are about to, without looking at the time.
+    func waitForQueue(_ count: Int) async {
+        while waitingCount != count || queuedCount != count { await Task.yield() }
+    }
 }
 
 /// How a piece of work ended: its result, or the kind of its error.

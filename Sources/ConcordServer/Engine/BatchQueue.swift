@@ -127,6 +127,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private var openCount: Int { open.values.reduce(0, +) }
     private var runningCount: Int { runs.values.reduce(0) { $0 + $1.entries.count } }
 
+    var waitingCount: Int { locked { openCount } }
     var queuedCount: Int { locked { openCount + announced } }
     var meanBatch: Double? { locked { runCount == 0 ? nil : Double(itemCount) / Double(runCount) } }
 

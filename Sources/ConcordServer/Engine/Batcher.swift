@@ -69,6 +69,9 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     /// Items that wait or will come.
     package var queuedCount: Int { queue.queuedCount }
 
+    /// Items that wait.
+    package var waitingCount: Int { queue.waitingCount }
+
     /// Items of a run, on average; nil before the first.
     package var meanBatch: Double? { queue.meanBatch }
 

@@ -64,7 +64,7 @@ final class DecodingPool: Sendable {
         let (hash, header) = try await inspector.run { () throws(ServingError) in
             let header = try Self.translate(parameter) { () throws(ConcordError) in
                 try bytes.withUnsafeBufferPointer { bytes throws(ConcordError) in
-                    try ImageHeader(of: UnsafeRawBufferPointer(bytes), name: parameter ?? "sent", limits: allowed)
+                    try ImageHeader(of: UnsafeRawBufferPointer(bytes), name: Self.name(parameter), limits: allowed)
                 }
             }
             return (FileHash(.sha256, of: bytes).hexadecimal, header)
@@ -94,7 +94,7 @@ final class DecodingPool: Sendable {
             try Self.translate(parameter) { () throws(ConcordError) in
                 try bytes.withUnsafeBufferPointer { bytes throws(ConcordError) in
                     try model.prepare(
-                        image: UnsafeRawBufferPointer(bytes), name: parameter ?? "sent", limits: limits)
+                        image: UnsafeRawBufferPointer(bytes), name: Self.name(parameter), limits: limits)
                 }
             }
         }
@@ -102,6 +102,9 @@ final class DecodingPool: Sendable {
         grant.shrink(to: image.pixels.count * 4)
         return Picture(image: image, grant: grant)
     }
+
+    /// What texts about a picture call it.
+    private static func name(_ parameter: String?) -> String { parameter.map { "`\($0)`" } ?? "sent" }
 
     private static func translate<Value>(
         _ parameter: String?, _ body: () throws(ConcordError) -> Value

@@ -121,7 +121,8 @@ import Testing
             let prepared = try Files.read(folder + "/picture.png").withUnsafeBytes {
                 try model.prepare(image: $0, name: "picture")
             }
-            #expect(prepared == PreparedImage(size: 16, pixels: try #require(model.preprocessing)(image)))
+            let preprocessing = try #require(model.preprocessing), pixels = preprocessing(image)
+            #expect(prepared == PreparedImage(size: 16, pixels: pixels))
             let error = try #require(throws: ConcordError.self) {
                 try Array("no picture".utf8).withUnsafeBytes { try model.prepare(image: $0, name: "the upload") }
             }

@@ -15,9 +15,9 @@ import Testing
                 APIKeys.makeKey(id: "caller-\($0.offset)", scopes: $0.element, limits: limits)
             }
             let path = folder + "/keys.json"
-            try Files.replace(path, with: "[\(made.map(\.entry).joined(separator: ","))]")
+            try Files.replace(path, with: "[\(made.map { $0.entry }.joined(separator: ","))]")
             try await TestServer.with(configure: { $0.keys = path }) { server in
-                try await body(server, made.map(\.key))
+                try await body(server, made.map { $0.key })
             }
         }
     }

@@ -50,7 +50,10 @@ import Testing
     @Test func bytesAfterTheJSON() async throws {
         let pictures = try (0..<3).map { try TestPictures.png(seed: $0) }
         try await TestServer.with { server in
-            let tail = pictures.flatMap { withUnsafeBytes(of: UInt32($0.count).littleEndian, Array.init) + $0 }
+            let tail = pictures.flatMap { picture -> [UInt8] in
+                let length = withUnsafeBytes(of: UInt32(picture.count).littleEndian) { Array($0) }
+                return length + picture
+            }
             let head: JSONValue = [
                 "inputs": [
                     [

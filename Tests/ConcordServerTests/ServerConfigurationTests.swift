@@ -1,7 +1,9 @@
 import ArgumentParser
 import ConcordCore
+import ConcordMedia
 import ConcordServer
 import ConcordTestSupport
+import Logging
 import Testing
 
 @Suite struct ServerConfigurationTests {

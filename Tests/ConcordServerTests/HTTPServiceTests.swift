@@ -129,8 +129,10 @@ import Testing
         let origin = [("Origin", "https://example.com")]
         let asks = origin + [("Access-Control-Request-Method", "POST")]
         try await TestServer.with { server in
-            #expect(try await server.get("/v1/models", headers: origin)["access-control-allow-origin"] == nil)
-            #expect(try await server.send("OPTIONS", "/v1/embeddings", headers: asks, body: nil).status == 405)
+            let answer = try await server.get("/v1/models", headers: origin)
+            #expect(answer["access-control-allow-origin"] == nil)
+            let preflight = try await server.send("OPTIONS", "/v1/embeddings", headers: asks, body: nil)
+            #expect(preflight.status == 405)
         }
         try await TestServer.with(configure: { $0.crossOrigins = ["https://example.com"] }) { server in
             let answer = try await server.get("/v1/models", headers: origin)

@@ -50,7 +50,6 @@ import Testing
         let large = Task { try await budget.acquire(80) }
         while budget.waitingCount < 1 { await Task.yield() }
         // It would fit, but came later.
-        // It would fit, but came later.
         let small = Task { try await budget.acquire(20) }
         while budget.waitingCount < 2 { await Task.yield() }
         #expect(budget.used == 60)

@@ -30,11 +30,20 @@ let package = Package(
     products: [
         .library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"]),
         .library(name: "ConcordRuntime", targets: ["ConcordRuntime", "ConcordExport", "ConcordCore"]),
+        .library(name: "ConcordServer", targets: ["ConcordServer"]),
+        .executable(name: "concord-server", targets: ["ConcordServerCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        // What Hummingbird stands on, for what its own modules do not pass on.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
         library("ConcordCore"),
@@ -72,6 +81,26 @@ let package = Package(
             dependencies: [
                 "ConcordCore", "ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
+        .target(
+            name: "ConcordServer",
+            dependencies: [
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime", "CCurl",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "ConcordServerCommand",
+            dependencies: ["ConcordServer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: swiftSettings),
         library(
             "ConcordTestSupport",
             [
@@ -86,6 +115,13 @@ let package = Package(
             "ConcordRuntime",
             ["COnnxRuntime", "ConcordCheckpoint", "ConcordExport", "ConcordMedia", "ConcordText"]),
         tests("ConcordExport", ["ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+        tests(
+            "ConcordServer",
+            [
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordRuntime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ],
     cxxLanguageStandard: .cxx20
 )
@@ -144,7 +180,7 @@ if let libtorch {
             name: "ConcordCommand",
             // `Concord` re-exports the others; named here, a change of their types' layout rebuilds this one, too.
             dependencies: [
-                "Concord", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN",
+                "Concord", "ConcordServer", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN",
                 "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText",
                 "ConcordCheckpoint", "ConcordCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Concord
+import ConcordServer
 
 @main
-struct ConcordCommand: ParsableCommand {
+struct ConcordCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "concord",
         abstract: "Train, understand and serve contrastive image–text models.",
@@ -24,8 +25,8 @@ struct ConcordCommand: ParsableCommand {
         version: ConcordVersion.current,
         subcommands: [
             DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
-            CaptionCommand.self,
-            SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self, PreprocessCommand.self,
-            InspectCommand.self, ConvertCommand.self, ExportCommand.self, PullCommand.self, DoctorCommand.self,
+            CaptionCommand.self, SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self,
+            PreprocessCommand.self, InspectCommand.self, ConvertCommand.self, ExportCommand.self, ServeCommand.self,
+            PullCommand.self, DoctorCommand.self,
         ])
 }

@@ -6,11 +6,14 @@ extension JSONValue {
     /// - Parameters:
     ///   - bytes: the whole document; a byte-order mark is refused, as the standard allows.
     ///   - source: what to call the document in an error, a path as a rule.
-    /// - Throws: `.malformedText` with the byte offset, for anything that is not JSON: also invalid UTF-8, nesting
-    ///   deeper than 128, and text after the document.
-    public init(parsing bytes: some Collection<UInt8>, source: String) throws(ConcordError) {
+    ///   - limits: what a document may have that a stranger wrote.
+    /// - Throws: `.malformedText` with the byte offset, for anything that is not JSON: also invalid UTF-8, more than the
+    ///   limits allow, and text after the document.
+    public init(
+        parsing bytes: some Collection<UInt8>, source: String, limits: JSONLimits = .standard
+    ) throws(ConcordError) {
         func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<JSONValue, ConcordError> {
-            var parser = JSONParser(bytes: bytes, source: source)
+            var parser = JSONParser(bytes: bytes, source: source, limits: limits)
             do throws(ConcordError) { return .success(try parser.document()) } catch { return .failure(error) }
         }
         let result = bytes.withContiguousStorageIfAvailable(parse) ?? Array(bytes).withUnsafeBufferPointer(parse)
@@ -27,11 +30,13 @@ private struct JSONParser {
     private let bytes: UnsafeBufferPointer<UInt8>
     private let source: String
     private var position = 0
-    private let maximumDepth = 128
+    private let limits: JSONLimits
+    private var valueCount = 0
 
-    init(bytes: UnsafeBufferPointer<UInt8>, source: String) {
+    init(bytes: UnsafeBufferPointer<UInt8>, source: String, limits: JSONLimits) {
         self.bytes = bytes
         self.source = source
+        self.limits = limits
     }
 
     /// The byte at `position`, nil at the end: the only way a byte is read, because the buffer checks no bounds.
@@ -55,7 +60,9 @@ private struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws(ConcordError) -> JSONValue {
-        guard depth < maximumDepth else { throw failure("nesting deeper than \(maximumDepth)") }
+        guard depth < limits.depth else { throw failure("nesting deeper than \(limits.depth)") }
+        valueCount += 1
+        guard valueCount <= limits.values else { throw failure("more than \(limits.values) values") }
         skipWhitespace()
         guard let first = next else { throw failure("the text ends where a value should be") }
         switch first {

@@ -7,18 +7,16 @@ struct ImageDecoder {
     let limits: ImageLimits
     let shortestEdge: Int?
 
+    /// Width and height as the file's header announces them. Throws as ``decode(_:)`` does for what the header says.
+    func size(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> (width: Int, height: Int) {
+        let format = try format(bytes)
+        let file = try openChecked(bytes, format)
+        return (file.width, file.height)
+    }
+
     /// The upright picture. Throws `.invalidImage`, or `.unavailable` where libvips does not start.
     func decode(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> Image {
-        try VipsLibrary.start()
-        guard bytes.count > 0 else { throw problem("is empty; get the file again") }
-        guard bytes.count <= limits.maximumBytes else {
-            throw problem(
-                "has \(bytes.count) bytes, more than the \(limits.maximumBytes) allowed; shrink the picture or raise "
-                    + "the limit")
-        }
-        guard let format = ImageFormat(bytes) else {
-            throw problem("is not a JPEG, PNG, WebP, GIF or TIFF picture; convert it or take it out")
-        }
+        let format = try format(bytes)
         guard format == .gif, let flag = transparencyFlag(ofGIF: bytes) else {
             return try decode(bytes, format)
         }
@@ -30,8 +28,25 @@ struct ImageDecoder {
         }
     }
 
-    private func decode(_ bytes: UnsafeRawBufferPointer, _ format: ImageFormat) throws(ConcordError) -> Image {
-        var file = try open(bytes, format, shrink: 1)
+    private func format(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> ImageFormat {
+        try VipsLibrary.start()
+        guard bytes.count > 0 else { throw problem("is empty; get the file again") }
+        guard bytes.count <= limits.maximumBytes else {
+            throw problem(
+                "has \(bytes.count) bytes, more than the \(limits.maximumBytes) allowed; shrink the picture or raise "
+                    + "the limit")
+        }
+        guard let format = ImageFormat(bytes) else {
+            throw problem("is not a JPEG, PNG, WebP, GIF or TIFF picture; convert it or take it out")
+        }
+        return format
+    }
+
+    /// Opens a picture of no more pixels than allowed.
+    private func openChecked(
+        _ bytes: UnsafeRawBufferPointer, _ format: ImageFormat
+    ) throws(ConcordError) -> VipsFile {
+        let file = try open(bytes, format, shrink: 1)
         let (width, height) = (file.width, file.height)
         let (count, overflows) = width.multipliedReportingOverflow(by: height)
         guard !overflows && count <= limits.maximumPixels else {
@@ -39,8 +54,13 @@ struct ImageDecoder {
                 "announces \(width)×\(height) pixels, more than the \(limits.maximumPixels) allowed in all; shrink "
                     + "the picture or raise the limit")
         }
+        return file
+    }
+
+    private func decode(_ bytes: UnsafeRawBufferPointer, _ format: ImageFormat) throws(ConcordError) -> Image {
+        var file = try openChecked(bytes, format)
         if format == .jpeg, let shortestEdge {
-            let shrink = [8, 4, 2].first { min(width, height) / $0 >= shortestEdge } ?? 1
+            let shrink = [8, 4, 2].first { min(file.width, file.height) / $0 >= shortestEdge } ?? 1
             if shrink > 1 {
                 file.close()
                 file = try open(bytes, format, shrink: shrink)

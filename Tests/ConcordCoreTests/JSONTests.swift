@@ -25,6 +25,19 @@ import Testing
         #expect(throws: ConcordError.self) { try JSONValue(parsing: text) }
     }
 
+    @Test func limitsHoldForStrangersDocuments() throws {
+        func parse(_ text: String, _ limits: JSONLimits) throws -> JSONValue {
+            try JSONValue(parsing: Array(text.utf8), source: "the body", limits: limits)
+        }
+        let nested = "[[[1]]]"
+        #expect(try parse(nested, JSONLimits(depth: 4)).elements?.count == 1)
+        #expect(throws: ConcordError.self) { try parse(nested, JSONLimits(depth: 3)) }
+        // The array, its three numbers, the object and its one value.
+        let values = #"[1, 2, 3, {"a": 4}]"#
+        #expect(try parse(values, JSONLimits(values: 6)).elements?.count == 4)
+        #expect(throws: ConcordError.self) { try parse(values, JSONLimits(values: 5)) }
+    }
+
     @Test func refusesInvalidUTF8() {
         #expect(throws: ConcordError.self) { try JSONValue(parsing: [0x22, 0xFF, 0x22], source: "bytes") }
     }

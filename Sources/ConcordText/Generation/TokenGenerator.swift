@@ -72,6 +72,12 @@ public final class TokenGenerator {
     /// Whether all sequences have ended.
     public var isFinished: Bool { items.allSatisfy(\.rows.isEmpty) }
 
+    /// Whether a request's sequences have ended.
+    public func isFinished(item: Int) -> Bool { items[item].rows.isEmpty }
+
+    /// Ends a request's sequences where they are; the others do not notice.
+    public func drop(item: Int) { items[item].rows = [] }
+
     /// The results of each request. A search's are in the order of their score, and fewer than asked for where it finds
     /// fewer; draws in the order of their streams. What has not ended is as far as it has come.
     public var results: [[GeneratedTokens]] { items.map(\.search.results) }

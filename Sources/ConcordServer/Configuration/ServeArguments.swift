@@ -1,0 +1,127 @@
+import ArgumentParser
+import ConcordCore
+import Foundation
+import Logging
+
+/// What `concord-server` and `concord serve` are told, and what they do.
+public struct ServeArguments: ParsableArguments {
+    public static let discussion = """
+        Without --keys no key is asked for, which is allowed on this machine's own address only. The server says on
+        standard output when it is ready, and ends on SIGTERM when all accepted requests are answered.
+
+        Examples:
+          concord-server --model artifacts/coca
+          concord-server --model small=artifacts/clip --model artifacts/coca --config server.yaml
+          concord-server --make-key team-a --scope embed
+          concord-server --model artifacts/coca --host 0.0.0.0 --keys keys.json --log-format json
+          curl -F image=@cat.jpg http://127.0.0.1:8080/generate_caption
+        """
+
+    enum LogFormat: String, ExpressibleByArgument, CaseIterable {
+        case text, json
+    }
+
+    @Option(
+        name: .customLong("model"),
+        help: "[NAME=]FOLDER of an exported model; may be repeated, the first is the default.")
+    var models: [String] = []
+
+    @Option(help: "Address to listen on; 127.0.0.1 by default.")
+    var host: String?
+
+    @Option(help: "Port; 8080 by default, 0 takes a free one.")
+    var port: Int?
+
+    @Option(help: "A port for /metrics alone, on 127.0.0.1, without keys.")
+    var metricsPort: Int?
+
+    @Option(help: "The file of keys, keys.json.")
+    var keys: String?
+
+    @Option(help: "A file with these and more settings, server.yaml; options win over it.")
+    var config: String?
+
+    @Option(help: "Threads that run models, and that decode pictures; all processors by default.")
+    var threads: Int?
+
+    @Option(help: "text or json.")
+    var logFormat: LogFormat?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp("Print a new key and its entry for keys.json, and end.", valueName: "id"))
+    var makeKey: String?
+
+    @Option(
+        name: .customLong("scope"), help: "What the new key is for: embed, caption, admin or metrics; may be repeated.")
+    var scopes: [String] = []
+
+    @Flag(help: "List the keys of server.yaml, and end.")
+    var settings = false
+
+    public init() {}
+
+    /// Serves until the process is told to end.
+    public func run() async throws {
+        let start = ContinuousClock.now
+        if settings {
+            for setting in ServerSettings.all { print("\(setting.key): \(setting.summary)") }
+            return
+        }
+        if let makeKey { return try printKey(makeKey) }
+        let server = try InferenceServer(configuration())
+        try await server.run { report in
+            let elapsed = start.duration(to: .now) / .seconds(1)
+            let models = report.models.map { "\($0.name) (\($0.abilities.joined(separator: ", ")))" }
+            print(
+                "ready: http://\(report.host):\(report.port)  models: \(models.joined(separator: ", "))  "
+                    + String(format: "started in %.3f s", elapsed))
+            // A pipe is not flushed line by line.
+            fflush(nil)
+        }
+    }
+
+    private func configuration() throws -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        if let config {
+            let text = String(decoding: try Files.read(config, limit: 1 << 20), as: UTF8.self)
+            try configuration.read(yaml: text, source: config)
+        }
+        if !models.isEmpty { configuration.models = try models.map { try ModelArgument($0) } }
+        if let host { configuration.host = host }
+        if let port {
+            guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); it is in 0…65535.") }
+            configuration.port = port
+        }
+        if let metricsPort { configuration.metricsPort = metricsPort }
+        if let keys { configuration.keys = keys }
+        if let threads {
+            guard (1...1024).contains(threads) else {
+                throw ValidationError("--threads is \(threads); it is 1 at least.")
+            }
+            configuration.setThreads(threads)
+        }
+        if let logFormat { configuration.logsJSON = logFormat == .json }
+        if let logLevel {
+            guard let level = Logger.Level(rawValue: logLevel) else {
+                throw ValidationError("--log-level \(logLevel) is unknown.")
+            }
+            configuration.logLevel = level
+        }
+        return configuration
+    }
+
+    private func printKey(_ id: String) throws {
+        var wanted: Set<APIKey.Scope> = []
+        for name in scopes {
+            guard let scope = APIKey.Scope(rawValue: name) else {
+                let known = APIKey.Scope.allCases.map(\.rawValue)
+                throw ValidationError("--scope \(name) is unknown; scopes are \(known.joined(separator: ", ")).")
+            }
+            wanted.insert(scope)
+        }
+        let (key, entry) = APIKeys.makeKey(id: id, scopes: wanted.isEmpty ? [.embed, .caption] : wanted)
+        print("key, to give to the caller (it is shown this once):\n\(key)\n\nentry for keys.json:\n\(entry)")
+    }
+}

@@ -1,0 +1,317 @@
+import Foundation
+
+/// What the threads of a ``Batcher`` share, so that the owner can go while they work.
+///
+/// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
+final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
+    struct Waiting {
+        let item: Item
+        let entry: BatchEntry<Output>
+    }
+
+    /// Items that a worker works on.
+    struct Run {
+        let id: Int
+        let waiting: [Waiting]
+    }
+
+    private struct Progress {
+        var lastSign: ContinuousClock.Instant
+        let entries: [BatchEntry<Output>]
+    }
+
+    private let name: String
+    private let options: BatcherOptions
+    let now: @Sendable () -> ContinuousClock.Instant
+    private let observe: @Sendable (Batcher<Item, Output>.Event) -> Void
+    private let work: Batcher<Item, Output>.Work
+
+    private let condition = NSCondition()
+    private var lanes: [Lane: FirstInFirstOut<Waiting>] = [.interactive: .init(), .bulk: .init()]
+    /// Entries of `lanes` that somebody waits for.
+    private var open: [Lane: Int] = [.interactive: 0, .bulk: 0]
+    /// Places of items that will come.
+    private var announced = 0
+    private var runs: [Int: Progress] = [:]
+    private var runCount = 0
+    private var itemCount = 0
+    private var idleWorkers = 0
+    private var workerCount = 0
+    private var startedWorkers = 0
+    /// Places in runs that the bulk lane is owed.
+    private var bulkCredit = 0.0
+    private var rate = DrainRate()
+    private var isClosed = false
+    private var onEnd: [@Sendable () -> Void] = []
+    /// Since a run was given up, and none has ended since.
+    private var isStuck = false
+
+    init(
+        name: String, options: BatcherOptions, now: @escaping @Sendable () -> ContinuousClock.Instant,
+        observe: @escaping @Sendable (Batcher<Item, Output>.Event) -> Void, work: @escaping Batcher<Item, Output>.Work
+    ) {
+        self.name = name
+        self.options = options
+        self.now = now
+        self.observe = observe
+        self.work = work
+    }
+
+    private func locked<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+        condition.lock()
+        defer { condition.unlock() }
+        return try body()
+    }
+
+    // MARK: Items come
+
+    func admit(_ context: WorkContext) throws(ServingError) {
+        let moment = now()
+        try locked { () throws(ServingError) in
+            let queued = openCount + announced
+            let retryAfter = rate.retryAfter(items: queued + runningCount, workers: options.workers)
+            if isClosed {
+                throw ServingError(.overloaded, "The server is stopping.", retryAfter: retryAfter)
+            }
+            // Bulk items do not hold up interactive ones, but for their share, which is small.
+            let ahead = runningCount + announced + (context.lane == .bulk ? openCount : open[.interactive, default: 0])
+            let wait = rate.wait(items: ahead, workers: options.workers)
+            if let deadline = context.deadline {
+                guard moment < deadline else { throw .pastDeadline }
+                // The item's own run has to fit, too.
+                guard moment + rate.wait(items: ahead + options.workers, workers: options.workers) <= deadline else {
+                    throw ServingError(
+                        .overloaded, "The queue is too long for the deadline of the request.", retryAfter: retryAfter)
+                }
+            }
+            guard queued < options.capacity, wait <= options.longestWait else {
+                throw ServingError(.overloaded, "The queue is full.", retryAfter: retryAfter)
+            }
+            announced += 1
+        }
+    }
+
+    func releasePlace() {
+        locked {
+            announced -= 1
+            // The last one that a closed queue waits for may be this.
+            if isClosed { condition.broadcast() }
+        }
+    }
+
+    func add(_ item: Item, _ entry: BatchEntry<Output>, goesFirst: Bool) {
+        let queued = locked {
+            let waiting = Waiting(item: item, entry: entry)
+            if goesFirst {
+                lanes[entry.lane]?.prepend(waiting)
+            } else {
+                lanes[entry.lane]?.append(waiting)
+            }
+            open[entry.lane, default: 0] += 1
+            condition.signal()
+            return openCount
+        }
+        observe(.queued(queued))
+    }
+
+    /// Nobody waits for `entry` any more; where it is in a run, its result is dropped.
+    func cancel(_ entry: BatchEntry<Output>) {
+        locked {
+            guard entry.finish(.failure(ServingError(.cancelled, "The request was cancelled."))) else { return }
+            prune(entry.lane)
+        }
+    }
+
+    // MARK: State
+
+    private var openCount: Int { open.values.reduce(0, +) }
+    private var runningCount: Int { runs.values.reduce(0) { $0 + $1.entries.count } }
+
+    var waitingCount: Int { locked { openCount } }
+    var queuedCount: Int { locked { openCount + announced } }
+    var meanBatch: Double? { locked { runCount == 0 ? nil : Double(itemCount) / Double(runCount) } }
+
+    /// Drops entries that were answered while they waited.
+    private func prune(_ lane: Lane) {
+        lanes[lane]?.removeAll { !$0.entry.isOpen }
+        open[lane] = lanes[lane]?.count ?? 0
+    }
+
+    func check() -> String? {
+        let moment = now()
+        return locked {
+            for lane in Lane.allCases { expire(lane, at: moment) }
+            for (id, run) in runs where moment - run.lastSign > options.stuckAfter {
+                runs[id] = nil
+                isStuck = true
+                for entry in run.entries {
+                    entry.finish(
+                        .failure(
+                            ServingError(
+                                .overloaded, "The model did not answer in time.",
+                                retryAfter: rate.retryAfter(items: openCount, workers: options.workers))))
+                }
+                // The thread cannot be ended. When it comes back it finds that its run is over, and goes.
+                if startedWorkers < 8 * options.workers { startWorkerLocked() }
+            }
+            if isStuck { return "\(name): a run is stuck" }
+            let oldest = Lane.allCases.compactMap { lanes[$0]?.first?.entry.arrival }.min()
+            if let oldest, moment - oldest > options.longestWait + options.stuckAfter {
+                return "\(name): the queue does not move"
+            }
+            return nil
+        }
+    }
+
+    private func expire(_ lane: Lane, at moment: ContinuousClock.Instant) {
+        lanes[lane]?.removeAll { waiting in
+            guard let deadline = waiting.entry.deadline, deadline <= moment else { return false }
+            waiting.entry.finish(.failure(.pastDeadline))
+            return true
+        }
+        prune(lane)
+    }
+
+    func close(onEnd: (@Sendable () -> Void)? = nil) {
+        let isOver = locked {
+            isClosed = true
+            condition.broadcast()
+            if workerCount == 0 { return true }
+            if let onEnd { self.onEnd.append(onEnd) }
+            return false
+        }
+        if isOver { onEnd?() }
+    }
+
+    // MARK: Threads
+
+    func startWorker() { locked { startWorkerLocked() } }
+
+    private func startWorkerLocked() {
+        workerCount += 1
+        let thread = Thread { [self] in
+            while let run = next() {
+                let start = now()
+                for waiting in run.waiting { observe(.waited(seconds: (start - waiting.entry.arrival).inSeconds)) }
+                perform(run)
+                guard end(run, seconds: (now() - start).inSeconds) else { break }
+            }
+            let endings = locked {
+                workerCount -= 1
+                defer { if workerCount == 0 { onEnd = [] } }
+                return workerCount == 0 ? onEnd : []
+            }
+            for ending in endings { ending() }
+        }
+        thread.name = "concord-\(name)-\(startedWorkers)"
+        startedWorkers += 1
+        thread.start()
+    }
+
+    /// What a free worker does next; nil when there is nothing and nothing will come.
+    private func next() -> Run? {
+        let (run, queued): (Run?, Int) = locked {
+            while true {
+                let moment = now()
+                if openCount > 0 {
+                    let waiting = take(at: moment)
+                    guard !waiting.isEmpty else { continue }
+                    startedRuns += 1
+                    runs[startedRuns] = Progress(lastSign: moment, entries: waiting.map(\.entry))
+                    return (Run(id: startedRuns, waiting: waiting), openCount)
+                }
+                if isClosed && announced == 0 { return (nil, 0) }
+                idleWorkers += 1
+                condition.wait()
+                idleWorkers -= 1
+            }
+        }
+        if run != nil { observe(.queued(queued)) }
+        return run
+    }
+    private var startedRuns = 0
+
+    /// Takes the items of the next run out of the lanes, which are not all empty.
+    private func take(at moment: ContinuousClock.Instant) -> [Waiting] {
+        // Idle workers share what waits; and a bucket that is full beats a larger one that is padded.
+        let fair = (openCount + idleWorkers) / (idleWorkers + 1)
+        let places = options.buckets.last { $0 <= fair } ?? 1
+        let (interactive, bulk) = (open[.interactive, default: 0], open[.bulk, default: 0])
+        var bulkPlaces = max(places - interactive, 0)
+        if interactive > 0 && bulk > 0 {
+            bulkCredit += Double(places) * options.bulkShare
+            bulkPlaces = max(bulkPlaces, min(bulk, places, Int(bulkCredit + 1e-9)))
+            bulkCredit = max(bulkCredit - Double(bulkPlaces), 0)
+        } else {
+            bulkCredit = 0
+        }
+        return pop(places - bulkPlaces, from: .interactive, at: moment) + pop(bulkPlaces, from: .bulk, at: moment)
+    }
+
+    private func pop(_ count: Int, from lane: Lane, at moment: ContinuousClock.Instant) -> [Waiting] {
+        var taken = [Waiting]()
+        while taken.count < count, let waiting = lanes[lane]?.popFirst() {
+            open[lane, default: 0] -= 1
+            guard waiting.entry.isOpen else { continue }
+            if let deadline = waiting.entry.deadline, deadline <= moment {
+                waiting.entry.finish(.failure(.pastDeadline))
+            } else {
+                taken.append(waiting)
+            }
+        }
+        return taken
+    }
+
+    private func perform(_ run: Run) {
+        let entries = run.waiting.map(\.entry)
+        let sign: @Sendable () -> Void = { [self] in _ = note(run) }
+        do throws(ServingError) {
+            try work(run.waiting.map(\.item), BatchRun(entries: entries, onProgress: sign))
+        } catch {
+            for waiting in run.waiting where waiting.entry.isOpen {
+                guard run.waiting.count > 1 else {
+                    waiting.entry.finish(.failure(error))
+                    continue
+                }
+                guard note(run) else { return }
+                if let deadline = waiting.entry.deadline, deadline <= now() {
+                    waiting.entry.finish(.failure(.pastDeadline))
+                    continue
+                }
+                do throws(ServingError) {
+                    try work([waiting.item], BatchRun(entries: [waiting.entry], onProgress: sign))
+                } catch {
+                    waiting.entry.finish(.failure(error))
+                }
+            }
+        }
+        for entry in entries { entry.finish(.failure(ServingError(.failed, "The model gave no result."))) }
+    }
+
+    /// Notes that a run goes on. False when it was given up.
+    private func note(_ run: Run) -> Bool {
+        let moment = now()
+        return locked {
+            runs[run.id]?.lastSign = moment
+            return runs[run.id] != nil
+        }
+    }
+
+    /// Notes that a run is over. False when it was given up, and another thread is in its worker's place.
+    private func end(_ run: Run, seconds: Double) -> Bool {
+        let isCurrent = locked {
+            guard runs.removeValue(forKey: run.id) != nil else { return false }
+            rate.record(items: run.waiting.count, seconds: seconds)
+            runCount += 1
+            itemCount += run.waiting.count
+            isStuck = false
+            return true
+        }
+        if isCurrent { observe(.ran(items: run.waiting.count, seconds: seconds)) }
+        return isCurrent
+    }
+}
+
+extension ServingError {
+    static let pastDeadline = ServingError(.deadlineExceeded, "The deadline of the request has passed.")
+}

@@ -1,0 +1,30 @@
+/// How a ``Batcher`` fills its runs, and what it refuses.
+package struct BatcherOptions: Sendable {
+    /// The numbers of items that a run may have, rising.
+    package var buckets: [Int]
+    /// Runs at a time, each on a thread of its own.
+    package var workers: Int
+    /// The most items that wait, those announced included.
+    package var capacity: Int
+    /// Items are refused when they would wait longer.
+    package var longestWait: Duration
+    /// The least share of places in runs that the bulk lane has while the other has items, from 0 to 1.
+    package var bulkShare: Double
+    /// A run without progress for longer is given up.
+    package var stuckAfter: Duration
+
+    package init(
+        buckets: [Int] = [1], workers: Int = 1, capacity: Int = 1024, longestWait: Duration = .seconds(30),
+        bulkShare: Double = 0.2, stuckAfter: Duration = .seconds(60)
+    ) {
+        precondition(
+            buckets.first == 1 && zip(buckets, buckets.dropFirst()).allSatisfy(<),
+            "buckets \(buckets) do not rise from 1")
+        self.buckets = buckets
+        self.workers = max(workers, 1)
+        self.capacity = capacity
+        self.longestWait = longestWait
+        self.bulkShare = min(max(bulkShare, 0), 1)
+        self.stuckAfter = stuckAfter
+    }
+}

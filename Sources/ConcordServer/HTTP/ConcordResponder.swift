@@ -1,0 +1,181 @@
+import ConcordCore
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Answers every request: finds its route, asks for a key, has the route's handler work, and turns what went wrong into
+/// the route's shape of errors.
+struct ConcordResponder: HTTPResponder {
+    typealias Context = ServerContext
+
+    let state: ServerState
+    let table: RouteTable
+
+    func respond(to request: Request, context: ServerContext) async throws -> Response {
+        let start = ContinuousClock.now
+        let identity = RequestIdentity(request.headers)
+        let match = table.match(request.method, path: request.uri.path)
+        let route = match?.route
+        var response: Response
+        var call: RouteCall?
+        var fault: (any Error)?
+        do {
+            if let preflight = state.configuration.crossOrigin.preflight(request) {
+                response = preflight
+            } else {
+                let (route, parameters) = try found(match, request)
+                let key = try authenticate(request, for: route)
+                let made = RouteCall(
+                    request, state: state, identity: identity, key: key, parameters: parameters,
+                    bodyLimit: route.body.limit(state.configuration))
+                call = made
+                response = try await answer(made, with: route, context)
+            }
+        } catch let error as HTTPParserError {
+            // The server answers malformed HTTP by itself, and closes.
+            throw error
+        } catch {
+            fault = error
+            response = failureResponse(Self.failure(error), shape: route?.errors ?? .openAI, identity)
+        }
+        finish(&response, for: request, identity, call)
+        let rate = call?.notes.withLock { $0.rate }
+        if let rate { Self.add(rate, to: &response) }
+        let record = AccessRecord(
+            request: request, route: route?.path, status: response.status, identity: identity, caller: call?.key?.id,
+            start: start)
+        return logged(response, record, call, fault)
+    }
+
+    private func found(
+        _ match: RouteTable.Match?, _ request: Request
+    ) throws(RequestFailure) -> (Route, [String: String]) {
+        guard let match else {
+            throw RequestFailure(
+                status: .notFound, message: "There is nothing at this address; /docs lists what there is.",
+                code: "not_found")
+        }
+        guard let route = match.route else {
+            var failure = RequestFailure(
+                status: .methodNotAllowed,
+                message: "This address takes \(match.methods.map(\.rawValue).joined(separator: ", ")).",
+                code: "method_not_allowed")
+            failure.headers[.allow] = match.methods.map(\.rawValue).joined(separator: ", ")
+            throw failure
+        }
+        return (route, match.parameters)
+    }
+
+    /// The entry of the caller's key; nil where none is needed.
+    private func authenticate(_ request: Request, for route: Route) throws(RequestFailure) -> APIKey? {
+        guard let keys = state.keys, route.access != .open else { return nil }
+        let bearer = request.headers[.authorization].flatMap { text in
+            text.lowercased().hasPrefix("bearer ") ? String(text.dropFirst(7).trimmed) : nil
+        }
+        guard let shown = bearer ?? request.headers[.apiKey], let key = keys.entry(for: shown) else {
+            state.metrics.refused(reason: "key")
+            var failure = RequestFailure(
+                status: .unauthorized, message: "A valid key is needed: Authorization: Bearer KEY.",
+                type: "authentication_error", code: "invalid_api_key")
+            failure.headers[.wwwAuthenticate] = "Bearer"
+            throw failure
+        }
+        if case .scope(let scope) = route.access, !key.scopes.contains(scope) {
+            state.metrics.refused(reason: "scope")
+            throw RequestFailure(
+                status: .forbidden, message: "The key is not meant for this; it lacks the scope \"\(scope.rawValue)\".",
+                type: "permission_error", code: "insufficient_scope")
+        }
+        return key
+    }
+
+    /// Has the route work in a task of its own, which is cancelled when the client leaves.
+    private func answer(_ call: RouteCall, with route: Route, _ context: ServerContext) async throws -> Response {
+        guard route.method == .post else { return try await route.handler(call) }
+        let channel = context.channel
+        let connection = try? await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: RequestGuard.self).connection
+        }.get()
+        let task = Task { try await route.handler(call) }
+        connection?.whenClosed { task.cancel() }
+        defer { connection?.forget() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
+    }
+
+    private static func failure(_ error: any Error) -> RequestFailure {
+        switch error {
+        case let failure as RequestFailure: failure
+        case let error as ServingError: RequestFailure(error)
+        case is CancellationError, is ChannelError: .cancelled
+        default: .failed
+        }
+    }
+
+    private func failureResponse(
+        _ failure: RequestFailure, shape: ErrorShape, _ identity: RequestIdentity
+    ) -> Response {
+        let status = shape.status(of: failure)
+        var response = Response.json(
+            shape.body(of: failure, requestID: identity.requestID),
+            status: status == Int(failure.status.code) ? failure.status : .init(code: status))
+        for field in failure.headers { response.headers[field.name] = field.value }
+        if let time = failure.retryAfter {
+            // Whole seconds, rounded up: earlier it would be refused again.
+            let seconds = max(1, time.components.seconds + (time.components.attoseconds > 0 ? 1 : 0))
+            response.headers[.retryAfter] = String(seconds)
+        }
+        return response
+    }
+
+    /// Adds the headers that every answer has.
+    private func finish(
+        _ response: inout Response, for request: Request, _ identity: RequestIdentity, _ call: RouteCall?
+    ) {
+        response.headers[.requestID] = identity.requestID
+        response.headers[.xContentTypeOptions] = "nosniff"
+        state.configuration.crossOrigin.allow(&response, for: request)
+        if state.isDraining || response.status == .contentTooLarge { response.headers[.connection] = "close" }
+        if request.method == .head { response = response.createHeadResponse() }
+    }
+
+    private static func add(_ rate: RateLimiter.State, to response: inout Response) {
+        response.headers[.rateLimit] = String(rate.limit)
+        response.headers[.rateRemaining] = String(rate.remaining)
+        response.headers[.rateReset] = String(
+            rate.reset.components.seconds + (rate.reset.components.attoseconds > 0 ? 1 : 0))
+    }
+
+    /// The response, with its line in the log when it was sent.
+    private func logged(
+        _ response: Response, _ record: AccessRecord, _ call: RouteCall?, _ fault: (any Error)?
+    ) -> Response {
+        if response.status.code == 429 { state.metrics.refused(reason: "quota") }
+        if response.status.code == 503, record.route?.hasPrefix("/health") != true {
+            state.metrics.refused(reason: "overload")
+        }
+        guard response.body.contentLength == nil, record.request.method != .head else {
+            record.write(call, fault, to: state)
+            return response
+        }
+        var response = response
+        let body = response.body
+        response.body = ResponseBody { [state] writer in
+            do {
+                try await body.write(writer)
+                record.write(call, fault, to: state)
+            } catch {
+                record.write(call, fault ?? error, to: state)
+                throw error
+            }
+        }
+        return response
+    }
+}

@@ -1,0 +1,58 @@
+import ConcordCore
+import Foundation
+import Logging
+
+/// Writes log events to standard error, a line each: as JSON objects, or as text.
+struct JSONLogHandler: LogHandler {
+    enum Format: String, Sendable, CaseIterable {
+        case text, json
+    }
+
+    let label: String
+    let format: Format
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+    private let write: @Sendable (String) -> Void
+
+    init(
+        label: String, format: Format, logLevel: Logger.Level,
+        write: @escaping @Sendable (String) -> Void = { FileHandle.standardError.write(Data($0.utf8)) }
+    ) {
+        self.label = label
+        self.format = format
+        self.logLevel = logLevel
+        self.write = write
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var all = metadata
+        all.merge(event.metadata ?? [:]) { $1 }
+        if let error = event.error { all["error"] = "\(error)" }
+        let pairs = all.sorted { $0.key < $1.key }
+        let time = Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        switch format {
+        case .json:
+            let members: [JSONValue.Member] =
+                [
+                    .init("time", .string(time)), .init("level", .string(event.level.rawValue)),
+                    .init("message", .string(event.message.description)),
+                ] + pairs.map { .init($0.key, .string($0.value.description)) }
+            write(JSONValue.object(members).text() + "\n")
+        case .text:
+            let fields = pairs.map { " \($0.key)=\(Self.quoted($0.value.description))" }.joined()
+            write("\(time) \(event.level.rawValue) \(Self.quoted(event.message.description, always: false))\(fields)\n")
+        }
+    }
+
+    /// The text, in JSON's quotes where a space or a control character would break the line apart.
+    private static func quoted(_ text: String, always: Bool = true) -> String {
+        let isPlain = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0.value != 0x7F }
+        if isPlain { return text }
+        return always || text.contains(where: \.isNewline) ? JSONValue.string(text).text() : text
+    }
+}

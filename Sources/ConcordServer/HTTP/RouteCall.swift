@@ -1,0 +1,175 @@
+import ConcordCore
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import Synchronization
+
+/// One request on its way to an answer, as a route's handler sees it.
+final class RouteCall: Sendable {
+    /// What becomes known on the way, for the log, the metrics and the answer's headers.
+    struct Notes {
+        var model: String?
+        var items = 0
+        var rate: RateLimiter.State?
+    }
+
+    let request: Request
+    let state: ServerState
+    let identity: RequestIdentity
+    /// Whose key it is; nil where no keys are asked for.
+    let key: APIKey?
+    /// The values of the placeholders in the route's path.
+    let parameters: [String: String]
+    /// The most bytes of the body.
+    let bodyLimit: Int
+    let notes = Mutex(Notes())
+    /// Bytes of the shared budget that the body takes until the request is over.
+    private let takenBytes = Mutex(0)
+    private let start = ContinuousClock.now
+
+    init(
+        _ request: Request, state: ServerState, identity: RequestIdentity, key: APIKey?, parameters: [String: String],
+        bodyLimit: Int
+    ) {
+        self.request = request
+        self.state = state
+        self.identity = identity
+        self.key = key
+        self.parameters = parameters
+        self.bodyLimit = bodyLimit
+    }
+
+    deinit { state.bodies.giveBack(takenBytes.withLock { $0 }) }
+
+    /// The query's values by name; the last of several with the same name.
+    var query: [String: String] {
+        Dictionary(
+            request.uri.queryParameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { $1 })
+    }
+
+    /// The model that the request names, or the default one.
+    func model(named name: String?) throws(RequestFailure) -> ServedModel {
+        do throws(ServingError) {
+            let model = try state.registry.model(named: name)
+            notes.withLock { $0.model = model.name }
+            return model
+        } catch { throw RequestFailure(error) }
+    }
+
+    /// Takes `items` from the caller's quota. Throws a failure with 429 when it has none left.
+    func admit(items: Int) throws(RequestFailure) {
+        notes.withLock { $0.items = items }
+        guard let key else { return }
+        do throws(ServingError) {
+            let rate = try state.limiter.admit(caller: key.id, limits: key.limits, items: items)
+            notes.withLock { $0.rate = rate }
+        } catch { throw RequestFailure(error) }
+    }
+
+    /// Takes what pictures had from the caller's quota of pixels.
+    func charge(pixels: Int) {
+        guard let key, pixels > 0 else { return }
+        state.limiter.charge(caller: key.id, limits: key.limits, pixels: pixels)
+    }
+
+    /// What the engine has to know. Many items wait in the bulk lane unless the client says otherwise.
+    func workContext(items: Int = 1) throws(RequestFailure) -> WorkContext {
+        var lane: Lane = items > 16 ? .bulk : .interactive
+        if let text = request.headers[.priority] {
+            guard let named = Lane(rawValue: text.lowercased()) else {
+                throw .invalid(nil, "X-Priority must be \"interactive\" or \"bulk\".")
+            }
+            lane = named
+        }
+        var time = state.configuration.requestTimeout
+        if let text = request.headers[.timeout] {
+            guard let milliseconds = Int(text), (1...86_400_000).contains(milliseconds) else {
+                throw .invalid(nil, "X-Timeout-Ms must be a whole number of milliseconds above 0.")
+            }
+            time = min(time, .milliseconds(milliseconds))
+        }
+        return WorkContext(
+            lane: lane, deadline: start + time, requestID: identity.requestID, caller: key?.id)
+    }
+
+    /// The whole body. Throws a failure with 413, as soon as it is known to be too large, 415 or 503.
+    func body() async throws -> [UInt8] {
+        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
+            throw RequestFailure(
+                status: .unsupportedMediaType, message: "Send the body without Content-Encoding.",
+                code: "unsupported_encoding")
+        }
+        let tooLarge = RequestFailure.tooLarge("The body may have \(bodyLimit) bytes.")
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        guard announced <= bodyLimit else { throw tooLarge }
+        var bytes: [UInt8] = []
+        for try await buffer in request.body {
+            guard buffer.readableBytes <= bodyLimit - bytes.count else { throw tooLarge }
+            try state.bodies.take(buffer.readableBytes)
+            takenBytes.withLock { $0 += buffer.readableBytes }
+            if bytes.isEmpty { bytes.reserveCapacity(min(announced, bodyLimit)) }
+            bytes.append(contentsOf: buffer.readableBytesView)
+        }
+        // A body that ends early is of a client that left.
+        guard bytes.count >= announced else { throw RequestFailure.cancelled }
+        return bytes
+    }
+
+    /// The encoded picture, fetched where it is elsewhere and the server was told to fetch.
+    func bytes(
+        of source: ImageSource, parameter: String, _ model: ServedModel, _ context: WorkContext
+    ) async throws(RequestFailure) -> [UInt8] {
+        switch source {
+        case .bytes(let bytes): return bytes
+        case .address(let address):
+            guard let fetcher = state.fetcher else { throw ImageText.noAddress(parameter) }
+            let start = ContinuousClock.now
+            let bytes: [UInt8]
+            do throws(ConcordError) { bytes = try await fetcher.fetch(address, deadline: context.deadline) } catch {
+                throw RequestFailure(fetching: error, parameter: parameter)
+            }
+            state.metrics.stage(.fetch, model: model.name, seconds: start.duration(to: .now) / .seconds(1))
+            return try ImageText.checked(bytes, parameter: parameter)
+        }
+    }
+
+    /// The boundary where the body says it is a form.
+    func formBoundary() throws(RequestFailure) -> String? {
+        guard let type = request.headers[.contentType],
+            type.prefix(while: { $0 != ";" }).trimmed.lowercased() == "multipart/form-data"
+        else { return nil }
+        guard let boundary = MultipartForm.boundary(ofContentType: type) else {
+            throw .invalid(nil, "The content type names no valid boundary.", code: "invalid_form")
+        }
+        return boundary
+    }
+
+    /// Reads the body and makes a request of it, on a thread of its own when it is large.
+    func decode<Value: Sendable>(_ make: @escaping @Sendable ([UInt8]) throws(RequestFailure) -> Value) async throws
+        -> Value
+    {
+        let bytes = try await body()
+        return try await state.offload(bytes: bytes.count) { () throws(RequestFailure) in try make(bytes) }
+    }
+
+    /// Reads the body as JSON, or as a form where it says so.
+    func decode<Value: Sendable>(
+        json: @escaping @Sendable (JSONValue) throws(RequestFailure) -> Value,
+        form: (@Sendable (MultipartForm) throws(RequestFailure) -> Value)? = nil
+    ) async throws -> Value {
+        let boundary = try formBoundary()
+        return try await decode { bytes throws(RequestFailure) -> Value in
+            if let boundary {
+                guard let form else {
+                    throw RequestFailure(
+                        status: .unsupportedMediaType, message: "Send the body as JSON.", code: "unsupported_media_type"
+                    )
+                }
+                return try form(try MultipartForm(bytes, boundary: boundary))
+            }
+            return try json(try RequestJSON.parse(bytes))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+import ConcordCore
+import ConcordRuntime
+import Synchronization
+
+/// The models of a server, by name.
+///
+/// Models are loaded one at a time, because loading needs more memory than the model. They are asked for their canary
+/// now and then, through the queues that requests wait in, so that being ready is something they show.
+public final class ModelRegistry: Sendable {
+    let options: ServingOptions
+    let metrics: ServerMetrics
+    let decoding: DecodingPool
+    private let loader = WorkerThreads(count: 1, name: "concord-load")
+    let table = Mutex(ModelTable())
+    private let monitor = Mutex<Task<Void, Never>?>(nil)
+
+    public init(options: ServingOptions = ServingOptions(), metrics: ServerMetrics) {
+        self.options = options
+        self.metrics = metrics
+        decoding = DecodingPool(options)
+    }
+
+    deinit { monitor.withLock { $0?.cancel() } }
+
+    // MARK: - Loading
+
+    /// Loads a model and checks its canary, which is its first run; the first model is the default.
+    ///
+    /// - Parameters:
+    ///   - name: what requests call it; nil for the name in its manifest.
+    ///   - folder: an artifact folder.
+    ///   - isPinned: whether it keeps its memory when another model needs some.
+    /// - Throws: as ``ExportedModel/init(folder:options:)``; `.invalidArgument` for a name that is taken, `.unavailable`
+    ///   when the memory for models does not suffice. The texts are not for clients.
+    @discardableResult
+    public func load(
+        name: String? = nil, folder: String, isPinned: Bool = true
+    ) async throws(ConcordError) -> ServedModel {
+        let manifest = try await loader.run { () throws(ConcordError) in try ArtifactManifest(folder: folder) }
+        let name = name ?? manifest.name
+        guard table.withLock({ $0.add(name: name, folder: folder, isPinned: isPinned) }) else {
+            throw ConcordError(.invalidArgument, "there is a model `\(name)` already; give this one another name")
+        }
+        watch()
+        return try await fill(name, folder: folder)
+    }
+
+    /// Opens the model of a name's folder and puts it in place. What was there stays when that fails.
+    private func fill(_ name: String, folder: String) async throws(ConcordError) -> ServedModel {
+        let start = ContinuousClock.now
+        // Kept until the lock is free: a model's end may take a while.
+        let old = table.withLock { $0[name]?.model }
+        do throws(ConcordError) {
+            let (model, bytes) = try await loader.run { [self] () throws(ConcordError) in
+                try open(folder, name: name, warmsUp: old != nil)
+            }
+            let served = ServedModel(
+                name: name, model: model, decoding: decoding, metrics: metrics, options: options)
+            let isKept = table.withLock {
+                $0.put(served, folder: folder, bytes: bytes, seconds: (ContinuousClock.now - start).inSeconds)
+            }
+            withExtendedLifetime(old) {}
+            guard isKept else { throw ConcordError(.cancelled, "the server is stopping") }
+            metrics.resident(model: name, bytes: bytes)
+            return served
+        } catch {
+            table.withLock { $0.fail(name) }
+            options.onFault(name, error)
+            throw error
+        }
+    }
+
+    /// Blocks: opens a model and checks its canary.
+    ///
+    /// - Parameter warmsUp: runs all sizes of batches first. A server that starts is ready sooner without, and the canary
+    ///   is a run of each graph.
+    private func open(
+        _ folder: String, name: String, warmsUp: Bool
+    ) throws(ConcordError) -> (model: ExportedModel, bytes: Int) {
+        let manifest = try ArtifactManifest(folder: folder)
+        let bytes = manifest.hashes.keys.reduce(0) { $0 + FileSize.bytes(folder + "/" + $1) }
+        try makeRoom(for: bytes, sparing: name)
+        let model = try ExportedModel(folder: folder, options: options.model)
+        if warmsUp { try model.warmUp() }
+        try model.checkCanary()
+        return (model, bytes)
+    }
+
+    /// Has models that are not pinned give up their memory, those used least recently first.
+    private func makeRoom(for bytes: Int, sparing name: String) throws(ConcordError) {
+        guard let limit = options.modelBytes else { return }
+        // Dropped after the lock is free: a model's end may take a while.
+        var dropped = [ServedModel]()
+        let used = table.withLock { table in
+            while table.residentBytes + bytes > limit, let model = table.unloadOldest(sparing: name) {
+                dropped.append(model)
+            }
+            return table.residentBytes
+        }
+        for model in dropped { metrics.resident(model: model.name, bytes: nil) }
+        guard used + bytes <= limit else {
+            throw ConcordError(
+                .unavailable,
+                "the model of \(bytes) bytes does not fit beside the \(used) bytes of others into the \(limit) that "
+                    + "models may take; raise the limit, or serve fewer models")
+        }
+    }
+
+    /// Loads the model beside the one in use, warms it up, checks its canary, and only then puts it in the other's
+    /// place, which is closed when its last request ends. Throws, and changes nothing, when any of that fails.
+    ///
+    /// - Parameter folder: nil for the same folder.
+    /// - Throws: as ``load(name:folder:isPinned:)``; `.invalidArgument` for a name that is not there.
+    public func reload(name: String, folder: String? = nil) async throws(ConcordError) {
+        guard let known = table.withLock({ $0[name]?.folder }) else {
+            throw ConcordError(.invalidArgument, "there is no model `\(name)`")
+        }
+        _ = try await fill(name, folder: folder ?? known)
+    }
+
+    // MARK: - Use
+
+    /// The model of that name; the default one for nil. Throws `.unknownModel`, `.loading`, `.overloaded` or `.failed`.
+    public func model(named name: String?) throws(ServingError) -> ServedModel {
+        let answer = table.withLock { $0.use(name) }
+        switch answer {
+        case .success(.ready(let model)): return model
+        case .success(.unloaded(let name, let folder, let seconds)):
+            Task { [self] in _ = try? await fill(name, folder: folder) }
+            throw .loading(after: seconds)
+        case .failure(let error): throw error
+        }
+    }
+
+    /// All models, in the order in which they were loaded.
+    public var statuses: [ModelStatus] { table.withLock { $0.entries.map(\.status) } }
+
+    /// Refuses new work, finishes what was accepted, and ends all threads.
+    public func close() async {
+        monitor.withLock { $0?.cancel() }
+        let models = table.withLock { table in
+            table.isClosing = true
+            return table.entries.compactMap(\.model)
+        }
+        // Pictures being decoded have places in their models' queues, which wait for them.
+        await withTaskGroup(of: Void.self) { group in
+            for model in models { group.addTask { await model.close() } }
+        }
+        await decoding.close()
+    }
+
+    // MARK: - Health
+
+    public var readiness: Readiness {
+        let reasons = table.withLock { $0.problems }
+        return Readiness(isReady: reasons.isEmpty, reasons: reasons)
+    }
+
+    /// Looks whether queues move, and gives up runs that are stuck.
+    package func checkQueues() {
+        let decodingProblem = decoding.check()
+        for model in table.withLock({ $0.entries.compactMap(\.model) }) {
+            let problem = model.checkQueues() ?? decodingProblem
+            table.withLock { $0.note(queues: problem, of: model) }
+        }
+    }
+
+    /// Asks every model for its canary.
+    package func probe() async {
+        for model in table.withLock({ $0.entries.compactMap(\.model) }) {
+            do throws(ServingError) {
+                try await model.probe()
+                note(canary: nil, of: model)
+            } catch {
+                note(canary: error.message, of: model)
+            }
+        }
+    }
+
+    package func note(canary problem: String?, of model: ServedModel) {
+        table.withLock { $0.note(canary: problem, of: model) }
+    }
+
+    private func watch() {
+        monitor.withLock { monitor in
+            guard monitor == nil else { return }
+            monitor = Task { [weak self, interval = options.canaryInterval] in
+                await withTaskGroup(of: Void.self) { group in
+                    // Two, because a canary that is stuck is found by the queues' own look at the time.
+                    group.addTask { await Self.repeatedly(every: .seconds(1)) { [weak self] in self?.checkQueues() } }
+                    if let interval {
+                        group.addTask { await Self.repeatedly(every: interval) { [weak self] in await self?.probe() } }
+                    }
+                }
+            }
+        }
+    }
+
+    private static func repeatedly(every interval: Duration, _ body: @Sendable () async -> Void) async {
+        while (try? await Task.sleep(for: interval)) != nil { await body() }
+    }
+}

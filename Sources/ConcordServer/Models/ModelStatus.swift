@@ -1,0 +1,23 @@
+import ConcordRuntime
+
+/// What is known of a model that the server has been told of.
+public struct ModelStatus: Sendable, Hashable {
+    public enum State: String, Sendable, Hashable {
+        case loading, ready, failed
+        /// Gave its memory to another model; the next request for it loads it again.
+        case unloaded
+    }
+
+    public var name: String
+    public var state: State
+    /// Why it is not ready, or not well; safe for clients.
+    public var reason: String?
+    /// The bytes of its graphs.
+    public var residentBytes: Int
+    /// Nil until it was loaded once.
+    public var manifest: ArtifactManifest?
+    /// Items that wait, of pictures, texts and captions together.
+    public var queuedItems: Int
+    /// Items that a run took, on average; nil before the first.
+    public var meanBatch: Double?
+}

@@ -1,0 +1,147 @@
+import ConcordRuntime
+
+/// What a ``ModelRegistry`` knows of its models. It locks it.
+struct ModelTable {
+    struct Entry {
+        let name: String
+        var folder: String
+        let isPinned: Bool
+        var state = ModelStatus.State.loading
+        /// Nil unless ready.
+        var model: ServedModel?
+        var manifest: ArtifactManifest?
+        var bytes = 0
+        var lastUse = 0
+        /// How long it took to load, the last time.
+        var seconds: Double?
+        /// What the looks at its queues and its canary found wrong.
+        var queueProblem, canaryProblem: String?
+
+        var problem: String? {
+            switch state {
+            case .ready: queueProblem ?? canaryProblem
+            case .loading: "is being loaded"
+            case .failed: "could not be loaded"
+            case .unloaded: nil
+            }
+        }
+
+        var status: ModelStatus {
+            ModelStatus(
+                name: name, state: state, reason: problem, residentBytes: state == .ready ? bytes : 0,
+                manifest: manifest, queuedItems: model?.queuedItems ?? 0, meanBatch: model?.meanBatch)
+        }
+    }
+
+    /// What somebody who asks for a model gets.
+    enum Found {
+        case ready(ServedModel)
+        /// It has to be loaded again, by whoever gets this.
+        case unloaded(name: String, folder: String, seconds: Double?)
+    }
+
+    private(set) var entries: [Entry] = []
+    var isClosing = false
+    private var time = 0
+
+    private func index(_ name: String) -> Int? { entries.firstIndex { $0.name == name } }
+
+    subscript(name: String) -> Entry? { index(name).map { entries[$0] } }
+
+    var residentBytes: Int { entries.reduce(0) { $0 + ($1.model == nil ? 0 : $1.bytes) } }
+
+    /// Why the server is not ready; nothing when it is.
+    var problems: [String] {
+        if isClosing { return ["the server is stopping"] }
+        if entries.isEmpty { return ["no model was loaded"] }
+        return entries.compactMap { entry in entry.problem.map { "model \(entry.name): \($0)" } }
+    }
+
+    /// False where the name is taken. One that failed may be loaded again.
+    mutating func add(name: String, folder: String, isPinned: Bool) -> Bool {
+        if let index = index(name) {
+            guard entries[index].state == .failed else { return false }
+            entries[index].folder = folder
+            entries[index].state = .loading
+        } else {
+            entries.append(Entry(name: name, folder: folder, isPinned: isPinned))
+        }
+        return true
+    }
+
+    /// Puts a model in place; false when it is not wanted any more.
+    mutating func put(_ model: ServedModel, folder: String, bytes: Int, seconds: Double) -> Bool {
+        guard !isClosing, let index = index(model.name) else { return false }
+        entries[index].model = model
+        entries[index].folder = folder
+        entries[index].manifest = model.manifest
+        entries[index].bytes = bytes
+        entries[index].seconds = seconds
+        entries[index].state = .ready
+        (entries[index].queueProblem, entries[index].canaryProblem) = (nil, nil)
+        touch(index)
+        return true
+    }
+
+    /// A model could not be loaded; where one is in use, it stays.
+    mutating func fail(_ name: String) {
+        guard let index = index(name), entries[index].model == nil else { return }
+        entries[index].state = .failed
+    }
+
+    mutating func use(_ name: String?) -> Result<Found, ServingError> {
+        guard !isClosing else {
+            return .failure(ServingError(.overloaded, "The server is stopping.", retryAfter: .seconds(1)))
+        }
+        guard let index = name.map(index) ?? entries.indices.first else {
+            return .failure(ServingError(.unknownModel, "There is no such model."))
+        }
+        let entry = entries[index]
+        touch(index)
+        if let model = entry.model { return .success(.ready(model)) }
+        switch entry.state {
+        case .unloaded:
+            entries[index].state = .loading
+            return .success(.unloaded(name: entry.name, folder: entry.folder, seconds: entry.seconds))
+        case .failed: return .failure(ServingError(.failed, "The model could not be loaded."))
+        case .loading, .ready: return .failure(.loading(after: entry.seconds))
+        }
+    }
+
+    private mutating func touch(_ index: Int) {
+        time += 1
+        entries[index].lastUse = time
+    }
+
+    /// Takes the model that was not used for longest out of memory; nil when none may be.
+    mutating func unloadOldest(sparing name: String) -> ServedModel? {
+        let idle = entries.indices.filter { index in
+            let entry = entries[index]
+            return !entry.isPinned && entry.name != name && entry.model.map { $0.queuedItems == 0 } ?? false
+        }
+        guard let oldest = idle.min(by: { entries[$0].lastUse < entries[$1].lastUse }) else { return nil }
+        defer {
+            entries[oldest].model = nil
+            entries[oldest].state = .unloaded
+        }
+        return entries[oldest].model
+    }
+
+    mutating func note(queues problem: String?, of model: ServedModel) {
+        guard let index = entries.firstIndex(where: { $0.model === model }) else { return }
+        entries[index].queueProblem = problem
+    }
+
+    mutating func note(canary problem: String?, of model: ServedModel) {
+        guard let index = entries.firstIndex(where: { $0.model === model }) else { return }
+        entries[index].canaryProblem = problem
+    }
+}
+
+extension ServingError {
+    /// - Parameter seconds: how long it takes to load the model; nil when nobody knows yet.
+    static func loading(after seconds: Double?) -> ServingError {
+        ServingError(
+            .loading, "The model is being loaded.", retryAfter: .seconds(min(max(seconds ?? 5, 1), 120)))
+    }
+}

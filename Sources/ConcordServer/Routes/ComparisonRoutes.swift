@@ -1,0 +1,54 @@
+import ConcordCore
+import HTTPTypes
+import HummingbirdCore
+
+enum ComparisonRoutes {
+    static let similarity = Route(
+        method: .post, path: "/similarity",
+        summary: "How pictures and texts match: a row for each picture, a column for each text.",
+        access: .scope(.embed), body: .large,
+        requests: [("application/json", Schemas.comparisonRequest), ("multipart/form-data", Schemas.comparisonForm)],
+        responses: [("application/json", Schemas.similarityResponse)],
+        handler: { call in
+            let comparison = try await compare(call)
+            let bytes = try await call.state.offload(bytes: comparison.work) { () throws(RequestFailure) in
+                comparison.similarity()
+            }
+            return .bytes(bytes, type: "application/json")
+        })
+
+    static let classify = Route(
+        method: .post, path: "/classify",
+        summary: "The most likely of some labels for each picture, with probabilities.",
+        access: .scope(.embed), body: .large,
+        requests: [("application/json", Schemas.comparisonRequest), ("multipart/form-data", Schemas.comparisonForm)],
+        responses: [("application/json", Schemas.classifyResponse)],
+        handler: { call in
+            let comparison = try await compare(call)
+            let bytes = try await call.state.offload(bytes: comparison.work) { () throws(RequestFailure) in
+                comparison.classification()
+            }
+            return .bytes(bytes, type: "application/json")
+        })
+
+    private static func compare(_ call: RouteCall) async throws -> ComparisonResponse {
+        let request = try await call.decode(
+            json: { body throws(RequestFailure) in try ComparisonRequest(body) },
+            form: { form throws(RequestFailure) in try ComparisonRequest(form) })
+        let model = try call.model(named: request.model)
+        let inputs = request.images + request.textInputs
+        try call.admit(items: inputs.count)
+        let embedder = Embedder(
+            call: call, model: model, context: try call.workContext(items: inputs.count), truncates: request.truncates)
+        let items = try await embedder.items(inputs)
+        let images = items.prefix(request.images.count), texts = items.dropFirst(request.images.count)
+        let pixels = images.reduce(0) { $0 + $1.pixels }
+        call.charge(pixels: pixels)
+        return ComparisonResponse(
+            model: model, images: images.map(\.vector), texts: texts.map(\.vector), names: request.texts,
+            usage: [
+                "prompt_tokens": .integer(texts.reduce(0) { $0 + $1.tokens }), "image_pixels": .integer(pixels),
+                "truncated_texts": .integer(texts.count(where: \.isTruncated)),
+            ])
+    }
+}

@@ -1,0 +1,41 @@
+import ConcordCore
+import HTTPTypes
+import HummingbirdCore
+
+enum HealthRoutes {
+    static let all: [Route] = [live, ready, metrics]
+
+    static let live = Route(
+        method: .get, path: "/health/live", summary: "Whether the server runs.", access: .open,
+        handler: { _ in .json(["status": "live"]) })
+
+    static let ready = Route(
+        method: .get, path: "/health/ready",
+        summary: "Whether every model answered its canary lately, with reasons where not (503).", access: .open,
+        handler: { call in
+            let found = readiness(call.state)
+            let models = call.state.registry.statuses.map { status -> JSONValue in
+                [
+                    "name": .string(status.name), "state": .string(status.state.rawValue),
+                    "reason": status.reason.map(JSONValue.string) ?? .null, "queued": .integer(status.queuedItems),
+                ]
+            }
+            return .json(
+                [
+                    "status": found.isReady ? "ready" : "not ready",
+                    "reasons": .array(found.reasons.map(JSONValue.string)), "models": .array(models),
+                ], status: found.isReady ? .ok : .serviceUnavailable)
+        })
+
+    static let metrics = Route(
+        method: .get, path: "/metrics", summary: "Figures in Prometheus' text format.", access: .scope(.metrics),
+        responses: [("text/plain", ["type": "string"])],
+        handler: { call in
+            .bytes(Array(call.state.metrics.text().utf8), type: "text/plain; version=0.0.4; charset=utf-8")
+        })
+
+    static func readiness(_ state: ServerState) -> Readiness {
+        if state.isDraining { return Readiness(isReady: false, reasons: ["the server is about to end"]) }
+        return state.registry.readiness
+    }
+}

@@ -1,0 +1,174 @@
+import ConcordCore
+import ConcordRuntime
+import ConcordText
+import HTTPTypes
+import HummingbirdCore
+
+/// The Open Inference Protocol (KServe v2): encoded pictures or texts in, vectors and captions out.
+enum InferenceRoutes {
+    static let all: [Route] =
+        [server, live, ready] + routes(of: "/v2/models/{model}") + routes(of: "/v2/models/{model}/versions/{version}")
+
+    private static let server = Route(
+        method: .get, path: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
+        errors: .inference,
+        handler: { _ in
+            .json(["name": "concord", "version": .string(version), "extensions": ["binary_tensor_data"]])
+        })
+
+    private static let live = Route(
+        method: .get, path: "/v2/health/live", summary: "Whether the server runs.", access: .open, errors: .inference,
+        handler: { _ in .json(["live": true]) })
+
+    /// Clients look for `live` or for `ready`, or at the status only.
+    private static let ready = Route(
+        method: .get, path: "/v2/health/ready", summary: "Whether all models answer.", access: .open,
+        errors: .inference,
+        handler: { call in
+            let isReady = HealthRoutes.readiness(call.state).isReady
+            return .json(
+                ["live": .bool(isReady), "ready": .bool(isReady)], status: isReady ? .ok : .serviceUnavailable)
+        })
+
+    private static func routes(of path: String) -> [Route] {
+        let metadata = Route(
+            method: .get, path: path, summary: "What a model takes and gives.", errors: .inference,
+            handler: { call in try describe(call) })
+        let ready = Route(
+            method: .get, path: path + "/ready", summary: "Whether a model answers.", access: .open,
+            errors: .inference,
+            handler: { call in
+                try checkVersion(call)
+                let isReady = try ModelRoutes.status(call).state == .ready && !call.state.isDraining
+                return .json(
+                    ["name": .string(call.parameters["model"] ?? ""), "ready": .bool(isReady)],
+                    status: isReady ? .ok : .serviceUnavailable)
+            })
+        let bytes: JSONValue = ["type": "string", "format": "binary"]
+        let infer = Route(
+            method: .post, path: path + "/infer",
+            summary: "Vectors or captions of the input \"image\" (encoded pictures) or \"text\", datatype BYTES.",
+            access: .scope(.embed), errors: .inference, body: .large,
+            requests: [("application/json", Schemas.inferenceRequest), ("application/octet-stream", bytes)],
+            responses: [("application/json", Schemas.inferenceResponse), ("application/octet-stream", bytes)],
+            handler: { call in try await answer(call) })
+        return [metadata, ready, infer]
+    }
+
+    /// The only version that a model has.
+    private static let version = "1"
+
+    private static func checkVersion(_ call: RouteCall) throws(RequestFailure) {
+        guard let asked = call.parameters["version"], asked != version else { return }
+        throw RequestFailure(
+            status: .notFound, message: "The model has version \(version) only.", parameter: "version",
+            code: "model_not_found")
+    }
+
+    private static func describe(_ call: RouteCall) throws(RequestFailure) -> Response {
+        try checkVersion(call)
+        let status = try ModelRoutes.status(call)
+        var inputs: [JSONValue] = [], outputs: [JSONValue] = []
+        if let manifest = status.manifest {
+            let names =
+                (manifest.graphs[.image] != nil ? ["image"] : []) + (manifest.graphs[.text] != nil ? ["text"] : [])
+            inputs = names.map { ["name": .string($0), "datatype": "BYTES", "shape": [-1]] }
+            outputs = [
+                ["name": "embedding", "datatype": "FP32", "shape": [-1, .integer(manifest.embeddingWidth)]]
+            ]
+            if manifest.graphs[.captionPrefill] != nil {
+                outputs.append(["name": "caption", "datatype": "BYTES", "shape": [-1]])
+            }
+        }
+        return .json([
+            "name": .string(status.name), "versions": [.string(version)], "platform": "concord",
+            "inputs": .array(inputs), "outputs": .array(outputs),
+        ])
+    }
+
+    private static func answer(_ call: RouteCall) async throws -> Response {
+        try checkVersion(call)
+        let model = try call.model(named: call.parameters["model"])
+        let length = try headerLength(call.request)
+        let request = try await call.decode { bytes throws(RequestFailure) in
+            guard let length else { return try InferenceRequest(RequestJSON.parse(bytes), binary: []) }
+            guard length <= bytes.count else {
+                throw .invalid(
+                    nil, "Inference-Header-Content-Length is \(length), but the body has \(bytes.count) bytes.")
+            }
+            return try InferenceRequest(RequestJSON.parse(bytes[..<length]), binary: bytes[length...])
+        }
+        try call.admit(items: request.inputs.count)
+        let context = try call.workContext(items: request.inputs.count)
+        var embeddings: [[Float]]?
+        var captions: [String]?
+        if request.outputs.contains(.embedding) {
+            let items = try await Embedder(call: call, model: model, context: context).items(request.inputs)
+            call.charge(pixels: items.reduce(0) { $0 + $1.pixels })
+            embeddings = items.map(\.vector)
+        }
+        if request.outputs.contains(.caption) {
+            if let key = call.key, !key.scopes.contains(.caption) {
+                throw RequestFailure(
+                    status: .forbidden, message: "The key is not meant for captions; it lacks the scope \"caption\".",
+                    type: "permission_error", code: "insufficient_scope")
+            }
+            captions = try await self.captions(request.inputs, call, model, context)
+        }
+        let response = InferenceResponse(
+            model: model.name, version: version, id: request.id, embeddings: embeddings, captions: captions,
+            binaryOutputs: request.binaryOutputs)
+        let size = (embeddings ?? []).reduce(0) { $0 + $1.count } * 12
+        let (bytes, jsonLength) = try await call.state.offload(bytes: size) { () throws(RequestFailure) in
+            response.body()
+        }
+        var answer = Response.bytes(
+            bytes, type: jsonLength == nil ? "application/json" : "application/octet-stream")
+        answer.headers[.inferenceHeaderLength] = jsonLength.map { String($0) }
+        return answer
+    }
+
+    private static func headerLength(_ request: Request) throws(RequestFailure) -> Int? {
+        guard let text = request.headers[.inferenceHeaderLength] else { return nil }
+        guard let length = Int(text), length >= 0 else {
+            throw .invalid(nil, "Inference-Header-Content-Length must be a whole number of bytes.")
+        }
+        return length
+    }
+
+    private static func captions(
+        _ inputs: [EmbeddingInput], _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
+    ) async throws(RequestFailure) -> [String] {
+        var captions: [String] = []
+        // Eight at a time are a batch.
+        for start in stride(from: 0, to: inputs.count, by: 8) {
+            let part = inputs[start..<min(start + 8, inputs.count)]
+            let found = await withTaskGroup(of: (Int, Result<String, RequestFailure>).self) { group in
+                for (index, input) in part.enumerated() {
+                    guard case .image(let source) = input.content else { continue }
+                    group.addTask {
+                        (index, await caption(source, input.parameter, call, model, context))
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            for (_, result) in found.sorted(by: { $0.0 < $1.0 }) { captions.append(try result.get()) }
+        }
+        return captions
+    }
+
+    private static func caption(
+        _ source: ImageSource, _ parameter: String, _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
+    ) async -> Result<String, RequestFailure> {
+        do throws(RequestFailure) {
+            let bytes = try await call.bytes(of: source, parameter: parameter, model, context)
+            let result: Result<String, ServingError>
+            do throws(ServingError) {
+                let captions = try await model.caption(
+                    image: bytes, parameter: parameter, options: GenerationOptions(), context)
+                result = .success(captions.first?.text ?? "")
+            } catch { result = .failure(error) }
+            return result.mapError { RequestFailure($0) }
+        } catch { return .failure(error) }
+    }
+}

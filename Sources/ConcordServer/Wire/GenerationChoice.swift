@@ -1,0 +1,55 @@
+import ConcordCore
+import ConcordText
+
+/// How a caption is to be chosen, as a request says it.
+struct GenerationChoice {
+    enum Strategy: Sendable {
+        case greedy, beam, sample
+    }
+
+    static let strategies: KeyValuePairs = ["greedy": Strategy.greedy, "beam": .beam, "sample": .sample]
+    static let beams = 1...16
+    static let maxTokens = 1...512
+
+    var strategy: Strategy?
+    var beams: Int?
+    var maxTokens: Int?
+    var temperature: Double?
+    var topP: Double?
+    var topK: Int?
+    var seed: Int?
+    var results = 1
+
+    /// Greedy where nothing is said; what only another strategy would use is refused.
+    func options(streams: Bool) throws(RequestFailure) -> GenerationOptions {
+        let isSampled = temperature.map { $0 > 0 } ?? false || topK != nil || (topP ?? 1) < 1
+        let strategy = strategy ?? (beams.map { $0 > 1 } ?? false ? .beam : isSampled ? .sample : .greedy)
+        if strategy != .beam, let beams, beams > 1 {
+            throw .invalid("beams", "beams are for the strategy \"beam\".")
+        }
+        if strategy != .sample, isSampled {
+            throw .invalid("temperature", "temperature, top_p and top_k are for the strategy \"sample\".")
+        }
+        if strategy == .sample, temperature == 0 || topP == 0 {
+            throw .invalid(
+                temperature == 0 ? "temperature" : "top_p", "Above 0 is needed for the strategy \"sample\".")
+        }
+        if streams, strategy == .beam {
+            throw .invalid("stream", "A search with beams knows its caption only at the end; it cannot be streamed.")
+        }
+        if streams, results > 1 { throw .invalid("n", "Only one caption can be streamed.") }
+        if results > 1, strategy == .greedy {
+            throw .invalid("n", "The likeliest caption is one; set a temperature above 0 for several.")
+        }
+        let choice: GenerationStrategy =
+            switch strategy {
+            case .greedy: .greedy
+            case .beam: .beam(width: max(beams ?? 6, results))
+            case .sample:
+                .sample(temperature: temperature ?? 1, topK: topK, topP: topP ?? 1, seed: UInt64(max(seed ?? 0, 0)))
+            }
+        var options = GenerationOptions(strategy: choice, resultCount: results)
+        if let maxTokens { options.maxTokens = maxTokens }
+        return options
+    }
+}

@@ -1,0 +1,102 @@
+import ConcordCore
+import ConcordServer
+import ConcordTestSupport
+import Foundation
+import Testing
+
+@Suite struct HTTPKeyTests {
+    /// Runs `body` against a server that asks for keys, with a key for each list of scopes.
+    private func withKeys(
+        _ scopes: [Set<APIKey.Scope>], limits: CallerLimits = CallerLimits(),
+        _ body: (TestServer, [String]) async throws -> Void
+    ) async throws {
+        try await withTemporaryFolder { folder in
+            let made = scopes.enumerated().map {
+                APIKeys.makeKey(id: "caller-\($0.offset)", scopes: $0.element, limits: limits)
+            }
+            let path = folder + "/keys.json"
+            try Files.replace(path, with: "[\(made.map { $0.entry }.joined(separator: ","))]")
+            try await TestServer.with(configure: { $0.keys = path }) { server in
+                try await body(server, made.map { $0.key })
+            }
+        }
+    }
+
+    private func bearer(_ key: String) -> [(String, String)] { [("Authorization", "Bearer \(key)")] }
+
+    @Test func wrongKeysAreRefused() async throws {
+        try await withKeys([[.embed]]) { server, keys in
+            let key = keys[0]
+            let wrong: [[(String, String)]] = [
+                [], bearer(""), bearer("x"), bearer(key + "x"), bearer(String(key.dropLast())),
+                bearer(key.uppercased()),
+                [("Authorization", key)], [("Authorization", "Basic \(key)")], [("X-API-Key", "nonsense")],
+                bearer(String(repeating: "k", count: 8000)),
+            ]
+            for headers in wrong {
+                let answer = try await server.post("/v1/embeddings", ["input": "a dog"], headers: headers)
+                #expect(answer.status == 401, "\(headers)")
+                #expect(answer["www-authenticate"] == "Bearer")
+                #expect(!answer.text.contains(key))
+            }
+            #expect(try await server.isAlive(bearer(key)))
+            #expect(try await server.isAlive([("X-API-Key", key)]))
+            #expect(!server.log.all.contains { $0.contains(key) })
+            #expect(server.log.all.contains { $0.contains("caller=caller-0") })
+            let metrics = try await server.get("/metrics", headers: bearer(key))
+            #expect(metrics.status == 403)
+        }
+    }
+
+    @Test func scopesAreKeptApart() async throws {
+        try await withKeys([[.embed], [.caption], [.admin], [.metrics]]) { server, keys in
+            let picture = try TestPictures.png()
+            for (index, key) in keys.enumerated() {
+                let embed = try await server.post("/v1/embeddings", ["input": "a dog"], headers: bearer(key))
+                #expect(embed.status == (index == 0 ? 200 : 403))
+                let caption = try await server.send(
+                    "POST", "/generate_caption?max_tokens=2", headers: bearer(key), body: picture)
+                #expect(caption.status == (index == 1 ? 200 : 403))
+                let reload = try await server.post("/admin/reload", ["model": "none"], headers: bearer(key))
+                #expect(reload.status == (index == 2 ? 404 : 403))
+                let metrics = try await server.get("/metrics", headers: bearer(key))
+                #expect(metrics.status == (index == 3 ? 200 : 403))
+                #expect(try await server.get("/v1/models", headers: bearer(key)).status == 200)
+            }
+            #expect(try await server.get("/v1/models").status == 401)
+            for path in ["/health/live", "/health/ready", "/v2/health/ready", "/", "/docs", "/openapi.json"] {
+                #expect(try await server.get(path).status == 200, "\(path)")
+            }
+        }
+    }
+
+    @Test func quotasAreTheClientsFault() async throws {
+        let limits = CallerLimits(itemsPerSecond: 0.001, burst: 3)
+        try await withKeys([[.embed]], limits: limits) { server, keys in
+            let first = try await server.post("/v1/embeddings", ["input": ["a", "b", "c"]], headers: bearer(keys[0]))
+            #expect(first.status == 200, "\(first.text)")
+            #expect(first["x-ratelimit-limit"] == "3" && first["x-ratelimit-remaining"] == "0")
+            let second = try await server.post("/v1/embeddings", ["input": "a"], headers: bearer(keys[0]))
+            #expect(second.status == 429)
+            let seconds = try #require(second["retry-after"].flatMap { Int($0) })
+            #expect((1...1000).contains(seconds))
+            #expect(second.json["error"]?["code"]?.string == "rate_limit_exceeded")
+        }
+    }
+
+    @Test func othersThanThisMachineNeedKeys() throws {
+        var configuration = ServerConfiguration()
+        configuration.models = [ModelArgument(folder: "somewhere")]
+        for host in ["127.0.0.1", "localhost", "::1", "127.1.2.3"] {
+            configuration.host = host
+            try configuration.validate()
+        }
+        for host in ["0.0.0.0", "::", "192.168.1.5", "example.com", "127.evil.example"] {
+            configuration.host = host
+            let error = #expect(throws: ConcordError.self) { try configuration.validate() }
+            #expect(error?.message.contains("--keys") == true)
+        }
+        configuration.keys = "keys.json"
+        try configuration.validate()
+    }
+}

@@ -44,7 +44,8 @@ struct GraphQuantization: Sendable {
     private func run() async throws -> Result {
         guard graphs.values.contains(where: Self.hasLayers) else {
             throw ConcordError(
-                .invalidArgument, "the model has no weight that is large enough to be worth 8 bits; export it in float32")
+                .invalidArgument,
+                "the model has no weight that is large enough to be worth 8 bits; export it without --quantize")
         }
         var result = Result(), vectors: [ArtifactManifest.GraphRole: [[Float]]] = [:]
         var gate = QuantizationGate(minimumMeanCosine: Self.minimumMeanCosine)

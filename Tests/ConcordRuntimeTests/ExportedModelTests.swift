@@ -121,7 +121,8 @@ import Testing
             let prepared = try Files.read(folder + "/picture.png").withUnsafeBytes {
                 try model.prepare(image: $0, name: "picture")
             }
-            #expect(prepared == PreparedImage(size: 16, pixels: try #require(model.preprocessing)(image)))
+            let preprocessing = try #require(model.preprocessing), pixels = preprocessing(image)
+            #expect(prepared == PreparedImage(size: 16, pixels: pixels))
             let error = try #require(throws: ConcordError.self) {
                 try Array("no picture".utf8).withUnsafeBytes { try model.prepare(image: $0, name: "the upload") }
             }
@@ -170,8 +171,13 @@ import Testing
             let model = try open(TinyArtifact.write(.siglip, to: folder))
             let images = try model.embed(images: Self.pictures(2))
             let texts = try model.embed(texts: TinyArtifact.texts.map(model.prepare(text:)))
-            let expected = images.flatMap { image in
-                texts.map { text in zip(image, text).reduce(0) { $0 + Double($1.0) * Double($1.1) } * 25 - 10 }
+            var expected: [Double] = []
+            for image in images {
+                for text in texts {
+                    var sum = 0.0
+                    for (a, b) in zip(image, text) { sum += Double(a) * Double(b) }
+                    expected.append(sum * 25 - 10)
+                }
             }
             let logits = model.logits(images: images, texts: texts)
             #expect(logits.map(\.count) == [texts.count, texts.count])

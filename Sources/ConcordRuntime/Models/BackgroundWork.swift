@@ -4,11 +4,11 @@ import Foundation
 /// Work on a thread of its own, for callers that block until it is done.
 ///
 /// `@unchecked Sendable`: `result` is touched only while `condition` is locked.
-final class BackgroundWork: @unchecked Sendable {
+final class BackgroundWork<Value: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
-    private var result: Result<Void, ConcordError>?
+    private var result: Result<Value, ConcordError>?
 
-    init(_ work: @escaping @Sendable () throws(ConcordError) -> Void) {
+    init(_ work: @escaping @Sendable () throws(ConcordError) -> Value) {
         let thread = Thread { [self] in
             let result = Result { () throws(ConcordError) in try work() }
             condition.lock()
@@ -20,12 +20,13 @@ final class BackgroundWork: @unchecked Sendable {
         thread.start()
     }
 
-    /// Blocks until the work is done, and throws what it threw.
-    func wait() throws(ConcordError) {
+    /// Blocks until the work is done. Throws what it threw.
+    func value() throws(ConcordError) -> Value {
         condition.lock()
-        while result == nil { condition.wait() }
-        let result = result
-        condition.unlock()
-        try result?.get()
+        defer { condition.unlock() }
+        while true {
+            if let result { return try result.get() }
+            condition.wait()
+        }
     }
 }

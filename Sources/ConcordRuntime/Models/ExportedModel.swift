@@ -34,17 +34,17 @@ public final class ExportedModel: Sendable {
         try options.validate()
         let manifest = try ArtifactManifest(folder: folder)
         try manifest.checkPlaces(folder: folder)
-        let verification = BackgroundWork { () throws(ConcordError) in
+        let verification = BackgroundWork { () throws(ConcordError) -> Void in
             if options.verifiesHashes { try manifest.verifyHashes(folder: folder) }
         }
         do throws(ConcordError) {
             try self.init(folder: folder, manifest: manifest, options: options)
         } catch {
             // A file that is not the one exported explains whatever else is wrong.
-            try verification.wait()
+            try verification.value()
             throw error
         }
-        try verification.wait()
+        try verification.value()
     }
 
     private init(folder: String, manifest: ArtifactManifest, options: ExportedModelOptions) throws(ConcordError) {
@@ -52,11 +52,14 @@ public final class ExportedModel: Sendable {
         self.manifest = manifest
         self.options = options
         func graph(_ role: ArtifactManifest.GraphRole) throws(ConcordError) -> ExportedGraph? {
-            guard let name = manifest.graphs[role] else { return nil }
-            return try ExportedGraph(role, path: folder + "/" + name, options: options.session)
+            try ExportedModel.graph(role, folder: folder, manifest: manifest, options: options.session)
         }
         func contradiction(_ problem: String) -> ConcordError {
             ConcordError(.invalidConfiguration, "\(folder): \(problem); export the model again")
+        }
+        // The largest graph, beside all the others.
+        let imageGraph = BackgroundWork { () throws(ConcordError) in
+            try ExportedModel.graph(.image, folder: folder, manifest: manifest, options: options.session)
         }
         let model = try ModelFolder(folder), width = manifest.embeddingWidth
         tokenizer = try model.loadTokenizer()
@@ -64,16 +67,17 @@ public final class ExportedModel: Sendable {
         guard let text = try graph(.text) else { throw contradiction("its manifest has no graph `text`") }
         texts = try ExportedTextTower(
             text, model.text, padToken: model.text.padToken(tokenizer), width: width)
-        let captions = manifest.graphs[.captionPrefill] != nil
-        if let image = try graph(.image) {
+        let prefill = try graph(.captionPrefill), step = try graph(.captionStep)
+        if let image = try imageGraph.value() {
             let preprocessing = try model.loadPreprocessing()
             self.preprocessing = preprocessing
-            pictures = try ExportedImageTower(image, size: preprocessing.cropSize, width: width, captions: captions)
+            pictures = try ExportedImageTower(
+                image, size: preprocessing.cropSize, width: width, captions: prefill != nil)
         } else {
             preprocessing = nil
             pictures = nil
         }
-        if let prefill = try graph(.captionPrefill), let step = try graph(.captionStep) {
+        if let prefill, let step {
             guard case .coca(let configuration) = model.architecture else {
                 throw contradiction("it has graphs that caption, and the configuration of a model that does not")
             }
@@ -81,6 +85,14 @@ public final class ExportedModel: Sendable {
         } else {
             captioning = nil
         }
+    }
+
+    /// Opens a graph; nil where the model has none of that role.
+    private static func graph(
+        _ role: ArtifactManifest.GraphRole, folder: String, manifest: ArtifactManifest, options: OnnxSessionOptions
+    ) throws(ConcordError) -> ExportedGraph? {
+        guard let name = manifest.graphs[role] else { return nil }
+        return try ExportedGraph(role, path: folder + "/" + name, options: options)
     }
 
     public var embedsImages: Bool { pictures != nil }

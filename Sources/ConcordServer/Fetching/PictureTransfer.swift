@@ -1,5 +1,6 @@
 import CCurl
 import ConcordCore
+import ConcordRuntime
 import Foundation
 
 /// One request of a picture and its answer, by libcurl.

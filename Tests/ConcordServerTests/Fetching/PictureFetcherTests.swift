@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordRuntime
 import ConcordServer
 import ConcordTestSupport
 import Foundation
@@ -302,7 +303,7 @@ import Testing
             try await long.fetch(server.address, deadline: ContinuousClock.now + .milliseconds(200))
         }
         #expect(error?.code == .fetch)
-        #expect(try await #require(error).message.contains("longer than it may"))
+        #expect(try #require(error).message.contains("longer than it may"))
     }
 
     @Test func aResolverThatHangs() async throws {

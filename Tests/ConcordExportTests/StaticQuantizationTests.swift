@@ -105,6 +105,12 @@ import Testing
         for image in 0..<2 {
             for position in 0..<16 { #expect(abs(actual[(image * 64 + 63) * 16 + position] - 2) <= last.scale) }
         }
+        // A bias that is no number is refused.
+        var bad = model
+        bias[5] = .nan
+        bad.weights["b"] = try OnnxValue(bias, shape: [64])
+        let refused = #expect(throws: ConcordError.self) { try method.quantize(bad) }
+        #expect(refused?.code == .nonFiniteValue && refused?.message.contains("'b'") == true)
         // Weights alone leave it as it is.
         #expect(QuantizationMethod.weights(WeightQuantization()).layers(of: model).isEmpty)
     }

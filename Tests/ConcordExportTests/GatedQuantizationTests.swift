@@ -50,7 +50,8 @@ import Testing
     @Test func aGoodModelIsQuantizedWhole() async throws {
         let model = try Fixtures.tower(depth: 2, width: Self.width)
         let comparison = try await OutputComparison(with: model, over: batches())
-        #expect(try await comparison.measures(of: model) == QuantizationMeasures(meanCosine: 1, worstCosine: 1))
+        let same = try await comparison.measures(of: model)
+        #expect(same == QuantizationMeasures(meanCosine: 1, worstCosine: 1))
         for method in try await methods(model) {
             let (_, report) = try await GatedQuantization(method: method).quantize(
                 model,
@@ -109,9 +110,10 @@ import Testing
             }
             return try #require(error).message
         }
-        #expect(try await message(model, QuantizationGate()).contains("even with all layers in float32"))
-        #expect(
-            try await message(Fixtures.layer(in: 4, out: 4), QuantizationGate()).contains("no layer to quantize"))
+        let impossible = try await message(model, QuantizationGate())
+        #expect(impossible.contains("even with all layers in float32"))
+        let empty = try await message(Fixtures.layer(in: 4, out: 4), QuantizationGate())
+        #expect(empty.contains("no layer to quantize"))
         await #expect(throws: ConcordError.self) {
             try await OutputComparison(with: model, over: QuantizationBatches([]))
         }
@@ -140,10 +142,10 @@ import Testing
         #expect(json["after"]?["mean_cosine"]?.double == report.after.meanCosine)
         #expect(json["before"]?["r"] == 0.25)
         let layers = try #require(json["layers"]?.elements)
-        #expect(layers.map { $0["type"] } == ["int8", "float32"])
+        #expect(layers.map { $0["type"]?.string } == ["int8", "float32"])
         #expect(layers.map { $0["name"]?.string } == ["layers.0.in.product", "layers.0.out.product"])
         #expect(layers[0]["shape"] == [64, 256] && layers[0]["kind"] == "product")
-        let range = try #require(layers[0]["input_range"]?.elements?.compactMap(\.double))
+        let range = try #require(layers[0]["input_range"]?.elements).compactMap(\.double)
         #expect(range.count == 2 && range[0] < -2 && range[1] > 2)
         let ratios = layers.compactMap { $0["signal_to_noise_db"]?.double }
         #expect(ratios.count == 2 && ratios[0] > 25 && ratios[1] < 10)

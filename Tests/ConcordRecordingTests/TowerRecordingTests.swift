@@ -135,6 +135,8 @@ import Testing
         #expect(fused["MultiHeadAttention"] == layers && fused["QuickGelu"] == layers)
         // Each block norms the sum of the stream and its attention; all but the last one's sum is normed by the next.
         #expect(fused["SkipLayerNormalization"] == 2 * layers - 1)
+        // Patches are cut out and multiplied, and never made a picture again.
+        #expect(fused["Conv"] == nil && plain["Conv"] == 1 && fused["Transpose"] == 1)
         // What the fused ones replaced is gone.
         #expect(fused["Softmax"] == nil && fused["Sigmoid"] == nil)
         #expect(plain["Softmax"] == layers && plain["Sigmoid"] == layers && plain["MultiHeadAttention"] == nil)

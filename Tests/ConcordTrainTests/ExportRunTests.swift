@@ -51,6 +51,30 @@ import Testing
         }
     }
 
+    @Test(arguments: ["int8-weights", "int8"]) func aModelIsQuantized(_ precision: String) throws {
+        try withModel { folder, model in
+            let output = folder + "/artifacts"
+            let arguments = ["export", "--model", model, "--output", output, "--quantize", precision]
+            if precision == "int8" {
+                let refused = try Program.run(arguments, in: folder)
+                #expect(refused.status == 1 && refused.errors.contains("--data"), "\(refused.errors)")
+                #expect(!Files.exists(output))
+            }
+            let result = try Program.run(arguments + ["--data", folder], in: folder)
+            try #require(result.status == 0, "\(result.errors)")
+            #expect(try ArtifactManifest(folder: output).precision.rawValue == precision)
+            let path = output + "/report.json", report = try JSONValue(parsing: Files.read(path), source: path)
+            let quantization = try #require(report["quantization"])
+            let graph = try #require(quantization["graphs"]?["caption_step"])
+            #expect(try #require(graph["after"]?["mean_cosine"]?.double) >= 0.995)
+            #expect(try #require(quantization["ratio"]?.double) > 1)
+            let recall = try #require(quantization["recall_at_1"])
+            #expect(
+                try #require(recall["quantized"]?.double) >= #require(recall["float32"]?.double) - 0.005)
+            #expect(try #require(quantization["speed"]?["text"]?["float32_milliseconds"]?.double) > 0)
+        }
+    }
+
     @Test(arguments: [
         (["--output", "x", "--format", "tensorrt"], Int32(64), "tensorrt"),
         (["--output", "x", "--data", "nowhere"], 1, "nowhere"), ([], 64, "--output"),

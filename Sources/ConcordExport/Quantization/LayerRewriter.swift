@@ -91,6 +91,7 @@ struct LayerRewriter {
         let x = try addRounding(of: layer.input, range, in: &editor)
         let biasName = node.input.count > 2 ? node.input[2] : ""
         let bias = try editor.model.weights[biasName]?.values(of: Float.self) ?? []
+        try WeightRounding.check(bias, biasName)
         // A bias is a number of 32 bits with the scale of the sums, which must not be too small for it.
         let minimum = bias.map { abs($0) / (range.scale * 0x1p30) }
         let (numbers, scales) = try constants("channels \(layer.name)", in: &editor) { weight throws(ConcordError) in

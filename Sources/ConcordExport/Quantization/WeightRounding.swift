@@ -124,8 +124,9 @@ enum WeightRounding {
         return value > known || value.isNaN ? value : known
     }
 
-    private static func check(_ largest: [Float], _ name: String) throws(ConcordError) {
-        guard largest.allSatisfy(\.isFinite) else {
+    /// Throws `.nonFiniteValue` when one of `values` is no number.
+    static func check(_ values: [Float], _ name: String) throws(ConcordError) {
+        guard values.allSatisfy(\.isFinite) else {
             throw ConcordError(
                 .nonFiniteValue,
                 "the weight '\(name)' has NaN or infinity among its elements, which have no 8-bit form; train or "

@@ -29,7 +29,7 @@ struct ExportQuantization: Sendable {
         let quantized = try write(result.models)
         var speeds: [ArtifactManifest.GraphRole: GraphSpeed] = [:]
         for (role, batches) in samples.evaluation {
-            guard let batch = batches.last else { continue }
+            guard let batch = batches.first else { continue }
             speeds[role] = try GraphSpeed(role, batch, float32: sessions, quantized: quantized)
         }
         self.speeds = speeds

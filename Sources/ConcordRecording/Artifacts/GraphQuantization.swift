@@ -42,6 +42,11 @@ struct GraphQuantization: Sendable {
     }
 
     private func run() async throws -> Result {
+        guard graphs.values.contains(where: Self.hasLayers) else {
+            throw ConcordError(
+                .invalidArgument,
+                "the model has no weight that is large enough to be worth 8 bits; export it without --quantize")
+        }
         var result = Result(), vectors: [ArtifactManifest.GraphRole: [[Float]]] = [:]
         var gate = QuantizationGate(minimumMeanCosine: Self.minimumMeanCosine)
         if !samples.captions.isEmpty, graphs[.image] != nil {
@@ -55,6 +60,10 @@ struct GraphQuantization: Sendable {
         // Pictures first, with texts of float32; then the texts, with the pictures as they have become.
         for role in ArtifactManifest.GraphRole.allCases {
             guard let graph = graphs[role], let evaluation = samples.evaluation[role] else { continue }
+            guard Self.hasLayers(graph) else {
+                result.models[role] = graph
+                continue
+            }
             let isTower = role == .image || role == .text
             let comparison = try await OutputComparison(
                 with: graph, over: QuantizationBatches(evaluation), outputs: [isTower ? "embeddings" : "logits"])
@@ -102,6 +111,11 @@ struct GraphQuantization: Sendable {
             if gate.failures(of: try await measure(smaller)).isEmpty { model = smaller }
         }
         return (model, report)
+    }
+
+    /// Whether a graph has weights that are large enough to be quantized by either method.
+    private static func hasLayers(_ graph: OnnxModel) -> Bool {
+        !QuantizationMethod.weights(WeightQuantization()).layers(of: graph).isEmpty
     }
 
     // MARK: - Retrieval

@@ -89,6 +89,12 @@ final class GraphLowering {
         return edge
     }
 
+    /// The constant weight of a convolution, `[outputs, inputs, h, w]`, as that of a product, `[inputs · h · w, outputs]`.
+    func patchEdge(_ value: RecordedValue) throws -> OnnxEdge {
+        let name = names[ObjectIdentifier(value.first)].map { $0 + ".patches" }
+        return try constant(name: name) { value.first.flattened(from: 1).transposed(0, 1) }
+    }
+
     /// A constant of a tensor's elements, under a name that is not taken yet.
     ///
     /// - Parameter name: of a parameter, of which there is one; nil for what has no name.

@@ -15,6 +15,7 @@ extension LoweredCall {
     }
 
     func lowerConvolution() throws {
+        if try lowerPatches() { return }
         let padding = ints("padding")
         finish(
             try builder.add(
@@ -23,6 +24,31 @@ extension LoweredCall {
                     "strides": .ints(ints("stride")), "pads": .ints(padding + padding),
                     "dilations": .ints(ints("dilation")), "group": .int(int("groups", default: 1)),
                 ]))
+    }
+
+    /// Patches that touch and do not overlap are rows of one product, which can be quantized as the others are. Returns
+    /// whether it is that.
+    private func lowerPatches() throws -> Bool {
+        let shape = try lowering.shape(operand(0)).dropFirst().compactMap(\.fixed), weight = try operand(1)
+        guard lowering.isFused, shape.count == 3, weight.isConstant, weight.first.rank == 4 else { return false }
+        let kernel = [weight.first.size(2), weight.first.size(3)], outputs = weight.first.size(0)
+        guard ints("stride") == kernel, ints("padding") == [0, 0], ints("dilation") == [1, 1],
+            try int("groups", default: 1) == 1, shape[1] % kernel[0] == 0, shape[2] % kernel[1] == 0
+        else { return false }
+        let (rows, columns) = (shape[1] / kernel[0], shape[2] / kernel[1])
+        // [B, C, H, W] → [B, C, h, p, w, q] → [B, h, w, C, p, q] → [B, h · w, C · p · q]
+        let split = try builder.add(
+            "Reshape", [edge(0), builder.integers([0, shape[0], rows, kernel[0], columns, kernel[1]])])
+        let turned = try builder.add("Transpose", [split], attributes: ["perm": .ints([0, 2, 4, 1, 3, 5])])
+        let patches = try builder.add(
+            "Reshape", [turned, builder.integers([0, rows * columns, shape[0] * kernel[0] * kernel[1]])])
+        var product = try builder.add("MatMul", [patches, lowering.patchEdge(weight)])
+        if let bias = try optionalEdge(2) { product = try builder.add("Add", [product, bias]) }
+        // What a convolution gives, [B, O, h, w], which nobody needs when the patches become tokens again.
+        let channels = try builder.add("Transpose", [product], attributes: ["perm": .ints([0, 2, 1])])
+        finish(
+            try builder.add("Reshape", [channels, builder.integers([0, outputs, rows, columns])]), .patches(product))
+        return true
     }
 
     func lowerLayerNorm() throws {

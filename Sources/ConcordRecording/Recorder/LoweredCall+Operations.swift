@@ -139,6 +139,9 @@ extension LoweredCall {
             return
         }
         var origin = RecordedValue.Origin.other
+        if case .patches(let edge) = source.origin, target.count == 3, Array(target[..<2]) == Array(before[..<2]) {
+            origin = .patchChannels(edge)
+        }
         if before.count == 3, target.count == 4, target[0] == before[0], target[1] == before[1] {
             origin = .splitHeads(try edge(0))
         }
@@ -170,6 +173,10 @@ extension LoweredCall {
         let (a, b) = (try axis("dim0", rank: rank), try axis("dim1", rank: rank))
         var order = Array(0..<rank)
         order.swapAt(a, b)
+        if case .patchChannels(let edge) = try operand(0).origin, Set([a, b]) == [1, 2] {
+            finish(edge)
+            return
+        }
         var origin = RecordedValue.Origin.other
         if rank == 4, Set([a, b]) == [1, 2] {
             switch try operand(0).origin {

@@ -27,6 +27,8 @@ final class RecordedValue {
         case attended(OnnxEdge)
         /// The same, seen as `[B, T, H, D]`.
         case attendedTokens(OnnxEdge)
+        /// Patches `[B, T, C]` seen as a picture `[B, C, h, w]`, and that as `[B, C, T]`.
+        case patches(OnnxEdge), patchChannels(OnnxEdge)
         /// A value times a number.
         case scaled(RecordedValue, Double)
         /// The logistic function of a value times a number.

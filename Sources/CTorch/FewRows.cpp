@@ -48,7 +48,7 @@ struct Kernels {
   void (*mix)(const float *weights, const float *rows, int64_t stride, int64_t count, int64_t depth, float *into);
 };
 
-/// Those for the instructions that libtorch uses, too. Sums of a tile take three quarters of the registers.
+/// Those for the instructions that libtorch uses, too. The sums of a tile take three quarters of the registers.
 const Kernels &kernels() {
   static const Kernels kernels = []() -> Kernels {
 #if defined(__x86_64__)
@@ -93,7 +93,8 @@ namespace ctorch {
 std::optional<at::Tensor> fewRowsLinear(
     const at::Tensor &input, const at::Tensor &weight, const std::optional<at::Tensor> &bias
 ) {
-  constexpr int64_t mostRows = 48;
+  // With more, what bounds it is arithmetic, and the library's products do that better.
+  constexpr int64_t mostRows = 64;
   // A part of the result as long as a line of the cache, and numbers of the weight that are worth a thread.
   constexpr int64_t unit = 16, smallestPart = 1 << 15;
   if (!isInference() || !hasPlainRows(weight) || weight.dim() != 2 || weight.numel() == 0) return std::nullopt;
@@ -117,7 +118,7 @@ std::optional<at::Tensor> fewRowsLinear(
       .leftStride = inputs,
       .rightStride = weight.stride(0),
       .resultStride = outputs,
-      .columnsAhead = 3,
+      .columnsAhead = 3,  // the next tile
   };
   forParts((outputs + unit - 1) / unit, smallestPart / (unit * inputs) + 1, [&](int64_t begin, int64_t end) {
     kernels().innerProducts(products, begin * unit, std::min(end * unit, outputs));
@@ -159,7 +160,7 @@ std::optional<at::Tensor> fewRowsAttention(
           .leftStride = query.stride(2),
           .rightStride = key.stride(2),
           .resultStride = keys,
-          .columnsAhead = 24,
+          .columnsAhead = 24,  // Rows are short, and the next ones do not follow at once.
       };
       kernels().innerProducts(products, 0, keys);
       for (int64_t q = 0; q < queries; ++q) {

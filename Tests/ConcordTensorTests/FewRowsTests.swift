@@ -18,7 +18,7 @@ import Testing
     private func values(_ tensor: Tensor) -> [Double] { tensor.scalars(as: Double.self) }
 
     /// Depths around the widths of vectors, and outputs around those of tiles and of the parts that threads take.
-    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31, 48, 49, 64])
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31, 48, 63, 64, 65])
     func productsAreEqualButForRounding(rows: Int) {
         for depth in [1, 3, 7, 8, 9, 15, 16, 17, 33, 100, 512, 515, 2048] {
             for outputs in [1, 2, 3, 4, 15, 16, 17, 47, 100, 515] {
@@ -54,6 +54,18 @@ import Testing
                 let bias = normal([40, 2]).selected(axis: 1, at: 1)
                 let exact = Tensor.linear(input.to(.float64), weight: weight.to(.float64), bias: bias.to(.float64))
                 #expect(error(Tensor.linear(input, weight: weight, bias: bias), exact) < 4e-6)
+            }
+        }
+    }
+
+    /// So that what is generated for one item of a batch does not depend on the others.
+    @Test func rowsDoNotDependOnTheirNeighbours() {
+        let weight = normal([100, 77]), bias = normal([100]), input = normal([21, 77])
+        withoutGradient {
+            let together = Tensor.linear(input, weight: weight, bias: bias)
+            for row in 0..<21 {
+                let alone = Tensor.linear(input.narrowed(axis: 0, from: row, count: 1), weight: weight, bias: bias)
+                #expect(values(alone) == values(together.selected(axis: 0, at: row)))
             }
         }
     }

@@ -12,6 +12,7 @@ static inline auto load(const float *from) {
   return *reinterpret_cast<const typename Of<width>::Vector *>(from);
 }
 
+/// The sum of a vector's numbers, by halves.
 template <int width>
 static inline float total(typename Of<width>::Vector sums) {
   float parts[width];
@@ -55,13 +56,14 @@ static inline void tile(const InnerProducts &of, int64_t row, int64_t column) {
     for (int r = 0; r < rows; ++r)
       for (int c = 0; c < columns; ++c) totals[r][c] += left[r * leftStride + k] * right[c * rightStride + k];
   float *const result = of.result + row * of.resultStride + column;
-  const float *const bias = of.bias + column;
+  const float *const bias = of.bias ? of.bias + column : nullptr;
 #pragma clang loop unroll(full)
   for (int r = 0; r < rows; ++r)
 #pragma clang loop unroll(full)
-    for (int c = 0; c < columns; ++c) result[r * of.resultStride + c] = totals[r][c] + (of.bias ? bias[c] : 0);
+    for (int c = 0; c < columns; ++c) result[r * of.resultStride + c] = totals[r][c] + (bias ? bias[c] : 0);
 }
 
+/// One column of tiles; the last one may have fewer rows.
 template <int width, int rows, int columns>
 static inline void allRows(const InnerProducts &of, int64_t column) {
   int64_t row = 0;

@@ -39,7 +39,7 @@ import Testing
         let result = withoutGradient { Tensor.linear(input, weight: weight) }
         #expect(result.shape == shape.dropLast() + [17])
         let single = input.reshaped([-1, 100]).to(.float64).matmul(weight.to(.float64).transposed(0, 1))
-        if result.count > 0 { #expect(error(result.reshaped([-1, 17]), single) < 4e-6) }
+        if shape[0] > 0 { #expect(error(result.reshaped([-1, 17]), single) < 4e-6) }
     }
 
     @Test func productsReadViews() {
@@ -84,8 +84,8 @@ import Testing
         withoutGradient {
             input.narrowed(axis: 0, from: 1, count: 1).narrowed(axis: 1, from: 5, count: 1).fill(.nan)
             let rows = Tensor.linear(input, weight: weight)
-            #expect(values(rows.selected(axis: 0, at: 1)).allSatisfy(\.isNaN))
-            #expect(values(rows.selected(axis: 0, at: 0)).allSatisfy(\.isFinite))
+            #expect(values(rows.selected(axis: 0, at: 1)).filter { !$0.isNaN } == [])
+            #expect(values(rows.selected(axis: 0, at: 0)).filter { !$0.isFinite } == [])
         }
     }
 

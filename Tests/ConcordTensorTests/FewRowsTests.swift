@@ -8,11 +8,11 @@ import Testing
 
     private func normal(_ shape: [Int]) -> Tensor { .normal(shape, generator: generator) }
 
-    /// The largest difference from what float64 gives, as a part of its largest number.
-    private func error(_ result: Tensor, _ exact: Tensor) -> Double {
+    /// The largest difference from what float64 gives, as a part of `scale`; nil is its largest number.
+    private func error(_ result: Tensor, _ exact: Tensor, scale: Tensor? = nil) -> Double {
         #expect(result.dtype == .float32)
         #expect(result.shape == exact.shape)
-        return (result.to(.float64) - exact).abs().max().item() / exact.abs().max().item()
+        return (result.to(.float64) - exact).abs().max().item() / (scale ?? exact).abs().max().item()
     }
 
     private func values(_ tensor: Tensor) -> [Double] { tensor.scalars(as: Double.self) }
@@ -20,14 +20,16 @@ import Testing
     /// Depths around the widths of vectors, and outputs around those of tiles and of the parts that threads take.
     @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 31, 48, 63, 64, 65])
     func productsAreEqualButForRounding(rows: Int) {
-        for depth in [1, 3, 7, 8, 9, 15, 16, 17, 33, 100, 512, 515, 2048] {
-            for outputs in [1, 2, 3, 4, 15, 16, 17, 47, 100, 515] {
+        for depth in [1, 3, 7, 8, 9, 15, 16, 17, 33, 100, 515] {
+            for outputs in [1, 2, 3, 16, 47, 515] {
                 let weight = normal([outputs, depth]), input = normal([rows, depth]), bias = normal([outputs])
                 for bias in [bias, nil] {
                     let result = withoutGradient { Tensor.linear(input, weight: weight, bias: bias) }
                     let exact = Tensor.linear(
                         input.to(.float64), weight: weight.to(.float64), bias: bias?.to(.float64))
-                    #expect(error(result, exact) < 4e-6, "\(rows) rows, \(depth) → \(outputs)")
+                    // What rounding goes by where terms cancel.
+                    let scale = Tensor.linear(input.abs(), weight: weight.abs(), bias: bias?.abs())
+                    #expect(error(result, exact, scale: scale) < 1e-6, "\(rows) rows, \(depth) → \(outputs)")
                 }
             }
         }
@@ -132,7 +134,8 @@ import Testing
                     let factor = scale ?? 1 / Double(width).squareRoot()
                     let scores = query.to(.float64).matmul(key.to(.float64).transposed(2, 3)) * factor
                     let exact = scores.softmax(axis: -1).matmul(value.to(.float64))
-                    #expect(error(result, exact) < 4e-6, "\(queries) queries, \(keys) keys, width \(width)")
+                    #expect(
+                        error(result, exact, scale: value) < 4e-6, "\(queries) queries, \(keys) keys, width \(width)")
                 }
             }
         }

@@ -8,7 +8,7 @@
 
 namespace {
 thread_local std::string last_error;
-thread_local ctorch_thread_state thread_state = {nullptr, nullptr, nullptr};
+thread_local ctorch_thread_state thread_state = {nullptr, nullptr};
 
 int32_t keep(int32_t status, const char *message) noexcept {
   try {

@@ -1,13 +1,14 @@
-// Matrix products: with packed weights, and under bfloat16 autocast on processors that lack bfloat16 instructions.
+// Matrix products: of few rows, and under bfloat16 autocast on processors that lack bfloat16 instructions.
 #pragma once
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/linear_ops.h>
+#include <ATen/ops/scaled_dot_product_attention_ops.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <type_traits>
 
+#include "few_rows.h"
 #include "internal.h"
-#include "packed_weights.h"
 
 namespace ctorch {
 
@@ -37,15 +38,15 @@ auto roundedArgument(const Argument &argument) {
   }
 }
 
-/// Calls a matrix product; inside a scope of packed weights with these, where that is faster. Where bfloat16 would be
-/// slow, the operands are rounded to it and multiplied in float32, and the result is rounded: what the instructions
+/// Calls a matrix product, for few rows one that is made for them. Where bfloat16 would be slow, the operands are rounded to it and multiplied in float32, and the result is rounded: what the instructions
 /// compute, which sum in float32 too.
 template <typename Operation, typename... Arguments>
 at::Tensor product(const Arguments &...arguments) {
   if constexpr (std::is_same_v<Operation, at::_ops::linear>) {
-    if (PackedWeights *weights = packedWeights()) {
-      if (std::optional<at::Tensor> result = weights->linear(arguments...)) return *std::move(result);
-    }
+    if (std::optional<at::Tensor> result = fewRowsLinear(arguments...)) return *std::move(result);
+  }
+  if constexpr (std::is_same_v<Operation, at::_ops::scaled_dot_product_attention>) {
+    if (std::optional<at::Tensor> result = fewRowsAttention(arguments...)) return *std::move(result);
   }
   if (!emulatesBFloat16()) return Operation::call(arguments...);
   c10::impl::ExcludeDispatchKeyGuard withoutAutocast(c10::DispatchKey::AutocastCPU);

@@ -17,8 +17,6 @@ const char *ctorch_last_error(void);
 typedef struct {
   void *recorder;
   void *error_scope;
-  /// Of `ctorch_make_packed_weights`; NULL where weights are read as they are.
-  void *packed_weights;
 } ctorch_thread_state;
 ctorch_thread_state *ctorch_this_thread(void);
 
@@ -110,12 +108,6 @@ bool ctorch_set_gradient_mode(bool enabled);
 bool ctorch_gradient_mode(void);
 void *ctorch_begin_inference_mode(void);
 void ctorch_end_inference_mode(void *guard);
-
-/// An empty store of packed weights, for the thread state.
-void *ctorch_make_packed_weights(void);
-void ctorch_free_packed_weights(void *weights);
-void ctorch_clear_packed_weights(void *weights);
-intptr_t ctorch_packed_weight_count(void *weights);
 
 typedef struct {
   int32_t device_kind;

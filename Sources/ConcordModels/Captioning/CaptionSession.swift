@@ -49,10 +49,8 @@ public final class CaptionSession: DecodingSession {
         let count = tokens.count / rowCount
         try throwingTensorErrors { () throws(ConcordError) in
             let ids = Tensor(tokens.map(Int64.init), shape: [rowCount, count], device: model.languageHead.device)
-            let logits = try model.store.packedWeights { () throws(ConcordError) in
-                let states = try model.states(next: ids, cache: cache)
-                return withoutGradient { model.tokenLogits(states.selected(axis: 1, at: -1)) }  // [rows, vocabulary]
-            }
+            let states = try model.states(next: ids, cache: cache)
+            let logits = withoutGradient { model.tokenLogits(states.selected(axis: 1, at: -1)) }  // [rows, vocabulary]
             let isDouble = logits.dtype == .float64
             var failure: ConcordError?
             (isDouble ? logits : logits.to(.float32)).withUnsafeBytes { bytes in

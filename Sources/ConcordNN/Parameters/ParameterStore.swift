@@ -28,11 +28,7 @@ public final class ParameterStore {
     private var names: Set<String> = []
 
     /// Whether dropout and patch dropout are active.
-    public var isTraining = false {
-        didSet { if isTraining { packedWeights.removeAll() } }
-    }
-    /// Copies of the weights for decoding, made as they are needed; training gives their memory back.
-    public let packedWeights = PackedWeights()
+    public var isTraining = false
     /// Whether transformer blocks recompute their activations in the backward pass instead of keeping them.
     public var usesActivationCheckpointing = false
     /// What dropout draws from. Seed it at every step, and a resumed run repeats the same masks.

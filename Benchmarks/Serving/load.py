@@ -25,7 +25,10 @@ import sys
 import time
 import urllib.parse
 
-TIMEOUT = 60.0
+TIMEOUT = 120.0
+# A closed loop goes on beyond its time until each client has had an answer in the warm-up and two in the measurement,
+# so that a service whose queue is long is not judged by its first answers; but not by more than this.
+LONGEST_EXTENSION = 180.0
 # A request that is due while so many are under way is not sent but counted as an error, so that the loop stays bounded.
 MOST_CONNECTIONS = 2000
 
@@ -58,7 +61,7 @@ class Connection:
     """One keep-alive connection that has at most one request under way."""
 
     def __init__(self, loop, address):
-        self.loop, self.address, self.socket, self.answer = loop, address, None, None
+        self.loop, self.address, self.socket, self.answer, self.headers = loop, address, None, None, {}
 
     def start(self, wire, answer):
         self.wire, self.answer, self.rest, self.received, self.length = wire, answer, memoryview(wire), bytearray(), None
@@ -206,30 +209,38 @@ class Load:
                 return connection
         return Connection(self, self.address)
 
-    def run(self, seconds, clients=0, rate=0.0, seed=1):
+    def run(self, seconds, warm_up=0.0, clients=0, rate=0.0, seed=1):
+        """Sets `began` and `ended`, the times between which answers count."""
         self.selector, self.clients = selectors.DefaultSelector(), clients
         randomness = random.Random(seed)
         start = time.perf_counter()
-        end, next_due, next_sweep = start + seconds, start, start + 1
+        next_due, next_sweep = start, start + 1
+        self.began, self.ended = (None if warm_up else start), None
         self.idle = [Connection(self, self.address) for _ in range(clients)]
-        connections = set(self.idle)
+        connections, answers_before = set(self.idle), 0
         was_collecting = gc.isenabled()
         gc.disable()
         try:
             while True:
                 now = time.perf_counter()
-                is_over = now >= end or self.stopping
-                if is_over and not self.under_way or now >= end + TIMEOUT:
+                if self.began is None and now >= start + warm_up and (
+                        len(self.answers) >= clients or now >= start + warm_up + LONGEST_EXTENSION):
+                    self.began, answers_before = now, len(self.answers)
+                if self.ended is None and (self.stopping or self.began is not None and now >= self.began + seconds and (
+                        len(self.answers) - answers_before >= 2 * clients or not warm_up
+                        or now >= self.began + seconds + LONGEST_EXTENSION)):
+                    self.began, self.ended = self.began or now, now
+                if self.ended is not None and (not self.under_way or now >= self.ended + TIMEOUT):
                     break
-                wait = (end if not is_over else end + TIMEOUT) - now
-                if not is_over and clients:
+                wait = 0.1
+                if self.ended is None and clients:
                     while self.retries_at and self.retries_at[0][0] <= now:
                         self.idle.append(heapq.heappop(self.retries_at)[2])
                     ready, self.idle = self.idle, []
                     for connection in ready:
                         self.send(connection, time.perf_counter())
-                    wait = 0.05 if self.retries_at else wait
-                elif not is_over:
+                    wait = 0 if self.idle else 0.02 if self.retries_at else wait
+                elif self.ended is None:
                     while next_due <= now:
                         if len(self.under_way) < MOST_CONNECTIONS:
                             connection = self.take_or_open()
@@ -240,8 +251,8 @@ class Load:
                             answer.done, answer.problem = now, "too many under way"
                             self.answers.append(answer)
                         next_due += randomness.expovariate(rate)
-                    wait = min(wait, next_due - now)
-                for key, mask in self.selector.select(0 if self.idle and clients and not is_over else min(0.1, wait)):
+                    wait = min(wait, max(0.0, next_due - now))
+                for key, mask in self.selector.select(wait):
                     key.data.ready(mask)
                 if now >= next_sweep:
                     next_sweep = now + 1
@@ -268,14 +279,14 @@ def latencies(answers):
     return {"p50": percentile(values, 0.5), "p99": percentile(values, 0.99), "max": values[-1] if values else None}
 
 
-def summary(answers, start, seconds):
-    """Figures of the answers that came in the `seconds` after `start`; latency is that of answers with status 200."""
-    counted = [answer for answer in answers if start <= answer.done < start + seconds]
+def summary(answers, began, ended):
+    """Figures of the answers that came between two times; latency is that of answers with status 200."""
+    counted = [answer for answer in answers if began <= answer.done < ended]
     good = [answer for answer in counted if answer.status == 200]
     refused = [answer for answer in counted if answer.status in (429, 503)]
     problems = collections.Counter(answer.problem or f"status {answer.status}" for answer in counted
                                    if answer.status not in (200, 429, 503))
-    result = {"throughput": len(good) / seconds, "answers": len(counted), **latencies(good),
+    result = {"seconds": ended - began, "throughput": len(good) / (ended - began), "answers": len(counted), **latencies(good),
               "refused": len(refused), "errors": sum(problems.values()), "problems": dict(problems)}
     if refused:
         result["refusals"] = {**latencies(refused), "without_retry_after": sum(not a.retry_after for a in refused),
@@ -287,9 +298,10 @@ def measure(requests, warm_up, seconds, clients=0, rate=0.0):
     """Runs warm-up and measurement as one uninterrupted load, and returns the summary of the measurement."""
     load = Load(requests)
     cpu, start = time.process_time(), time.perf_counter()
-    answers = load.run(warm_up + seconds, clients=clients, rate=rate)
+    answers = load.run(seconds, warm_up, clients, rate)
     elapsed, cpu = time.perf_counter() - start, time.process_time() - cpu
-    return {"clients": clients, "rate": rate, **summary(answers, start + warm_up, seconds), "client_cpu": cpu / elapsed}
+    return {"clients": clients, "rate": rate, **summary(answers, load.began, load.ended),
+            "all_answers": len(answers), "client_cpu": cpu / elapsed}
 
 
 def main():

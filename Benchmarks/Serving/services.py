@@ -103,7 +103,7 @@ class Service:
 
     def ask(self, request):
         """(status, decoded JSON) of one of the requests below."""
-        answer = load.Load([request], keeps_bodies=True).run(0.001, clients=1)[0]
+        answer = load.Load([request], keeps_bodies=True).run(seconds=0.001, clients=1)[0]
         try:
             return answer.status, json.loads(answer.body)
         except ValueError:

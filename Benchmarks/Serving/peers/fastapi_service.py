@@ -99,7 +99,7 @@ async def generate_caption(image: UploadFile = File(...)):
         if token == END:
             break
         ids.append(token)
-    return {"caption": tokenizer.decode(ids)}
+    return {"caption": tokenizer.decode(ids).replace("</w>", " ").strip()}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import time
 import load
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CONCORD = ROOT / ".build/release/concord-server"
+CONCORD = pathlib.Path(os.environ.get("CONCORD_SERVER", ROOT / ".build/release/concord-server"))
 PEER = pathlib.Path(__file__).with_name("peers") / "fastapi_service.py"
 BOUNDARY = "benchmark-boundary-7d1c"
 

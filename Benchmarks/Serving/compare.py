@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """The HTTP service against FastAPI + ONNX Runtime + Pillow: pictures, short texts and captions, in one run.
 
-Usage: .peers/bin/python Benchmarks/Serving/compare.py --clip A [--clip-int8 A] [--coca A] [--coca-int8 A]
-                                                       [--clients 32] [--caption-clients 8] [--rounds 2] [--seconds 15] [--json]
-Each A is an artifact folder of `concord export`. The peer always serves the float32 folder, as the usual service does;
-with int8 folders Concord is measured on these as well, against the same float32 figures of the peer.
+Usage: .peers/bin/python Benchmarks/Serving/compare.py [--clip A] [--clip-int8 A] [--coca A] [--coca-int8 A]
+                                     [--clients 32] [--caption-clients 8] [--rounds 2] [--seconds 15] [--json]
+Each A is an artifact folder of `concord export`; without any, prepare.py makes models of ViT-B/32 size. The peer always
+serves the float32 folder, as the usual service does; with int8 folders Concord is measured on these as well, against the
+same float32 figures of the peer.
 
 Each round starts every side in a process of its own, waits until it is ready, loads it and stops it, so that a drift of
-the machine's speed meets all of them; the table shows medians over the rounds. Before the load both sides answer the same
-inputs, and `cosine` says how alike the answers are (of captions: 1 when they are the same text). CPU is the service's
-processor time for one answer, which disturbs less by other work on the machine than throughput is.
+the machine's speed meets all of them; the table shows medians over the rounds. Before the load both sides answer the
+same inputs, and `cosine` says how alike the answers are (of captions: 1 when they are the same text). CPU is the
+service's processor time for one answer, which other work on the machine changes less than the throughput.
 Exits with 1 when a required ratio is missed.
 """
 import argparse
@@ -21,6 +22,7 @@ import sys
 import tempfile
 
 import load
+import prepare
 import services
 
 sys.path.insert(0, str(services.ROOT / "Benchmarks/Support"))
@@ -44,7 +46,8 @@ def requests_of(service, workload, pictures, tokens):
 def content(service, workload, reply):
     status, decoded = reply
     if status != 200:
-        sys.exit(f"{service.name} answered {status} to a request of {workload}: {str(decoded)[:500]}\n{service.output()[-2000:]}")
+        sys.exit(f"{service.name} answered {status} to a request of {workload}: {str(decoded)[:500]}\n"
+                 f"{service.output()[-2000:]}")
     return decoded["caption"] if workload == "captions" else service.embedding(decoded)
 
 
@@ -73,7 +76,7 @@ def run_side(service, workloads, pictures, arguments):
 
 
 def median_of(rounds):
-    """The median of each figure over the rounds; a figure that a round could not give (no good answer) makes it none."""
+    """The median of each figure over the rounds; none where a round had no good answer to give it."""
     result = {}
     for key in ("throughput", "p50", "p99", "cpu_per_answer", "ready", "peak_memory", "client_cpu"):
         values = [one[key] for one in rounds]
@@ -141,10 +144,11 @@ def main():
     parser.add_argument("--peer-only", action="store_true", help="measure FastAPI alone")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
-    if not (arguments.clip or arguments.coca):
-        parser.error("give --clip, --coca or both")
     if not services.CONCORD.exists() and not arguments.peer_only:
         sys.exit(f"compare.py: {services.CONCORD} is missing; run `swift build -c release --product concord-server`")
+    if not (arguments.clip or arguments.coca):
+        made = prepare.prepare(services.ROOT / ".build/serving", services.ROOT / "data/emoji")
+        arguments = argparse.Namespace(**vars(arguments) | {name.replace("-", "_"): path for name, path in made.items()})
 
     clip, captions = ["images", "texts"], ["captions"]
     sides = []  # (side, precision, workloads, how to make the service)
@@ -170,8 +174,8 @@ def main():
     if arguments.json:
         print(json.dumps(rows))
     else:
-        print(f"{arguments.clients} clients, {arguments.caption_clients} for captions; 640×480 JPEGs, texts of {min(map(len, TEXTS))}–{max(map(len, TEXTS))} "
-              f"characters, captions of {arguments.tokens} tokens; medians of {arguments.rounds} rounds of "
+        print(f"{arguments.clients} clients, {arguments.caption_clients} for captions; 640×480 JPEGs, texts of "
+              f"{min(map(len, TEXTS))}–{max(map(len, TEXTS))} characters, captions of {arguments.tokens} tokens; medians of {arguments.rounds} rounds of "
               f"{arguments.seconds:g} s or more")
         print_table(rows)
     return 0 if all(row.get("is_met", True) for row in rows) else 1

@@ -52,7 +52,8 @@ def main():
         print(json.dumps(result))
         return
     for name, values in seconds.items():
-        print(f"{name:8} {medians[name]:6.2f} s to ready, median of {len(values)} ({min(values):.2f}–{max(values):.2f})")
+        print(f"{name:8} {medians[name]:6.2f} s to ready, median of {len(values)} "
+              f"({min(values):.2f}–{max(values):.2f})")
     if "ratio" in result:
         print(f"ratio    {result['ratio']:6.2f}")
 

@@ -4,8 +4,8 @@
 Usage: .peers/bin/python Benchmarks/Serving/compare.py [--clip A] [--clip-int8 A] [--coca A] [--coca-int8 A]
                                      [--clients 32] [--caption-clients 8] [--rounds 2] [--seconds 15] [--json]
 Each A is an artifact folder of `concord export`; without any, prepare.py makes models of ViT-B/32 size. The peer always
-serves the float32 folder, as the usual service does; with int8 folders Concord is measured on these as well, against the
-same float32 figures of the peer.
+serves the float32 folder, as the usual service does; with int8 folders Concord is measured on these as well, against
+the same float32 figures of the peer.
 
 Each round starts every side in a process of its own, waits until it is ready, loads it and stops it, so that a drift of
 the machine's speed meets all of them; the table shows medians over the rounds. Before the load both sides answer the
@@ -148,7 +148,8 @@ def main():
         sys.exit(f"compare.py: {services.CONCORD} is missing; run `swift build -c release --product concord-server`")
     if not (arguments.clip or arguments.coca):
         made = prepare.prepare(services.ROOT / ".build/serving", services.ROOT / "data/emoji")
-        arguments = argparse.Namespace(**vars(arguments) | {name.replace("-", "_"): path for name, path in made.items()})
+        for name, path in made.items():
+            setattr(arguments, name.replace("-", "_"), path)
 
     clip, captions = ["images", "texts"], ["captions"]
     sides = []  # (side, precision, workloads, how to make the service)
@@ -175,8 +176,8 @@ def main():
         print(json.dumps(rows))
     else:
         print(f"{arguments.clients} clients, {arguments.caption_clients} for captions; 640×480 JPEGs, texts of "
-              f"{min(map(len, TEXTS))}–{max(map(len, TEXTS))} characters, captions of {arguments.tokens} tokens; medians of {arguments.rounds} rounds of "
-              f"{arguments.seconds:g} s or more")
+              f"{min(map(len, TEXTS))}–{max(map(len, TEXTS))} characters, captions of {arguments.tokens} tokens; "
+              f"medians of {arguments.rounds} rounds of {arguments.seconds:g} s or more")
         print_table(rows)
     return 0 if all(row.get("is_met", True) for row in rows) else 1
 

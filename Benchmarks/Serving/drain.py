@@ -81,9 +81,9 @@ def main():
             rounds.append(run_round(service, pictures, arguments.clients, arguments.seconds + 0.173 * number))
             if not arguments.json:
                 one = rounds[-1]
-                print(f"answered {one['answered_before']}, then SIGTERM: {one['under_way']} under way, {one['lost']} lost"
-                      f" {dict(one['lost_as']) or ''}, {one['broken_off']} broken off; status {one['exit_status']} after "
-                      f"{one['seconds_to_exit']:.2f} s; sent later: {dict(one['sent_later'])}", flush=True)
+                print(f"answered {one['answered_before']}, then SIGTERM: {one['under_way']} under way, "
+                      f"{one['lost']} lost {dict(one['lost_as']) or ''}, {one['broken_off']} broken off; "
+                      f"status {one['exit_status']} after {one['seconds_to_exit']:.2f} s; sent later: {dict(one['sent_later'])}", flush=True)
     is_right = all(one["lost"] == one["broken_off"] == one["errors_before"] == one["exit_status"] == 0
                    and one["under_way"] > 0 for one in rounds)
     print(json.dumps({"rounds": rounds, "holds": is_right}) if arguments.json

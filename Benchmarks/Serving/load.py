@@ -3,12 +3,12 @@
 
 Usage: python3 Benchmarks/Serving/load.py URL [--body FILE … --content-type TYPE] [--clients 32 | --rate 50]
                                           [--warm-up 3] [--seconds 20] [--json]
-`--clients` is a closed loop: each client sends its next request when the answer to the last one is there, so the service
-sets the pace. `--rate` is an open loop: requests come when they come, however slow the service is, and latency counts
+`--clients` is a closed loop: each client sends its next request when the answer to the last one is there, so the
+service sets the pace. `--rate` is an open loop: requests come when they come, however slow the service is, and latency counts
 from the moment a request was due. A body file holds one request's body; the bodies take turns; without any it is a GET.
 
-Requests are made before the clock starts and answers are only cut apart, never decoded, so that the generator leaves the
-machine to the service: `client_cpu` in the result says how much of one core it took.
+Requests are made before the clock starts and answers are only cut apart, never decoded, so that the generator leaves
+the machine to the service: `client_cpu` in the result says how much of one core it took.
 """
 import argparse
 import collections
@@ -64,7 +64,7 @@ class Connection:
         self.loop, self.address, self.socket, self.answer, self.headers = loop, address, None, None, {}
 
     def start(self, wire, answer):
-        self.wire, self.answer, self.rest, self.received, self.length = wire, answer, memoryview(wire), bytearray(), None
+        self.answer, self.rest, self.received, self.length = answer, memoryview(wire), bytearray(), None
         self.is_fresh = self.socket is None
         if self.is_fresh:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -132,7 +132,8 @@ class Connection:
         if end < 0:
             return
         lines = bytes(self.received[:end]).split(b"\r\n")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines[1:])}
+        fields = (line.partition(b":") for line in lines[1:])
+        headers = {name.strip().lower(): value.strip() for name, _, value in fields}
         self.body_start, self.headers = end + 4, headers
         self.answer.status = -int(lines[0].split(b" ", 2)[1])  # Negative until the body is there.
         self.answer.retry_after = headers.get(b"retry-after", b"").decode() or None
@@ -173,7 +174,7 @@ class Connection:
 
 
 class Load:
-    """Sends `requests` (of `request()`, all to one host) in turn; `run` returns all answers, in the order of their ends."""
+    """Sends `requests` (of `request()`, all to one host) in turn; `run` returns the answers in the order of their ends."""
 
     def __init__(self, requests, keeps_bodies=False):
         hosts = {(host, port) for host, port, _ in requests}
@@ -286,8 +287,8 @@ def summary(answers, began, ended):
     refused = [answer for answer in counted if answer.status in (429, 503)]
     problems = collections.Counter(answer.problem or f"status {answer.status}" for answer in counted
                                    if answer.status not in (200, 429, 503))
-    result = {"seconds": ended - began, "throughput": len(good) / (ended - began), "answers": len(counted), **latencies(good),
-              "refused": len(refused), "errors": sum(problems.values()), "problems": dict(problems)}
+    result = {"seconds": ended - began, "throughput": len(good) / (ended - began), "answers": len(counted),
+              **latencies(good), "refused": len(refused), "errors": sum(problems.values()), "problems": dict(problems)}
     if refused:
         result["refusals"] = {**latencies(refused), "without_retry_after": sum(not a.retry_after for a in refused),
                               "retry_after": dict(collections.Counter(a.retry_after for a in refused).most_common(8))}

@@ -5,7 +5,7 @@ Usage: .peers/bin/python Benchmarks/Serving/soak.py [--clip ARTIFACTS] [--coca A
 Pictures are JPEG, PNG and WebP of 16 to 1600 pixels a side, texts come one to 32 a request with 1 to 40 words, captions
 have 1 to 30 tokens; one request in thirty is a damaged picture. Every few seconds another number of clients asks. After
 the warm-up memory is sampled each second. Required: no sample more than 5 % above the median of the first minute after
-the warm-up (a shorter run takes its first tenth), no lost connection, and no status but 200, and 4xx for damaged pictures.
+the warm-up (a shorter run takes its first tenth), no lost connection, no status but 200, and 4xx for damaged pictures.
 """
 import argparse
 import io
@@ -66,7 +66,8 @@ def make_requests(service, has_clip, has_coca, count=400):
             body = json.dumps({"model": "clip", "input": services.data_uri(data, kind)}).encode()
             requests.append((load.request(f"{service.url}/v1/embeddings", body), is_damaged))
         else:
-            body, content_type = services.multipart([("file", "picture", kind, data)], [("model", "clip" if has_clip else "coca")])
+            body, content_type = services.multipart(
+                [("file", "picture", kind, data)], [("model", "clip" if has_clip else "coca")])
             requests.append((load.request(f"{service.url}/v1/embeddings", body, content_type), is_damaged))
     return requests
 
@@ -131,8 +132,8 @@ def main():
                           "answered": answered, "wrong": wrong, "holds": is_right}))
     else:
         print(f"{answered} answers in {arguments.warm_up_minutes + arguments.minutes:g} minutes; resident "
-              f"{reference / 1e6:.0f} MB after the warm-up, {highest / 1e6:.0f} at most ({highest / reference - 1:+.1%}), "
-              f"{last / 1e6:.0f} at the end ({last / reference - 1:+.1%}); {highest_ever / 1e6:.0f} at most ever")
+              f"{reference / 1e6:.0f} MB after the warm-up, "
+              f"{highest / 1e6:.0f} at most ({highest / reference - 1:+.1%}), {last / 1e6:.0f} at the end ({last / reference - 1:+.1%}); {highest_ever / 1e6:.0f} at most ever")
         print("holds" if is_right else f"FAILS {wrong}")
     return 0 if is_right else 1
 

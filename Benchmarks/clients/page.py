@@ -86,9 +86,10 @@ def main():
             raise
         caption, similarities, timings = text("caption"), text("similarities"), text("timings")
         numbers = re.findall(r"-?\d+(?:\.\d+)?", similarities)
-        check(len(numbers) >= len(TEXTS), f"#similarities has {len(numbers)} numbers for {len(TEXTS)} texts: {similarities}")
-        outside = [url for url in requested(driver)
-                   if not url.startswith(("data:", "blob:", "chrome:")) and urllib.parse.urlsplit(url).netloc != host.netloc]
+        check(len(numbers) >= len(TEXTS),
+              f"#similarities has {len(numbers)} numbers for {len(TEXTS)} texts: {similarities}")
+        addressed = [url for url in requested(driver) if not url.startswith(("data:", "blob:", "chrome:"))]
+        outside = [url for url in addressed if urllib.parse.urlsplit(url).netloc != host.netloc]
         check(not outside, f"the page asked other hosts: {outside}")
         errors = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
         check(not errors, f"the browser's console has errors: {errors}")

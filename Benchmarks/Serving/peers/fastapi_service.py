@@ -2,8 +2,8 @@
 """A model behind HTTP as the usual tutorial does it: FastAPI, ONNX Runtime, Pillow. The other side of compare.py.
 
 Usage: .peers/bin/python Benchmarks/Serving/peers/fastapi_service.py --model ARTIFACTS [--port 8081] [--tokens 20]
-It loads the graphs of an artifact folder that `concord export` writes (image.onnx, text.onnx, caption_prefill.onnx,
-tokenizer.json) and answers POST /embed, POST /embed_text, POST /generate_caption and GET /health.
+It loads the graphs and tokenizer.json of an artifact folder that `concord export` writes, and answers POST /embed,
+POST /embed_text, POST /generate_caption and GET /health.
 
 What makes it the usual service, and is meant to stay so: sessions with default options; `async` handlers that call
 `session.run` themselves, which holds the event loop until the model is done; one request, one run, batch 1; Pillow for
@@ -12,6 +12,7 @@ than that: a text is as long as its tokens, not padded to 77, and JSON is what F
 """
 import argparse
 import io
+import json
 import pathlib
 
 import numpy
@@ -33,9 +34,11 @@ parser.add_argument("--tokens", type=int, default=20, help="new tokens of a capt
 arguments = parser.parse_args()
 
 
-def session(name):
-    path = arguments.model / f"{name}.onnx"
-    return onnxruntime.InferenceSession(str(path)) if path.exists() else None
+graphs = json.loads((arguments.model / "artifact.json").read_text())["graphs"]
+
+
+def session(role):
+    return onnxruntime.InferenceSession(str(arguments.model / graphs[role])) if role in graphs else None
 
 
 image_session, text_session, caption_session = session("image"), session("text"), session("caption_prefill")
@@ -55,7 +58,7 @@ class TextRequest(BaseModel):
 
 
 def preprocess(data: bytes) -> numpy.ndarray:
-    """[1, 3, size, size]: the shorter side to `size` by Pillow's bicubic filter, the middle, CLIP's mean and deviation."""
+    """[1, 3, size, size]: the shorter side to `size` by Pillow's bicubic, the middle, CLIP's mean and deviation."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
     width, height = image.size
     shorter = min(width, height)

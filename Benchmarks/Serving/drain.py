@@ -74,7 +74,8 @@ def main():
     folder = os.path.abspath(arguments.clip)
     rounds = []
     with tempfile.TemporaryDirectory() as temporary:
-        pictures = [open(path, "rb").read() for path in photos.make(temporary, "photo", 8, 640, 480)]
+        photographs = [open(path, "rb").read() for path in photos.make(temporary, "photo", 8, 640, 480)]
+        pictures = services.distinct(photographs, 256)
         for number in range(arguments.rounds):
             service = services.FastAPI(folder) if arguments.peer else services.Concord({"clip": folder})
             # Not always at the same point of a batch.

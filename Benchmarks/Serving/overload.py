@@ -21,6 +21,8 @@ import photos  # noqa: E402
 
 LONGEST_REFUSAL = 0.05
 SMALLEST_GOODPUT = 0.9
+# More than wait in the service's queue.
+DISTINCT = 2000
 
 
 def main():
@@ -37,7 +39,8 @@ def main():
     folder = os.path.abspath(arguments.clip)
     service = services.FastAPI(folder) if arguments.peer else services.Concord({"clip": folder})
     with tempfile.TemporaryDirectory() as temporary, service:
-        pictures = [open(path, "rb").read() for path in photos.make(temporary, "photo", 16, 640, 480)]
+        photographs = [open(path, "rb").read() for path in photos.make(temporary, "photo", 16, 640, 480)]
+        pictures = services.distinct(photographs, DISTINCT)
         requests = [service.image_request(picture) for picture in pictures]
         peak = load.measure(requests, arguments.warm_up, arguments.seconds / 2, clients=32)
         rate = arguments.factor * peak["throughput"]

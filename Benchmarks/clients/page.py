@@ -5,6 +5,7 @@ Usage: .clients/bin/python Benchmarks/clients/page.py URL PICTURE [--screenshot 
 Needs Debian's chromium and chromium-driver. The browser can reach no host but the service's, and the page must not try.
 """
 import argparse
+import base64
 import json
 import pathlib
 import re
@@ -95,9 +96,9 @@ def main():
         check(not errors, f"the browser's console has errors: {errors}")
         if arguments.screenshot:
             arguments.screenshot.parent.mkdir(parents=True, exist_ok=True)
-            height = driver.execute_script("return document.documentElement.scrollHeight")
-            driver.set_window_size(1100, max(400, min(height, 2000)))
-            driver.save_screenshot(str(arguments.screenshot))
+            # The whole page, also what lies below the window.
+            picture = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+            arguments.screenshot.write_bytes(base64.b64decode(picture["data"]))
         print(f"caption: {caption}\nsimilarities: {' | '.join(similarities.splitlines())}\n"
               f"timings: {' | '.join(timings.splitlines())}")
 

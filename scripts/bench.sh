@@ -5,11 +5,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 swift build -c release --package-path Benchmarks
+swift build -c release --product concord-server
 compgen -G "data/emoji/captions.*" >/dev/null || .build/release/concord dataset emoji --output data/emoji
 
 printf '\n==> Execution plans of the losses\n'
 .build/release/PlanMatrix
-for benchmark in Images Checkpoints Training Losses Cached CoCa; do
+for benchmark in Images Checkpoints Training Losses Cached CoCa Serving; do
     printf '\n==> %s\n' "$benchmark"
     .peers/bin/python "Benchmarks/$benchmark/compare.py"
 done

@@ -17,24 +17,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".peers/bin/python"
-MAKE_PHOTOS = """
-import sys
-import numpy as np
-from PIL import Image
-folder, name, count, width, height = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
-random = np.random.default_rng(1)
-for number in range(count):
-    pixels = np.full((height, width, 3), 128, np.float32)
-    size = 2
-    while size < max(width, height):
-        grid = random.normal(0, 90 / size ** 0.4, (max(2, size * height // width), size, 3))
-        for channel in range(3):
-            layer = grid[..., channel] * 0.4 + grid[..., 0] * 0.6
-            pixels[..., channel] += np.asarray(
-                Image.fromarray(layer.astype(np.float32)).resize((width, height), Image.BICUBIC))
-        size *= 2
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(f"{folder}/{name}-{number}.jpg", quality=90)
-"""
+PHOTOS = ROOT / "Benchmarks/Support/photos.py"
 CASES = [  # name, pictures, width, height, mode, passes a round, required ratio
     ("640x480", 24, 640, 480, "exact", 3, 1.15),
     ("640x480", 24, 640, 480, "scaled", 3, None),
@@ -64,7 +47,7 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, count, width, height in sorted({case[:4] for case in CASES}):
-            subprocess.run([PEERS, "-c", MAKE_PHOTOS, folder, name, str(count), str(width), str(height)], check=True)
+            subprocess.run([PEERS, PHOTOS, folder, name, str(count), str(width), str(height)], check=True)
         for name, count, width, height, mode, passes, required in CASES:
             files = [f"{folder}/{name}-{number}.jpg" for number in range(count)]
             ours, theirs = [], []

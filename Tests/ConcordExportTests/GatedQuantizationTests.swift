@@ -1,7 +1,6 @@
 import ConcordCore
 import ConcordExport
 import ConcordRuntime
-import ConcordTestSupport
 import Testing
 
 @Suite struct GatedQuantizationTests {

@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordExport
 import ConcordRuntime
+import ConcordTestSupport
 import Foundation
 import Testing
 
@@ -87,9 +88,14 @@ enum QuantizationFixtures {
     /// The types of a model's nodes, in order.
     static func operations(_ model: OnnxModel) -> [String] { model.proto.graph.node.map(\.opType) }
 
-    /// A model that only holds what its file held.
-    static func reloaded(_ model: OnnxModel, _ folder: String) throws -> OnnxModel {
-        try model.write(to: folder + "/model.onnx")
-        return try OnnxModel(path: folder + "/model.onnx")
+    /// A model that only holds what its file held, and how long that was.
+    ///
+    /// Never inlined: the optimiser of Swift 6.3 crashes on it inside an asynchronous function.
+    @inline(never)
+    static func reloaded(_ model: OnnxModel) throws -> (model: OnnxModel, byteCount: Int) {
+        try withTemporaryFolder { folder in
+            try model.write(to: folder + "/model.onnx")
+            return (try OnnxModel(path: folder + "/model.onnx"), try Files.read(folder + "/model.onnx").count)
+        }
     }
 }

@@ -1,7 +1,6 @@
 import ConcordCore
 import ConcordExport
 import ConcordRuntime
-import ConcordTestSupport
 import Testing
 
 @Suite struct StaticQuantizationTests {
@@ -152,11 +151,10 @@ import Testing
     }
 
     @Test func comesBackFromItsFile() async throws {
-        let folder = try TemporaryFolder()
         let model = try Fixtures.tower(depth: 1, width: 64)
         let x = ["x": try OnnxValue(Fixtures.normal(4 * 64, seed: 27), shape: [4, 64])]
         let quantized = try await calibrated(model, x, rule: .percentile(99.99)).quantize(model)
-        let read = try Fixtures.reloaded(quantized, folder.path)
+        let read = try Fixtures.reloaded(quantized).model
         #expect(read.proto == quantized.proto)
         let expected = try await Fixtures.run(quantized, x), actual = try await Fixtures.run(read, x)
         #expect(actual == expected)

@@ -180,7 +180,8 @@ if let libtorch {
             name: "ConcordCommand",
             // `Concord` re-exports the others; named here, a change of their types' layout rebuilds this one, too.
             dependencies: [
-                "Concord", "ConcordServer", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN",
+                "Concord", "ConcordServer", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses",
+                "ConcordNN",
                 "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText",
                 "ConcordCheckpoint", "ConcordCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -21,6 +21,12 @@ import Testing
             let uri = JSONValue.string(TestPictures.dataURI(picture))
             let data = try await server.post("/generate_caption", ["image": uri, "max_tokens": 8])
             #expect(data.json["caption"]?.string == caption)
+            // The usual 30 tokens are more than this model's context has room for.
+            let usual = try await server.post("/generate_caption", ["image": bare])
+            #expect(usual.status == 200 && usual.json["caption"]?.string?.hasPrefix(caption) == true, "\(usual.text)")
+            let long = try await server.post(
+                "/generate_caption", ["image": bare, "prompt": "a red", "max_tokens": 500])
+            #expect(long.status == 422)
             // What the client calls the body does not matter.
             for type in ["image/png", "application/octet-stream", "text/plain", "image/jpeg"] {
                 let raw = try await server.send(

@@ -28,10 +28,11 @@ enum CaptionRoute {
             let model = try call.model(named: request.model)
             try call.admit(items: 1)
             let context = try call.workContext()
+            let options = model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
             let image = try await call.bytes(of: request.image, parameter: "image", model, context)
             if request.streams {
                 let stream = try await model.captionStream(
-                    image: image, parameter: "image", prompt: request.prompt, options: request.options, context)
+                    image: image, parameter: "image", prompt: request.prompt, options: options, context)
                 return .events { send in
                     do {
                         for try await event in stream {
@@ -51,7 +52,7 @@ enum CaptionRoute {
                 }
             }
             let captions = try await model.caption(
-                image: image, parameter: "image", prompt: request.prompt, options: request.options, context)
+                image: image, parameter: "image", prompt: request.prompt, options: options, context)
             guard let caption = captions.first else { throw RequestFailure.failed }
             call.charge(pixels: caption.pixels)
             return .json(json(caption, model, since: start))

@@ -16,18 +16,19 @@ enum ChatRoute {
             let model = try call.model(named: request.model)
             try call.admit(items: 1)
             let context = try call.workContext()
+            let options = model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
             let image = try await call.bytes(
                 of: request.image, parameter: request.imageParameter, model, context)
             let head = Head(id: "chatcmpl-\(call.identity.requestID)", model: model.name)
             guard !request.streams else {
                 let stream = try await model.captionStream(
                     image: image, parameter: request.imageParameter, prompt: request.prompt,
-                    options: request.options, context)
+                    options: options, context)
                 return .events { send in try await write(stream, request, head, call, send) }
             }
             let captions = try await model.caption(
                 image: image, parameter: request.imageParameter, prompt: request.prompt,
-                options: request.options, context)
+                options: options, context)
             call.charge(pixels: captions.first?.pixels ?? 0)
             let choices = captions.enumerated().map { index, caption -> JSONValue in
                 [

@@ -165,7 +165,9 @@ enum InferenceRoutes {
             let result: Result<String, ServingError>
             do throws(ServingError) {
                 let captions = try await model.caption(
-                    image: bytes, parameter: parameter, options: GenerationOptions(), context)
+                    image: bytes, parameter: parameter,
+                    options: model.fitting(GenerationOptions(), maxTokens: nil, prompt: nil),
+                    context)
                 result = .success(captions.first?.text ?? "")
             } catch { result = .failure(error) }
             return result.mapError { RequestFailure($0) }

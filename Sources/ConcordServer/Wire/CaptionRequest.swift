@@ -7,6 +7,8 @@ struct CaptionRequest: Sendable {
     var image = ImageSource.bytes([])
     var prompt: String?
     var options = GenerationOptions()
+    /// Nil for what the model has room for.
+    var maxTokens: Int?
     var streams = false
 
     static let known: Set<String> = [
@@ -22,10 +24,10 @@ struct CaptionRequest: Sendable {
         image = try ImageText.source(try fields.requiredText("image"), parameter: "image", allowsBare: true)
         prompt = try fields.text("prompt")
         streams = try fields.flag("stream") ?? false
+        maxTokens = try fields.integer("max_tokens", in: GenerationChoice.maxTokens)
         options = try GenerationChoice(
             strategy: try fields.choice("strategy", GenerationChoice.strategies),
             beams: try fields.integer("beams", in: GenerationChoice.beams),
-            maxTokens: try fields.integer("max_tokens", in: GenerationChoice.maxTokens),
             temperature: try fields.number("temperature", in: 0...100), topP: try fields.number("top_p", in: 0...1),
             topK: try fields.integer("top_k", in: 1...1_000_000), seed: try fields.integer("seed", in: 0...Int.max)
         ).options(streams: streams)
@@ -75,9 +77,9 @@ struct CaptionRequest: Sendable {
             }
             strategy = found.value
         }
+        maxTokens = try integer("max_tokens", in: GenerationChoice.maxTokens)
         options = try GenerationChoice(
             strategy: strategy, beams: integer("beams", in: GenerationChoice.beams),
-            maxTokens: integer("max_tokens", in: GenerationChoice.maxTokens),
             temperature: number("temperature", in: 0...100), topP: number("top_p", in: 0...1),
             topK: integer("top_k", in: 1...1_000_000), seed: integer("seed", in: 0...Int.max)
         ).options(streams: streams)

@@ -11,6 +11,8 @@ struct ChatRequest: Sendable {
     let imageParameter: String
     let prompt: String?
     let options: GenerationOptions
+    /// Nil for what the model has room for.
+    let maxTokens: Int?
     let streams: Bool
     let streamsUsage: Bool
 
@@ -32,13 +34,13 @@ struct ChatRequest: Sendable {
             streamsUsage = false
         }
         try Self.refuseWhatWouldNotHappen(fields)
-        let maxTokens = try fields.integer("max_completion_tokens", in: GenerationChoice.maxTokens)
         let olderMaxTokens = try fields.integer("max_tokens", in: GenerationChoice.maxTokens)
+        maxTokens = try fields.integer("max_completion_tokens", in: GenerationChoice.maxTokens) ?? olderMaxTokens
         let temperature = try fields.number("temperature", in: 0...2)
         let topP = try fields.number("top_p", in: 0...1)
         let isSampled = (temperature ?? 0) > 0
         options = try GenerationChoice(
-            maxTokens: maxTokens ?? olderMaxTokens, temperature: isSampled ? temperature : nil,
+            temperature: isSampled ? temperature : nil,
             // Without a temperature the likeliest token is taken, whatever share top_p leaves.
             topP: isSampled ? topP : nil, seed: fields.integer("seed", in: 0...Int.max),
             results: fields.integer("n", in: 1...16) ?? 1

@@ -13,14 +13,13 @@ struct GenerationChoice {
 
     var strategy: Strategy?
     var beams: Int?
-    var maxTokens: Int?
     var temperature: Double?
     var topP: Double?
     var topK: Int?
     var seed: Int?
     var results = 1
 
-    /// Greedy where nothing is said; what only another strategy would use is refused.
+    /// Greedy where nothing is said; what only another strategy would use is refused. The length is for the model to find.
     func options(streams: Bool) throws(RequestFailure) -> GenerationOptions {
         let isSampled = temperature.map { $0 > 0 } ?? false || topK != nil || (topP ?? 1) < 1
         let strategy = strategy ?? (beams.map { $0 > 1 } ?? false ? .beam : isSampled ? .sample : .greedy)
@@ -48,8 +47,6 @@ struct GenerationChoice {
             case .sample:
                 .sample(temperature: temperature ?? 1, topK: topK, topP: topP ?? 1, seed: UInt64(max(seed ?? 0, 0)))
             }
-        var options = GenerationOptions(strategy: choice, resultCount: results)
-        if let maxTokens { options.maxTokens = maxTokens }
-        return options
+        return GenerationOptions(strategy: choice, resultCount: results)
     }
 }

@@ -68,6 +68,7 @@ import Testing
                 #expect(try description.loadPreprocessing() == images.preprocessing)
                 #expect(try #require(manifest.logitScale) > 0)
             }
+            try expectServed(output, as: model)
             let report = try JSONValue(parsing: Files.read(output + "/report.json"), source: "report")
             #expect(report["parity"]?["text"]?["texts"]?.int == 200)
             #expect(report["parity"]?["text"]?["max_abs"]?.double == export.parity.texts.largestError)
@@ -79,6 +80,27 @@ import Testing
                 }
             }
         }
+    }
+
+    /// Expects the model that a server opens to say what `model` says.
+    private func expectServed(_ folder: String, as model: EmbeddingModel) throws {
+        let served = try ExportedModel(folder: folder), texts = ["3 5 7", "", "4", "2 2 2 2 2 2 2 2 2 2 2 2 2 2"]
+        let vectors = try served.embed(texts: texts.map { served.prepare(text: $0) })
+        let expected = model.embed(texts: texts).vectors.scalars(as: Float.self)
+        expectClose(vectors.flatMap(\.self), expected, absolute: 1e-5, "served texts")
+        guard let size = model.images?.preprocessing.cropSize else { return }
+        let picture = PreparedImage.canary(size: size)
+        expectClose(
+            try served.embed(images: [picture])[0],
+            try model.embed(pixels: picture.pixels, count: 1).scalars(as: Float.self),
+            absolute: 1e-5, "served picture")
+        guard let coCa = model.encoder as? CoCa else { return }
+        let options = GenerationOptions(maxTokens: 6)
+        let captions = try TokenGenerator(
+            served.makeCaptionSession(for: [picture]), requests: [GenerationRequest(options: options)]
+        ).run()
+        let own = try coCa.captions(of: Tensor(picture.pixels, shape: [1, 3, size, size]), options: options)
+        #expect(captions.map { $0.map(\.tokens) } == own.map { $0.map(\.tokens) })
     }
 
     @Test func whatIsThereIsNotReplacedUnasked() throws {

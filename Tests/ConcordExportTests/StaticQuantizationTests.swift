@@ -150,14 +150,19 @@ import Testing
         #expect(error?.code == .nonFiniteValue)
     }
 
-    @Test func comesBackFromItsFile() async throws {
-        let model = try Fixtures.tower(depth: 1, width: 64)
-        let x = ["x": try OnnxValue(Fixtures.normal(4 * 64, seed: 27), shape: [4, 64])]
-        let quantized = try await calibrated(model, x, rule: .percentile(99.99)).quantize(model)
+    // Not asynchronous: the optimiser of Swift 6.3 crashes on this one as a coroutine.
+    @Test func comesBackFromItsFile() throws {
+        let model = try Fixtures.layer(in: 64, out: 96)
+        let range = try ActivationRange(-4, 4)
+        let method = QuantizationMethod.calibrated(
+            StaticQuantization(ranges: ["x": range], reducesWeightRange: true))
+        let quantized = try method.quantize(model)
         let read = try Fixtures.reloaded(quantized).model
         #expect(read.proto == quantized.proto)
-        let expected = try await Fixtures.run(quantized, x), actual = try await Fixtures.run(read, x)
-        #expect(actual == expected)
+        let x = ["x": try OnnxValue(Fixtures.normal(4 * 64, seed: 27), shape: [4, 64])]
+        let expected = try OnnxSession(bytes: quantized.bytes()).runBlocking(x)["y"]?.values(of: Float.self)
+        let actual = try OnnxSession(bytes: read.bytes()).runBlocking(x)["y"]?.values(of: Float.self)
+        #expect(actual == expected && actual?.count == 4 * 96)
     }
 
     /// What a calibrated model keeps in float32, 8-bit weights alone make small afterwards.

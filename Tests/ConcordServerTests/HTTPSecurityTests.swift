@@ -277,7 +277,7 @@ import Testing
             #expect(answer.status == 200)
             // The last digit has bits that no byte takes: another spelling of the same content.
             let bits = try await server.post("/generate_caption", ["image": "iVBORw0KGgp="])
-            #expect(bits.status == 422)
+            #expect(bits.json["detail"]?.elements?.first?["type"]?.string == "invalid_base64", "\(bits.text)")
         }
     }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to trained image–text models: draws the emoji data, trains a CLIP, evaluates on combinations the model has
-# never seen, and searches; then trains a CoCa and captions such combinations. What is there already is used again;
-# FRESH=1 starts over.
+# From nothing to trained image–text models and a service: draws the emoji data, trains a CLIP, evaluates on combinations
+# the model has never seen, and searches; then trains a CoCa, captions such combinations, exports it, and has the HTTP
+# service caption one. What is there already is used again; FRESH=1 starts over.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,10 +9,11 @@ concord=.build/release/concord
 data=data/emoji
 run=runs/emoji
 captioner=runs/emoji-coca
+artifacts=artifacts/emoji-coca
 say() { printf '\n==> %s\n' "$*"; }
 
 [ -x "$concord" ] || { echo "demo: $concord is missing; run \`make demo\`" >&2; exit 1; }
-[ "${FRESH:-0}" != 1 ] || rm -rf "$data" "$run" "$captioner"
+[ "${FRESH:-0}" != 1 ] || rm -rf "$data" "$run" "$captioner" "$artifacts"
 
 if compgen -G "$data/captions.*" >/dev/null; then
     say "Using the pictures and captions in $data"
@@ -71,5 +72,42 @@ for split in held-out train; do
     say "Captions of all pictures, $split"
     "$concord" evaluate --model "$captioner" --data "$data" --split "$split" --language en --captions --strategy greedy
 done
+
+if [ -f "$artifacts/artifact.json" ] && [ "$artifacts" -nt "$captioner/model.safetensors" ]; then
+    say "Using the exported captioner in $artifacts"
+else
+    say "Exporting the captioner into $artifacts"
+    "$concord" export --model "$captioner" --data "$data" --output "$artifacts" --force
+fi
+say "A caption from the service, which needs no libtorch"
+python3 - .build/release/concord-server "$artifacts" "$data/images/261d-1f3fe.png" <<'PYTHON'
+import json, socket, subprocess, sys, time, urllib.error, urllib.request
+program, artifacts, picture = sys.argv[1:]
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+started = time.monotonic()
+server = subprocess.Popen([program, "--model", artifacts, "--port", str(port)], stderr=subprocess.PIPE, text=True)
+address = f"http://127.0.0.1:{port}"
+try:
+    while True:
+        try:
+            urllib.request.urlopen(address + "/health/ready").close()
+            break
+        except OSError:
+            if server.poll() is not None:
+                sys.exit("demo: the service ended:\n" + server.stderr.read())
+            if time.monotonic() - started > 60:
+                sys.exit("demo: the service was not ready within a minute")
+            time.sleep(0.005)
+    print(f"ready after {time.monotonic() - started:.2f} s: {address}")
+    with open(picture, "rb") as file:
+        request = urllib.request.Request(address + "/generate_caption", file.read(), {"Content-Type": "image/png"})
+    with urllib.request.urlopen(request) as response:
+        print(f"POST /generate_caption, {picture}: {json.load(response)['caption']}")
+finally:
+    server.terminate()
+    server.wait()
+PYTHON
 
 printf '\nReports: %s and %s\n' "$PWD/$run/report.html" "$PWD/$captioner/report.html"

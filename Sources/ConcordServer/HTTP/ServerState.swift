@@ -41,7 +41,10 @@ final class ServerState: Sendable {
     func offload<Value: Sendable>(
         bytes: Int, _ work: @escaping @Sendable () throws(RequestFailure) -> Value
     ) async throws(RequestFailure) -> Value {
-        if bytes <= 32 << 10 { return try work() }
-        return try await wire.run(work)
+        // As a result: the optimiser of Swift 6.3 crashes where errors of this type pass through here.
+        @Sendable func result() -> Result<Value, RequestFailure> {
+            Result { () throws(RequestFailure) in try work() }
+        }
+        return try await (bytes <= 32 << 10 ? result() : wire.run { result() }).get()
     }
 }

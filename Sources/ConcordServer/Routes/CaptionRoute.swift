@@ -15,48 +15,60 @@ enum CaptionRoute {
         responses: [
             ("application/json", Schemas.captionResponse), ("text/event-stream", ["type": "string"]),
         ],
-        handler: { call in
-            let start = ContinuousClock.now
-            var request = try await read(call)
-            if call.request.headers[.accept]?.lowercased().contains("text/event-stream") == true {
-                request.streams = true
-                if case .beam(_, _, _, _) = request.options.strategy {
-                    throw RequestFailure.invalid(
-                        "strategy", "A search with beams knows its caption only at the end; it cannot be streamed.")
-                }
-            }
-            let model = try call.model(named: request.model)
-            try call.admit(items: 1)
-            let context = try call.workContext()
-            let options = model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
-            let image = try await call.bytes(of: request.image, parameter: "image", model, context)
-            if request.streams {
-                let stream = try await model.captionStream(
-                    image: image, parameter: "image", prompt: request.prompt, options: options, context)
-                return .events { send in
-                    do {
-                        for try await event in stream {
-                            switch event {
-                            case .text(let text): try await send(ServerSentEvent.bytes(["text": .string(text)]))
-                            case .finished(let caption):
-                                call.charge(pixels: caption.pixels)
-                                try await send(
-                                    ServerSentEvent.bytes(json(caption, model, since: start), name: "done"))
-                            }
-                        }
-                    } catch let error as ServingError {
-                        let body = ErrorShape.openAI.body(
-                            of: RequestFailure(error), requestID: call.identity.requestID)
-                        try await send(ServerSentEvent.bytes(body, name: "error"))
-                    }
-                }
-            }
-            let captions = try await model.caption(
+        handler: { try await answer($0) })
+
+    private static func answer(_ call: RouteCall) async throws -> Response {
+        let start = ContinuousClock.now
+        let request = try streaming(try await read(call), call)
+        let model = try call.model(named: request.model)
+        try call.admit(items: 1)
+        let context = try call.workContext()
+        let options = model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
+        let image = try await call.bytes(of: request.image, parameter: "image", model, context)
+        if request.streams {
+            let stream = try await model.captionStream(
                 image: image, parameter: "image", prompt: request.prompt, options: options, context)
-            guard let caption = captions.first else { throw RequestFailure.failed }
-            call.charge(pixels: caption.pixels)
-            return .json(json(caption, model, since: start))
-        })
+            return .events { send in try await write(stream, model, since: start, call, send) }
+        }
+        let captions = try await model.caption(
+            image: image, parameter: "image", prompt: request.prompt, options: options, context)
+        guard let caption = captions.first else { throw RequestFailure.failed }
+        call.charge(pixels: caption.pixels)
+        return .json(json(caption, model, since: start))
+    }
+
+    /// The request, as a stream where the client accepts nothing else.
+    private static func streaming(
+        _ request: CaptionRequest, _ call: RouteCall
+    ) throws(RequestFailure) -> CaptionRequest {
+        guard call.request.headers[.accept]?.lowercased().contains("text/event-stream") == true else { return request }
+        if case .beam = request.options.strategy {
+            throw .invalid(
+                "strategy", "A search with beams knows its caption only at the end; it cannot be streamed.")
+        }
+        var request = request
+        request.streams = true
+        return request
+    }
+
+    private static func write(
+        _ stream: AsyncThrowingStream<CaptionEvent, any Error>, _ model: ServedModel,
+        since start: ContinuousClock.Instant, _ call: RouteCall, _ send: ([UInt8]) async throws -> Void
+    ) async throws {
+        do {
+            for try await event in stream {
+                switch event {
+                case .text(let text): try await send(ServerSentEvent.bytes(["text": .string(text)]))
+                case .finished(let caption):
+                    call.charge(pixels: caption.pixels)
+                    try await send(ServerSentEvent.bytes(json(caption, model, since: start), name: "done"))
+                }
+            }
+        } catch let error as ServingError {
+            let body = ErrorShape.openAI.body(of: RequestFailure(error), requestID: call.identity.requestID)
+            try await send(ServerSentEvent.bytes(body, name: "error"))
+        }
+    }
 
     private static func read(_ call: RouteCall) async throws -> CaptionRequest {
         let query = call.query

@@ -73,7 +73,9 @@ import Testing
     private func reference(_ bins: [Double], levels: Int) -> Int {
         let side = bins.count / 2
         var best = (kept: 0, divergence: Double.infinity)
-        for kept in (levels + 1) / 2...side {
+        // More bins than hold something are the same range.
+        let used = (1...side).last { bins[side + $0 - 1] > 0 || bins[side - $0] > 0 } ?? side
+        for kept in (levels + 1) / 2...used {
             let slice = Array(bins[side - kept..<side + kept])
             var p = slice
             p[0] += bins[..<(side - kept)].reduce(0, +)

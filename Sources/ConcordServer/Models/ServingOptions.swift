@@ -13,7 +13,7 @@ public struct ServingOptions: Sendable {
     /// The most items that wait in a queue, those being decoded included.
     public var queueCapacity = 1024
     /// Requests are refused when they would wait longer.
-    public var longestWait: Duration = .seconds(30)
+    public var longestWait: Duration = .seconds(5)
     /// The least share of the work that the bulk lane has while the other is busy, from 0 to 1.
     public var bulkShare = 0.2
     /// A run without progress for longer is given up, and the model is not ready.

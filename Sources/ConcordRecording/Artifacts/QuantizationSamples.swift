@@ -32,7 +32,7 @@ struct QuantizationSamples: Sendable {
     /// - Parameters:
     ///   - sessions: the graphs of float32, which give the keys and values that later tokens of captions see.
     ///   - samples: what is measured on where there is no data set.
-    /// - Throws: `.invalidDataset` for a data set with fewer than 128 pictures to calibrate with, `.invalidImage`.
+    /// - Throws: `.invalidDataset` for a data set with fewer than 16 pictures to calibrate with, `.invalidImage`.
     init(
         of model: EmbeddingModel, _ sessions: GraphSessions, data: CaptionDataset?, samples: ExportSamples
     ) throws {
@@ -55,8 +55,8 @@ struct QuantizationSamples: Sendable {
         guard calibrated.count >= 16 else {
             throw ConcordError(
                 .invalidDataset,
-                "\(data.folder) has \(calibrated.count) pictures outside of its held-out split; 128 to 512 are needed to "
-                    + "find the ranges of activations")
+                "\(data.folder) has \(calibrated.count) pictures outside of its held-out split; the ranges of activations "
+                    + "need 16 at least, and 128 to 512 find them better")
         }
         captions = evaluated.map(Self.caption)
         let pictures = try Self.prepare(evaluated, data, model)

@@ -80,7 +80,7 @@ else
     "$concord" export --model "$captioner" --data "$data" --output "$artifacts" --force
 fi
 say "A caption from the service, which needs no libtorch"
-python3 - .build/release/concord-server "$artifacts" "$data/images/261d-1f3fe.png" <<'PYTHON'
+python3 - .build/release/concord-server "$artifacts" "$data/images/1f469-1f3fd-200d-1f393.png" <<'PYTHON'
 import json, socket, subprocess, sys, time, urllib.error, urllib.request
 program, artifacts, picture = sys.argv[1:]
 with socket.socket() as probe:

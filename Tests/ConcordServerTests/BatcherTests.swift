@@ -5,11 +5,13 @@ import Testing
 @Suite struct BatcherTests {
     private func make(
         _ work: StepwiseWork, buckets: [Int] = [1, 2, 4, 8], capacity: Int = 1000, bulkShare: Double = 0.25,
-        clock: TestClock = TestClock()
+        longestRun: Duration? = nil, clock: TestClock = TestClock()
     ) -> Batcher<Int, Int> {
         Batcher(
             name: "test",
-            options: BatcherOptions(buckets: buckets, capacity: capacity, bulkShare: bulkShare), now: { clock.now },
+            options: BatcherOptions(
+                buckets: buckets, capacity: capacity, bulkShare: bulkShare, longestRun: longestRun),
+            now: { clock.now },
             work: { items, run throws(ServingError) in work(items, run) })
     }
 
@@ -75,6 +77,26 @@ import Testing
         #expect(await runs.next() == [7])
         for (item, task) in tasks.enumerated() { #expect(await task.value == .success(item * 10)) }
         #expect(batcher.meanBatch == 2)
+    }
+
+    @Test func `a run has no more items than are done in the time of the longest`() async {
+        let work = StepwiseWork(), clock = TestClock()
+        let batcher = make(work, longestRun: .milliseconds(500), clock: clock)
+        var runs = work.runs.makeAsyncIterator()
+        var tasks = [await occupy(batcher, &runs)]
+        tasks += await queue(1...7, batcher)
+        // One item in 0.2 s: two in half a second, though eight are waiting.
+        clock.advance(by: .milliseconds(200))
+        work.proceed(1)
+        #expect(await runs.next() == [1, 2])
+        // Two more in no time: 0.16 s an item from then on, 0.5 s for three, of which a bucket takes two.
+        work.proceed(1)
+        #expect(await runs.next() == [3, 4])
+        // 0.128 s an item.
+        work.proceed(1)
+        #expect(await runs.next() == [5, 6])
+        work.proceed(2)
+        for task in tasks { _ = await task.value }
     }
 
     @Test func `a worker that is busy is not waited for`() async {

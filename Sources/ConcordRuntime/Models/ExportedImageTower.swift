@@ -25,10 +25,10 @@ struct ExportedImageTower: Sendable {
         try check(images)
         var vectors: [[Float]] = []
         vectors.reserveCapacity(images.count)
-        for run in BatchPlan.runs(of: images.count, buckets: buckets) {
-            let outputs = try self.run(images[run.items], size: run.size, wanted: [embeddings])
+        for run in runs(of: images, buckets) {
+            let outputs = try self.run(run.items.map { images[$0] }, size: run.size, wanted: [embeddings])
             vectors += try embeddingRows(outputs[0], count: run.items.count, width: width) {
-                "picture \(run.items.lowerBound + $0)"
+                "picture \(run.items[$0])"
             }
         }
         return vectors
@@ -39,8 +39,8 @@ struct ExportedImageTower: Sendable {
         guard let tokens else { throw graph.failure("it gives no 'tokens' to caption by") }
         try check(images)
         var parts: [OnnxValue] = []
-        for run in BatchPlan.runs(of: images.count, buckets: buckets) {
-            let part = try self.run(images[run.items], size: run.size, wanted: [tokens])[0]
+        for run in runs(of: images, buckets) {
+            let part = try self.run(run.items.map { images[$0] }, size: run.size, wanted: [tokens])[0]
             guard part.elementType == .float32, part.shape.count == 3, part.shape[0] == run.size,
                 parts.allSatisfy({ $0.shape.dropFirst() == part.shape.dropFirst() })
             else { throw ConcordError(.inference, "the model gave tokens \(part.shape) for \(run.size) pictures") }
@@ -64,6 +64,11 @@ struct ExportedImageTower: Sendable {
         }
     }
 
+    /// In the order of the pictures, which are all of one size: 50 tokens in ViT-B/32, more in most others.
+    private func runs(of images: [PreparedImage], _ buckets: [Int]) -> [BatchPlan.Run] {
+        BatchPlan.runs(lengths: Array(repeating: 50, count: images.count), buckets: buckets)
+    }
+
     private func check(_ images: [PreparedImage]) throws(ConcordError) {
         for (index, image) in images.enumerated() where image.size != size {
             throw ConcordError(
@@ -74,13 +79,13 @@ struct ExportedImageTower: Sendable {
     }
 
     private func run(
-        _ images: ArraySlice<PreparedImage>, size rows: Int, wanted: [Int]
+        _ images: [PreparedImage], size rows: Int, wanted: [Int]
     ) throws(ConcordError) -> [OnnxValue] {
         let count = 3 * size * size
         let pixels = try OnnxValue(of: Float.self, shape: [rows, 3, size, size]) { buffer in
             for row in 0..<rows {
                 // Padding repeats the last picture: nothing about it is unusual.
-                let image = images[min(images.startIndex + row, images.endIndex - 1)]
+                let image = images[min(row, images.count - 1)]
                 _ = UnsafeMutableBufferPointer(rebasing: buffer[(row * count)...]).update(fromContentsOf: image.pixels)
             }
         }

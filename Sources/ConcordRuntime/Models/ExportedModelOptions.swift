@@ -7,8 +7,8 @@ public struct ExportedModelOptions: Sendable, Hashable {
     public var session: OnnxSessionOptions
     /// Whether every file is compared with its hash first.
     public var verifiesHashes: Bool
-    /// The batch sizes that runs are padded to, rising; longer batches are split. Few sizes keep memory flat, and within
-    /// one size an item's result does not depend on its neighbours.
+    /// The batch sizes that runs are padded to, rising; longer batches are split. Few sizes keep memory flat, and in
+    /// runs of one shape an item's result does not depend on its neighbours.
     public var batchBuckets: [Int]
     /// Whether JPEG photos are decoded at 1/2, 1/4 or 1/8 of their size where that still has twice the pixels along each
     /// edge that the model needs, which is much faster; smaller pictures are exact (as Pillow's `reducing_gap` 2).
@@ -16,7 +16,7 @@ public struct ExportedModelOptions: Sendable, Hashable {
 
     public init(
         session: OnnxSessionOptions = OnnxSessionOptions(), verifiesHashes: Bool = true,
-        batchBuckets: [Int] = [1, 2, 4, 8, 16], shrinksPhotos: Bool = true
+        batchBuckets: [Int] = [1, 2, 3, 4, 6, 8, 12, 16], shrinksPhotos: Bool = true
     ) {
         self.session = session
         self.verifiesHashes = verifiesHashes

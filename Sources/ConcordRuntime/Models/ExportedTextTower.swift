@@ -28,26 +28,17 @@ struct ExportedTextTower: Sendable {
 
     /// Unit vectors `[width]` of texts, in their order.
     func embed(_ texts: [PreparedText], buckets: [Int]) throws(ConcordError) -> [[Float]] {
-        var places: [Int: [Int]] = [:]
-        for (index, text) in texts.enumerated() {
-            try check(text, index)
-            places[columns(text), default: []].append(index)
-        }
+        for (index, text) in texts.enumerated() { try check(text, index) }
         var vectors = [[Float]](repeating: [], count: texts.count)
-        for (columns, indices) in places.sorted(by: { $0.key < $1.key }) {
-            for run in BatchPlan.runs(of: indices.count, buckets: buckets) {
-                let rows = indices[run.items]
-                let found = try self.run(rows.map { texts[$0].ids }, size: run.size, columns: columns)
-                let part = try embeddingRows(found, count: rows.count, width: width) {
-                    "text \(rows[rows.startIndex + $0])"
-                }
-                for (index, vector) in zip(rows, part) { vectors[index] = vector }
-            }
+        for run in BatchPlan.runs(lengths: texts.map(columns), buckets: buckets) {
+            let found = try self.run(run.items.map { texts[$0].ids }, size: run.size, columns: run.columns)
+            let part = try embeddingRows(found, count: run.items.count, width: width) { "text \(run.items[$0])" }
+            for (index, vector) in zip(run.items, part) { vectors[index] = vector }
         }
         return vectors
     }
 
-    /// How many columns a text's run has.
+    /// How many columns a text's run has at least.
     private func columns(_ text: PreparedText) -> Int {
         configuration.readsPadding
             ? configuration.contextLength

@@ -10,12 +10,15 @@ package struct BatcherOptions: Sendable {
     package var longestWait: Duration
     /// The least share of places in runs that the bulk lane has while the other has items, from 0 to 1.
     package var bulkShare: Double
+    /// A run has no more items than are done in so long, going by those before; nil for as many as there are places.
+    /// Once a run keeps its processor busy, more items in it do not make it faster, but have all of them wait for the last.
+    package var longestRun: Duration?
     /// A run without progress for longer is given up.
     package var stuckAfter: Duration
 
     package init(
         buckets: [Int] = [1], workers: Int = 1, capacity: Int = 1024, longestWait: Duration = .seconds(30),
-        bulkShare: Double = 0.2, stuckAfter: Duration = .seconds(60)
+        bulkShare: Double = 0.2, longestRun: Duration? = nil, stuckAfter: Duration = .seconds(60)
     ) {
         precondition(
             buckets.first == 1 && zip(buckets, buckets.dropFirst()).allSatisfy(<),
@@ -25,6 +28,7 @@ package struct BatcherOptions: Sendable {
         self.capacity = capacity
         self.longestWait = longestWait
         self.bulkShare = min(max(bulkShare, 0), 1)
+        self.longestRun = longestRun
         self.stuckAfter = stuckAfter
     }
 }

@@ -15,6 +15,11 @@ struct DrainRate: Sendable {
         .seconds(Double(items) * (secondsPerItem ?? 0) / Double(workers))
     }
 
+    /// How many items one run does in `duration`; nil before the first run.
+    func items(in duration: Duration) -> Int? {
+        secondsPerItem.map { Int(min(duration.inSeconds / max($0, 1e-9), 1e9)) }
+    }
+
     /// What a client is told to wait: the time that `items` take, within what clients follow (1 to 120 seconds).
     func retryAfter(items: Int, workers: Int) -> Duration {
         min(max(wait(items: items, workers: workers), .seconds(1)), .seconds(120))

@@ -20,7 +20,7 @@ struct ModelQueues: Sendable {
     func captions() -> Batcher<CaptionItem, [GeneratedTokens]> {
         let work = CaptionWork(model: model, translate: translate)
         return Batcher(
-            name: name + "-captions", options: batching(upTo: options.captionBatch), observe: observe(.caption)
+            name: name + "-captions", options: batching(upTo: options.captionBatch, longestRun: nil), observe: observe(.caption)
         ) { items, run throws(ServingError) in
             try work(items, run)
         }
@@ -31,7 +31,7 @@ struct ModelQueues: Sendable {
     ) -> Batcher<Item, [Float]> {
         let translate = translate
         return Batcher(
-            name: "\(name)-\(modality.rawValue)s", options: batching(upTo: .max), observe: observe(modality)
+            name: "\(name)-\(modality.rawValue)s", options: batching(upTo: .max, longestRun: options.longestRun), observe: observe(modality)
         ) { items, run throws(ServingError) in
             let vectors: [[Float]]
             do throws(ConcordError) { vectors = try embed(items) } catch { throw translate(error) }
@@ -39,13 +39,13 @@ struct ModelQueues: Sendable {
         }
     }
 
-    private func batching(upTo most: Int) -> BatcherOptions {
+    private func batching(upTo most: Int, longestRun: Duration?) -> BatcherOptions {
         let buckets = options.model.batchBuckets.filter { $0 <= most }
         return BatcherOptions(
             // One item can always run, padded where the model's smallest bucket is larger.
             buckets: buckets.first == 1 ? buckets : [1] + buckets, workers: options.concurrentRuns,
             capacity: options.queueCapacity, longestWait: options.longestWait, bulkShare: options.bulkShare,
-            stuckAfter: options.stuckAfter)
+            longestRun: longestRun, stuckAfter: options.stuckAfter)
     }
 
     private func observe<Item: Sendable, Output: Sendable>(

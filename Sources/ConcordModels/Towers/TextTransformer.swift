@@ -46,9 +46,8 @@ public struct TextTransformer {
     public func callAsFunction(_ ids: Tensor) -> Tensor {
         if classToken != nil { return withStates(ids).pooled }
         let positions = positionEmbedding.weight.sliced(axis: 0, from: 0, to: ids.shape[1])
-        let encoded = encoder(tokenEmbedding(ids) + positions)  // [B, T, C]
-        // The norm works on each token alone, so it runs on the pooled one only.
-        return finalNorm(pooled(encoded, ids))
+        // What works on each token alone runs on the pooled one only.
+        return finalNorm(encoder(tokenEmbedding(ids) + positions) { pooled($0, ids) })  // [B, T, C] → [B, C]
     }
 
     /// The text's vector `[batch, width]`, and the states of its tokens for a decoder, `[batch, tokens, width]`, which

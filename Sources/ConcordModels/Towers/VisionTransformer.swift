@@ -56,24 +56,28 @@ public struct VisionTransformer {
     }
 
     public func callAsFunction(_ pixels: Tensor) -> Tensor {
-        poolers == nil ? pooled(encoded(pixels)) : withTokens(pixels).pooled
+        guard poolers == nil else { return withTokens(pixels).pooled }
+        guard configuration.pooling == .classToken else { return pooled(encoder(embedded(pixels))) }
+        // What works on each token alone runs on the class token only.
+        return postNorm(encoder(embedded(pixels)) { $0.selected(axis: 1, at: 0) })  // [B, T, C] → [B, C]
     }
 
     /// A picture's vector `[batch, pooledWidth]` and its tokens for a decoder `[batch, tokens, pooledWidth]`: what
     /// queries make of the patches or, without queries, the patches themselves.
     public func withTokens(_ pixels: Tensor) -> (pooled: Tensor, tokens: Tensor) {
-        let x = encoded(pixels)
+        // All tokens behind the blocks, before any norm.
+        let x = encoder(embedded(pixels))
         if let poolers { return poolers(x, takesMean: configuration.pooling == .average) }
         let normed = configuration.normalizesAfterPooling ? x : postNorm(x)
         let patches = normed.sliced(axis: 1, from: configuration.hasClassToken ? 1 : 0)
         return (pooled(x), patches)
     }
 
-    /// All tokens behind the blocks, before any norm: `[batch, 1 + kept, width]` with a class token.
-    private func encoded(_ pixels: Tensor) -> Tensor {
+    /// All tokens before the blocks: `[batch, 1 + kept, width]` with a class token.
+    private func embedded(_ pixels: Tensor) -> Tensor {
         let patches = patchEmbedding(pixels).flattened(from: 2).transposed(1, 2)  // [B, C, h, w] → [B, h·w, C]
         let tokens = placed(patches)  // [B, 1 + kept, C] with a class token
-        return encoder(preNorm.map { $0(tokens) } ?? tokens)
+        return preNorm.map { $0(tokens) } ?? tokens
     }
 
     /// What pools by queries: one pooler, or two.
@@ -126,7 +130,6 @@ public struct VisionTransformer {
     /// The tokens' vector, `[batch, tokens, width] → [batch, width]`.
     private func pooled(_ tokens: Tensor) -> Tensor {
         switch configuration.pooling {
-        // The norm works on each token alone, so it runs on the pooled one only.
         case .classToken: return postNorm(tokens.selected(axis: 1, at: 0))
         case .none: return postNorm(tokens)
         case .average:

@@ -11,12 +11,17 @@ public struct Transformer {
     }
 
     /// - Parameter mask: as ``SelfAttention`` takes it; the same for all blocks.
-    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
-        guard store.isTraining, store.usesActivationCheckpointing else {
-            return blocks.reduce(x) { x, block in block(x, mask: mask) }
-        }
-        return blocks.reduce(x) { x, block in
-            checkpointed([x], generators: [store.generator]) { block($0[0], mask: mask) }
+    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor { self(x, mask: mask) { $0 } }
+
+    /// The tokens that `choose` takes out of the last block's result; see ``TransformerBlock``.
+    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, choose: @escaping (Tensor) -> Tensor) -> Tensor {
+        guard !blocks.isEmpty else { return choose(x) }
+        return blocks.enumerated().reduce(x) { x, numbered in
+            let (number, block) = numbered, chooses = number == blocks.count - 1 ? choose : { $0 }
+            guard store.isTraining, store.usesActivationCheckpointing else {
+                return block(x, mask: mask, choose: chooses)
+            }
+            return checkpointed([x], generators: [store.generator]) { block($0[0], mask: mask, choose: chooses) }
         }
     }
 

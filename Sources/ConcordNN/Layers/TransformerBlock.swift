@@ -30,18 +30,25 @@ public struct TransformerBlock {
 
     /// - Parameter mask: as ``SelfAttention`` takes it.
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
-        behind(x, attention(norm1(x), mask: mask))
+        behind(x + scaled(attention(norm1(x), mask: mask), scale1))
+    }
+
+    /// The tokens that `choose` takes out of the block's result: `choose(self(x, mask: mask))`, without the perceptron's work
+    /// on the others.
+    ///
+    /// - Parameter choose: one token of each row or some, `[batch, tokens, width] → [batch, width]` or
+    ///   `[batch, chosen, width]`.
+    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, choose: (Tensor) -> Tensor) -> Tensor {
+        behind(choose(x + scaled(attention(norm1(x), mask: mask), scale1)))
     }
 
     /// New tokens behind those of a cache; see ``SelfAttention``.
     public func callAsFunction(_ x: Tensor, cache: KeyValueCache) -> Tensor {
-        behind(x, attention(norm1(x), cache: cache))
+        behind(x + scaled(attention(norm1(x), cache: cache), scale1))
     }
 
-    private func behind(_ x: Tensor, _ attended: Tensor) -> Tensor {
-        let h = x + scaled(attended, scale1)
-        return h + scaled(mlp(norm2(h)), scale2)
-    }
+    /// The perceptron's half, which works on each token alone.
+    private func behind(_ h: Tensor) -> Tensor { h + scaled(mlp(norm2(h)), scale2) }
 
     private func scaled(_ branch: Tensor, _ scale: Tensor?) -> Tensor {
         guard let scale else { return branch }

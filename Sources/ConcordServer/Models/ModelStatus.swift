@@ -14,8 +14,8 @@ public struct ModelStatus: Sendable, Hashable {
     public var reason: String?
     /// The bytes of its graphs.
     public var residentBytes: Int
-    /// Nil until it was loaded once.
-    public var manifest: ArtifactManifest?
+    /// That of the model in use, or of the one that is to be loaded.
+    public var manifest: ArtifactManifest
     /// Items that wait, of pictures, texts and captions together.
     public var queuedItems: Int
     /// Items that a run took, on average; nil before the first.

@@ -9,7 +9,7 @@ struct ModelTable {
         var state = ModelStatus.State.loading
         /// Nil unless ready.
         var model: ServedModel?
-        var manifest: ArtifactManifest?
+        var manifest: ArtifactManifest
         var bytes = 0
         var lastUse = 0
         /// How long it took to load, the last time.
@@ -58,13 +58,14 @@ struct ModelTable {
     }
 
     /// False where the name is taken. One that failed may be loaded again.
-    mutating func add(name: String, folder: String, isPinned: Bool) -> Bool {
+    mutating func add(name: String, folder: String, manifest: ArtifactManifest, isPinned: Bool) -> Bool {
         if let index = index(name) {
             guard entries[index].state == .failed else { return false }
             entries[index].folder = folder
+            entries[index].manifest = manifest
             entries[index].state = .loading
         } else {
-            entries.append(Entry(name: name, folder: folder, isPinned: isPinned))
+            entries.append(Entry(name: name, folder: folder, isPinned: isPinned, manifest: manifest))
         }
         return true
     }

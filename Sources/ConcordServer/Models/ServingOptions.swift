@@ -32,6 +32,13 @@ public struct ServingOptions: Sendable {
     public var canaryInterval: Duration? = .seconds(15)
     /// Told of faults of models, for logs: the texts are not for clients.
     public var onFault: @Sendable (_ model: String, _ error: ConcordError) -> Void = { _, _ in }
+    package typealias ModelOpener =
+        @Sendable (_ folder: String, _ options: ExportedModelOptions) throws(ConcordError) -> ExportedModel
+
+    /// Opens the model of a folder, on the thread that loads; tests have it wait.
+    package var openModel: ModelOpener = { folder, options throws(ConcordError) in
+        try ExportedModel(folder: folder, options: options)
+    }
 
     /// - Parameter processors: how many to use. Up to eight runs go on side by side, which does more work in all than one
     ///   run on all processors.

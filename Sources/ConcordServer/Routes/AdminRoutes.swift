@@ -17,7 +17,7 @@ enum AdminRoutes {
             handler: { call in
                 let name = try await call.decode { bytes throws(RequestFailure) -> String? in
                     guard !bytes.isEmpty else { return nil }
-                    return try JSONFields(RequestJSON.parse(bytes), known: ["model"]).text("model")
+                    return try RequestFields(RequestJSON.parse(bytes), known: ["model"]).text("model")
                 }
                 let start = ContinuousClock.now
                 guard let chosen = name ?? call.state.registry.statuses.first?.name,

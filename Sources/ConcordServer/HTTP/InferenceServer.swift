@@ -50,6 +50,9 @@ public final class InferenceServer: Sendable {
         serving.onFault = { [logger] model, error in
             logger.error("model fault", metadata: ["model": "\(model)", "error": "\(error)"])
         }
+        serving.onWarning = { [logger] model, warning in
+            logger.warning("model warning", metadata: ["model": "\(model)", "warning": "\(warning)"])
+        }
         let registry = ModelRegistry(options: serving, metrics: metrics)
         var models: [LoadingService.Model] = []
         for model in configuration.models {

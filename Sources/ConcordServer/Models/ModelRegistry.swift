@@ -71,6 +71,7 @@ public final class ModelRegistry: Sendable {
             withExtendedLifetime(old) {}
             guard isKept else { throw ConcordError(.cancelled, "the server is stopping") }
             metrics.resident(model: name, bytes: bytes)
+            if let warning = served.warning { options.onWarning(name, warning) }
             return served
         } catch {
             table.withLock { $0.fail(name) }

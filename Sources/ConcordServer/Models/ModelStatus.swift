@@ -12,6 +12,8 @@ public struct ModelStatus: Sendable, Hashable {
     public var state: State
     /// Why it is not ready, or not well; safe for clients.
     public var reason: String?
+    /// Why its answers may be wrong on this machine though it is well; safe for clients. Nil where nothing is known.
+    public var warning: String?
     /// The bytes of its graphs.
     public var residentBytes: Int
     /// That of the model in use, or of the one that is to be loaded.

@@ -28,8 +28,9 @@ struct ModelTable {
 
         var status: ModelStatus {
             ModelStatus(
-                name: name, state: state, reason: problem, residentBytes: state == .ready ? bytes : 0,
-                manifest: manifest, queuedItems: model?.queuedItems ?? 0, meanBatch: model?.meanBatch)
+                name: name, state: state, reason: problem, warning: model?.warning,
+                residentBytes: state == .ready ? bytes : 0, manifest: manifest,
+                queuedItems: model?.queuedItems ?? 0, meanBatch: model?.meanBatch)
         }
     }
 

@@ -29,12 +29,16 @@ enum ModelRoutes {
 
     private static func object(_ status: ModelStatus) -> JSONValue {
         let manifest = status.manifest
-        return [
-            "id": .string(status.name), "object": "model", "created": 0, "owned_by": "concord",
-            "state": .string(status.state.rawValue), "embedding_width": .integer(manifest.embeddingWidth),
-            "precision": .string(manifest.precision.rawValue), "vector_space": .string(manifest.vectorSpace),
-            "embeds_images": .bool(manifest.graphs[.image] != nil),
-            "captions": .bool(manifest.graphs[.captionPrefill] != nil),
+        var members: [JSONValue.Member] = [
+            .init("id", .string(status.name)), .init("object", "model"), .init("created", 0),
+            .init("owned_by", "concord"), .init("state", .string(status.state.rawValue)),
+            .init("embedding_width", .integer(manifest.embeddingWidth)),
+            .init("precision", .string(manifest.precision.rawValue)),
+            .init("vector_space", .string(manifest.vectorSpace)),
+            .init("embeds_images", .bool(manifest.graphs[.image] != nil)),
+            .init("captions", .bool(manifest.graphs[.captionPrefill] != nil)),
         ]
+        if let warning = status.warning { members.append(.init("warning", .string(warning))) }
+        return .object(members)
     }
 }

@@ -47,7 +47,8 @@ import Testing
             for (path, body): (String, JSONValue) in [
                 ("/v1/embeddings", ["input": "a dog"]), ("/v1/embeddings", ["input": "a", "model": "tiny-sentences"]),
                 ("/generate_caption", ["image": .string(TestPictures.dataURI(try TestPictures.png()))]),
-                ("/v2/models/tiny-coca/infer", ["inputs": [text]]),
+                ("/v2/models/tiny-coca/infer", ["inputs": [text]]), ("/v2/repository/models/tiny-coca/load", [:]),
+                ("/v2/repository/models/tiny-coca/unload", [:]), ("/admin/reload", ["model": "tiny-coca"]),
             ] {
                 let answer = try await server.post(path, body)
                 #expect(answer.status == 503 && answer["retry-after"].flatMap { Int($0) } != nil, "\(answer.text)")

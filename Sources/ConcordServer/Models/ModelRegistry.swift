@@ -69,7 +69,9 @@ public final class ModelRegistry: Sendable {
                 $0.put(served, folder: folder, bytes: bytes, seconds: (ContinuousClock.now - start).inSeconds)
             }
             withExtendedLifetime(old) {}
-            guard isKept else { throw ConcordError(.cancelled, "the server is stopping") }
+            guard isKept else {
+                throw ConcordError(.cancelled, "the model `\(name)` was unloaded, or the server told to end, meanwhile")
+            }
             metrics.resident(model: name, bytes: bytes)
             if let warning = served.warning { options.onWarning(name, warning) }
             return served
@@ -116,16 +118,27 @@ public final class ModelRegistry: Sendable {
         }
     }
 
-    /// Loads the model beside the one in use, warms it up, checks its canary, and only then puts it in the other's
-    /// place, which is closed when its last request ends. Throws, and changes nothing, when any of that fails.
+    /// Loads the model beside the one in use, if any, warms it up, checks its canary, and only then puts it in the
+    /// other's place, which is closed when its last request ends. Throws, and leaves the other, when any of that fails.
     ///
     /// - Parameter folder: nil for the same folder.
     /// - Throws: as ``load(name:folder:isPinned:)``; `.invalidArgument` for a name that is not there.
     public func reload(name: String, folder: String? = nil) async throws(ConcordError) {
-        guard let known = table.withLock({ $0[name]?.folder }) else {
+        guard let known = table.withLock({ $0.begin(name) }) else {
             throw ConcordError(.invalidArgument, "there is no model `\(name)`")
         }
         try await load(announced: name, folder: folder ?? known)
+    }
+
+    /// Takes a model out of memory when its last request ends, until ``reload(name:folder:)`` loads it again. One that is
+    /// not in memory stays out of it.
+    ///
+    /// - Throws: `.unknownModel`; `.loading` while it is being loaded.
+    public func unload(name: String) throws(ServingError) {
+        // Dropped after the lock is free: a model's end may take a while.
+        let model = try table.withLock { $0.withdraw(name) }.get()
+        metrics.resident(model: name, bytes: nil)
+        withExtendedLifetime(model) {}
     }
 
     // MARK: - Use

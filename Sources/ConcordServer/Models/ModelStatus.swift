@@ -6,6 +6,8 @@ public struct ModelStatus: Sendable, Hashable {
         case loading, ready, failed
         /// Gave its memory to another model; the next request for it loads it again.
         case unloaded
+        /// Taken out of memory by an administrator; it is as if there were no such model until it is loaded again.
+        case withdrawn
     }
 
     public var name: String

@@ -22,7 +22,7 @@ struct ModelTable {
             case .ready: queueProblem ?? canaryProblem
             case .loading: "is being loaded"
             case .failed: "could not be loaded"
-            case .unloaded: nil
+            case .unloaded, .withdrawn: nil
             }
         }
 
@@ -73,7 +73,7 @@ struct ModelTable {
 
     /// Puts a model in place; false when it is not wanted any more.
     mutating func put(_ model: ServedModel, folder: String, bytes: Int, seconds: Double) -> Bool {
-        guard !isClosing, let index = index(model.name) else { return false }
+        guard !isClosing, let index = index(model.name), entries[index].state != .withdrawn else { return false }
         entries[index].model = model
         entries[index].folder = folder
         entries[index].manifest = model.manifest
@@ -87,8 +87,26 @@ struct ModelTable {
 
     /// A model could not be loaded; where one is in use, it stays.
     mutating func fail(_ name: String) {
-        guard let index = index(name), entries[index].model == nil else { return }
+        guard let index = index(name), entries[index].state == .loading else { return }
         entries[index].state = .failed
+    }
+
+    /// A model will be loaded; where one is in use, it stays. Returns the folder; nil where there is no such model.
+    mutating func begin(_ name: String) -> String? {
+        guard let index = index(name) else { return nil }
+        if entries[index].model == nil { entries[index].state = .loading }
+        return entries[index].folder
+    }
+
+    /// Takes a model out of memory until it is loaded again, and returns it; nil where it was not in memory.
+    mutating func withdraw(_ name: String) -> Result<ServedModel?, ServingError> {
+        guard let index = index(name) else { return .failure(.noSuchModel) }
+        guard entries[index].state != .loading else { return .failure(.loading(after: entries[index].seconds)) }
+        defer {
+            entries[index].model = nil
+            entries[index].state = .withdrawn
+        }
+        return .success(entries[index].model)
     }
 
     mutating func use(_ name: String?) -> Result<Found, ServingError> {
@@ -96,7 +114,7 @@ struct ModelTable {
             return .failure(ServingError(.overloaded, "The server is stopping.", retryAfter: .seconds(1)))
         }
         guard let index = name.map(index) ?? entries.indices.first else {
-            return .failure(ServingError(.unknownModel, "There is no such model."))
+            return .failure(.noSuchModel)
         }
         let entry = entries[index]
         touch(index)
@@ -106,6 +124,7 @@ struct ModelTable {
             entries[index].state = .loading
             return .success(.unloaded(name: entry.name, folder: entry.folder, seconds: entry.seconds))
         case .failed: return .failure(ServingError(.failed, "The model could not be loaded."))
+        case .withdrawn: return .failure(ServingError(.unknownModel, "The model was unloaded."))
         case .loading, .ready: return .failure(.loading(after: entry.seconds))
         }
     }
@@ -141,6 +160,8 @@ struct ModelTable {
 }
 
 extension ServingError {
+    static let noSuchModel = ServingError(.unknownModel, "There is no such model.")
+
     /// - Parameter seconds: how long it takes to load the model; nil when nobody knows yet.
     static func loading(after seconds: Double?) -> ServingError {
         ServingError(

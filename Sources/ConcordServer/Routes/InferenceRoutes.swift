@@ -13,7 +13,10 @@ enum InferenceRoutes {
         method: .get, path: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
         errors: .inference,
         handler: { _ in
-            .json(["name": "concord", "version": .string(version), "extensions": ["binary_tensor_data"]])
+            .json([
+                "name": "concord", "version": .string(version),
+                "extensions": ["binary_tensor_data", "model_repository"],
+            ])
         })
 
     private static let live = Route(
@@ -56,7 +59,7 @@ enum InferenceRoutes {
     }
 
     /// The only version that a model has.
-    private static let version = "1"
+    static let version = "1"
 
     private static func checkVersion(_ call: RouteCall) throws(RequestFailure) {
         guard let asked = call.parameters["version"], asked != version else { return }

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// The members of a JSON object, read one by one with errors that name the file, the member and the value.
+/// The members of a JSON object in a file, read one by one with errors that name the file, the member and the value.
 package struct JSONFields {
     package let path: String
     /// What comes before a member's name in an error: `text_config.` or nothing.

@@ -149,14 +149,4 @@ import Testing
         let ratios = layers.compactMap { $0["signal_to_noise_db"]?.double }
         #expect(ratios.count == 2 && ratios[0] > 25 && ratios[1] < 10)
     }
-
-    @Test func processors() {
-        func saturate(_ flags: String) -> Bool {
-            ByteProducts.saturate(processorInformation: "processor\t: 0\nflags\t\t: fpu \(flags) sse\nbugs\t: none\n")
-        }
-        #expect(saturate("avx2") && saturate("avx2 avx512f avx512bw"))
-        #expect(!saturate("avx2 avx_vnni") && !saturate("avx512_vnni"))
-        #expect(ByteProducts.saturate(processorInformation: "processor : 0\n"))
-        #expect(ByteProducts.saturate(processorInformation: ""))
-    }
 }

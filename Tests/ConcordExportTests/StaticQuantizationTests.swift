@@ -65,8 +65,8 @@ import Testing
                     abs(weight[index] - Float(numbers[index]) * scales[index % 96]) <= scales[index % 96] * 0.50001)
             }
             let session = try OnnxSession(bytes: quantized.bytes())
-            #expect(session.metadata.entries[QuantizationMethod.methodKey] == "int8")
-            #expect(session.metadata.entries[QuantizationMethod.weightBitsKey] == (reduces ? "7" : "8"))
+            #expect(session.metadata.entries[OnnxModelMetadata.quantizationMethodKey] == "int8")
+            #expect(session.metadata.entries[OnnxModelMetadata.weightBitsKey] == (reduces ? "7" : "8"))
         }
     }
 
@@ -191,7 +191,7 @@ import Testing
         let actual = try await Fixtures.run(second, x)
         #expect(Fixtures.relativeError(actual, expected) < 0.03)
         let session = try OnnxSession(bytes: second.bytes())
-        #expect(session.metadata.entries[QuantizationMethod.methodKey] == "int8")
-        #expect(session.metadata.entries[QuantizationMethod.weightBitsKey] == "7")
+        #expect(session.metadata.entries[OnnxModelMetadata.quantizationMethodKey] == "int8")
+        #expect(session.metadata.entries[OnnxModelMetadata.weightBitsKey] == "7")
     }
 }

@@ -128,8 +128,8 @@ import Testing
         let expected = try await Fixtures.run(model, inputs), actual = try await Fixtures.run(quantized, inputs)
         #expect(Fixtures.relativeError(actual, expected) < 0.02)
         let session = try OnnxSession(bytes: quantized.bytes())
-        #expect(session.metadata.entries[QuantizationMethod.methodKey] == "int8-weights")
-        #expect(session.metadata.entries[QuantizationMethod.weightBitsKey] == "8")
+        #expect(session.metadata.entries[OnnxModelMetadata.quantizationMethodKey] == "int8-weights")
+        #expect(session.metadata.entries[OnnxModelMetadata.weightBitsKey] == "8")
     }
 
     @Test func aTableThatSomethingElseNeedsStays() throws {

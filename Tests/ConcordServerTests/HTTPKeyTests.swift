@@ -59,6 +59,10 @@ import Testing
                 #expect(caption.status == (index == 1 ? 200 : 403))
                 let reload = try await server.post("/admin/reload", ["model": "none"], headers: bearer(key))
                 #expect(reload.status == (index == 2 ? 404 : 403))
+                for (path, status) in [("index", 200), ("models/none/load", 404), ("models/none/unload", 404)] {
+                    let answer = try await server.post("/v2/repository/" + path, json: "{}", headers: bearer(key))
+                    #expect(answer.status == (index == 2 ? status : 403), "\(path)")
+                }
                 let metrics = try await server.get("/metrics", headers: bearer(key))
                 #expect(metrics.status == (index == 3 ? 200 : 403))
                 #expect(try await server.get("/v1/models", headers: bearer(key)).status == 200)

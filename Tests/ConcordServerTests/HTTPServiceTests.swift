@@ -48,6 +48,7 @@ import Testing
                 "/v2/health/ready", "/v2/models/{model}", "/v2/models/{model}/ready", "/v2/models/{model}/infer",
                 "/v2/models/{model}/versions/{version}", "/v2/models/{model}/versions/{version}/ready",
                 "/v2/models/{model}/versions/{version}/infer", "/health/live", "/health/ready", "/metrics",
+                "/v2/repository/index", "/v2/repository/models/{model}/load", "/v2/repository/models/{model}/unload",
                 "/admin/reload", "/docs", "/openapi.json",
             ]
             #expect(Set(paths.map(\.name)) == Set(expected) && paths.count == expected.count)

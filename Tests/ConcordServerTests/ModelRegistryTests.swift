@@ -2,6 +2,7 @@ import ConcordCore
 import ConcordRuntime
 import ConcordServer
 import ConcordTestSupport
+import Foundation
 import Testing
 
 @Suite struct ModelRegistryTests {
@@ -66,6 +67,41 @@ import Testing
             old = nil
             #expect(gone == nil)
             await #expect(throws: ConcordError.self) { try await registry.reload(name: "other") }
+        }
+    }
+
+    @Test func `an unloaded model goes with its last user, and comes back when it is told to`() async throws {
+        try await withTemporaryFolder { folder in
+            try TinyArtifact.write(.clip, to: folder + "/a")
+            let (begun, continuation) = AsyncStream.makeStream(of: Void.self), gate = DispatchSemaphore(value: 1)
+            let registry = registry {
+                $0.openModel = { folder, options throws(ConcordError) in
+                    continuation.yield()
+                    gate.wait()
+                    return try ExportedModel(folder: folder, options: options)
+                }
+            }
+            var openings = begun.makeAsyncIterator()
+            var old: ServedModel? = try await registry.load(name: "m", folder: folder + "/a")
+            _ = await openings.next()
+            weak let gone = old
+            let before = try await old?.embed(text: "an apple", WorkContext()).vector
+            // Also while a reload is under way, which comes to nothing then.
+            let reload = Task { try await registry.reload(name: "m") }
+            _ = await openings.next()
+            try registry.unload(name: "m")
+            gate.signal()
+            let error = await #expect(throws: ConcordError.self) { try await reload.value }
+            #expect(error?.code == .cancelled)
+            for name in ["m", nil] { #expect(await found(registry, name).kind == .unknownModel) }
+            #expect(registry.statuses.map(\.state) == [.withdrawn] && registry.statuses[0].residentBytes == 0)
+            #expect(try await old?.embed(text: "an apple", WorkContext()).vector == before)
+            old = nil
+            #expect(gone == nil)
+            gate.signal()
+            try await registry.reload(name: "m")
+            #expect(try await registry.model(named: "m").embed(text: "an apple", WorkContext()).vector == before)
+            #expect(throws: ServingError.self) { try registry.unload(name: "other") }
         }
     }
 

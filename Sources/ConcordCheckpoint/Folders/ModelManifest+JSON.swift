@@ -6,12 +6,7 @@ extension ModelManifest {
     /// Throws `.invalidConfiguration`.
     public init(_ json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
-        let version = try fields.integer("format_version", in: 1...Int.max)
-        guard version <= Self.currentFormatVersion else {
-            throw fields.failure(
-                "format_version",
-                "is \(version), later than the \(Self.currentFormatVersion) that this version reads; update it")
-        }
+        let version = try fields.formatVersion(upTo: Self.currentFormatVersion)
         try fields.refuseUnknown([
             "format_version", "architecture", "quirks", "weights_layout", "context_length", "preprocessing", "sha256",
             "training",
@@ -22,27 +17,9 @@ extension ModelManifest {
         let quirks = try fields.object("quirks")
         self.quirks = version == 1 ? try Quirks(version1: quirks) : try Quirks(quirks)
         weightsLayout = version == 1 ? .huggingFace : try fields.choice("weights_layout")
-        preprocessing = fields["preprocessing"] == nil ? nil : try fields.string("preprocessing")
-        // A name with a slash could lead out of the model's folder.
-        guard preprocessing?.utf8.contains(0x2F) != true else {
-            throw fields.failure("preprocessing", "is not the plain name of a file")
-        }
-        hashes = try Self.hashes(fields.object("sha256"))
+        preprocessing = fields["preprocessing"] == nil ? nil : try fields.fileName("preprocessing")
+        hashes = try fields.fileHashes()
         if fields["training"] != nil { training = try Training(fields.object("training")) }
-    }
-
-    private static func hashes(_ fields: JSONFields) throws(ConcordError) -> [String: String] {
-        var hashes = [String: String]()
-        for name in fields.names {
-            let hash = try fields.string(name)
-            guard hash.utf8.count == 64, hash.utf8.allSatisfy(Array("0123456789abcdef".utf8).contains) else {
-                throw fields.failure(name, "is not a SHA-256 in lower-case hexadecimal")
-            }
-            // A name with a slash could lead out of the model's folder.
-            guard !name.utf8.contains(0x2F) else { throw fields.failure(name, "is not the plain name of a file") }
-            hashes[name] = hash
-        }
-        return hashes
     }
 
     /// The contents of the manifest, members in a fixed order.

@@ -6,13 +6,7 @@ public enum QuantizationMethod: Hashable, Sendable {
     case weights(WeightQuantization)
     case calibrated(StaticQuantization)
 
-    /// Under what a quantized model says how it was made: `int8-weights` or `int8`.
-    public static let methodKey = "concord.quantization"
-    /// Under what a quantized model says how many bits its weights use: `8`, or `7` of ``StaticQuantization`` with a
-    /// reduced range.
-    public static let weightBitsKey = "concord.quantization.weight_bits"
-
-    /// What ``methodKey`` holds.
+    /// What a quantized model holds under `OnnxModelMetadata.quantizationMethodKey`.
     public var name: String {
         switch self {
         case .weights: "int8-weights"
@@ -20,7 +14,8 @@ public enum QuantizationMethod: Hashable, Sendable {
         }
     }
 
-    /// The bits of weights that are used.
+    /// The bits of weights that are used: 8, or 7 of ``StaticQuantization`` with a reduced range. A quantized model holds
+    /// them under `OnnxModelMetadata.weightBitsKey`.
     public var weightBits: Int {
         if case .calibrated(let options) = self, options.reducesWeightRange { 7 } else { 8 }
     }
@@ -67,10 +62,11 @@ public enum QuantizationMethod: Hashable, Sendable {
             try add(LayerRewriter(layer: layer, node: node, output: name), to: &editor)
         }
         // Of a model that was calibrated before, what was said then still holds.
-        let isQuantized = model.proto.metadataProps.contains { $0.key == QuantizationMethod.methodKey }
+        let methodKey = OnnxModelMetadata.quantizationMethodKey
+        let isQuantized = model.proto.metadataProps.contains { $0.key == methodKey }
         return editor.finish(
             metadata: isQuantized
-                ? [:] : [QuantizationMethod.methodKey: name, QuantizationMethod.weightBitsKey: "\(weightBits)"])
+                ? [:] : [methodKey: name, OnnxModelMetadata.weightBitsKey: "\(weightBits)"])
     }
 
     /// Adds the nodes that stand for a layer.

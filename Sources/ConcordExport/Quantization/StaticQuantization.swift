@@ -12,8 +12,8 @@ public struct StaticQuantization: Hashable, Sendable {
     public var ranges: [String: ActivationRange]
     /// Leaves weights 7 of their 8 bits.
     ///
-    /// A model with 8 bits gives wrong results on processors where ``ByteProducts/saturate`` holds; one with 7 is right
-    /// everywhere, and a little less exact. The model says what it has, under ``QuantizationMethod/weightBitsKey``.
+    /// A model with 8 bits gives wrong results on processors where `ByteProducts.saturate` holds; one with 7 is right
+    /// everywhere, and a little less exact. The model says what it has, under `OnnxModelMetadata.weightBitsKey`.
     public var reducesWeightRange: Bool
     /// Weights with fewer elements stay as they are.
     public var minimumElementCount = 4096

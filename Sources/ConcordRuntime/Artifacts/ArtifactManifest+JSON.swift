@@ -8,12 +8,7 @@ extension ArtifactManifest {
     ///   file with a folder in it, and graphs or a canary that do not belong together.
     public init(_ json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
-        let version = try fields.integer("format_version", in: 1...Int.max)
-        guard version <= Self.currentFormatVersion else {
-            throw fields.failure(
-                "format_version",
-                "is \(version), later than the \(Self.currentFormatVersion) that this version reads; update it")
-        }
+        _ = try fields.formatVersion(upTo: Self.currentFormatVersion)
         try fields.refuseUnknown([
             "format_version", "name", "precision", "graphs", "embedding_width", "logit_scale", "logit_bias",
             "vector_space", "report", "tool", "date", "sha256", "canary",
@@ -24,7 +19,7 @@ extension ArtifactManifest {
         embeddingWidth = try fields.integer("embedding_width", in: 1...Int.max)
         logitScale = try fields.finite("logit_scale")
         logitBias = try fields.finite("logit_bias")
-        vectorSpace = try fields.hash("vector_space")
+        vectorSpace = try fields.sha256("vector_space")
         report = fields["report"] == nil ? nil : try fields.fileName("report")
         tool = try fields.string("tool")
         date = try fields.string("date")
@@ -37,13 +32,7 @@ extension ArtifactManifest {
         }
         self.graphs = graphs
 
-        let sums = try fields.object("sha256")
-        var hashes = [String: String]()
-        for name in sums.names {
-            guard Self.isPlain(name) else { throw sums.failure(name, Self.notPlain) }
-            hashes[name] = try sums.hash(name)
-        }
-        self.hashes = hashes
+        hashes = try fields.fileHashes()
         canary = try ArtifactCanary(fields.object("canary"))
         try check(fields)
     }
@@ -83,13 +72,6 @@ extension ArtifactManifest {
         ]
         return .object(members)
     }
-
-    /// Whether a name cannot lead out of its folder, nor to the folder itself.
-    static func isPlain(_ name: String) -> Bool {
-        !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0x2F || $0 == 0x5C || $0 == 0 }
-    }
-
-    static let notPlain = "is not the plain name of a file of the folder; export the model again"
 
     /// Throws `.invalidConfiguration` for members that contradict each other.
     private func check(_ fields: JSONFields) throws(ConcordError) {
@@ -158,21 +140,5 @@ extension JSONFields {
         guard let number = try optionalNumber(name) else { return nil }
         guard number.isFinite else { throw failure(name, "is \(number), not a finite number") }
         return number
-    }
-
-    fileprivate func hash(_ name: String) throws(ConcordError) -> String {
-        let hash = try string(name)
-        guard hash.utf8.count == 64, FileHash(announced: hash) != nil else {
-            throw failure(name, "is not a SHA-256 in lower-case hexadecimal")
-        }
-        return hash
-    }
-
-    fileprivate func fileName(_ name: String) throws(ConcordError) -> String {
-        let file = try string(name)
-        guard ArtifactManifest.isPlain(file) else {
-            throw failure(name, "is `\(file)`, which " + ArtifactManifest.notPlain)
-        }
-        return file
     }
 }

@@ -17,6 +17,9 @@ public final class ExportedModel: Sendable {
     /// Tokens of the longest text, start and end token included.
     public let contextLength: Int
     public let options: ExportedModelOptions
+    /// The most bits that weights have which are multiplied with other 8-bit numbers: 8, or 7 of a reduced range; nil
+    /// where no graph has such products. Where `ByteProducts.saturate` holds, 8 give wrong results.
+    public let multipliedWeightBits: Int?
     private let texts: ExportedTextTower
     private let pictures: ExportedImageTower?
     private let captioning: CaptionGraphs?
@@ -68,7 +71,10 @@ public final class ExportedModel: Sendable {
         texts = try ExportedTextTower(
             text, model.text, padToken: model.text.padToken(tokenizer), width: width)
         let prefill = try graph(.captionPrefill), step = try graph(.captionStep)
-        if let image = try imageGraph.value() {
+        let image = try imageGraph.value()
+        multipliedWeightBits =
+            [text, image, prefill, step].compactMap { $0?.session.metadata.multipliedWeightBits }.max()
+        if let image {
             let preprocessing = try model.loadPreprocessing()
             self.preprocessing = preprocessing
             pictures = try ExportedImageTower(

@@ -1,3 +1,4 @@
+import ConcordCore
 import Foundation
 
 /// Threads that do one piece of work after another, in the order in which it came, off Swift's cooperative pool.
@@ -36,9 +37,7 @@ package final class WorkerThreads: Sendable {
     /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
     private final class Queue: @unchecked Sendable {
         private let condition = NSCondition()
-        /// Nil for what was taken: its place goes later, so that taking one does not move all others each time.
-        private var waiting: [(@Sendable () -> Void)?] = []
-        private var taken = 0
+        private var waiting = FirstInFirstOut<@Sendable () -> Void>()
         private var isFinished = false
 
         func add(_ work: @escaping @Sendable () -> Void) {
@@ -52,18 +51,11 @@ package final class WorkerThreads: Sendable {
         func next() -> (@Sendable () -> Void)? {
             condition.lock()
             defer { condition.unlock() }
-            while taken == waiting.count {
+            while waiting.isEmpty {
                 if isFinished { return nil }
                 condition.wait()
             }
-            let work = waiting[taken]
-            waiting[taken] = nil
-            taken += 1
-            if taken == waiting.count || taken >= 1024 {
-                waiting.removeFirst(taken)
-                taken = 0
-            }
-            return work
+            return waiting.popFirst()
         }
 
         func finish() {

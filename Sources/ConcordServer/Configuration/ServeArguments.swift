@@ -6,8 +6,9 @@ import Logging
 /// What `concord-server` and `concord serve` are told, and what they do.
 public struct ServeArguments: ParsableArguments {
     public static let discussion = """
-        Without --keys no key is asked for, which is allowed on this machine's own address only. The server says on
-        standard output when it is ready, and ends on SIGTERM when all accepted requests are answered.
+        Without --keys no key is asked for, which is allowed on this machine's own address only. The server
+        listens at once, and answers 503 until its models are loaded. It says on standard output when it is ready, and
+        ends on SIGTERM when all accepted requests are answered.
 
         Examples:
           concord-server --model artifacts/coca

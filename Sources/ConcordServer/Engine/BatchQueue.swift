@@ -1,3 +1,4 @@
+import ConcordCore
 import Foundation
 
 /// What the threads of a ``Batcher`` share, so that the owner can go while they work.

@@ -9,10 +9,13 @@ public struct PictureFetchOptions: Sendable, Hashable {
     /// The most bytes of a picture.
     public var maximumBytes = 20 << 20
     public var maximumRedirects = 3
-    /// How long a fetch may take in all, redirects and waiting for a free thread included.
+    /// How long a fetch may take in all, redirects and waiting included.
     public var timeout = Duration.seconds(10)
     /// How many fetches go on at once; others wait.
-    public var concurrentFetches = 4
+    public var concurrentFetches = 16
+    /// How many of them ask one host, by name, so that a slow one leaves places to the others, and none is asked by
+    /// everybody at once.
+    public var concurrentFetchesPerHost = 4
     /// How many may wait.
     public var maximumWaiting = 64
     /// A port of this machine that may be asked, too: for tests, and for nothing else.
@@ -28,6 +31,7 @@ public struct PictureFetchOptions: Sendable, Hashable {
         }
         for (name, value) in [
             ("maximumBytes", maximumBytes), ("concurrentFetches", concurrentFetches),
+            ("concurrentFetchesPerHost", concurrentFetchesPerHost),
         ] { try require(value > 0, "\(name) is \(value), but must be above 0") }
         try require(maximumRedirects >= 0, "maximumRedirects is \(maximumRedirects), but must be 0 or more")
         try require(maximumWaiting >= 0, "maximumWaiting is \(maximumWaiting), but must be 0 or more")

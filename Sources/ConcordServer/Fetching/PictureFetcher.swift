@@ -15,8 +15,7 @@ public final class PictureFetcher: Sendable {
     public let options: PictureFetchOptions
     private let threads: WorkerThreads
     private let resolver: HostResolver
-    /// Fetches that wait or go on.
-    private let count = Mutex(0)
+    private let places: FetchPlaces
 
     /// - Throws: `.invalidConfiguration` for options that make no sense, `.unavailable` without libcurl.
     public convenience init(options: PictureFetchOptions = PictureFetchOptions()) throws(ConcordError) {
@@ -28,8 +27,14 @@ public final class PictureFetcher: Sendable {
         try PictureTransfer.start()
         self.options = options
         self.resolver = resolver
+        places = FetchPlaces(
+            count: options.concurrentFetches, countPerHost: options.concurrentFetchesPerHost,
+            maximumWaiting: options.maximumWaiting)
         threads = WorkerThreads(count: options.concurrentFetches, name: "concord-fetch")
     }
+
+    /// Fetches that wait for a place.
+    package var waitingCount: Int { places.waitingCount }
 
     /// The bytes behind a URL. Waits without blocking.
     ///
@@ -39,39 +44,11 @@ public final class PictureFetcher: Sendable {
     public func fetch(
         _ url: String, deadline: ContinuousClock.Instant? = nil
     ) async throws(ConcordError) -> [UInt8] {
-        let address = try PictureAddress(url)
+        var address = try PictureAddress(url)
         try check(address)
         let latest = ContinuousClock.now + options.timeout, end = min(latest, deadline ?? latest)
-        let isAccepted = count.withLock { count in
-            guard count < options.concurrentFetches + options.maximumWaiting else { return false }
-            count += 1
-            return true
-        }
-        guard isAccepted else {
-            throw ConcordError(
-                .unavailable, "too many pictures are being fetched; try again, or send the picture itself")
-        }
-        defer { count.withLock { $0 -= 1 } }
-        let isCancelled = CancellationFlag()
-        let result: Result<[UInt8], ConcordError> = await withTaskCancellationHandler {
-            await threads.run { [self] in
-                Result { () throws(ConcordError) in try fetch(address, end, isCancelled) }
-            }
-        } onCancel: {
-            isCancelled.set()
-        }
-        return try result.get()
-    }
-
-    private func fetch(
-        _ first: PictureAddress, _ end: ContinuousClock.Instant, _ isCancelled: CancellationFlag
-    ) throws(ConcordError) -> [UInt8] {
-        var address = first
-        for _ in 0...options.maximumRedirects {
-            guard !isCancelled.isSet else { throw ConcordError(.cancelled, "the fetch was given up") }
-            let places = try places(of: address, by: end)
-            let transfer = PictureTransfer(limit: options.maximumBytes, isCancelled: isCancelled)
-            switch try transfer.perform(address, places: places, by: end) {
+        for step in 0...options.maximumRedirects {
+            switch try await transfer(address, by: end, continues: step > 0).get() {
             case .picture(let bytes): return bytes
             case .redirect(let location):
                 address = try address.redirected(to: location)
@@ -80,6 +57,28 @@ public final class PictureFetcher: Sendable {
         }
         throw ConcordError(
             .fetch, "the picture's URL redirects more than \(options.maximumRedirects) times; send the picture itself")
+    }
+
+    /// Asks for one address, on a thread, when there is a place with its host.
+    private func transfer(
+        _ address: PictureAddress, by end: ContinuousClock.Instant, continues: Bool
+    ) async -> Result<PictureTransfer.Outcome, ConcordError> {
+        // A dot at the end makes it no other host.
+        let host = address.host.hasSuffix(".") ? String(address.host.dropLast()) : address.host
+        if let problem = await places.enter(host, by: end, continues: continues) { return .failure(problem) }
+        defer { places.leave(host) }
+        let isCancelled = CancellationFlag()
+        return await withTaskCancellationHandler {
+            await threads.run { [self] in
+                Result { () throws(ConcordError) in
+                    guard !isCancelled.isSet else { throw PictureTransfer.cancelled }
+                    let transfer = PictureTransfer(limit: options.maximumBytes, isCancelled: isCancelled)
+                    return try transfer.perform(address, places: addresses(of: address, by: end), by: end)
+                }
+            }
+        } onCancel: {
+            isCancelled.set()
+        }
     }
 
     /// Throws `.refusedAddress` for what a URL alone says too much of.
@@ -91,7 +90,7 @@ public final class PictureFetcher: Sendable {
     }
 
     /// The addresses of a host, all of which were checked.
-    private func places(
+    private func addresses(
         of address: PictureAddress, by end: ContinuousClock.Instant
     ) throws(ConcordError) -> [InternetAddress] {
         let places =

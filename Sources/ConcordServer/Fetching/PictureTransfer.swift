@@ -82,7 +82,7 @@ final class PictureTransfer {
         if problem == CURLE_OK { problem = curl_seam_set_watcher(handle, Self.watch, context) }
         if problem == CURLE_OK { problem = withExtendedLifetime(self) { curl_easy_perform(handle) } }
 
-        if isCancelled.isSet { throw ConcordError(.cancelled, "the fetch was given up") }
+        if isCancelled.isSet { throw Self.cancelled }
         if let failure { throw failure }
         guard problem != CURLE_OPERATION_TIMEDOUT else { throw Self.late }
         guard problem == CURLE_OK || isStopped else { throw Self.unreachable }
@@ -158,7 +158,8 @@ final class PictureTransfer {
 
     /// The same for every reason, so that answers do not tell open ports from closed ones.
     static let unreachable = failed("cannot be reached, or does not speak HTTP as it should")
-    private static let late = failed("takes longer than it may")
+    static let late = failed("takes longer than it may")
+    static let cancelled = ConcordError(.cancelled, "the fetch was given up")
 
     private static func failed(_ problem: String) -> ConcordError {
         ConcordError(.fetch, "the picture's URL \(problem); send the picture itself, or another URL")

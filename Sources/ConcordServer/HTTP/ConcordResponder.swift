@@ -127,11 +127,7 @@ struct ConcordResponder: HTTPResponder {
             shape.body(of: failure, requestID: identity.requestID),
             status: status == Int(failure.status.code) ? failure.status : .init(code: status))
         for field in failure.headers { response.headers[field.name] = field.value }
-        if let time = failure.retryAfter {
-            // Whole seconds, rounded up: earlier it would be refused again.
-            let seconds = max(1, time.components.seconds + (time.components.attoseconds > 0 ? 1 : 0))
-            response.headers[.retryAfter] = String(seconds)
-        }
+        if let time = failure.retryAfter { response.setRetry(after: time) }
         return response
     }
 

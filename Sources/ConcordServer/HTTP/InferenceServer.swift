@@ -29,14 +29,20 @@ public final class InferenceServer: Sendable {
             }
     }
 
-    /// Loads the models and answers requests until the process is told to end, or ``stop()`` is called.
+    /// Answers requests until the process is told to end, or ``stop()`` is called.
+    ///
+    /// It listens at once, and loads the models meanwhile: until then it is alive, not ready, and refuses what needs a
+    /// model with 503 and `Retry-After`. Told to end while it loads, it ends when the model that it is at is loaded.
     ///
     /// - Parameters:
     ///   - signals: what tells the process to end.
-    ///   - onReady: called when requests are answered.
+    ///   - onListening: called with the port when connections are taken.
+    ///   - onReady: called when all models are loaded, and requests for them are answered.
     /// - Throws: `ConcordError` for models, keys or an address that cannot be used.
     public func run(
-        signals: [UnixSignal] = [.sigterm, .sigint], onReady: @escaping @Sendable (ReadyReport) async -> Void = { _ in }
+        signals: [UnixSignal] = [.sigterm, .sigint],
+        onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
+        onReady: @escaping @Sendable (ReadyReport) async -> Void = { _ in }
     ) async throws {
         let keys = try configuration.keys.map { path throws(ConcordError) in try APIKeys(path: path) }
         let metrics = ServerMetrics()
@@ -44,35 +50,46 @@ public final class InferenceServer: Sendable {
         serving.onFault = { [logger] model, error in
             logger.error("model fault", metadata: ["model": "\(model)", "error": "\(error)"])
         }
+        serving.onWarning = { [logger] model, warning in
+            logger.warning("model warning", metadata: ["model": "\(model)", "warning": "\(warning)"])
+        }
         let registry = ModelRegistry(options: serving, metrics: metrics)
+        var models: [LoadingService.Model] = []
         for model in configuration.models {
-            try await registry.load(name: model.name, folder: model.folder)
+            models.append((try await registry.announce(name: model.name, folder: model.folder), model.folder))
         }
         let fetcher = try configuration.imageFetching.map { options throws(ConcordError) in
             try PictureFetcher(options: options)
         }
         let state = ServerState(
             configuration, registry: registry, keys: keys, metrics: metrics, fetcher: fetcher, logger: logger)
-        try await serve(state, signals: signals, onReady: onReady)
-    }
-
-    /// Ends ``run(signals:onReady:)`` as a signal would.
-    public func stop() async { await group.withLock { $0 }?.triggerGracefulShutdown() }
-
-    private func serve(
-        _ state: ServerState, signals: [UnixSignal], onReady: @escaping @Sendable (ReadyReport) async -> Void
-    ) async throws {
-        let ports = Ports(count: configuration.metricsPort == nil ? 1 : 2) { [configuration] ports in
+        let start = ServerStart(awaiting: configuration.metricsPort == nil ? ["http"] : ["http", "metrics"]) {
+            [configuration] ports in
             await onReady(
                 ReadyReport(
                     host: configuration.host, port: ports["http"] ?? configuration.port, metricsPort: ports["metrics"],
-                    models: state.registry.statuses.map(ReadyReport.Model.init)))
+                    models: registry.statuses.map(ReadyReport.Model.init)))
         }
+        let loading = LoadingService(models: models, state: state) { await start.modelsAreLoaded() }
+        try await serve(state, loading, signals: signals) { name, port in
+            if name == "http" { await onListening(port) }
+            await start.listens(name, port: port)
+        }
+    }
+
+    /// Ends ``run(signals:onListening:onReady:)`` as a signal would.
+    public func stop() async { await group.withLock { $0 }?.triggerGracefulShutdown() }
+
+    private func serve(
+        _ state: ServerState, _ loading: LoadingService, signals: [UnixSignal],
+        onListening: @escaping @Sendable (_ name: String, _ port: Int) async -> Void
+    ) async throws {
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: RegistryService(registry: state.registry)),
             .init(
                 service: application(
-                    state, .server(state), host: configuration.host, port: configuration.port, name: "http", ports)),
+                    state, .server(state), host: configuration.host, port: configuration.port
+                ) { await onListening("http", $0) }),
         ]
         if let port = configuration.metricsPort {
             // A state of its own, without keys: the port is for this machine, or for whoever its host is chosen for.
@@ -81,9 +98,12 @@ public final class InferenceServer: Sendable {
             services.append(
                 .init(
                     service: application(
-                        open, .metrics, host: configuration.metricsHost, port: port, name: "metrics", ports)))
+                        open, .metrics, host: configuration.metricsHost, port: port
+                    ) { await onListening("metrics", $0) }))
         }
         if let keys = state.keys { services.append(.init(service: KeysService(keys: keys, logger: logger))) }
+        // After what listens, so that probes are answered while the last model is loaded.
+        services.append(.init(service: loading))
         // The last to start is the first to end.
         services.append(.init(service: DrainService(state: state)))
         var quiet = logger
@@ -103,7 +123,8 @@ public final class InferenceServer: Sendable {
     }
 
     private func application(
-        _ state: ServerState, _ table: RouteTable, host: String, port: Int, name: String, _ ports: Ports
+        _ state: ServerState, _ table: RouteTable, host: String, port: Int,
+        onListening: @escaping @Sendable (_ port: Int) async -> Void
     ) -> some Service {
         let guardLimits = RequestGuard.Limits(
             bodyTimeout: .init(configuration.bodyTimeout), bodyBytes: configuration.bodyBytes)
@@ -120,35 +141,44 @@ public final class InferenceServer: Sendable {
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections, logger: quiet)),
-            onServerRunning: { channel in await ports.add(channel.localAddress?.port ?? port, for: name) },
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) },
             logger: quiet)
     }
 }
 
-/// Waits until all ports are known.
-private actor Ports {
+/// Waits until all ports are known and all models are loaded.
+private actor ServerStart {
     private var ports: [String: Int] = [:]
-    private let count: Int
+    private var awaited: Set<String>
+    private var isLoaded = false
     private let whenComplete: @Sendable ([String: Int]) async -> Void
 
-    init(count: Int, whenComplete: @escaping @Sendable ([String: Int]) async -> Void) {
-        self.count = count
+    /// - Parameter awaited: the names of the ports.
+    init(awaiting awaited: Set<String>, whenComplete: @escaping @Sendable ([String: Int]) async -> Void) {
+        self.awaited = awaited
         self.whenComplete = whenComplete
     }
 
-    func add(_ port: Int, for name: String) async {
+    func listens(_ name: String, port: Int) async {
         ports[name] = port
-        if ports.count == count { await whenComplete(ports) }
+        awaited.remove(name)
+        await completeIfDone()
+    }
+
+    func modelsAreLoaded() async {
+        isLoaded = true
+        await completeIfDone()
+    }
+
+    private func completeIfDone() async {
+        if isLoaded, awaited.isEmpty { await whenComplete(ports) }
     }
 }
 
 extension ReadyReport.Model {
     fileprivate init(_ status: ModelStatus) {
+        let manifest = status.manifest
         name = status.name
-        guard let manifest = status.manifest else {
-            abilities = [status.state.rawValue]
-            return
-        }
         abilities =
             (manifest.graphs[.image] != nil ? ["pictures"] : []) + (manifest.graphs[.text] != nil ? ["texts"] : [])
             + (manifest.graphs[.captionPrefill] != nil ? ["captions"] : [])

@@ -14,6 +14,11 @@ extension Response {
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    /// Says when to ask again, in whole seconds, rounded up: earlier it would be refused again.
+    mutating func setRetry(after time: Duration) {
+        headers[.retryAfter] = String(max(1, time.components.seconds + (time.components.attoseconds > 0 ? 1 : 0)))
+    }
+
     /// A page that loads nothing from elsewhere.
     static func page(_ html: String) -> Response {
         var response = bytes(Array(html.utf8), type: "text/html; charset=utf-8")

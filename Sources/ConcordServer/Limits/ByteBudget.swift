@@ -1,3 +1,4 @@
+import ConcordCore
 import Synchronization
 
 /// Bytes that all requests share, given out first come first served.

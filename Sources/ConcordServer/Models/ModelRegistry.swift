@@ -36,17 +36,26 @@ public final class ModelRegistry: Sendable {
     public func load(
         name: String? = nil, folder: String, isPinned: Bool = true
     ) async throws(ConcordError) -> ServedModel {
+        let name = try await announce(name: name, folder: folder, isPinned: isPinned)
+        return try await load(announced: name, folder: folder)
+    }
+
+    /// Makes a model known as one that is being loaded, and returns what requests call it.
+    ///
+    /// Throws as `ArtifactManifest.init(folder:)`; `.invalidArgument` for a name that is taken.
+    func announce(name: String?, folder: String, isPinned: Bool = true) async throws(ConcordError) -> String {
         let manifest = try await loader.run { () throws(ConcordError) in try ArtifactManifest(folder: folder) }
         let name = name ?? manifest.name
-        guard table.withLock({ $0.add(name: name, folder: folder, isPinned: isPinned) }) else {
+        guard table.withLock({ $0.add(name: name, folder: folder, manifest: manifest, isPinned: isPinned) }) else {
             throw ConcordError(.invalidArgument, "there is a model `\(name)` already; give this one another name")
         }
         watch()
-        return try await fill(name, folder: folder)
+        return name
     }
 
     /// Opens the model of a name's folder and puts it in place. What was there stays when that fails.
-    private func fill(_ name: String, folder: String) async throws(ConcordError) -> ServedModel {
+    @discardableResult
+    func load(announced name: String, folder: String) async throws(ConcordError) -> ServedModel {
         let start = ContinuousClock.now
         // Kept until the lock is free: a model's end may take a while.
         let old = table.withLock { $0[name]?.model }
@@ -60,8 +69,11 @@ public final class ModelRegistry: Sendable {
                 $0.put(served, folder: folder, bytes: bytes, seconds: (ContinuousClock.now - start).inSeconds)
             }
             withExtendedLifetime(old) {}
-            guard isKept else { throw ConcordError(.cancelled, "the server is stopping") }
+            guard isKept else {
+                throw ConcordError(.cancelled, "the model `\(name)` was unloaded, or the server told to end, meanwhile")
+            }
             metrics.resident(model: name, bytes: bytes)
+            if let warning = served.warning { options.onWarning(name, warning) }
             return served
         } catch {
             table.withLock { $0.fail(name) }
@@ -80,7 +92,7 @@ public final class ModelRegistry: Sendable {
         let manifest = try ArtifactManifest(folder: folder)
         let bytes = manifest.hashes.keys.reduce(0) { $0 + FileSize.bytes(folder + "/" + $1) }
         try makeRoom(for: bytes, sparing: name)
-        let model = try ExportedModel(folder: folder, options: options.model)
+        let model = try options.openModel(folder, options.model)
         if warmsUp { try model.warmUp() }
         try model.checkCanary()
         return (model, bytes)
@@ -106,16 +118,27 @@ public final class ModelRegistry: Sendable {
         }
     }
 
-    /// Loads the model beside the one in use, warms it up, checks its canary, and only then puts it in the other's
-    /// place, which is closed when its last request ends. Throws, and changes nothing, when any of that fails.
+    /// Loads the model beside the one in use, if any, warms it up, checks its canary, and only then puts it in the
+    /// other's place, which is closed when its last request ends. Throws, and leaves the other, when any of that fails.
     ///
     /// - Parameter folder: nil for the same folder.
     /// - Throws: as ``load(name:folder:isPinned:)``; `.invalidArgument` for a name that is not there.
     public func reload(name: String, folder: String? = nil) async throws(ConcordError) {
-        guard let known = table.withLock({ $0[name]?.folder }) else {
+        guard let known = table.withLock({ $0.begin(name) }) else {
             throw ConcordError(.invalidArgument, "there is no model `\(name)`")
         }
-        _ = try await fill(name, folder: folder ?? known)
+        try await load(announced: name, folder: folder ?? known)
+    }
+
+    /// Takes a model out of memory when its last request ends, until ``reload(name:folder:)`` loads it again. One that is
+    /// not in memory stays out of it.
+    ///
+    /// - Throws: `.unknownModel`; `.loading` while it is being loaded.
+    public func unload(name: String) throws(ServingError) {
+        // Dropped after the lock is free: a model's end may take a while.
+        let model = try table.withLock { $0.withdraw(name) }.get()
+        metrics.resident(model: name, bytes: nil)
+        withExtendedLifetime(model) {}
     }
 
     // MARK: - Use
@@ -126,7 +149,7 @@ public final class ModelRegistry: Sendable {
         switch answer {
         case .success(.ready(let model)): return model
         case .success(.unloaded(let name, let folder, let seconds)):
-            Task { [self] in _ = try? await fill(name, folder: folder) }
+            Task { [self] in _ = try? await load(announced: name, folder: folder) }
             throw .loading(after: seconds)
         case .failure(let error): throw error
         }

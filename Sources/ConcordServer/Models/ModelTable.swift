@@ -9,7 +9,7 @@ struct ModelTable {
         var state = ModelStatus.State.loading
         /// Nil unless ready.
         var model: ServedModel?
-        var manifest: ArtifactManifest?
+        var manifest: ArtifactManifest
         var bytes = 0
         var lastUse = 0
         /// How long it took to load, the last time.
@@ -22,14 +22,15 @@ struct ModelTable {
             case .ready: queueProblem ?? canaryProblem
             case .loading: "is being loaded"
             case .failed: "could not be loaded"
-            case .unloaded: nil
+            case .unloaded, .withdrawn: nil
             }
         }
 
         var status: ModelStatus {
             ModelStatus(
-                name: name, state: state, reason: problem, residentBytes: state == .ready ? bytes : 0,
-                manifest: manifest, queuedItems: model?.queuedItems ?? 0, meanBatch: model?.meanBatch)
+                name: name, state: state, reason: problem, warning: model?.warning,
+                residentBytes: state == .ready ? bytes : 0, manifest: manifest,
+                queuedItems: model?.queuedItems ?? 0, meanBatch: model?.meanBatch)
         }
     }
 
@@ -58,20 +59,21 @@ struct ModelTable {
     }
 
     /// False where the name is taken. One that failed may be loaded again.
-    mutating func add(name: String, folder: String, isPinned: Bool) -> Bool {
+    mutating func add(name: String, folder: String, manifest: ArtifactManifest, isPinned: Bool) -> Bool {
         if let index = index(name) {
             guard entries[index].state == .failed else { return false }
             entries[index].folder = folder
+            entries[index].manifest = manifest
             entries[index].state = .loading
         } else {
-            entries.append(Entry(name: name, folder: folder, isPinned: isPinned))
+            entries.append(Entry(name: name, folder: folder, isPinned: isPinned, manifest: manifest))
         }
         return true
     }
 
     /// Puts a model in place; false when it is not wanted any more.
     mutating func put(_ model: ServedModel, folder: String, bytes: Int, seconds: Double) -> Bool {
-        guard !isClosing, let index = index(model.name) else { return false }
+        guard !isClosing, let index = index(model.name), entries[index].state != .withdrawn else { return false }
         entries[index].model = model
         entries[index].folder = folder
         entries[index].manifest = model.manifest
@@ -85,8 +87,26 @@ struct ModelTable {
 
     /// A model could not be loaded; where one is in use, it stays.
     mutating func fail(_ name: String) {
-        guard let index = index(name), entries[index].model == nil else { return }
+        guard let index = index(name), entries[index].state == .loading else { return }
         entries[index].state = .failed
+    }
+
+    /// A model will be loaded; where one is in use, it stays. Returns the folder; nil where there is no such model.
+    mutating func begin(_ name: String) -> String? {
+        guard let index = index(name) else { return nil }
+        if entries[index].model == nil { entries[index].state = .loading }
+        return entries[index].folder
+    }
+
+    /// Takes a model out of memory until it is loaded again, and returns it; nil where it was not in memory.
+    mutating func withdraw(_ name: String) -> Result<ServedModel?, ServingError> {
+        guard let index = index(name) else { return .failure(.noSuchModel) }
+        guard entries[index].state != .loading else { return .failure(.loading(after: entries[index].seconds)) }
+        defer {
+            entries[index].model = nil
+            entries[index].state = .withdrawn
+        }
+        return .success(entries[index].model)
     }
 
     mutating func use(_ name: String?) -> Result<Found, ServingError> {
@@ -94,7 +114,7 @@ struct ModelTable {
             return .failure(ServingError(.overloaded, "The server is stopping.", retryAfter: .seconds(1)))
         }
         guard let index = name.map(index) ?? entries.indices.first else {
-            return .failure(ServingError(.unknownModel, "There is no such model."))
+            return .failure(.noSuchModel)
         }
         let entry = entries[index]
         touch(index)
@@ -104,6 +124,7 @@ struct ModelTable {
             entries[index].state = .loading
             return .success(.unloaded(name: entry.name, folder: entry.folder, seconds: entry.seconds))
         case .failed: return .failure(ServingError(.failed, "The model could not be loaded."))
+        case .withdrawn: return .failure(ServingError(.unknownModel, "The model was unloaded."))
         case .loading, .ready: return .failure(.loading(after: entry.seconds))
         }
     }
@@ -139,6 +160,8 @@ struct ModelTable {
 }
 
 extension ServingError {
+    static let noSuchModel = ServingError(.unknownModel, "There is no such model.")
+
     /// - Parameter seconds: how long it takes to load the model; nil when nobody knows yet.
     static func loading(after seconds: Double?) -> ServingError {
         ServingError(

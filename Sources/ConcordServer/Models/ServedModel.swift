@@ -11,6 +11,8 @@ public final class ServedModel: Sendable {
     /// Tokens of the longest text, start and end token included.
     public let contextLength: Int
     public let tokenizer: any Tokenizer
+    /// Why answers may be wrong on this machine though the model is well; safe for clients. Nil where nothing is known.
+    public let warning: String?
     let model: ExportedModel
     let decoding: DecodingPool
     let metrics: ServerMetrics
@@ -30,12 +32,17 @@ public final class ServedModel: Sendable {
         manifest = model.manifest
         contextLength = model.contextLength
         tokenizer = model.tokenizer
+        warning = options.productsSaturate && (model.multipliedWeightBits ?? 0) > 7 ? Self.saturationWarning : nil
         recent = RecentValues(capacity: options.cachedEmbeddings)
         let queues = ModelQueues(name: name, model: model, metrics: metrics, options: options)
         texts = queues.texts()
         images = model.embedsImages ? queues.images() : nil
         captioner = model.captions ? queues.captions() : nil
     }
+
+    private static let saturationWarning =
+        "The weights have 8 bits, and this processor, which has no VNNI, cuts off sums of their products: vectors may be "
+        + "wrong. Export the model on such a processor, which gives weights of 7 bits, or serve it on one with VNNI."
 
     public var embedsImages: Bool { images != nil }
     public var captions: Bool { captioner != nil }

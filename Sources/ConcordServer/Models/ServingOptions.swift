@@ -34,6 +34,17 @@ public struct ServingOptions: Sendable {
     public var canaryInterval: Duration? = .seconds(15)
     /// Told of faults of models, for logs: the texts are not for clients.
     public var onFault: @Sendable (_ model: String, _ error: ConcordError) -> Void = { _, _ in }
+    /// Told once of each loaded model whose answers may be wrong on this machine.
+    public var onWarning: @Sendable (_ model: String, _ warning: String) -> Void = { _, _ in }
+    /// Whether sums of 8-bit products are cut off on this machine.
+    package var productsSaturate = ByteProducts.saturate
+    package typealias ModelOpener =
+        @Sendable (_ folder: String, _ options: ExportedModelOptions) throws(ConcordError) -> ExportedModel
+
+    /// Opens the model of a folder, on the thread that loads; tests have it wait.
+    package var openModel: ModelOpener = { folder, options throws(ConcordError) in
+        try ExportedModel(folder: folder, options: options)
+    }
 
     /// - Parameter processors: how many to use. Up to eight runs go on side by side, which does more work in all than one
     ///   run on all processors.

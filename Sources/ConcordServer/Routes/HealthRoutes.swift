@@ -14,17 +14,18 @@ enum HealthRoutes {
         summary: "Whether every model answered its canary lately, with reasons where not (503).", access: .open,
         handler: { call in
             let found = readiness(call.state)
-            let models = call.state.registry.statuses.map { status -> JSONValue in
+            let statuses = call.state.registry.statuses
+            let models = statuses.map { status -> JSONValue in
                 [
                     "name": .string(status.name), "state": .string(status.state.rawValue),
                     "reason": status.reason.map(JSONValue.string) ?? .null, "queued": .integer(status.queuedItems),
                 ]
             }
-            return .json(
+            return answer(
                 [
                     "status": found.isReady ? "ready" : "not ready",
                     "reasons": .array(found.reasons.map(JSONValue.string)), "models": .array(models),
-                ], status: found.isReady ? .ok : .serviceUnavailable)
+                ], isReady: found.isReady, statuses)
         })
 
     static let metrics = Route(
@@ -33,6 +34,13 @@ enum HealthRoutes {
         handler: { call in
             .bytes(Array(call.state.metrics.text().utf8), type: "text/plain; version=0.0.4; charset=utf-8")
         })
+
+    /// 200, or 503, then with the time after which to ask again where models are being loaded.
+    static func answer(_ body: JSONValue, isReady: Bool, _ models: [ModelStatus]) -> Response {
+        var response = Response.json(body, status: isReady ? .ok : .serviceUnavailable)
+        if !isReady, models.contains(where: { $0.state == .loading }) { response.setRetry(after: .seconds(1)) }
+        return response
+    }
 
     static func readiness(_ state: ServerState) -> Readiness {
         if state.isDraining { return Readiness(isReady: false, reasons: ["the server is about to end"]) }

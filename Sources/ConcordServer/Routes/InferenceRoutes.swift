@@ -13,7 +13,10 @@ enum InferenceRoutes {
         method: .get, path: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
         errors: .inference,
         handler: { _ in
-            .json(["name": "concord", "version": .string(version), "extensions": ["binary_tensor_data"]])
+            .json([
+                "name": "concord", "version": .string(version),
+                "extensions": ["binary_tensor_data", "model_repository"],
+            ])
         })
 
     private static let live = Route(
@@ -26,8 +29,8 @@ enum InferenceRoutes {
         errors: .inference,
         handler: { call in
             let isReady = HealthRoutes.readiness(call.state).isReady
-            return .json(
-                ["live": .bool(isReady), "ready": .bool(isReady)], status: isReady ? .ok : .serviceUnavailable)
+            return HealthRoutes.answer(
+                ["live": .bool(isReady), "ready": .bool(isReady)], isReady: isReady, call.state.registry.statuses)
         })
 
     private static func routes(of path: String) -> [Route] {
@@ -39,10 +42,10 @@ enum InferenceRoutes {
             errors: .inference,
             handler: { call in
                 try checkVersion(call)
-                let isReady = try ModelRoutes.status(call).state == .ready && !call.state.isDraining
-                return .json(
-                    ["name": .string(call.parameters["model"] ?? ""), "ready": .bool(isReady)],
-                    status: isReady ? .ok : .serviceUnavailable)
+                let status = try ModelRoutes.status(call)
+                let isReady = status.state == .ready && !call.state.isDraining
+                return HealthRoutes.answer(
+                    ["name": .string(status.name), "ready": .bool(isReady)], isReady: isReady, [status])
             })
         let bytes: JSONValue = ["type": "string", "format": "binary"]
         let infer = Route(
@@ -56,7 +59,7 @@ enum InferenceRoutes {
     }
 
     /// The only version that a model has.
-    private static let version = "1"
+    static let version = "1"
 
     private static func checkVersion(_ call: RouteCall) throws(RequestFailure) {
         guard let asked = call.parameters["version"], asked != version else { return }
@@ -67,18 +70,16 @@ enum InferenceRoutes {
 
     private static func describe(_ call: RouteCall) throws(RequestFailure) -> Response {
         try checkVersion(call)
-        let status = try ModelRoutes.status(call)
-        var inputs: [JSONValue] = [], outputs: [JSONValue] = []
-        if let manifest = status.manifest {
-            let names =
-                (manifest.graphs[.image] != nil ? ["image"] : []) + (manifest.graphs[.text] != nil ? ["text"] : [])
-            inputs = names.map { ["name": .string($0), "datatype": "BYTES", "shape": [-1]] }
-            outputs = [
-                ["name": "embedding", "datatype": "FP32", "shape": [-1, .integer(manifest.embeddingWidth)]]
-            ]
-            if manifest.graphs[.captionPrefill] != nil {
-                outputs.append(["name": "caption", "datatype": "BYTES", "shape": [-1]])
-            }
+        let status = try ModelRoutes.status(call), manifest = status.manifest
+        let names = (manifest.graphs[.image] != nil ? ["image"] : []) + (manifest.graphs[.text] != nil ? ["text"] : [])
+        let inputs = names.map { name -> JSONValue in
+            ["name": .string(name), "datatype": "BYTES", "shape": [-1]]
+        }
+        var outputs: [JSONValue] = [
+            ["name": "embedding", "datatype": "FP32", "shape": [-1, .integer(manifest.embeddingWidth)]]
+        ]
+        if manifest.graphs[.captionPrefill] != nil {
+            outputs.append(["name": "caption", "datatype": "BYTES", "shape": [-1]])
         }
         return .json([
             "name": .string(status.name), "versions": [.string(version)], "platform": "concord",

@@ -28,19 +28,17 @@ enum ModelRoutes {
     }
 
     private static func object(_ status: ModelStatus) -> JSONValue {
+        let manifest = status.manifest
         var members: [JSONValue.Member] = [
             .init("id", .string(status.name)), .init("object", "model"), .init("created", 0),
             .init("owned_by", "concord"), .init("state", .string(status.state.rawValue)),
+            .init("embedding_width", .integer(manifest.embeddingWidth)),
+            .init("precision", .string(manifest.precision.rawValue)),
+            .init("vector_space", .string(manifest.vectorSpace)),
+            .init("embeds_images", .bool(manifest.graphs[.image] != nil)),
+            .init("captions", .bool(manifest.graphs[.captionPrefill] != nil)),
         ]
-        if let manifest = status.manifest {
-            members += [
-                .init("embedding_width", .integer(manifest.embeddingWidth)),
-                .init("precision", .string(manifest.precision.rawValue)),
-                .init("vector_space", .string(manifest.vectorSpace)),
-                .init("embeds_images", .bool(manifest.graphs[.image] != nil)),
-                .init("captions", .bool(manifest.graphs[.captionPrefill] != nil)),
-            ]
-        }
+        if let warning = status.warning { members.append(.init("warning", .string(warning))) }
         return .object(members)
     }
 }

@@ -23,7 +23,7 @@ struct RouteTable: Sendable {
             PageRoutes.page, CaptionRoute.route, EmbeddingRoutes.openAI, EmbeddingRoutes.cohere,
             ComparisonRoutes.similarity, ComparisonRoutes.classify, ChatRoute.route, ModelRoutes.list, ModelRoutes.one,
         ]
-        routes += InferenceRoutes.all + HealthRoutes.all + AdminRoutes.all + [PageRoutes.docs]
+        routes += InferenceRoutes.all + RepositoryRoutes.all + HealthRoutes.all + AdminRoutes.all + [PageRoutes.docs]
         // The description describes its own address, too.
         let described = routes + [PageRoutes.openAPI(of: [])]
         routes.append(PageRoutes.openAPI(of: described))

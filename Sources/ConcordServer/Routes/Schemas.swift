@@ -132,6 +132,17 @@ enum Schemas {
         "model_name": text, "model_version": text, "id": text, "outputs": ["type": "array", "items": tensor],
     ])
 
+    static let repositoryIndexRequest = object(["ready": flag])
+    static let repositoryIndex: JSONValue = [
+        "type": "array",
+        "items": object(
+            [
+                "name": text, "version": text, "state": ["enum": ["READY", "LOADING", "UNAVAILABLE"]], "reason": text,
+            ], required: ["name", "state"]),
+    ]
+    static let repositoryChange = object(["parameters": object([:])])
+    static let repositoryUnload = object(["parameters": object(["unload_dependents": flag])])
+
     private static let errorObject = object([
         "message": text, "type": text, "param": ["type": ["string", "null"]], "code": ["type": ["string", "null"]],
     ])

@@ -19,7 +19,7 @@ struct CaptionRequest: Sendable {
     init() {}
 
     init(_ body: JSONValue) throws(RequestFailure) {
-        let fields = try JSONFields(body, known: Self.known)
+        let fields = try RequestFields(body, known: Self.known)
         model = try fields.text("model")
         image = try ImageText.source(try fields.requiredText("image"), parameter: "image", allowsBare: true)
         prompt = try fields.text("prompt")

@@ -23,11 +23,11 @@ struct ChatRequest: Sendable {
     ]
 
     init(_ body: JSONValue) throws(RequestFailure) {
-        let fields = try JSONFields(body, known: Self.known)
+        let fields = try RequestFields(body, known: Self.known)
         model = try fields.text("model")
         streams = try fields.flag("stream") ?? false
         if let value = fields["stream_options"] {
-            let inner = try JSONFields(
+            let inner = try RequestFields(
                 value, path: "stream_options", known: ["include_usage", "include_obfuscation"])
             streamsUsage = try inner.flag("include_usage") ?? false
         } else {
@@ -52,7 +52,7 @@ struct ChatRequest: Sendable {
         var picture: (source: ImageSource, parameter: String)?
         var beginning: String?
         for (index, message) in messages.enumerated() {
-            let inner = try JSONFields(message, path: "messages[\(index)]", known: ["role", "content", "name"])
+            let inner = try RequestFields(message, path: "messages[\(index)]", known: ["role", "content", "name"])
             let role = try inner.choice(
                 "role", ["user": "user", "system": "system", "developer": "developer", "assistant": "assistant"])
             guard let role else { throw .missing(inner.name("role")) }
@@ -81,7 +81,7 @@ struct ChatRequest: Sendable {
         prompt = given.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    private static func refuseWhatWouldNotHappen(_ fields: JSONFields) throws(RequestFailure) {
+    private static func refuseWhatWouldNotHappen(_ fields: RequestFields) throws(RequestFailure) {
         for name in ["presence_penalty", "frequency_penalty"] {
             if let number = try fields.number(name, in: -2...2), number != 0 {
                 throw .invalid(name, "\(name) is not supported.", code: "unsupported")

@@ -16,7 +16,7 @@ struct ComparisonRequest: Sendable {
     ]
 
     init(_ body: JSONValue) throws(RequestFailure) {
-        let fields = try JSONFields(body, known: Self.known)
+        let fields = try RequestFields(body, known: Self.known)
         model = try fields.text("model")
         template = try fields.text("template")
         truncates = try fields.flag("truncate") ?? true

@@ -6,7 +6,7 @@ enum ContentPart: Sendable {
     case image(ImageSource, parameter: String)
 
     init(_ value: JSONValue, path: String) throws(RequestFailure) {
-        let fields = try JSONFields(value, path: path, known: ["type", "text", "image_url", "image_base64"])
+        let fields = try RequestFields(value, path: path, known: ["type", "text", "image_url", "image_base64"])
         switch try fields.requiredText("type") {
         case "text", "input_text":
             let text = try fields.requiredText("text")
@@ -18,7 +18,7 @@ enum ContentPart: Sendable {
                 self = .image(try ImageText.source(text, parameter: name, allowsBare: false), parameter: name)
                 return
             }
-            let inner = try JSONFields(address, path: name, known: ["url", "detail"])
+            let inner = try RequestFields(address, path: name, known: ["url", "detail"])
             let text = try inner.requiredText("url")
             self = .image(
                 try ImageText.source(text, parameter: inner.name("url"), allowsBare: false),

@@ -33,7 +33,7 @@ struct EmbeddingRequest: Sendable {
 
     /// A JSON body in OpenAI's, infinity's, Jina's, Voyage's or Cohere's shape.
     init(_ body: JSONValue, limits: Limits = Limits()) throws(RequestFailure) {
-        let fields = try JSONFields(body, known: Self.known)
+        let fields = try RequestFields(body, known: Self.known)
         model = try fields.text("model")
         isPerItem = try fields.choice("error_policy", ["strict": false, "per_item": true]) ?? false
         let outputDimension = try fields.integer("output_dimension", in: 1...limits.maximumDimensions)
@@ -94,7 +94,7 @@ struct EmbeddingRequest: Sendable {
         "error_policy",
     ]
 
-    private static func formats(_ fields: JSONFields) throws(RequestFailure) -> [Format] {
+    private static func formats(_ fields: RequestFields) throws(RequestFailure) -> [Format] {
         let choices: KeyValuePairs = ["float": Format.float, "base64": .base64]
         if let list = try fields.texts("embedding_types", maximum: 8) {
             var formats: [Format] = []
@@ -112,7 +112,7 @@ struct EmbeddingRequest: Sendable {
         return [try fields.choice("encoding_format", choices) ?? jinas ?? type ?? .float]
     }
 
-    private static func truncates(_ fields: JSONFields) throws(RequestFailure) -> Bool {
+    private static func truncates(_ fields: RequestFields) throws(RequestFailure) -> Bool {
         if let flag = fields["truncate"]?.bool { return flag }
         if fields["truncate"] != nil {
             return try fields.choice("truncate", ["NONE": false, "END": true, "none": false, "end": true]) ?? true
@@ -120,7 +120,7 @@ struct EmbeddingRequest: Sendable {
         return try fields.flag("truncation") ?? true
     }
 
-    private static func refuseWhatWouldNotHappen(_ fields: JSONFields) throws(RequestFailure) {
+    private static func refuseWhatWouldNotHappen(_ fields: RequestFields) throws(RequestFailure) {
         if try fields.flag("normalized") == false {
             throw .invalid("normalized", "Vectors are always of length 1.", code: "unsupported")
         }
@@ -135,7 +135,7 @@ struct EmbeddingRequest: Sendable {
     }
 
     private static func inputs(
-        _ fields: JSONFields, _ modality: Modality?, _ limits: Limits
+        _ fields: RequestFields, _ modality: Modality?, _ limits: Limits
     ) throws(RequestFailure) -> [EmbeddingInput] {
         var inputs: [EmbeddingInput] = []
         if let input = fields["input"] { inputs += try openAI(input, modality, limits) }
@@ -228,7 +228,7 @@ struct EmbeddingRequest: Sendable {
     /// Jina's `{"text": …}` or `{"image": …}`, or an object with `content`.
     private static func object(_ value: JSONValue, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
         if value["content"] != nil { return try content(value, parameter) }
-        let fields = try JSONFields(value, path: parameter, known: ["text", "image"])
+        let fields = try RequestFields(value, path: parameter, known: ["text", "image"])
         switch (try fields.text("text"), try fields.text("image")) {
         case (let text?, nil): return try self.text(text, fields.name("text"), .text)
         case (nil, let text?): return try image(text, fields.name("image"), allowsBare: true)
@@ -238,7 +238,7 @@ struct EmbeddingRequest: Sendable {
 
     /// Cohere's and Voyage's `{"content": [{"type": …}]}` with one part.
     private static func content(_ value: JSONValue, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
-        let fields = try JSONFields(value, path: parameter, known: ["content"])
+        let fields = try RequestFields(value, path: parameter, known: ["content"])
         guard let parts = try fields.list("content", maximum: 16), let first = parts.first else {
             throw .missing(fields.name("content"))
         }

@@ -19,7 +19,7 @@ struct InferenceRequest: Sendable {
     ///   - body: the JSON of the request.
     ///   - binary: the bytes after it, where the header `Inference-Header-Content-Length` says that there are some.
     init(_ body: JSONValue, binary: ArraySlice<UInt8>) throws(RequestFailure) {
-        let fields = try JSONFields(body, known: ["id", "parameters", "inputs", "outputs"])
+        let fields = try RequestFields(body, known: ["id", "parameters", "inputs", "outputs"])
         id = try fields.text("id")
         guard (id?.utf8.count ?? 0) <= 256 else { throw .invalid("id", "id has more than 256 bytes.") }
         let isBinary = try Self.flag("binary_data_output", of: fields["parameters"])
@@ -32,7 +32,7 @@ struct InferenceRequest: Sendable {
         var outputs: [Output] = []
         var binaryOutputs: Set<Output> = []
         for (index, value) in (try fields.list("outputs", maximum: 16) ?? []).enumerated() {
-            let inner = try JSONFields(value, path: "outputs[\(index)]", known: ["name", "parameters"])
+            let inner = try RequestFields(value, path: "outputs[\(index)]", known: ["name", "parameters"])
             let name = try inner.requiredText("name")
             guard let output = Output(rawValue: name) else {
                 throw .invalid(inner.name("name"), "Outputs are \"embedding\" and \"caption\".")
@@ -59,7 +59,7 @@ struct InferenceRequest: Sendable {
     private static func inputs(
         _ tensor: JSONValue, _ binary: ArraySlice<UInt8>
     ) throws(RequestFailure) -> [EmbeddingInput] {
-        let fields = try JSONFields(
+        let fields = try RequestFields(
             tensor, path: "inputs[0]", known: ["name", "shape", "datatype", "parameters", "data"])
         let name = try fields.requiredText("name")
         guard name == "image" || name == "text" else {
@@ -124,7 +124,7 @@ struct InferenceRequest: Sendable {
     }
 
     /// The product of the shape, checked at each step.
-    private static func elementCount(_ fields: JSONFields) throws(RequestFailure) -> Int {
+    private static func elementCount(_ fields: RequestFields) throws(RequestFailure) -> Int {
         guard let shape = try fields.list("shape", maximum: 8), !shape.isEmpty else {
             throw .missing(fields.name("shape"))
         }

@@ -47,14 +47,15 @@ public struct TinyArtifact {
     /// - Parameters:
     ///   - seed: of the weights.
     ///   - name: what the manifest calls the model; nil is `tiny-` and the kind.
+    ///   - metadata: what the graphs carry about themselves, by key.
     @discardableResult
     public static func write(
         _ kind: Kind, to folder: String, seed: UInt64 = 1, name: String? = nil,
-        precision: ArtifactManifest.Precision = .float32
+        precision: ArtifactManifest.Precision = .float32, metadata: [String: String] = [:]
     ) throws -> TinyArtifact {
         try Files.makeFolder(folder)
         let inputs = try TinyInputs(kind, folder: folder)
-        var graphs = TinyGraphs(kind, inputs, seed: seed)
+        var graphs = TinyGraphs(kind, inputs, seed: seed, metadata: metadata)
         var files: [ArtifactManifest.GraphRole: String] = [.text: "text.onnx"]
         try graphs.text().write(to: folder + "/text.onnx")
         if kind != .sentences {

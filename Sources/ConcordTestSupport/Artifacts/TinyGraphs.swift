@@ -7,16 +7,24 @@ struct TinyGraphs {
     private let kind: TinyArtifact.Kind
     private let inputs: TinyInputs
     private let seed: UInt64
+    private let metadata: [String: String]
     /// What was drawn so far, by name; graphs share weights of one name.
     private(set) var weights: [String: [Float]] = [:]
 
     private static let width = TinyArtifact.width, headWidth = TinyArtifact.width / TinyArtifact.heads
     private static let lowest: Float = -1e9
 
-    init(_ kind: TinyArtifact.Kind, _ inputs: TinyInputs, seed: UInt64) {
+    init(_ kind: TinyArtifact.Kind, _ inputs: TinyInputs, seed: UInt64, metadata: [String: String]) {
         self.kind = kind
         self.inputs = inputs
         self.seed = seed
+        self.metadata = metadata
+    }
+
+    private func builder(_ name: String) -> OnnxGraphBuilder {
+        let graph = OnnxGraphBuilder(name: name)
+        graph.metadata = metadata
+        return graph
     }
 
     /// A weight, drawn from a normal distribution of the given deviation.
@@ -40,7 +48,7 @@ struct TinyGraphs {
 
     /// Tokens are tanh of each patch's projection; the vector is their mean, projected.
     mutating func image() throws -> OnnxModel {
-        let graph = OnnxGraphBuilder(name: "image"), size = TinyArtifact.imageSize, patch = TinyArtifact.patchSize
+        let graph = builder("image"), size = TinyArtifact.imageSize, patch = TinyArtifact.patchSize
         let pixels = try graph.input("pixels", .float32, ["batch", 3, .fixed(size), .fixed(size)])
         let filter = try weight(graph, "image.patches", [Self.width, 3, patch, patch], deviation: 0.15)
         let patches = try graph.add("Conv", [pixels, filter], attributes: ["strides": .ints([patch, patch])])
@@ -62,7 +70,7 @@ struct TinyGraphs {
     /// States are tanh of the sum of all embeddings up to each token. The vector is, projected, the state of the first end
     /// token; of `siglip` the mean of all columns; of `sentences` the mean of those within the length.
     mutating func text() throws -> OnnxModel {
-        let graph = OnnxGraphBuilder(name: "text")
+        let graph = builder("text")
         let ids = try graph.input("ids", .int64, ["batch", "sequence"])
         let embedded = try embedding(graph, ids, from: graph.integer(0), scope: "text")
         let states = try graph.add("Tanh", [graph.add("CumSum", [embedded, graph.integer(1)])])
@@ -120,7 +128,7 @@ struct TinyGraphs {
 
     /// Two causal layers of attention without norms and perceptrons, one more to the picture, and the language head.
     mutating func caption(isFirst: Bool) throws -> OnnxModel {
-        let graph = OnnxGraphBuilder(name: isFirst ? "caption_prefill" : "caption_step")
+        let graph = builder(isFirst ? "caption_prefill" : "caption_step")
         let ids = try graph.input("ids", .int64, ["batch", "count"])
         func state(_ name: String, _ length: OnnxDimension) throws -> OnnxEdge {
             try graph.input(name, .float32, ["batch", .fixed(TinyArtifact.heads), length, .fixed(Self.headWidth)])

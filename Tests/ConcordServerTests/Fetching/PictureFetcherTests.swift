@@ -376,7 +376,7 @@ import Testing
         let changes: [(inout PictureFetchOptions) -> Void] = [
             { $0.maximumBytes = 0 }, { $0.concurrentFetches = 0 }, { $0.maximumRedirects = -1 }, { $0.timeout = .zero },
             { $0.ports = [0] }, { $0.hosts = ["http://example.com"] }, { $0.hosts = ["a.*.com"] }, { $0.hosts = [""] },
-            { $0.maximumWaiting = -1 },
+            { $0.maximumWaiting = -1 }, { $0.concurrentFetchesPerHost = 0 },
         ]
         for change in changes {
             var options = PictureFetchOptions()

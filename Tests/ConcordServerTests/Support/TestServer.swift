@@ -12,11 +12,14 @@ struct TestServer: Sendable {
     let metricsPort: Int?
     let log: LogLines
     private let server: InferenceServer
+    private let reports: AsyncStream<ReadyReport>
 
     /// Runs `body` against a server that ends with it.
+    ///
+    /// - Parameter isLoaded: whether the server is ready when `body` begins; it listens only otherwise.
     static func with(
-        _ kinds: [TinyArtifact.Kind] = [.coca], configure: (inout ServerConfiguration) throws -> Void = { _ in },
-        _ body: (TestServer) async throws -> Void
+        _ kinds: [TinyArtifact.Kind] = [.coca], isLoaded: Bool = true,
+        configure: (inout ServerConfiguration) throws -> Void = { _ in }, _ body: (TestServer) async throws -> Void
     ) async throws {
         var configuration = ServerConfiguration()
         configuration.port = 0
@@ -30,17 +33,18 @@ struct TestServer: Sendable {
         let log = LogLines()
         let server = try InferenceServer(
             configuration, logger: Logger(label: "test") { label in log.handler(label: label) })
+        let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let (reports, ready) = AsyncStream.makeStream(of: ReadyReport.self)
         let running = Task {
-            defer { ready.finish() }
-            try await server.run(signals: []) { ready.yield($0) }
+            defer {
+                listening.finish()
+                ready.finish()
+            }
+            try await server.run(signals: [], onListening: { listening.yield($0) }, onReady: { ready.yield($0) })
         }
-        var report: ReadyReport?
-        for await found in reports {
-            report = found
-            break
-        }
-        guard let report else {
+        let port = await ports.first { _ in true }
+        let report = await isLoaded ? reports.first { _ in true } : nil
+        guard let port, report != nil || !isLoaded else {
             try await running.value
             Issue.record("the server ended before it was ready")
             return
@@ -48,13 +52,17 @@ struct TestServer: Sendable {
         let result: Result<Void, any Error>
         do {
             try await body(
-                TestServer(port: report.port, metricsPort: report.metricsPort, log: log, server: server))
+                TestServer(
+                    port: port, metricsPort: report?.metricsPort, log: log, server: server, reports: reports))
             result = .success(())
         } catch { result = .failure(error) }
         await server.stop()
         try await running.value
         try result.get()
     }
+
+    /// What a server that was not loaded says when it is ready; nil when it ended instead.
+    func whenReady() async -> ReadyReport? { await reports.first { _ in true } }
 
     /// Tells the server to end, as a signal would.
     func stop() async { await server.stop() }

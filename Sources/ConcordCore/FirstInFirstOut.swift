@@ -1,16 +1,18 @@
 /// A queue whose front goes without moving all others each time.
-struct FirstInFirstOut<Element> {
+package struct FirstInFirstOut<Element> {
     /// Nil for what was taken; its place goes later.
     private var elements: [Element?] = []
     private var taken = 0
 
-    var isEmpty: Bool { taken == elements.count }
-    var count: Int { elements.count - taken }
-    var first: Element? { isEmpty ? nil : elements[taken] }
+    package init() {}
 
-    mutating func append(_ element: Element) { elements.append(element) }
+    package var isEmpty: Bool { taken == elements.count }
+    package var count: Int { elements.count - taken }
+    package var first: Element? { isEmpty ? nil : elements[taken] }
 
-    mutating func prepend(_ element: Element) {
+    package mutating func append(_ element: Element) { elements.append(element) }
+
+    package mutating func prepend(_ element: Element) {
         if taken > 0 {
             taken -= 1
             elements[taken] = element
@@ -19,7 +21,7 @@ struct FirstInFirstOut<Element> {
         }
     }
 
-    mutating func popFirst() -> Element? {
+    package mutating func popFirst() -> Element? {
         guard !isEmpty else { return nil }
         let element = elements[taken]
         elements[taken] = nil
@@ -31,7 +33,7 @@ struct FirstInFirstOut<Element> {
         return element
     }
 
-    mutating func removeAll(where isGone: (Element) -> Bool) {
+    package mutating func removeAll(where isGone: (Element) -> Bool) {
         elements = elements[taken...].filter { element in element.map { !isGone($0) } ?? false }
         taken = 0
     }

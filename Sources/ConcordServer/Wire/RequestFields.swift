@@ -1,7 +1,8 @@
 import ConcordCore
 
-/// The members of a JSON object, read by name and type; `null` is as if it were not there.
-struct JSONFields {
+/// The members of a JSON object in a request, read by name and type with errors for the client, not one of which names a
+/// file; `null` is as if it were not there. (`JSONFields` reads the objects in files of a model.)
+struct RequestFields {
     private let members: [String: JSONValue]
     private let path: String
 

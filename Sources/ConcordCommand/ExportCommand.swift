@@ -5,9 +5,10 @@ struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write a model as ONNX graphs, to be served without libtorch.",
         discussion: """
-            The folder holds the graphs, tokenizer and preprocessing, artifact.json, which names each file with its hash,
-            and report.json. The graphs are run by ONNX Runtime first, on pictures and texts of --data or on synthetic
-            ones, and compared with the model; where they do not say the same, nothing is left at --output.
+            The folder holds the graphs, tokenizer and preprocessing, artifact.json, which names each file with its
+            hash, and report.json, with report.html to look at. The graphs are run by ONNX Runtime first, on pictures and
+            texts of --data or on synthetic ones, and compared with the model; where they do not say the same, nothing is
+            left at --output.
 
             --format triton writes a model repository of NVIDIA's Triton Inference Server with the same graphs.
             --plain-operations keeps to ONNX's own operations, for other runtimes; the usual graphs are faster in ONNX
@@ -15,7 +16,7 @@ struct ExportCommand: ParsableCommand {
 
             With --quantize the graphs have numbers of 8 bits where that keeps the mean cosine to float32's vectors at 0.995
             and costs pictures and captions of the data's held-out split no more than half a point of R@1; layers that
-            cost more stay float32. report.json says what came of it.
+            cost more stay float32. report.html shows what came of it.
 
             Examples:
               concord export --model runs/emoji-coca --output artifacts/coca
@@ -65,11 +66,9 @@ struct ExportCommand: ParsableCommand {
         options.replaces = force
         options.name = name
         options.precision = quantize.map { $0 == .int8 ? .int8 : .int8Weights } ?? .float32
-        let progress = ProgressDisplay(label: "step")
         let export = try ArtifactExport(
-            of: location.path(), to: output, options: options, data: data.map { try CaptionDataset(contentsOf: $0) }
-        ) { progress.show(done: $0, of: $1) }
-        progress.finish()
+            of: location.path(), to: output, options: options, data: data.map { try CaptionDataset(contentsOf: $0) },
+            bar: ProgressBar())
         Message.warn(export.notes)
         if json {
             print(export.json.text())

@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordExport
 import ConcordRuntime
+import ConcordTestSupport
 import Testing
 
 @Suite struct GatedQuantizationTests {
@@ -50,13 +51,23 @@ import Testing
         let model = try Fixtures.tower(depth: 2, width: Self.width)
         let comparison = try await OutputComparison(with: model, over: batches())
         let same = try await comparison.measures(of: model)
-        #expect(same == QuantizationMeasures(meanCosine: 1, worstCosine: 1))
+        #expect(
+            same
+                == QuantizationMeasures(
+                    meanCosine: 1, worstCosine: 1, cosines: [Double](repeating: 1, count: 32)))
         for method in try await methods(model) {
             let (_, report) = try await GatedQuantization(method: method).quantize(
-                model,
-                batches: QuantizationBatches { _ in throw ConcordError(.invalidArgument, "these are not needed") },
-                measure: comparison.measures)
+                model, batches: batches(), measure: comparison.measures)
             #expect(report.float32Layers.isEmpty && report.before == report.after)
+            // Errors of layers are for the report, too.
+            let errors = try await LayerErrors(of: method, in: model, over: batches())
+            expectClose(
+                report.layers.map(\.signalToNoise), report.layers.map { errors.signalToNoise[$0.layer.name] ?? .nan },
+                absolute: 1e-6)
+            #expect(report.layers.allSatisfy { $0.signalToNoise > 20 })
+            let cosines = report.after.cosines
+            #expect(cosines.count == 32 && cosines.min() == report.after.worstCosine)
+            #expect(abs(cosines.reduce(0, +) / 32 - report.after.meanCosine) < 1e-12)
             #expect(report.ratio > 3)
         }
     }
@@ -131,6 +142,7 @@ import Testing
                 measures.others["r"] = 0.25
                 return measures
             }
+        #expect(report.layers[1].precision == .float32)
         report.rangeRule = .percentile(99.99)
         report.calibrationBatchCount = 2
         let json = try JSONValue(parsing: report.json.text(pretty: true))
@@ -148,5 +160,13 @@ import Testing
         #expect(range.count == 2 && range[0] < -2 && range[1] > 2)
         let ratios = layers.compactMap { $0["signal_to_noise_db"]?.double }
         #expect(ratios.count == 2 && ratios[0] > 25 && ratios[1] < 10)
+
+        // Where the weights of what stayed float32 are rounded after all, that is said, with what came of it.
+        let weights = QuantizationMethod.weights(WeightQuantization()), smaller = try weights.quantize(model)
+        let measures = QuantizationMeasures(meanCosine: 0.996, worstCosine: 0.99, others: ["r": 0.21])
+        report.quantizedWeights(of: ["layers.0.out.product"], to: smaller, measures: measures)
+        #expect(report.layers.map(\.precision) == [.int8, .int8Weights] && report.float32Layers.isEmpty)
+        #expect(report.after == measures && report.quantizedByteCount == smaller.fileByteCount)
+        #expect(report.json["layers"]?.elements?[1]["type"] == "int8-weights")
     }
 }

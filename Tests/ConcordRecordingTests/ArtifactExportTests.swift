@@ -25,13 +25,15 @@ import Testing
     func aFolderSaysWhatItsModelSays(_ name: String, fused: Bool) throws {
         try withTemporaryFolder { folder in
             let model = try ExportFixture.copy(name, to: folder + "/model")
-            var options = ExportOptions(), steps: [Int] = []
+            var options = ExportOptions(), shown = ""
             options.usesFusedOperations = fused
             let output = folder + "/artifacts/\(name)"
+            let bar = ProgressBar(isInteractive: false, usesColor: false, width: { 80 }) { shown += $0 }
             let export = try ArtifactExport(
-                of: folder + "/model", to: output, options: options, pictureCount: 200, textCount: 200
-            ) { done, _ in steps.append(done) }
-            #expect(steps == steps.sorted() && !steps.isEmpty)
+                of: folder + "/model", to: output, options: options, pictureCount: 200, textCount: 200, bar: bar)
+            // A graph is a step, and so is an input.
+            let total = 200 + (model.images == nil ? 0 : 200) + ArtifactManifest.GraphRole.allCases.count
+            #expect(shown.contains("step 1/\(total) ") && shown.contains("step \(total)/\(total) "), "\(shown)")
             #expect(export.parity.isMet && export.parity.texts.inputs == 200)
             #expect(export.parity.texts.largestError > 0, "something was compared")
             #expect(export.parity.images?.inputs == (model.images == nil ? nil : 200))
@@ -73,6 +75,10 @@ import Testing
             #expect(report["parity"]?["text"]?["texts"]?.int == 200)
             #expect(report["parity"]?["text"]?["max_abs"]?.double == export.parity.texts.largestError)
             #expect(report["operations"]?.string == (fused ? "fused" : "plain"))
+            #expect(files.contains(ArtifactExport.pageName))
+            let page = try String(contentsOfFile: output + "/" + ArtifactExport.pageName, encoding: .utf8)
+            #expect(page.contains("<td>text</td><td class=\"number\">200</td><td>texts</td>"))
+            #expect(!page.contains("<svg"), "nothing is compared where nothing is quantized")
             if !fused {
                 for file in manifest.graphs.values {
                     let graph = try OnnxModel(path: output + "/" + file)
@@ -231,7 +237,7 @@ import Testing
             let export = try ArtifactExport(of: folder + "/model", to: folder + "/out", options: options)
             #expect(export.parity.isMet)
             let roles = ArtifactManifest.GraphRole.allCases.map(\.rawValue)
-            #expect(try Self.names(folder + "/out") == (roles + ["report.json"]).sorted())
+            #expect(try Self.names(folder + "/out") == (roles + ["report.html", "report.json"]).sorted())
             for role in roles {
                 #expect(try Self.names(folder + "/out/" + role) == ["1", "config.pbtxt"])
                 let session = try OnnxSession(path: folder + "/out/\(role)/1/model.onnx")

@@ -4,6 +4,10 @@ import ConcordTestSupport
 import Foundation
 import Testing
 
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
 /// `concord export`, by the program.
 @Suite struct ExportRunTests {
     private func withModel(_ body: (_ folder: String, _ model: String) throws -> Void) throws {
@@ -72,6 +76,25 @@ import Testing
             #expect(
                 try #require(recall["quantized"]?.double) >= #require(recall["float32"]?.double) - 0.005)
             #expect(try #require(quantization["speed"]?["text"]?["float32_milliseconds"]?.double) > 0)
+
+            // The page has a bar for each layer, in charts that any reader of XML takes.
+            let page = try String(contentsOfFile: output + "/report.html", encoding: .utf8)
+            let charts = page.components(separatedBy: "<svg").dropFirst().map {
+                "<svg" + ($0.components(separatedBy: "</svg>").first ?? "") + "</svg>"
+            }
+            #expect(!charts.isEmpty && charts.allSatisfy { XMLParser(data: Data($0.utf8)).parse() })
+            let layers = (quantization["graphs"]?.members ?? []).flatMap { $0.value["layers"]?.elements ?? [] }
+            let bars = charts.filter { $0.contains("signal to noise") }.joined()
+            #expect(!layers.isEmpty && bars.components(separatedBy: "<rect class=\"bar\"").count - 1 == layers.count)
+            #expect(layers.allSatisfy { $0["signal_to_noise_db"] != nil })
+            #expect(page.contains("R@1"))
+
+            // All that was announced was run, however often graphs had to be tried.
+            let counts = result.errors.split(separator: "\n").filter { $0.hasPrefix("quantizing ") }.compactMap {
+                $0.split(separator: " ").dropFirst().first?.split(separator: "/")
+            }
+            #expect(counts.count >= 2 && counts.first?.first == "0", "\(result.errors)")
+            #expect(counts.last?.count == 2 && counts.last?.first == counts.last?.last, "\(result.errors)")
         }
     }
 

@@ -36,7 +36,7 @@ import Testing
                 .heading(hostile), .paragraph(hostile), .code(hostile), .figures([.init(hostile, hostile)]),
                 .table(.init(header: [hostile], rows: [[hostile]], caption: hostile)),
                 .charts([
-                    .init(
+                    LineChart(
                         title: hostile, series: [.init(hostile, [(0, 1)]), .init(hostile, [(0, 2)])], xLabel: hostile,
                         yLabel: hostile)
                 ]),
@@ -59,7 +59,7 @@ import Testing
 
     @Test func thePageIsWrittenAtomicallyAndIsWellFormed() throws {
         try withTemporaryFolder { folder in
-            let page = HTMLPage(title: "run", sections: [.charts([.init(title: "t", series: [], xLabel: "step")])])
+            let page = HTMLPage(title: "run", sections: [.charts([LineChart(title: "t", series: [], xLabel: "step")])])
             try page.write(to: folder + "/report.html")
             #expect(try Files.read(folder + "/report.html") == Array(page.html().utf8))
             #expect(page.html().contains("prefers-color-scheme: dark"))

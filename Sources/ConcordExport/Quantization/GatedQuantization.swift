@@ -18,7 +18,7 @@ public struct GatedQuantization: Sendable {
     ///
     /// - Parameters:
     ///   - model: the one of float32.
-    ///   - batches: samples to find the worst layers on; only run when they are needed, and then once.
+    ///   - batches: samples to measure the error of each layer on, run once.
     ///   - options: how models are run for that.
     ///   - measure: what a model reaches, such as ``OutputComparison/measures(of:)`` with further measures added.
     /// - Throws: `.invalidArgument` when even the float32 model does not reach the gate, or nothing in it can be
@@ -36,11 +36,10 @@ public struct GatedQuantization: Sendable {
         }
         var quantized = try method.quantize(model)
         let before = try await measure(quantized)
-        var after = before, keeping: Set<String> = [], errors: LayerErrors?
+        let errors = try await LayerErrors(of: method, in: model, over: batches, options: options)
+        var after = before, keeping: Set<String> = []
         if !gate.failures(of: before).isEmpty {
-            let ranked = try await LayerErrors(of: method, in: model, over: batches, options: options)
-            errors = ranked
-            let order = ranked.worstFirst
+            let order = errors.worstFirst
             // `failing` layers back are too few, `passing` are enough.
             var failing = 0, passing: Int?
             while passing == nil || failing + 1 < (passing ?? 0) {
@@ -68,8 +67,8 @@ public struct GatedQuantization: Sendable {
             quantizedByteCount: quantized.fileByteCount, before: before, after: after,
             layers: layers.map { layer in
                 QuantizationReport.Layer(
-                    layer: layer, isQuantized: !keeping.contains(layer.name),
-                    signalToNoise: errors?.signalToNoise[layer.name])
+                    layer: layer, precision: keeping.contains(layer.name) ? .float32 : .int8,
+                    signalToNoise: errors.signalToNoise[layer.name] ?? .nan)
             })
         return (quantized, report)
     }

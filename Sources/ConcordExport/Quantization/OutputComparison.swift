@@ -49,7 +49,7 @@ public struct OutputComparison: Sendable {
     /// the float32 model's.
     public func measures(of model: OnnxModel) async throws -> QuantizationMeasures {
         let session = try await model.load(options: options)
-        var sum = 0.0, count = 0, worst = 1.0
+        var cosines: [Double] = []
         for (index, expected) in expected.enumerated() {
             guard let batch = try await batches.batch(index) else {
                 throw ConcordError(.invalidArgument, "batch \(index) is no longer there; give the same ones each time")
@@ -62,14 +62,12 @@ public struct OutputComparison: Sendable {
                         "the output '\(name)' has the shape \(results[name]?.shape ?? []), and \(expected.shape) in the "
                             + "float32 model")
                 }
-                for cosine in try OutputComparison.cosines(result, expected) {
-                    sum += cosine
-                    count += 1
-                    worst = min(worst, cosine)
-                }
+                cosines += try OutputComparison.cosines(result, expected)
             }
         }
-        return QuantizationMeasures(meanCosine: sum / Double(max(count, 1)), worstCosine: worst)
+        return QuantizationMeasures(
+            meanCosine: cosines.reduce(0, +) / Double(max(cosines.count, 1)), worstCosine: min(1, cosines.min() ?? 1),
+            cosines: cosines)
     }
 
     /// The cosine of each pair of vectors along the last axis; 1 where both are 0, and 0 where one is, or is no number.

@@ -23,6 +23,14 @@ public struct QuantizableLayer: Hashable, Sendable {
     /// The value that is multiplied by the weight, or that picks rows of the table.
     public let input: String
 
+    package init(name: String, kind: Kind, weight: String, shape: [Int], input: String) {
+        self.name = name
+        self.kind = kind
+        self.weight = weight
+        self.shape = shape
+        self.input = input
+    }
+
     /// The elements of the weight.
     public var elementCount: Int { shape.reduce(1, *) }
 }

@@ -13,5 +13,5 @@ public struct QuantizationBatches: Sendable {
         make = { batches.indices.contains($0) ? batches[$0] : nil }
     }
 
-    func batch(_ index: Int) async throws -> [String: OnnxValue]? { try await make(index) }
+    package func batch(_ index: Int) async throws -> [String: OnnxValue]? { try await make(index) }
 }

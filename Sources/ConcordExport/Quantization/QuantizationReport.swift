@@ -4,29 +4,43 @@ import ConcordCore
 public struct QuantizationReport: Hashable, Sendable {
     /// What one layer became.
     public struct Layer: Hashable, Sendable {
+        /// How a layer is computed.
+        public enum Precision: String, Hashable, Sendable {
+            /// By the report's method.
+            case int8
+            /// Its weight alone has 8 bits, as with ``WeightQuantization``: the calibrated form cost too much.
+            case int8Weights = "int8-weights"
+            case float32
+        }
+
         public let layer: QuantizableLayer
-        /// False for one that stayed float32.
-        public let isQuantized: Bool
-        /// What ``LayerErrors`` found, in decibels; nil where the gate was passed without looking at layers.
-        public let signalToNoise: Double?
+        public internal(set) var precision: Precision
+        /// What ``LayerErrors`` found for the report's method, in decibels.
+        public let signalToNoise: Double
+
+        package init(layer: QuantizableLayer, precision: Precision, signalToNoise: Double) {
+            self.layer = layer
+            self.precision = precision
+            self.signalToNoise = signalToNoise
+        }
     }
 
     public let method: QuantizationMethod
     public let gate: QuantizationGate
     /// What the models' files have, in bytes.
     public let float32ByteCount: Int
-    public let quantizedByteCount: Int
+    public private(set) var quantizedByteCount: Int
     /// With all layers quantized.
     public let before: QuantizationMeasures
     /// With those in float32 that had to be.
-    public let after: QuantizationMeasures
+    public private(set) var after: QuantizationMeasures
     /// In the order of the graph.
-    public let layers: [Layer]
+    public private(set) var layers: [Layer]
     /// How the ranges of activations were chosen, and on how many batches; for those who made them to fill in.
     public var rangeRule: RangeRule?
     public var calibrationBatchCount: Int?
 
-    init(
+    package init(
         method: QuantizationMethod, gate: QuantizationGate, float32ByteCount: Int, quantizedByteCount: Int,
         before: QuantizationMeasures, after: QuantizationMeasures, layers: [Layer]
     ) {
@@ -43,7 +57,23 @@ public struct QuantizationReport: Hashable, Sendable {
     public var ratio: Double { Double(float32ByteCount) / Double(max(1, quantizedByteCount)) }
 
     /// Names of the layers that stayed float32, in the order of the graph.
-    public var float32Layers: [String] { layers.filter { !$0.isQuantized }.map(\.layer.name) }
+    public var float32Layers: [String] { layers.filter { $0.precision == .float32 }.map(\.layer.name) }
+
+    /// Notes that weights of layers which had stayed float32 have 8 bits after all.
+    ///
+    /// - Parameters:
+    ///   - names: those layers.
+    ///   - model: what it became.
+    ///   - measures: what that reaches.
+    package mutating func quantizedWeights(
+        of names: Set<String>, to model: OnnxModel, measures: QuantizationMeasures
+    ) {
+        for index in layers.indices where names.contains(layers[index].layer.name) {
+            layers[index].precision = .int8Weights
+        }
+        quantizedByteCount = model.fileByteCount
+        after = measures
+    }
 
     // MARK: - JSON
 
@@ -82,9 +112,9 @@ public struct QuantizationReport: Hashable, Sendable {
         var members: [JSONValue.Member] = [
             .init("name", .string(layer.name)), .init("kind", .string(layer.kind.rawValue)),
             .init("weight", .string(layer.weight)), .init("shape", .array(layer.shape.map { .integer($0) })),
-            .init("type", .string(entry.isQuantized ? "int8" : "float32")),
+            .init("type", .string(entry.precision.rawValue)),
+            .init("signal_to_noise_db", .number(entry.signalToNoise)),
         ]
-        if let ratio = entry.signalToNoise { members.append(.init("signal_to_noise_db", .number(ratio))) }
         if case .calibrated(let options) = method, layer.kind != .table, let range = options.ranges[layer.input] {
             let ends = [range.lowest, range.highest].map { JSONValue.number(Double("\($0)") ?? Double($0)) }
             members.append(.init("input_range", .array(ends)))

@@ -28,12 +28,14 @@ public struct ArtifactExport {
 
     /// The file that says how graphs and model compare.
     public static let reportName = "report.json"
+    /// The same to look at.
+    public static let pageName = "report.html"
 
     /// Exports the model of a folder.
     ///
     /// - Parameters:
     ///   - data: pictures and captions to compare on; nil takes synthetic ones.
-    ///   - progress: is told what is done of all, in steps.
+    ///   - bar: shows what is done of all.
     /// - Throws: `.fileSystem` for a target that is there already, or that cannot be written; `.unavailable` without ONNX
     ///   Runtime; `.invalidArgument` for int8 without data, and for graphs that cannot be made good enough in 8 bits;
     ///   `.inference` when the graphs do not say what the model says; and as
@@ -41,7 +43,7 @@ public struct ArtifactExport {
     ///   ``ExportSamples/init(for:data:pictureCount:textCount:)``.
     public init(
         of source: String, to output: String, options: ExportOptions = ExportOptions(), data: CaptionDataset? = nil,
-        pictureCount: Int = 32, textCount: Int = 64, progress: ((_ done: Int, _ total: Int) -> Void)? = nil
+        pictureCount: Int = 32, textCount: Int = 64, bar: ProgressBar? = nil
     ) throws {
         guard options.precision != .int8 || data != nil else {
             throw ConcordError(
@@ -58,15 +60,17 @@ public struct ArtifactExport {
         // A step is a graph or an input.
         let roles = ArtifactManifest.GraphRole.allCases.count
         let total = roles + samples.texts.count + samples.pictures.count
+        let steps = bar.map { ProgressDisplay(label: "step", bar: $0) }
+        defer { bar?.finish() }
         var recorded = 0
         let graphs = try ModelGraphs(of: model, usesFusedOperations: options.usesFusedOperations) { _ in
             recorded += 1
-            progress?(recorded, total)
+            steps?.show(done: recorded, of: total)
         }
         var (paths, sessions) = try Self.write(graphs.models, options.format, to: folder)
         let parity = try ExportParity(
             of: sessions, with: model, on: samples, tolerance: options.tolerance
-        ) { progress?(roles + $0, total) }
+        ) { steps?.show(done: roles + $0, of: total) }
         guard parity.isMet else {
             throw ConcordError(
                 .inference,
@@ -75,7 +79,8 @@ public struct ArtifactExport {
         }
 
         quantization = try ExportQuantization(
-            of: graphs.models, options.precision, model, sessions, data: data, samples: samples
+            of: graphs.models, options.precision, model, sessions, data: data, samples: samples,
+            progress: bar.map { ProgressDisplay(label: "quantizing", bar: $0) }
         ) { models in
             // The files of float32 are open, and can be used until they are closed.
             try folder.removeAll()
@@ -95,6 +100,10 @@ public struct ArtifactExport {
             name: name, date: date, options: options, paths: paths, parity: parity, quantization: quantization,
             runtime: runtime)
         try Files.replace(folder.path + "/" + Self.reportName, with: report.text(pretty: true) + "\n")
+        try ExportPage(
+            name: name, options: options, runtime: runtime.version, parity: parity, quantization: quantization,
+            graphs: graphs.models
+        ).html.write(to: folder.path + "/" + Self.pageName)
         if options.format == .folder {
             try ArtifactManifest(
                 name: name, precision: options.precision, graphs: paths, embeddingWidth: model.encoder.embeddingWidth,

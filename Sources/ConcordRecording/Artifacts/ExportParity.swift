@@ -15,6 +15,11 @@ public struct ExportParity: Sendable, Hashable {
         /// The largest absolute difference of two numbers; infinite where one is not a number.
         public internal(set) var largestError = 0.0
 
+        package init(inputs: Int = 0, largestError: Double = 0) {
+            self.inputs = inputs
+            self.largestError = largestError
+        }
+
         mutating func add(_ found: some Collection<Float>, _ expected: some Collection<Float>, inputs: Int) {
             self.inputs += inputs
             guard found.count == expected.count else {
@@ -38,6 +43,16 @@ public struct ExportParity: Sendable, Hashable {
     /// Whether every measure is within the tolerance, and every caption has the model's tokens.
     public var isMet: Bool {
         [images, logits, texts].compactMap(\.self).allSatisfy { $0.largestError <= tolerance } && differentTokens == 0
+    }
+
+    package init(
+        images: Measure?, texts: Measure, logits: Measure? = nil, differentTokens: Int = 0, tolerance: Double
+    ) {
+        self.images = images
+        self.texts = texts
+        self.logits = logits
+        self.differentTokens = differentTokens
+        self.tolerance = tolerance
     }
 
     /// Sizes of batches, one after another.

@@ -15,22 +15,28 @@ struct ExportQuantization: Sendable {
     ///
     /// - Parameters:
     ///   - sessions: the graphs of float32.
+    ///   - progress: shows the batches that are run.
     ///   - write: puts quantized graphs in place of these, and opens them.
     /// - Throws: as ``QuantizationSamples`` and `GatedQuantization`, and what `write` throws.
     init?(
         of graphs: [ArtifactManifest.GraphRole: OnnxModel], _ precision: ArtifactManifest.Precision,
         _ model: EmbeddingModel, _ sessions: GraphSessions, data: CaptionDataset?, samples: ExportSamples,
+        progress: ProgressDisplay?,
         write: (_ models: [ArtifactManifest.GraphRole: OnnxModel]) throws -> GraphSessions
     ) throws {
         guard precision != .float32 else { return nil }
         let samples = try QuantizationSamples(of: model, sessions, data: data, samples: samples)
-        result = try GraphQuantization(graphs: graphs, precision: precision, samples: samples).runBlocking()
+        let progress = QuantizationProgress(progress)
+        result = try GraphQuantization(
+            graphs: graphs, precision: precision, samples: samples, progress: progress
+        ).runBlocking()
         split = samples.split
         let quantized = try write(result.models)
         var speeds: [ArtifactManifest.GraphRole: GraphSpeed] = [:]
         for (role, batches) in samples.evaluation {
             guard let batch = batches.first else { continue }
-            speeds[role] = try GraphSpeed(role, batch, float32: sessions, quantized: quantized)
+            speeds[role] = try GraphSpeed(
+                role, batch, float32: sessions, quantized: quantized, progress: progress)
         }
         self.speeds = speeds
     }

@@ -22,6 +22,7 @@ struct GraphQuantization: Sendable {
     let graphs: Models
     let precision: ArtifactManifest.Precision
     let samples: QuantizationSamples
+    let progress: QuantizationProgress
 
     /// Quantizes all graphs and waits for it, which blocks the calling thread.
     func runBlocking() throws -> Result {
@@ -47,9 +48,10 @@ struct GraphQuantization: Sendable {
                 .invalidArgument,
                 "the model has no weight that is large enough to be worth 8 bits; export it without --quantize")
         }
+        expectBatches()
         var result = Result(), vectors: [ArtifactManifest.GraphRole: [[Float]]] = [:]
         var gate = QuantizationGate(minimumMeanCosine: Self.minimumMeanCosine)
-        if !samples.captions.isEmpty, graphs[.image] != nil {
+        if measuresRetrieval {
             for role in [ArtifactManifest.GraphRole.image, .text] {
                 vectors[role] = try await embed(graphs[role], role)
             }
@@ -66,7 +68,8 @@ struct GraphQuantization: Sendable {
             }
             let isTower = role == .image || role == .text
             let comparison = try await OutputComparison(
-                with: graph, over: QuantizationBatches(evaluation), outputs: [isTower ? "embeddings" : "logits"])
+                with: graph, over: progress.counted(evaluation, role, .gate),
+                outputs: [isTower ? "embeddings" : "logits"])
             let known = vectors
             let measures = { @Sendable (candidate: OnnxModel) async throws -> QuantizationMeasures in
                 var measures = try await comparison.measures(of: candidate)
@@ -94,23 +97,57 @@ struct GraphQuantization: Sendable {
         measure: @Sendable (OnnxModel) async throws -> QuantizationMeasures
     ) async throws -> (OnnxModel, QuantizationReport) {
         guard precision == .int8 else {
-            let batches = QuantizationBatches(samples.evaluation[role] ?? [])
+            let batches = progress.counted(layerBatches(role), role, .layers)
             return try await GatedQuantization(method: .weights(WeightQuantization()), gate: gate)
                 .quantize(graph, batches: batches, measure: measure)
         }
-        let batches = QuantizationBatches(samples.calibration[role] ?? []), rule = RangeRule.percentile(99.999)
-        let statistics = try await ActivationStatistics(of: graph, over: batches)
+        let calibration = samples.calibration[role] ?? [], rule = RangeRule.percentile(99.999)
+        let statistics = try await ActivationStatistics(
+            of: graph, over: progress.counted(calibration, role, .calibration))
         let method = QuantizationMethod.calibrated(StaticQuantization(ranges: try statistics.ranges(rule)))
         var (model, report) = try await GatedQuantization(method: method, gate: gate)
-            .quantize(graph, batches: batches, measure: measure)
+            .quantize(graph, batches: progress.counted(layerBatches(role), role, .layers), measure: measure)
         report.rangeRule = rule
         report.calibrationBatchCount = statistics.batchCount
         // What had to stay float32 may still have weights of 8 bits.
         if !report.float32Layers.isEmpty {
-            let smaller = try QuantizationMethod.weights(WeightQuantization()).quantize(model)
-            if gate.failures(of: try await measure(smaller)).isEmpty { model = smaller }
+            let weights = QuantizationMethod.weights(WeightQuantization())
+            let layers = Set(weights.layers(of: model).map(\.name)), smaller = try weights.quantize(model)
+            let measures = try await measure(smaller)
+            if gate.failures(of: measures).isEmpty {
+                model = smaller
+                report.quantizedWeights(of: layers, to: model, measures: measures)
+            }
         }
         return (model, report)
+    }
+
+    /// What the errors of layers are measured on: some of what ranges come from, or of the samples of quality.
+    private func layerBatches(_ role: ArtifactManifest.GraphRole) -> [[String: OnnxValue]] {
+        let batches = precision == .int8 ? samples.calibration[role] : samples.evaluation[role]
+        return ExportSamples.spread(batches ?? [], count: QuantizationSamples.layerBatchCount)
+    }
+
+    private var measuresRetrieval: Bool { !samples.captions.isEmpty && graphs[.image] != nil }
+
+    /// Announces what has to be run where the gate holds at once.
+    private func expectBatches() {
+        for role in ArtifactManifest.GraphRole.allCases {
+            guard let graph = graphs[role], let count = samples.evaluation[role]?.count else { continue }
+            let isQuantized = Self.hasLayers(graph)
+            if isQuantized {
+                if precision == .int8 {
+                    progress.expect(role, .calibration, count: samples.calibration[role]?.count ?? 0)
+                }
+                // With float32 and with 8 bits.
+                for _ in 0..<2 { progress.expect(role, .gate, count: count) }
+                progress.expect(role, .layers, count: layerBatches(role).count)
+            }
+            if measuresRetrieval, role == .image || role == .text {
+                for _ in 0..<(isQuantized ? 3 : 1) { progress.expect(role, .retrieval, count: count) }
+            }
+            progress.expect(role, .speed, count: GraphSpeed.runCount)
+        }
     }
 
     /// Whether a graph has weights that are large enough to be quantized by either method.
@@ -125,7 +162,10 @@ struct GraphQuantization: Sendable {
         guard let model else { return [] }
         let session = try await model.load()
         var vectors: [[Float]] = []
-        for batch in samples.evaluation[role] ?? [] {
+        let batches = samples.evaluation[role] ?? []
+        progress.begin(role, .retrieval, count: batches.count)
+        for batch in batches {
+            progress.advance(role, .retrieval)
             guard let value = try await session.run(batch, outputs: ["embeddings"])["embeddings"] else { continue }
             let numbers = try value.values(of: Float.self), width = value.shape.last ?? 1
             vectors += stride(from: 0, to: numbers.count, by: width).map { Array(numbers[$0..<$0 + width]) }

@@ -2,18 +2,28 @@ import ConcordCore
 import ConcordRuntime
 
 /// How long a graph of float32 and its quantized form take for the same inputs, one after the other in one process.
-struct GraphSpeed: Sendable, Hashable {
+package struct GraphSpeed: Sendable, Hashable {
     /// Medians, in milliseconds.
-    let float32, quantized: Double
-    let rows: Int
+    package let float32, quantized: Double
+    package let rows: Int
 
     private static let rounds = 9
+    /// How often something is run.
+    static let runCount = 2 * (rounds + 1)
+
+    package init(float32: Double, quantized: Double, rows: Int) {
+        self.float32 = float32
+        self.quantized = quantized
+        self.rows = rows
+    }
 
     init(
         _ role: ArtifactManifest.GraphRole, _ inputs: [String: OnnxValue], float32: GraphSessions,
-        quantized: GraphSessions
+        quantized: GraphSessions, progress: QuantizationProgress
     ) throws(ConcordError) {
+        progress.begin(role, .speed, count: Self.runCount)
         func time(_ sessions: GraphSessions) throws(ConcordError) -> Double {
+            progress.advance(role, .speed)
             let start = ContinuousClock.now
             _ = try sessions.run(role, inputs)
             return (ContinuousClock.now - start) / .milliseconds(1)
@@ -31,10 +41,13 @@ struct GraphSpeed: Sendable, Hashable {
         rows = inputs.values.first?.shape.first ?? 0
     }
 
+    /// How many times faster the quantized graph is.
+    package var ratio: Double { float32 / quantized }
+
     var json: JSONValue {
         [
             "rows": .integer(rows), "float32_milliseconds": .number(float32),
-            "quantized_milliseconds": .number(quantized), "ratio": .number(float32 / quantized),
+            "quantized_milliseconds": .number(quantized), "ratio": .number(ratio),
         ]
     }
 }

@@ -20,6 +20,8 @@ struct QuantizationSamples: Sendable {
     private static let captionedCount = 32, captionLength = 12
     /// Rows of a batch.
     private static let batchSize = 8
+    /// Batches that the errors of layers are measured on, at the most: enough to tell which layers are worse.
+    static let layerBatchCount = 16
 
     /// Empty without a data set.
     private(set) var calibration: Batches = [:]

@@ -14,7 +14,8 @@ struct EmbeddingSection {
                 .filter { seen.insert($0.kind).inserted }
                 .map { HTMLPage.Section.paragraph("\(row.split), \(row.language): \($0.message).") }
         }
-        return [.heading("Embeddings")] + warnings + [.table(table), .charts(measures.map(histogram))]
+        let histograms = measures.map { histogram($0.split, $0.language, $0.measures) }
+        return [.heading("Embeddings")] + warnings + [.table(table), .charts(histograms)]
     }
 
     private var table: HTMLTable {

@@ -21,7 +21,7 @@ public struct HTMLPage: Sendable {
         case figures([Figure])
         case table(HTMLTable)
         /// Two a row where there is room.
-        case charts([LineChart])
+        case charts([any HTMLChart])
         case pictures(PictureGrid)
     }
 

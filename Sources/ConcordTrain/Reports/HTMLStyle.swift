@@ -1,6 +1,6 @@
 /// The style sheet of reports.
 enum HTMLStyle {
-    /// How many colours curves take before they repeat.
+    /// How many colours series take before they repeat.
     static let seriesCount = 6
 
     // The curves' colours are told apart by eyes that do not see red and green alike (Okabe & Ito's set, tuned for
@@ -35,12 +35,15 @@ enum HTMLStyle {
         .figures b { display: block; font-size: 24px; font-weight: 650; line-height: 1.25; font-variant-numeric: tabular-nums; }
         .figures span { color: var(--muted); font-size: 13px; }
         .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; }
+        .charts + .charts, .charts + .table { margin-top: 16px; }
         svg.chart { display: block; width: 100%; height: auto; }
         svg text { font-family: inherit; fill: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
         svg text.title { fill: var(--text); font-size: 15px; font-weight: 600; }
         svg .grid { stroke: var(--line); }
         svg .base { stroke: var(--muted); opacity: 0.6; }
         svg path { fill: none; stroke-linejoin: round; stroke-linecap: round; }
+        svg text.name { fill: var(--text); }
+        svg .limit { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; }
         svg .curve { stroke-width: 2; }
         svg .raw { stroke-width: 1; opacity: 0.35; }
         svg .readout rect { fill: transparent; }

@@ -1,5 +1,5 @@
 /// A line chart as SVG, which follows the page's light or dark colours and shows values under the pointer.
-public struct LineChart: Sendable {
+public struct LineChart: HTMLChart {
     /// One curve.
     public struct Series: Sendable {
         public var name: String
@@ -38,13 +38,7 @@ public struct LineChart: Sendable {
 
     /// The chart as one `<svg>` element.
     public func svg() -> String {
-        var parts = [
-            """
-            <svg class="chart" viewBox="0 0 \(Self.text(Self.width)) \(Self.text(Self.height))" role="img" \
-            aria-label="\(HTMLText.escape(title))" xmlns="http://www.w3.org/2000/svg">
-            """,
-            Self.label(title, x: 16, y: 26, kind: "title"),
-        ]
+        var parts = [ChartElement.open(title: title, width: Self.width, height: Self.height)]
         let y = ChartAxis(series.lazy.flatMap(\.points).map(\.y), isLogarithmic: logScale)
         let shown = series.lazy.flatMap(\.points).filter { y?.position($0.y) != nil }
         if let y, let x = ChartAxis(shown.map(\.x), isTight: true) {
@@ -54,42 +48,40 @@ public struct LineChart: Sendable {
             parts.append(readouts(x, y))
         } else {
             parts.append(
-                Self.label("no values yet", x: Self.width / 2, y: Self.height / 2, kind: "tick", anchor: "middle"))
+                ChartElement.label(
+                    "no values yet", x: Self.width / 2, y: Self.height / 2, kind: "tick", anchor: "middle"))
         }
         return parts.joined(separator: "\n") + "\n</svg>"
     }
 
     private func axes(_ x: ChartAxis, _ y: ChartAxis) -> String {
-        var lines = [Self.label(yLabel, x: 16, y: 48, kind: "axis")]
+        var lines = [ChartElement.label(yLabel, x: 16, y: 48, kind: "axis")]
         for tick in y.ticks {
             guard let height = y.position(tick).map(Self.vertical) else { continue }
             lines.append(
-                Self.line(Self.plot.left, height, Self.plot.right, height, kind: "grid")
-                    + Self.label(
+                ChartElement.line(Self.plot.left, height, Self.plot.right, height, kind: "grid")
+                    + ChartElement.label(
                         NumberText.tick(tick), x: Self.plot.left - 8, y: height + 4, kind: "tick", anchor: "end"))
         }
-        lines.append(Self.line(Self.plot.left, Self.plot.bottom, Self.plot.right, Self.plot.bottom, kind: "base"))
+        lines.append(
+            ChartElement.line(Self.plot.left, Self.plot.bottom, Self.plot.right, Self.plot.bottom, kind: "base"))
         for tick in x.ticks {
             guard let place = x.position(tick).map(Self.horizontal) else { continue }
             lines.append(
-                Self.line(place, Self.plot.bottom, place, Self.plot.bottom + 4, kind: "base")
-                    + Self.label(
+                ChartElement.line(place, Self.plot.bottom, place, Self.plot.bottom + 4, kind: "base")
+                    + ChartElement.label(
                         NumberText.tick(tick), x: place, y: Self.plot.bottom + 18, kind: "tick", anchor: "middle"))
         }
         let middle = (Self.plot.left + Self.plot.right) / 2
-        lines.append(Self.label(xLabel, x: middle, y: Self.plot.bottom + 36, kind: "axis", anchor: "middle"))
+        lines.append(ChartElement.label(xLabel, x: middle, y: Self.plot.bottom + 36, kind: "axis", anchor: "middle"))
         return lines.joined(separator: "\n")
     }
 
     /// The names of the curves, right-aligned above the plot; a single curve is named by the title.
     private func legend() -> String {
         guard series.count > 1 else { return "" }
-        let entries = series.enumerated().map { index, series in
-            "<tspan dx=\"\(index == 0 ? 0 : 14)\" style=\"fill:\(Self.color(index))\">●</tspan> "
-                + "<tspan>\(HTMLText.escape(series.name))</tspan>"
-        }
-        return "<text class=\"tick\" x=\"\(Self.text(Self.plot.right))\" y=\"48\" text-anchor=\"end\">"
-            + "\(entries.joined())</text>"
+        return ChartElement.legend(
+            series.enumerated().map { ($0.element.name, ChartElement.color($0.offset)) }, x: Self.plot.right)
     }
 
     private func curves(of series: Series, index: Int, _ x: ChartAxis, _ y: ChartAxis) -> String {
@@ -101,7 +93,7 @@ public struct LineChart: Sendable {
                 // A running mean stays within the values, but for those that a logarithmic axis leaves out.
                 return (Self.horizontal(across), Self.vertical(min(1, max(0, up))))
             }
-            return "<path class=\"\(kind)\" d=\"\(commands)\" style=\"stroke:\(Self.color(index))\"/>"
+            return "<path class=\"\(kind)\" d=\"\(commands)\" style=\"stroke:\(ChartElement.color(index))\"/>"
         }
         guard series.smoothing > 0 else { return path(series.points, kind: "curve") }
         return path(series.points, kind: "raw")
@@ -132,31 +124,20 @@ public struct LineChart: Sendable {
             values.append("\(series.name) \(NumberText.significant(point.y))")
             dots +=
                 "<circle class=\"mark\" cx=\"\(Self.text(here))\" cy=\"\(Self.text(Self.vertical(up)))\" r=\"4\" "
-                + "style=\"fill:\(Self.color(index))\"/>"
+                + "style=\"fill:\(ChartElement.color(index))\"/>"
         }
         let isLeft = here < (Self.plot.left + Self.plot.right) / 2
-        let text = Self.label(
+        let text = ChartElement.label(
             values.joined(separator: " · "), x: here + (isLeft ? 8 : -8), y: Self.plot.top + 10, kind: "mark",
             anchor: isLeft ? "start" : "end")
         let area =
             "<rect x=\"\(Self.text(left))\" y=\"\(Self.text(Self.plot.top))\" width=\"\(Self.text(right - left))\" "
             + "height=\"\(Self.text(Self.plot.bottom - Self.plot.top))\"/>"
-        let line = Self.line(here, Self.plot.top, here, Self.plot.bottom, kind: "mark")
+        let line = ChartElement.line(here, Self.plot.top, here, Self.plot.bottom, kind: "mark")
         return "<g class=\"readout\">\(area)\(line)\(dots)\(text)</g>"
     }
 
     private static func horizontal(_ position: Double) -> Double { plot.left + position * (plot.right - plot.left) }
     private static func vertical(_ position: Double) -> Double { plot.bottom - position * (plot.bottom - plot.top) }
-    private static func color(_ index: Int) -> String { "var(--series-\(index % HTMLStyle.seriesCount))" }
-    private static func text(_ value: Double) -> String { ChartCurve.coordinate(value) }
-
-    private static func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, kind: String) -> String {
-        "<line class=\"\(kind)\" x1=\"\(text(x1))\" y1=\"\(text(y1))\" x2=\"\(text(x2))\" y2=\"\(text(y2))\"/>"
-    }
-
-    private static func label(_ content: String, x: Double, y: Double, kind: String, anchor: String = "start") -> String
-    {
-        "<text class=\"\(kind)\" x=\"\(text(x))\" y=\"\(text(y))\" text-anchor=\"\(anchor)\">"
-            + "\(HTMLText.escape(content))</text>"
-    }
+    private static func text(_ value: Double) -> String { ChartElement.text(value) }
 }

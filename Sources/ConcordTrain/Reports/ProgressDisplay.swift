@@ -14,10 +14,15 @@ public final class ProgressDisplay: @unchecked Sendable {
         self.bar = bar
     }
 
-    /// Shows that `done` of `total` are done.
-    public func show(done: Int, of total: Int) {
+    /// Shows that `done` of `total` are done, and how many a second.
+    ///
+    /// - Parameter details: what else to show, the most important first.
+    public func show(done: Int, of total: Int, details: [String] = []) {
         let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        lock.withLock { bar.update(ProgressLine(unit: label, done: done, total: total, elapsed: elapsed)) }
+        let rate = elapsed >= 1 && done > 0 ? [NumberText.significant(Double(done) / elapsed) + "/s"] : []
+        let line = ProgressLine(
+            unit: label, done: done, total: total, elapsed: elapsed, details: details + rate)
+        lock.withLock { bar.update(line) }
     }
 
     /// Shows that `done` of `total` bytes are done, `doneBefore` of them before this run, and how fast it goes.

@@ -1,0 +1,123 @@
+/// Horizontal bars from zero as SVG, which follow the page's light or dark colours; more about each under the pointer.
+package struct BarChart: HTMLChart {
+    package struct Bar: Sendable {
+        /// Infinity fills the plot; NaN and negative infinity leave it empty.
+        package var value: Double
+        /// What stands at its end.
+        package var text: String
+        /// Which of the chart's series it belongs to, for its colour.
+        package var series: Int
+        /// What shows under the pointer.
+        package var note: String
+
+        package init(_ value: Double, text: String, series: Int = 0, note: String = "") {
+            self.value = value
+            self.text = text
+            self.series = series
+            self.note = note
+        }
+    }
+
+    /// What is compared, each thing with a bar or several under one another.
+    package struct Row: Sendable {
+        package var name: String
+        package var bars: [Bar]
+
+        package init(_ name: String, _ bars: [Bar]) {
+            self.name = name
+            self.bars = bars
+        }
+    }
+
+    /// How much room there is for the names.
+    package enum Width: Double, Sendable {
+        /// Beside another chart.
+        case half = 600
+        /// Alone in its line.
+        case full = 1060
+    }
+
+    package var title: String
+    package var rows: [Row]
+    /// The names of the series; a single one is named by the title.
+    package var series: [String]
+    /// A line across all rows, and what it is called.
+    package var limit: (value: Double, name: String)?
+    package var width: Width
+
+    package init(
+        title: String, rows: [Row], series: [String], limit: (value: Double, name: String)? = nil,
+        width: Width = .half
+    ) {
+        self.title = title
+        self.rows = rows
+        self.series = series
+        self.limit = limit
+        self.width = width
+    }
+
+    private static let top = 62.0, barHeight = 12.0, gap = 6.0, limitColor = "var(--bad)"
+    /// About what a character of a name is wide.
+    private static let characterWidth = 6.6
+
+    private var left: Double { width == .full ? 400 : 120 }
+    private var right: Double { width.rawValue - 76 }
+    private var bottom: Double { rows.reduce(Self.top) { $0 + Self.height($1) } }
+
+    private static func height(_ row: Row) -> Double { Double(row.bars.count) * barHeight + gap }
+
+    package func svg() -> String {
+        var parts = [ChartElement.open(title: title, width: width.rawValue, height: bottom + 36)]
+        let values = rows.flatMap(\.bars).map(\.value) + (limit.map { [$0.value] } ?? [])
+        // Zero is the left end, even where there is nothing else.
+        let isEmpty = !values.contains { $0.isFinite && $0 != 0 }
+        guard let axis = ChartAxis(values + [0, isEmpty ? 1 : 0]) else { return parts[0] + "\n</svg>" }
+        parts.append(legend)
+        for tick in axis.ticks {
+            guard let place = place(tick, axis) else { continue }
+            parts.append(
+                ChartElement.line(place, Self.top - 4, place, bottom, kind: "grid")
+                    + ChartElement.label(
+                        NumberText.tick(tick), x: place, y: bottom + 18, kind: "tick", anchor: "middle"))
+        }
+        var top = Self.top
+        for row in rows {
+            parts.append(html(row, top: top, axis))
+            top += Self.height(row)
+        }
+        if let place = limit.flatMap({ place($0.value, axis) }) {
+            parts.append(ChartElement.line(place, Self.top - 4, place, bottom, kind: "limit"))
+        }
+        return parts.joined(separator: "\n") + "\n</svg>"
+    }
+
+    private var legend: String {
+        var entries = series.enumerated().map { (name: $0.element, color: ChartElement.color($0.offset)) }
+        if let limit { entries.append((limit.name, Self.limitColor)) }
+        return entries.count > 1 ? ChartElement.legend(entries, x: width.rawValue - 16) : ""
+    }
+
+    private func html(_ row: Row, top: Double, _ axis: ChartAxis) -> String {
+        let height = Double(row.bars.count) * Self.barHeight
+        // The end of a long name says more than its beginning.
+        let room = Int((left - 24) / Self.characterWidth)
+        let name = row.name.count > room ? "…" + row.name.suffix(room - 1) : row.name
+        let bars = row.bars.enumerated().map { index, bar in
+            let top = top + Double(index) * Self.barHeight
+            let zero = place(0, axis) ?? left
+            let end = bar.value == .infinity ? right : place(bar.value, axis) ?? zero
+            // What is next to nothing is still seen.
+            let outer = max(max(zero, end), zero + 1)
+            return ChartElement.bar(
+                left: min(zero, end), top: top, right: outer, bottom: top + Self.barHeight - 1,
+                color: ChartElement.color(bar.series), note: bar.note)
+                + ChartElement.label(bar.text, x: outer + 5, y: top + Self.barHeight - 2, kind: "tick")
+        }
+        return ChartElement.label(name, x: left - 8, y: top + height / 2 + 4, kind: "name", anchor: "end")
+            + bars.joined()
+    }
+
+    private func place(_ value: Double, _ axis: ChartAxis) -> Double? {
+        axis.position(value).map { left + $0 * (right - left) }
+    }
+}

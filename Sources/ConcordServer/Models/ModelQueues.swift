@@ -20,7 +20,8 @@ struct ModelQueues: Sendable {
     func captions() -> Batcher<CaptionItem, [GeneratedTokens]> {
         let work = CaptionWork(model: model, translate: translate)
         return Batcher(
-            name: name + "-captions", options: batching(upTo: options.captionBatch, longestRun: nil), observe: observe(.caption)
+            name: name + "-captions", options: batching(upTo: options.captionBatch, longestRun: nil),
+            observe: observe(.caption)
         ) { items, run throws(ServingError) in
             try work(items, run)
         }
@@ -31,7 +32,8 @@ struct ModelQueues: Sendable {
     ) -> Batcher<Item, [Float]> {
         let translate = translate
         return Batcher(
-            name: "\(name)-\(modality.rawValue)s", options: batching(upTo: .max, longestRun: options.longestRun), observe: observe(modality)
+            name: "\(name)-\(modality.rawValue)s", options: batching(upTo: .max, longestRun: options.longestRun),
+            observe: observe(modality)
         ) { items, run throws(ServingError) in
             let vectors: [[Float]]
             do throws(ConcordError) { vectors = try embed(items) } catch { throw translate(error) }

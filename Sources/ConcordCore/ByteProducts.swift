@@ -1,4 +1,3 @@
-import ConcordCore
 import Foundation
 
 /// How this processor multiplies 8-bit numbers.

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordRuntime
 import ConcordServer
 import ConcordTestSupport
 import Testing

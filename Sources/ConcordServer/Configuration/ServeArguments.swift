@@ -72,7 +72,7 @@ public struct ServeArguments: ParsableArguments {
         }
         if let makeKey { return try printKey(makeKey) }
         let server = try InferenceServer(configuration())
-        try await server.run { report in
+        try await server.run(onReady: { report in
             let elapsed = start.duration(to: .now) / .seconds(1)
             let models = report.models.map { "\($0.name) (\($0.abilities.joined(separator: ", ")))" }
             print(
@@ -80,7 +80,7 @@ public struct ServeArguments: ParsableArguments {
                     + String(format: "started in %.3f s", elapsed))
             // A pipe is not flushed line by line.
             fflush(nil)
-        }
+        })
     }
 
     private func configuration() throws -> ServerConfiguration {

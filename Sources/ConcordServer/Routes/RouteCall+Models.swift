@@ -1,4 +1,6 @@
 import ConcordCore
+import HTTPTypes
+import Synchronization
 
 /// What administrators do to models.
 extension RouteCall {

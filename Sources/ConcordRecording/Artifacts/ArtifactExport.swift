@@ -78,6 +78,8 @@ public struct ArtifactExport {
                     + "please report it with the model's configuration")
         }
 
+        // What comes next counts from its own start.
+        bar?.finish()
         quantization = try ExportQuantization(
             of: graphs.models, options.precision, model, sessions, data: data, samples: samples,
             progress: bar.map { ProgressDisplay(label: "quantizing", bar: $0) }

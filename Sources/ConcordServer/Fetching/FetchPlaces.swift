@@ -33,11 +33,9 @@ final class FetchPlaces: Sendable {
 
     /// Waits, without blocking, for a place with a host, which ``leave(_:)`` gives back.
     ///
-    /// - Parameter continues: whether this goes on with a fetch that was accepted before: it goes before those that begin,
-    ///   and is not refused.
     /// - Returns: why there is no place: `.fetch` when there is none in time, `.cancelled` with the task, `.unavailable`
     ///   when too many wait. Nil when there is one.
-    func enter(_ host: String, by end: ContinuousClock.Instant, continues: Bool) async -> ConcordError? {
+    func enter(_ host: String, by end: ContinuousClock.Instant) async -> ConcordError? {
         let (id, isGranted) = state.withLock { state in
             state.nextID += 1
             return (state.nextID, take(host, &state))
@@ -56,9 +54,9 @@ final class FetchPlaces: Sendable {
                     if Task.isCancelled { return PictureTransfer.cancelled }
                     if ContinuousClock.now >= end { return PictureTransfer.late }
                     if take(host, &state) { return .some(nil) }
-                    guard continues || state.waiting.count < maximumWaiting else { return Self.crowded }
+                    guard state.waiting.count < maximumWaiting else { return Self.crowded }
                     let waiter = Waiter(id: id, host: host, continuation: continuation)
-                    state.waiting.insert(waiter, at: continues ? 0 : state.waiting.count)
+                    state.waiting.append(waiter)
                     return nil
                 }
                 if let answer { continuation.resume(returning: answer) }

@@ -13,8 +13,7 @@ public struct PictureFetchOptions: Sendable, Hashable {
     public var timeout = Duration.seconds(10)
     /// How many fetches go on at once; others wait.
     public var concurrentFetches = 16
-    /// How many of them ask one host, by name, so that a slow one leaves places to the others, and none is asked by
-    /// everybody at once.
+    /// How many of them name one host, so that a slow one leaves places to the others. Where it redirects to does not count.
     public var concurrentFetchesPerHost = 4
     /// How many may wait.
     public var maximumWaiting = 64

@@ -44,11 +44,33 @@ public final class PictureFetcher: Sendable {
     public func fetch(
         _ url: String, deadline: ContinuousClock.Instant? = nil
     ) async throws(ConcordError) -> [UInt8] {
-        var address = try PictureAddress(url)
+        let address = try PictureAddress(url)
         try check(address)
         let latest = ContinuousClock.now + options.timeout, end = min(latest, deadline ?? latest)
-        for step in 0...options.maximumRedirects {
-            switch try await transfer(address, by: end, continues: step > 0).get() {
+        // A dot at the end makes it no other host.
+        let host = address.host.hasSuffix(".") ? String(address.host.dropLast()) : address.host
+        if let problem = await places.enter(host, by: end) { throw problem }
+        defer { places.leave(host) }
+        let isCancelled = CancellationFlag()
+        let result: Result<[UInt8], ConcordError> = await withTaskCancellationHandler {
+            await threads.run { [self] in
+                Result { () throws(ConcordError) in try fetch(address, end, isCancelled) }
+            }
+        } onCancel: {
+            isCancelled.set()
+        }
+        return try result.get()
+    }
+
+    /// Asks for an address, and for those that it redirects to, in the place of the first.
+    private func fetch(
+        _ first: PictureAddress, _ end: ContinuousClock.Instant, _ isCancelled: CancellationFlag
+    ) throws(ConcordError) -> [UInt8] {
+        var address = first
+        for _ in 0...options.maximumRedirects {
+            guard !isCancelled.isSet else { throw PictureTransfer.cancelled }
+            let transfer = PictureTransfer(limit: options.maximumBytes, isCancelled: isCancelled)
+            switch try transfer.perform(address, places: addresses(of: address, by: end), by: end) {
             case .picture(let bytes): return bytes
             case .redirect(let location):
                 address = try address.redirected(to: location)
@@ -57,28 +79,6 @@ public final class PictureFetcher: Sendable {
         }
         throw ConcordError(
             .fetch, "the picture's URL redirects more than \(options.maximumRedirects) times; send the picture itself")
-    }
-
-    /// Asks for one address, on a thread, when there is a place with its host.
-    private func transfer(
-        _ address: PictureAddress, by end: ContinuousClock.Instant, continues: Bool
-    ) async -> Result<PictureTransfer.Outcome, ConcordError> {
-        // A dot at the end makes it no other host.
-        let host = address.host.hasSuffix(".") ? String(address.host.dropLast()) : address.host
-        if let problem = await places.enter(host, by: end, continues: continues) { return .failure(problem) }
-        defer { places.leave(host) }
-        let isCancelled = CancellationFlag()
-        return await withTaskCancellationHandler {
-            await threads.run { [self] in
-                Result { () throws(ConcordError) in
-                    guard !isCancelled.isSet else { throw PictureTransfer.cancelled }
-                    let transfer = PictureTransfer(limit: options.maximumBytes, isCancelled: isCancelled)
-                    return try transfer.perform(address, places: addresses(of: address, by: end), by: end)
-                }
-            }
-        } onCancel: {
-            isCancelled.set()
-        }
     }
 
     /// Throws `.refusedAddress` for what a URL alone says too much of.

@@ -92,7 +92,7 @@ import Testing
         #expect(hosts.mostAtOnce("slow.test") == 1)
     }
 
-    /// A redirect gives its place back before it takes the next one, and is not refused where new fetches are.
+    /// They go on in the place that the first address has.
     @Test func redirectsWaitForNoPlaceOfTheirOwn() async throws {
         let picture: [UInt8] = [1, 2, 3]
         let server = try ScriptedServer { request in

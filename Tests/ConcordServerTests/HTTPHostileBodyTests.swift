@@ -153,6 +153,16 @@ import Testing
                 #expect(answer.status == (isGood ? 200 : 400), "\(body.prefix(200)): \(answer.text)")
                 expectDiscreet(answer)
             }
+            // A text of two bytes behind its length: the right one, and others.
+            let head = tensor(#""name": "text", "shape": [1], \#(bytes), "parameters": {"binary_data_size": 6}"#)
+            for (length, status) in [(2, 200), (1, 400), (3, 400), (1000, 400), (UInt32.max, 400)] as [(UInt32, Int)] {
+                let tail = withUnsafeBytes(of: length.littleEndian) { Array($0) } + Array("ab".utf8)
+                let answer = try await server.send(
+                    "POST", "/v2/models/tiny-coca/infer",
+                    headers: [("Inference-Header-Content-Length", String(head.utf8.count))],
+                    body: Array(head.utf8) + tail)
+                #expect(answer.status == status, "\(length): \(answer.text)")
+            }
             let body = tensor(#""name": "text", "shape": [1], \#(bytes), \#(data)"#)
             for length in ["", "x", "1e2", "0x10", "-0x1", "\(body.utf8.count + 1)", "1", "5 5"] {
                 let answer = try await server.post(

@@ -2,8 +2,11 @@
 public enum NearestName {
     /// The candidate with the smallest edit distance to `name`, when it is near enough to be worth showing.
     public static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
-        let best = candidates.map { ($0, distance(name, $0)) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
-        guard let (candidate, edits) = best, edits <= max(2, name.count / 3) else { return nil }
+        let most = max(2, name.count / 3), length = name.unicodeScalars.count
+        // At least the difference in length has to be edited: a stranger's name of megabytes is compared with nothing.
+        let near = candidates.filter { abs($0.unicodeScalars.count - length) <= most }
+        let best = near.map { ($0, distance(name, $0)) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
+        guard let (candidate, edits) = best, edits <= most else { return nil }
         return candidate
     }
 

@@ -46,6 +46,9 @@ struct ImageDecoder {
     private func openChecked(
         _ bytes: UnsafeRawBufferPointer, _ format: ImageFormat
     ) throws(ConcordError) -> VipsFile {
+        guard format != .jpeg || !JPEGScans.areTooMany(bytes) else {
+            throw problem("has more than \(JPEGScans.most) scans; save it again as an ordinary JPEG")
+        }
         let file = try open(bytes, format, shrink: 1)
         let (width, height) = (file.width, file.height)
         let (count, overflows) = width.multipliedReportingOverflow(by: height)

@@ -34,7 +34,9 @@ enum TextRepair {
 
     private static func repairedSegment(_ segment: [Unicode.Scalar], unescapesHTML: Bool) -> [Unicode.Scalar] {
         var text = segment
-        while true {
+        // ftfy goes on until nothing changes. Each pass takes one level of `&amp;amp;…`, so that a text made for it
+        // would take a time that grows with its square; nobody escapes a text so many times.
+        for _ in 0..<mostPasses {
             let original = text
             if unescapesHTML { text = HTMLEntities.unescapedStrictly(text) }
             text = replacingCharacters(text)
@@ -42,9 +44,12 @@ enum TextRepair {
             text = removingTerminalEscapes(text)
             text.removeAll(where: isControl)
             text = Normalization.composed(text)
-            if text == original { return text }
+            if text == original { break }
         }
+        return text
     }
+
+    private static let mostPasses = 16
 
     /// C1 controls to Windows-1252, ligatures to letters, full and half width to standard, curly quotes to straight.
     private static func replacingCharacters(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {

@@ -41,14 +41,18 @@ extension Normalization {
 
     /// Each run of marks in the order of their combining classes (Unicode Standard, 3.11).
     private static func ordered(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
-        func order(_ scalar: Unicode.Scalar) -> UInt8 { scalar.properties.canonicalCombiningClass.rawValue }
+        let orders = text.map { $0.properties.canonicalCombiningClass.rawValue }
         var output = text
-        for index in output.indices.dropFirst() where order(output[index]) > 0 {
-            var place = index
-            while place > 0, order(output[place - 1]) > order(output[place]) {
-                output.swapAt(place - 1, place)
-                place -= 1
+        var start = 0
+        while start < text.count {
+            var end = start + 1
+            if orders[start] > 0 {
+                while end < text.count, orders[end] > 0 { end += 1 }
+                // Marks of one class keep their places. Sorted, because a run may be as long as the text.
+                let places = (start..<end).sorted { (orders[$0], $0) < (orders[$1], $1) }
+                for (index, place) in zip(start..<end, places) { output[index] = text[place] }
             }
+            start = end
         }
         return output
     }

@@ -113,6 +113,16 @@ struct DamagedImageTests {
                 == 40)
     }
 
+    @Test func jpegOfThousandsOfScans() throws {
+        // The last scan again and again: few bytes, and a whole decode for each.
+        let bytes = try bytes("jpeg-progressive.jpg")
+        let scan = try #require(bytes.indices.dropLast().last { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xDA })
+        let end = try #require(bytes.indices.dropLast().last { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xD9 })
+        var bomb = [UInt8](bytes[..<end])
+        for _ in 0..<100 { bomb += bytes[scan..<end] }
+        expectRefused(bomb + [0xFF, 0xD9], saying: "more than 100 scans")
+    }
+
     @Test func emptyFile() { expectRefused([], saying: "is empty") }
 
     @Test func textFileNamedAsAPicture() throws {

@@ -88,6 +88,61 @@ import Testing
         }
     }
 
+    @Test func keysThatAreReplacedWhileTheServerRuns() async throws {
+        try await withTemporaryFolder { folder in
+            let (first, entry) = APIKeys.makeKey(id: "first", scopes: [.embed])
+            let (second, other) = APIKeys.makeKey(id: "second", scopes: [.embed])
+            let path = folder + "/keys.json"
+            try Files.replace(path, with: "[\(entry)]")
+            try await TestServer.with(configure: { $0.keys = path }) { server in
+                try Files.replace(path, with: "[{\"id\": garbage")
+                // The file is looked at every other second.
+                var isTold = false
+                for _ in 0..<1000 where !isTold {
+                    try await Task.sleep(for: .milliseconds(20))
+                    isTold = server.log.all.contains { $0.contains("keys not reloaded") }
+                }
+                #expect(isTold)
+                #expect(try await server.isAlive(bearer(first)))
+                try Files.replace(path, with: "[\(other)]")
+                var isKnown = false
+                for _ in 0..<1000 where !isKnown {
+                    try await Task.sleep(for: .milliseconds(20))
+                    isKnown = try await server.isAlive(bearer(second))
+                }
+                #expect(isKnown)
+                let answer = try await server.post("/v1/embeddings", ["input": "a"], headers: bearer(first))
+                #expect(answer.status == 401)
+            }
+        }
+    }
+
+    @Test func keysOfStrangeForms() async throws {
+        try await withKeys([[.embed]]) { server, keys in
+            let key = keys[0]
+            for headers in [
+                [("Authorization", "Bearer \(key)\u{0}")], [("Authorization", "Bearer \(key) \(key)")],
+                [("Authorization", "Bearer, \(key)")], [("Authorization", "Bearer")], [("Authorization", "")],
+                [("Authorization", "Bearer x"), ("X-API-Key", key)], [("X-API-Key", "Bearer \(key)")],
+                [("X-API-Key", key), ("X-API-Key", "x")], [("Cookie", "key=\(key)")],
+                [("Authorization", "Bearer \u{202E}\(key)")], [("Proxy-Authorization", "Bearer \(key)")],
+            ] {
+                let connection = try await TestConnection(port: server.port)
+                let answer = try await connection.exchange(
+                    TestConnection.request(
+                        "POST", "/v1/embeddings", headers: headers + [("Connection", "close")],
+                        body: Array(#"{"input": "a"}"#.utf8)))
+                #expect(answer.status == 401 || answer.status == 400, "\(headers)")
+                #expect(!answer.text.contains(key))
+            }
+            // Neither in the query: it would stand in logs of others.
+            let query = try await server.post("/v1/embeddings?api_key=\(key)&key=\(key)", ["input": "a"])
+            #expect(query.status == 401)
+            #expect(try await server.isAlive([("Authorization", "bearer   \(key)  ")]))
+            #expect(!server.log.all.contains { $0.contains(key) })
+        }
+    }
+
     @Test func othersThanThisMachineNeedKeys() throws {
         var configuration = ServerConfiguration()
         configuration.models = [ModelArgument(folder: "somewhere")]

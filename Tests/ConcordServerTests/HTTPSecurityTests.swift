@@ -13,7 +13,7 @@ import Testing
         _ pictures: [(name: String, bytes: [UInt8])], allows: Set<Int> = [200, 400, 413, 422],
         configure: (inout ServerConfiguration) -> Void = { _ in }
     ) async throws {
-        try await TestServer.with(configure: { configure(&$0) }) { server in
+        try await TestServer.attacked(configure: { configure(&$0) }) { server in
             for (name, bytes) in pictures {
                 let raw = try await server.send("POST", "/generate_caption?max_tokens=2", body: bytes)
                 #expect(allows.contains(raw.status), "\(name): \(raw.status) \(raw.text)")
@@ -23,20 +23,6 @@ import Testing
                 #expect(allows.contains(vector.status), "\(name): \(vector.status) \(vector.text)")
                 expectDiscreet(vector, name)
             }
-            #expect(try await server.isAlive())
-            let good = try await server.send(
-                "POST", "/generate_caption?max_tokens=2", body: try TestPictures.png())
-            #expect(good.status == 200)
-        }
-    }
-
-    /// No path, address or library's name is in an error.
-    private func expectDiscreet(_ answer: TestResponse, _ name: String = "") {
-        guard answer.status != 200 else { return }
-        for word in [
-            "0x", "/tmp", "/home", "/work", ".swift", "vips", "libpng", "libjpeg", "onnx", "Foundation", "fatal",
-        ] {
-            #expect(!answer.text.lowercased().contains(word.lowercased()), "\(name): \(answer.text)")
         }
     }
 
@@ -57,14 +43,13 @@ import Testing
     @Test func manyBombsAtOnceAreRefused() async throws {
         let bomb = TestPictures.png(
             width: 30_000, height: 30_000, depth: 1, colour: 0, data: TestPictures.zeros(1 << 16))
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<32 {
                     group.addTask { try await server.send("POST", "/generate_caption", body: bomb).status }
                 }
                 for try await status in group { #expect(status == 413 || status == 422) }
             }
-            #expect(try await server.isAlive())
         }
     }
 
@@ -162,7 +147,7 @@ import Testing
         ]
         try await offer(bytes, allows: [400, 422])
         let picture = try TestPictures.png()
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             for type in ["text/html", "application/pdf", "image/svg+xml", "nonsense"] {
                 var form = TestForm()
                 form.add("image", file: picture, fileName: "../../etc/passwd", type: type)
@@ -191,7 +176,7 @@ import Testing
         "HTTP://EXAMPLE.COM/",
     ])
     func noAddressIsFetchedAndNoFileOpened(_ address: String) async throws {
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             let text = JSONValue.string(address)
             let bodies: [(String, JSONValue)] = [
                 ("/generate_caption", ["image": text]), ("/v1/embeddings", ["input": [["image": text]]]),
@@ -219,7 +204,7 @@ import Testing
     }
 
     @Test func pathsOfTheServerLeadNowhere() async throws {
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             for path in [
                 "/../etc/passwd", "/docs/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
                 "/v1/models/..%2f..",
@@ -243,7 +228,7 @@ import Testing
             "{\"input\": \"\\ud800\"}", "{\"input\": 1e999}", "{\"input\": NaN}", "\u{FEFF}{}", "{'input': 'a'}",
             "{\"input\": [" + String(repeating: "1,", count: 1_200_000) + "1]}",
         ]
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             for text in cases {
                 for path in ["/v1/embeddings", "/generate_caption", "/v1/chat/completions", "/similarity"] {
                     let answer = try await server.post(path, json: text)
@@ -253,7 +238,6 @@ import Testing
             }
             let bytes = try await server.send("POST", "/v1/embeddings", body: [0x7B, 0xFF, 0xFE, 0x00, 0x7D])
             #expect(bytes.status == 400)
-            #expect(try await server.isAlive())
         }
     }
 
@@ -264,7 +248,7 @@ import Testing
             "====",
             "A===", "AB==CD==", String(good.prefix(76)) + "\r\n" + good.dropFirst(76), "ä" + good, "",
         ]
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             for text in bad {
                 for body: JSONValue in [
                     ["image": .string(text)], ["image": .string("data:image/png;base64," + text)],
@@ -282,7 +266,7 @@ import Testing
     }
 
     @Test func arraysHaveALength() async throws {
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             let many = JSONValue.array(Array(repeating: "a", count: 2049))
             let texts = try await server.post("/v1/embeddings", ["input": many])
             #expect(texts.status == 400 && texts.json["error"]?["code"]?.string == "too_many")
@@ -340,14 +324,13 @@ import Testing
             ("only the end", "multipart/form-data; boundary=b", body("--b--")),
             ("nothing", "multipart/form-data; boundary=b", []),
         ]
-        try await TestServer.with { server in
+        try await TestServer.attacked { server in
             for (name, type, bytes) in cases {
                 let answer = try await server.send(
                     "POST", "/generate_caption", headers: [("Content-Type", type)], body: bytes)
                 #expect([413, 422].contains(answer.status), "\(name): \(answer.status) \(answer.text)")
                 expectDiscreet(answer, name)
             }
-            #expect(try await server.isAlive())
         }
     }
 }

@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordServer
 import ConcordTestSupport
+import Foundation
 import Testing
 
 @Suite struct KeyTests {
@@ -54,6 +55,35 @@ import Testing
             #expect(keys.reloadIfChanged() == nil)
             #expect(keys.entry(for: first) == nil)
             #expect(keys.entry(for: second)?.id == "b")
+        }
+    }
+
+    @Test func `whatever takes the file's place, the keys stay`() throws {
+        try withTemporaryFolder { folder in
+            let (key, entry) = APIKeys.makeKey(id: "a", scopes: [.embed])
+            let path = try write("[\(entry)]", to: folder)
+            let keys = try APIKeys(path: path)
+            let deep = String(repeating: "[", count: 100_000)
+            for text in ["", "{}", "null", "[{}]", "[\(entry), \(entry)]", deep, "\u{0}", "[\(entry)] x"] {
+                _ = try write(text, to: folder)
+                #expect(keys.reloadIfChanged() != nil, "\(text.prefix(20))")
+                #expect(keys.entry(for: key)?.id == "a")
+            }
+            try Files.replace(path, with: [0x5B, 0xFF, 0xFE, 0x5D])
+            #expect(keys.reloadIfChanged() != nil)
+            try Files.replace(path, with: [UInt8](repeating: 0x20, count: (16 << 20) + 1))
+            #expect(keys.reloadIfChanged()?.code == .fileSystem)
+            try FileManager.default.removeItem(atPath: path)
+            // Told once, that it cannot be read.
+            #expect(keys.reloadIfChanged() == nil)
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+            #expect(keys.reloadIfChanged() == nil)
+            #expect(keys.entry(for: key)?.id == "a")
+            try FileManager.default.removeItem(atPath: path)
+            // No key at all is what an empty list says.
+            _ = try write("[]", to: folder)
+            #expect(keys.reloadIfChanged() == nil)
+            #expect(keys.entry(for: key) == nil)
         }
     }
 

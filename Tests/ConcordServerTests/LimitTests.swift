@@ -37,6 +37,37 @@ import Testing
         try limiter.admit(caller: "a", limits: limits, items: 1)
     }
 
+    /// Requests that overtake each other on their way to the bucket, or a clock that is set back, earn nothing.
+    @Test func `no time counts twice`() throws {
+        let clock = TestClock(), limiter = RateLimiter(now: { clock.now })
+        let limits = CallerLimits(itemsPerSecond: 1, burst: 10)
+        try limiter.admit(caller: "a", limits: limits, items: 10)
+        for _ in 0..<20 {
+            clock.advance(by: .seconds(-5))
+            #expect(throws: ServingError.self) { try limiter.admit(caller: "a", limits: limits, items: 1) }
+            clock.advance(by: .seconds(5))
+            #expect(throws: ServingError.self) { try limiter.admit(caller: "a", limits: limits, items: 1) }
+        }
+        clock.advance(by: .seconds(2))
+        #expect(try limiter.admit(caller: "a", limits: limits, items: 1)?.remaining == 1)
+    }
+
+    @Test func `a rate that is next to nothing makes no endless wait`() throws {
+        for limits in [
+            CallerLimits(itemsPerSecond: 1e-300, burst: 1), CallerLimits(itemsPerSecond: 5e-324),
+            CallerLimits(pixelsPerSecond: 1e-300),
+        ] {
+            let limiter = RateLimiter()
+            try limiter.admit(caller: "a", limits: limits, items: 1)
+            limiter.charge(caller: "a", limits: limits, pixels: .max)
+            _ = try? limiter.admit(caller: "a", limits: limits, items: .max)
+            let refused = #expect(throws: ServingError.self) {
+                try limiter.admit(caller: "a", limits: limits, items: 2)
+            }
+            #expect(refused?.retryAfter.map { $0 <= .seconds(1e9) } == true)
+        }
+    }
+
     @Test func `without limits nothing is refused`() throws {
         let limiter = RateLimiter()
         for _ in 0..<100 { #expect(try limiter.admit(caller: "a", limits: CallerLimits(), items: 1000) == nil) }

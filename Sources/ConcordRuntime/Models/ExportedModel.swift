@@ -130,8 +130,8 @@ public final class ExportedModel: Sendable {
     public func prepare(prompt: String) throws(ConcordError) -> [Int32] {
         let ids = Array(tokenizer.encode(prompt).dropLast())
         guard ids.count > 1 else {
-            throw ConcordError(
-                .invalidArgument, "the prompt \"\(prompt)\" has no token; write some words, or leave it out")
+            // Not quoted: it may be of any length, and this text goes into answers and logs.
+            throw ConcordError(.invalidArgument, "the prompt has no token; write some words, or leave it out")
         }
         return ids
     }

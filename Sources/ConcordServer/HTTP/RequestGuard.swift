@@ -2,8 +2,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Watches one connection: gives up bodies that come too slowly, says `100 Continue`, closes after an answer that came
-/// before the body's end, and notices when the client leaves.
+/// Watches one connection: gives up bodies that come too slowly and answers that are read too slowly, says
+/// `100 Continue`, closes after an answer that came before the body's end, and notices when the client leaves.
 ///
 /// Slow headers are the business of the server's idle timeout, which counts whole parts of a request only.
 final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
@@ -13,9 +13,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     struct Limits: Sendable {
-        /// How long a body may take that brings nothing.
+        /// How long a body may take that brings nothing, and an answer of which nothing is read.
         var bodyTimeout: TimeAmount = .seconds(30)
-        /// Bytes a second at which a body earns more time.
+        /// Bytes a second at which a body, or what is read of an answer, earns more time.
         var bodyBytesPerSecond = 16 << 10
         /// How long what a client still sends is read and forgotten after an early answer, so that it gets to read it.
         var linger: TimeAmount = .seconds(1)
@@ -33,6 +33,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var bodyBytes = 0
     private var bodyTimer: Scheduled<Void>?
     private var lingerTimer: Scheduled<Void>?
+    private var readingTimer: Scheduled<Void>?
 
     init(_ limits: Limits) { self.limits = limits }
 
@@ -81,6 +82,13 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
+    /// Called when so much of the answer waits to be read that no more is written, and when some was read again.
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        readingTimer?.cancel()
+        if !context.channel.isWritable { scheduleReadingCheck(context) }
+        context.fireChannelWritabilityChanged()
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         stop()
         context.fireChannelInactive()
@@ -91,6 +99,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func stop() {
         bodyTimer?.cancel()
         lingerTimer?.cancel()
+        readingTimer?.cancel()
         connection.close()
     }
 
@@ -121,6 +130,22 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+    }
+
+    private func scheduleReadingCheck(_ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let waiting = Self.bytesToRead(context)
+        readingTimer = context.eventLoop.scheduleTask(in: limits.bodyTimeout) { [limits] in
+            let (handler, context) = bound.value
+            let wanted = limits.bodyTimeout.nanoseconds / 1_000_000 * Int64(limits.bodyBytesPerSecond) / 1000
+            guard Int64(waiting - Self.bytesToRead(context)) >= wanted else { return context.close(promise: nil) }
+            handler.scheduleReadingCheck(context)
+        }
+    }
+
+    /// Bytes of answers that the system has not taken yet.
+    private static func bytesToRead(_ context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 }
 

@@ -10,7 +10,8 @@ struct TokenBucket: Sendable {
 
     mutating func refill(perSecond: Double, burst: Double, at moment: ContinuousClock.Instant) {
         amount = min(amount + max((moment - updated).inSeconds, 0) * perSecond, burst)
-        updated = moment
+        // Requests read the clock before they get here, and may overtake each other: no time counts twice.
+        updated = max(updated, moment)
     }
 
     mutating func take(_ count: Double) { amount -= count }
@@ -18,6 +19,7 @@ struct TokenBucket: Sendable {
     /// Until `wanted` is there; nil when it is.
     func wait(for wanted: Double, perSecond: Double) -> Duration? {
         // Sums of fractions miss a whole number by a hair.
-        amount >= wanted - 1e-9 ? nil : .seconds((wanted - amount) / perSecond)
+        // A rate may be so low that the time is longer than any duration.
+        amount >= wanted - 1e-9 ? nil : .seconds(min((wanted - amount) / perSecond, 1e9))
     }
 }

@@ -90,6 +90,9 @@ public final class ServedModel: Sendable {
 
     // MARK: - Texts
 
+    /// The most bytes of a text. No model reads nearly as many, and all of them would be cleaned and split first.
+    static let maximumTextBytes = 1 << 20
+
     /// The unit vector `[width]` of a text, and the number of its tokens, special ones included.
     ///
     /// - Parameter truncates: whether a text above the context length loses its end; it is refused otherwise.
@@ -97,6 +100,10 @@ public final class ServedModel: Sendable {
         text: String, parameter: String? = nil, truncates: Bool = true, _ context: WorkContext
     ) async throws(ServingError) -> (vector: [Float], tokens: Int, isTruncated: Bool) {
         try await counted(.text) { () async throws(ServingError) in
+            guard text.utf8.count <= Self.maximumTextBytes else {
+                throw ServingError(
+                    .tooLarge, "A text has \(text.utf8.count) bytes; at most \(Self.maximumTextBytes) are read.")
+            }
             let ticket = try texts.admit(context)
             let prepared: PreparedText
             if text.utf8.count <= 1024 {

@@ -23,7 +23,7 @@ enum CaptionRoute {
         let model = try call.model(named: request.model)
         try call.admit(items: 1)
         let context = try call.workContext()
-        let options = model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
+        let options = try model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
         let image = try await call.bytes(of: request.image, parameter: "image", model, context)
         if request.streams {
             let stream = try await model.captionStream(

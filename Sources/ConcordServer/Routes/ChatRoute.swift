@@ -16,7 +16,7 @@ enum ChatRoute {
             let model = try call.model(named: request.model)
             try call.admit(items: 1)
             let context = try call.workContext()
-            let options = model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
+            let options = try model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
             let image = try await call.bytes(
                 of: request.image, parameter: request.imageParameter, model, context)
             let head = Head(id: "chatcmpl-\(call.identity.requestID)", model: model.name)

@@ -163,12 +163,11 @@ enum InferenceRoutes {
     ) async -> Result<String, RequestFailure> {
         do throws(RequestFailure) {
             let bytes = try await call.bytes(of: source, parameter: parameter, model, context)
+            let options = try model.fitting(GenerationOptions(), maxTokens: nil, prompt: nil)
             let result: Result<String, ServingError>
             do throws(ServingError) {
                 let captions = try await model.caption(
-                    image: bytes, parameter: parameter,
-                    options: model.fitting(GenerationOptions(), maxTokens: nil, prompt: nil),
-                    context)
+                    image: bytes, parameter: parameter, options: options, context)
                 result = .success(captions.first?.text ?? "")
             } catch { result = .failure(error) }
             return result.mapError { RequestFailure($0) }

@@ -1,8 +1,18 @@
 import ConcordText
 
 extension ServedModel {
+    /// The most bytes of a caption's beginning: many more than a context has room for.
+    private static let maximumPromptBytes = 16 << 10
+
     /// The options with a length: that which was asked for, or 30 tokens, or as many as the context has room for.
-    func fitting(_ options: GenerationOptions, maxTokens: Int?, prompt: String?) -> GenerationOptions {
+    ///
+    /// - Throws: a failure with 413 for a prompt that is too long to be looked at.
+    func fitting(
+        _ options: GenerationOptions, maxTokens: Int?, prompt: String?
+    ) throws(RequestFailure) -> GenerationOptions {
+        guard (prompt?.utf8.count ?? 0) <= Self.maximumPromptBytes else {
+            throw .tooLarge("The prompt may have \(Self.maximumPromptBytes) bytes.", parameter: "prompt")
+        }
         var options = options
         // A text's tokens without the one that ends it; without a text there is the start token.
         let ends = max(tokenizer.encode("").count - 1, 0)

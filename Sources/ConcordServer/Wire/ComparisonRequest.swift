@@ -11,6 +11,9 @@ struct ComparisonRequest: Sendable {
 
     static let maximumImages = 256
     static let maximumTexts = 2048
+    /// The most bytes that the texts may come to: put into the template, or named once for each picture in the answer.
+    static let maximumGrownBytes = 64 << 20
+    static let maximumTemplateBytes = 4 << 10
     private static let known: Set<String> = [
         "model", "image", "images", "text", "texts", "labels", "template", "truncate",
     ]
@@ -67,13 +70,27 @@ struct ComparisonRequest: Sendable {
         guard texts.count <= Self.maximumTexts else {
             throw .invalid("texts", "More than \(Self.maximumTexts) texts.", code: "too_many")
         }
-        guard let empty = texts.firstIndex(where: \.isEmpty) else {
-            if let template, !template.contains("{}") {
+        if let empty = texts.firstIndex(where: \.isEmpty) {
+            throw .invalid("texts[\(empty)]", "texts[\(empty)] is empty.")
+        }
+        let bytes = texts.reduce(0) { $0 + $1.utf8.count }
+        var grownBytes = bytes * images.count
+        if let template {
+            guard template.utf8.count <= Self.maximumTemplateBytes else {
+                throw .tooLarge("The template may have \(Self.maximumTemplateBytes) bytes.", parameter: "template")
+            }
+            let places = template.ranges(of: "{}").count
+            guard places > 0 else {
                 throw .invalid("template", "template must contain {}, where the text goes.")
             }
-            return
+            grownBytes = max(grownBytes, (template.utf8.count - 2 * places) * texts.count + places * bytes)
         }
-        throw .invalid("texts[\(empty)]", "texts[\(empty)] is empty.")
+        // A few bytes must not become many: a body's length bounds all factors, so that no product overflows.
+        guard grownBytes <= Self.maximumGrownBytes else {
+            throw .tooLarge(
+                "The texts come to \(grownBytes) bytes, in the template or once for each picture; "
+                    + "\(Self.maximumGrownBytes) are allowed.", parameter: "texts")
+        }
     }
 
     /// The texts to embed.

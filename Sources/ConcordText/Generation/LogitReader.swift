@@ -139,7 +139,8 @@ struct LogitReader {
                 }
             }
             if temperature != 1 {
-                let scale = Scalar(temperature)
+                // A smaller one changes no draw, but would make quotients infinite, and their differences no numbers.
+                let scale = Scalar(max(temperature, 1e-6))
                 for index in copy.indices { copy[index] /= scale }
             }
             if closes {

@@ -90,6 +90,15 @@ final class TestConnection: Sendable {
         }
     }
 
+    /// Reads what comes first.
+    func some() async -> [UInt8] {
+        await thread.run { [descriptor] in
+            var reader = Reader(descriptor: descriptor)
+            _ = reader.fill()
+            return reader.bytes
+        }
+    }
+
     /// Reads until the server closes, and gives back what came.
     func rest() async -> [UInt8] {
         await thread.run { [descriptor] in

@@ -50,6 +50,22 @@ import Testing
         probabilities.enumerated().map { tokens.contains($0.offset) ? pow($0.element, power) : 0 }
     }
 
+    /// Quotients that are infinite must make no differences that are no numbers.
+    @Test(arguments: [1e-6, 1e-30, 1e-45, 1e-300, 5e-324])
+    func theLowestTemperaturesDrawTheMostProbable(_ temperature: Double) throws {
+        // More large logits than a nucleus is looked for among at first, and none of them 0.
+        var logits = (0..<300).map { index -> Float in index % 2 == 0 ? 3 + Float(index) / 100 : -4 }
+        logits[123] = 9
+        for (topP, topK) in [(1, nil), (0.5, nil), (5e-324, nil), (0.9, 40), (1, 200)] as [(Double, Int?)] {
+            let options = GenerationOptions(
+                strategy: .sample(temperature: temperature, topK: topK, topP: topP, seed: 5), maxTokens: 3)
+            let results = try TokenGenerator(
+                FixedSession(logits), requests: [GenerationRequest(options: options)]
+            ).run()
+            #expect(results[0][0].tokens == [123, 123, 123], "top-p \(topP), top-k \(topK ?? 0)")
+        }
+    }
+
     @Test(arguments: [true, false])
     func drawsHaveTheDistribution(_ isDouble: Bool) throws {
         let all = Set(0..<13)

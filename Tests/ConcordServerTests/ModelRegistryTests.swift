@@ -73,7 +73,7 @@ import Testing
     @Test func `an unloaded model goes with its last user, and comes back when it is told to`() async throws {
         try await withTemporaryFolder { folder in
             try TinyArtifact.write(.clip, to: folder + "/a")
-            let (begun, continuation) = AsyncStream.makeStream(of: Void.self), gate = DispatchSemaphore(value: 1)
+            let (begun, continuation) = AsyncStream.makeStream(of: Void.self), gate = DispatchSemaphore(value: 0)
             let registry = registry {
                 $0.openModel = { folder, options throws(ConcordError) in
                     continuation.yield()
@@ -82,6 +82,7 @@ import Testing
                 }
             }
             var openings = begun.makeAsyncIterator()
+            gate.signal()
             var old: ServedModel? = try await registry.load(name: "m", folder: folder + "/a")
             _ = await openings.next()
             weak let gone = old

@@ -84,17 +84,27 @@ import Testing
         let batcher = make(work, longestRun: .milliseconds(500), clock: clock)
         var runs = work.runs.makeAsyncIterator()
         var tasks = [await occupy(batcher, &runs)]
-        tasks += await queue(1...7, batcher)
-        // One item in 0.2 s: two in half a second, though eight are waiting.
-        clock.advance(by: .milliseconds(200))
+        tasks += await queue(1...11, batcher)
+        // One item in 0.1 s: five in half a second, of which a bucket takes four, though eleven are waiting.
+        clock.advance(by: .milliseconds(100))
+        work.proceed(1)
+        #expect(await runs.next() == [1, 2, 3, 4])
+        // Four more in no time: 0.08 s an item from then on, six in half a second.
+        work.proceed(1)
+        #expect(await runs.next() == [5, 6, 7, 8])
+        work.proceed(4)
+        for task in tasks { _ = await task.value }
+    }
+
+    @Test func `two items share a run however long it takes`() async {
+        let work = StepwiseWork(), clock = TestClock()
+        let batcher = make(work, longestRun: .milliseconds(500), clock: clock)
+        var runs = work.runs.makeAsyncIterator()
+        var tasks = [await occupy(batcher, &runs)]
+        tasks += await queue(1...4, batcher)
+        clock.advance(by: .seconds(10))
         work.proceed(1)
         #expect(await runs.next() == [1, 2])
-        // Two more in no time: 0.16 s an item from then on, 0.5 s for three, of which a bucket takes two.
-        work.proceed(1)
-        #expect(await runs.next() == [3, 4])
-        // 0.128 s an item.
-        work.proceed(1)
-        #expect(await runs.next() == [5, 6])
         work.proceed(2)
         for task in tasks { _ = await task.value }
     }

@@ -110,7 +110,7 @@ enum ServerSettings {
             return nil
         },
         seconds("longest_wait_seconds", "Requests that would wait longer are refused.", \.serving.longestWait),
-        seconds("longest_run_seconds", "Runs have no more items than are done in it.", \.serving.longestRun),
+        seconds("longest_run_seconds", "Runs have no more items than are done in it, or two.", \.serving.longestRun),
         seconds("stuck_after_seconds", "A run that takes longer is given up.", \.serving.stuckAfter),
         seconds("idle_seconds", "Idle connections are closed after it.", \.idleTimeout),
         seconds("body_seconds", "How long a body may bring nothing.", \.bodyTimeout),

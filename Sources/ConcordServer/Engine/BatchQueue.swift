@@ -236,7 +236,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private func take(at moment: ContinuousClock.Instant) -> [Waiting] {
         // Idle workers share what waits; and a bucket that is full beats a larger one that is padded.
         let fair = (openCount + idleWorkers) / (idleWorkers + 1)
-        let most = options.longestRun.flatMap { rate.items(in: $0) } ?? fair
+        let most = options.longestRun.flatMap { rate.items(in: $0) }.map { max($0, 2) } ?? fair
         let places = options.buckets.last { $0 <= min(fair, most) } ?? 1
         let (interactive, bulk) = (open[.interactive, default: 0], open[.bulk, default: 0])
         var bulkPlaces = max(places - interactive, 0)

@@ -10,8 +10,9 @@ package struct BatcherOptions: Sendable {
     package var longestWait: Duration
     /// The least share of places in runs that the bulk lane has while the other has items, from 0 to 1.
     package var bulkShare: Double
-    /// A run has no more items than are done in so long, going by those before; nil for as many as there are places.
-    /// Once a run keeps its processor busy, more items in it do not make it faster, but have all of them wait for the last.
+    /// A run has no more items than are done in so long, going by those before, but two at least; nil for as many as there
+    /// are places. The second item shares the reading of the weights with the first. Once a run keeps its processor busy,
+    /// more items in it do not make it faster, but have all of them wait for the last.
     package var longestRun: Duration?
     /// A run without progress for longer is given up.
     package var stuckAfter: Duration

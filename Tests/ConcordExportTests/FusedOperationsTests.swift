@@ -189,33 +189,6 @@ import Testing
         }
     }
 
-    @Test func skipLayerNormalizationGivesTheSumToo() async throws {
-        let graph = OnnxGraphBuilder(name: "norm")
-        let shape: [OnnxDimension] = ["batch", "length", Self.widthDimension]
-        let x = try graph.input("x", .float32, shape)
-        let skip = try graph.input("skip", .float32, shape)
-        let parameters = try (12...14).map { seed in
-            try graph.constant(
-                OnnxValue(Self.numbers(Self.width, seed: UInt64(seed)), shape: [Self.width]), name: "p\(seed)")
-        }
-        let results = try graph.add(
-            "SkipLayerNormalization", [x, skip] + parameters, attributes: ["epsilon": .float(1e-5)],
-            domain: .microsoft, outputs: [0, 3])
-        try graph.output(results[0], as: "y", .float32, shape)
-        try graph.output(results[1], as: "sum", .float32, shape)
-        let (first, a) = try tensor(15)
-        let (second, b) = try tensor(16)
-        let p = (12...14).map { Self.numbers(Self.width, seed: UInt64($0)).map { Double($0) } }
-        let sums = zip(a, b).map { a, b in
-            zip(a, b).map { a, b in a.indices.map { a[$0] + b[$0] + p[2][$0] } }
-        }
-        let outputs = try await run(graph, ["x": first, "skip": second])
-        try expect(outputs["sum"], sums, "sum")
-        try expect(
-            outputs["y"],
-            sums.map { $0.map { Self.layerNorm($0, p[0], p[1], epsilon: Double(Float(1e-5))) } })
-    }
-
     @Test func activations() async throws {
         let graph = OnnxGraphBuilder(name: "activations")
         let x = try graph.input("x", .float32, ["batch", "length", Self.widthDimension])

@@ -133,9 +133,8 @@ import Testing
         }
         let fused = try operations(fused: true), plain = try operations(fused: false)
         #expect(fused["MultiHeadAttention"] == layers && fused["QuickGelu"] == layers)
-        // Each block norms the sum of the stream and its attention, and its sum is normed by the next; but in the last one
-        // the class token is taken out of the first sum.
-        #expect(fused["SkipLayerNormalization"] == 2 * layers - 2)
+        // Slower on a processor than what it stands for.
+        #expect(fused["SkipLayerNormalization"] == nil)
         // Patches are cut out and multiplied, and never made a picture again.
         #expect(fused["Conv"] == nil && plain["Conv"] == 1 && fused["Transpose"] == 1)
         // What the fused ones replaced is gone.

@@ -2,7 +2,7 @@
 public enum OnnxDomain: String, Hashable, Sendable, CaseIterable {
     /// ONNX's own, opset 17: the first with LayerNormalization, and old enough for every ONNX Runtime since 1.14.
     case onnx = ""
-    /// The fused operations of ONNX Runtime: attention, QuickGelu, SkipLayerNormalization, MatMulNBits.
+    /// The fused operations of ONNX Runtime: attention, QuickGelu, MatMulNBits.
     case microsoft = "com.microsoft"
 
     public var version: Int {

@@ -47,7 +47,8 @@ public struct TextTransformer {
         if classToken != nil { return withStates(ids).pooled }
         let positions = positionEmbedding.weight.sliced(axis: 0, from: 0, to: ids.shape[1])
         // What works on each token alone runs on the pooled one only.
-        return finalNorm(encoder(tokenEmbedding(ids) + positions) { pooled($0, ids) })  // [B, T, C] → [B, C]
+        let token = encoder(tokenEmbedding(ids) + positions) { pooled($0, ids) }  // [B, T, C] → [B, 1, C]
+        return finalNorm(token.selected(axis: 1, at: 0))
     }
 
     /// The text's vector `[batch, width]`, and the states of its tokens for a decoder, `[batch, tokens, width]`, which
@@ -103,11 +104,11 @@ public struct TextTransformer {
         return isEarlier.logicalAnd(isOpen.unsqueezed(1).unsqueezed(1))  // [B, 1, 1, T + 1] → [B, 1, T + 1, T + 1]
     }
 
-    /// The token that stands for the text, `[B, T, C] → [B, C]`.
+    /// The token that stands for the text, `[B, T, C] → [B, 1, C]`.
     private func pooled(_ encoded: Tensor, _ ids: Tensor) -> Tensor {
         switch configuration.pooling {
-        case .first: return encoded.selected(axis: 1, at: 0)
-        case .last: return encoded.selected(axis: 1, at: -1)
+        case .first: return encoded.sliced(axis: 1, from: 0, to: 1)
+        case .last: return encoded.selected(axis: 1, at: -1).unsqueezed(1)
         case .argmax: return token(of: encoded, at: ids.argmax(axis: 1))
         // argmax of 0/1 values is the first 1; a text without an end token is read at position 0, as in the peers.
         case .firstEndToken:
@@ -118,6 +119,6 @@ public struct TextTransformer {
     private func token(of encoded: Tensor, at positions: Tensor) -> Tensor {
         let (batch, width) = (encoded.shape[0], encoded.shape[2])
         let index = positions.reshaped([batch, 1, 1]).expanded(to: [batch, 1, width])
-        return encoded.gathered(axis: 1, index).reshaped([batch, width])
+        return encoded.gathered(axis: 1, index)
     }
 }

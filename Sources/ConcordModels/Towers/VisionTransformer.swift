@@ -59,7 +59,8 @@ public struct VisionTransformer {
         guard poolers == nil else { return withTokens(pixels).pooled }
         guard configuration.pooling == .classToken else { return pooled(encoder(embedded(pixels))) }
         // What works on each token alone runs on the class token only.
-        return postNorm(encoder(embedded(pixels)) { $0.selected(axis: 1, at: 0) })  // [B, T, C] → [B, C]
+        let token = encoder(embedded(pixels)) { $0.sliced(axis: 1, from: 0, to: 1) }  // [B, T, C] → [B, 1, C]
+        return postNorm(token.selected(axis: 1, at: 0))
     }
 
     /// A picture's vector `[batch, pooledWidth]` and its tokens for a decoder `[batch, tokens, pooledWidth]`: what

@@ -36,8 +36,7 @@ public struct TransformerBlock {
     /// The tokens that `choose` takes out of the block's result: `choose(self(x, mask: mask))`, without the perceptron's work
     /// on the others.
     ///
-    /// - Parameter choose: one token of each row or some, `[batch, tokens, width] → [batch, width]` or
-    ///   `[batch, chosen, width]`.
+    /// - Parameter choose: some tokens of each row, `[batch, tokens, width] → [batch, chosen, width]`.
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, choose: (Tensor) -> Tensor) -> Tensor {
         behind(choose(x + scaled(attention(norm1(x), mask: mask), scale1)))
     }

@@ -10,7 +10,7 @@ import ConcordTensor
 /// between the two, in shapes and arguments, become functions of those sizes; everything that does not depend on the
 /// inputs becomes a constant.
 public struct GraphRecorder {
-    /// Whether attention, normalisation behind a sum, and GELUs are written as the fused operations of ONNX Runtime
+    /// Whether attention and GELUs are written as the fused operations of ONNX Runtime
     /// (`com.microsoft`), or all in plain ONNX, for other runtimes.
     public var usesFusedOperations = true
     /// The lengths that each run may choose: a symbol's name, and the two lengths that it is recorded with.

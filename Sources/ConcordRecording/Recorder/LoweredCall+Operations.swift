@@ -277,9 +277,7 @@ extension LoweredCall {
             finish(try builder.add("Add", [edge(0), scaled]))
             return
         }
-        let (a, b) = (try operand(0), try operand(1))
-        let isPlain = try lowering.shape(a) == lowering.shape(b) && !a.isConstant && !b.isConstant
-        finish(try builder.add("Add", [edge(0), edge(1)]), isPlain ? .sum(a, b) : .other)
+        try lowerBinary("Add")
     }
 
     private func lowerProduct() throws {

@@ -33,8 +33,6 @@ final class RecordedValue {
         case scaled(RecordedValue, Double)
         /// The logistic function of a value times a number.
         case sigmoid(RecordedValue, Double)
-        /// The sum of two values of one shape.
-        case sum(RecordedValue, RecordedValue)
     }
 
     init(_ first: Tensor, _ second: Tensor, edge: OnnxEdge?, isConstant: Bool) {

@@ -64,14 +64,16 @@ import Testing
     }
 
     @Test func olderVersions() async throws {
-        try await TestServer.attacked(configure: { $0.idleTimeout = .milliseconds(300) }) { server in
+        try await TestServer.attacked { server in
             let body = #"{"input": "a dog"}"#
             for head in ["", "Host: a\r\n", "Connection: keep-alive\r\n"] {
-                let answer = try await raw(
-                    server,
-                    "POST /v1/embeddings HTTP/1.0\r\n\(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
-                #expect(answer.hasPrefix("HTTP/1.") && answer.contains(" 200 "), "\(answer)")
+                let connection = try await TestConnection(port: server.port)
+                defer { connection.close() }
+                let request = "POST /v1/embeddings HTTP/1.0\r\n\(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                #expect(try await connection.exchange(Array(request.utf8)).status == 200)
             }
+        }
+        try await TestServer.attacked(configure: { $0.idleTimeout = .milliseconds(300) }) { server in
             for text in ["GET /v2\r\n\r\n", "GET /v2 HTTP/0.9\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
                 let answer = try await raw(server, text)
                 #expect(!answer.contains(" 200 ") && !answer.contains(" 500 "), "\(text): \(answer)")

@@ -11,9 +11,16 @@ extension TestServer {
     ) async throws {
         try await with(configure: configure) { server in
             try await attack(server)
-            #expect(try await server.isAlive())
-            let caption = try await server.send(
-                "POST", "/generate_caption?max_tokens=2", body: try TestPictures.png(width: 8, height: 8))
+            // A short idle timeout of a test may end a connection that waits for its answer on a busy machine.
+            func withoutLoss<Value>(_ ask: () async throws -> Value) async throws -> Value {
+                for _ in 0..<20 { if let answer = try? await ask() { return answer } }
+                return try await ask()
+            }
+            #expect(try await withoutLoss { try await server.isAlive() })
+            let picture = try TestPictures.png(width: 8, height: 8)
+            let caption = try await withoutLoss {
+                try await server.send("POST", "/generate_caption?max_tokens=2", body: picture)
+            }
             #expect(caption.status == 200, "\(caption.text)")
             #expect(server.log.all.filter { $0.contains(" status=500") } == [])
         }

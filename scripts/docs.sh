@@ -5,10 +5,19 @@ cd "$(dirname "$0")/.."
 
 # Symbols are read from the built modules of all targets, those of the tests too.
 swift build -c release --build-tests
-swift package -c release dump-symbol-graph --minimum-access-level public --skip-synthesized-members | grep -v '^-- '
+symbols=$(swift build -c release --show-bin-path)/../symbolgraph
+rm -rf "$symbols"
+# It ends with an error for modules of C, which it reads with the options of C++; those have no pages. Ours are looked for
+# below.
+swift package -c release dump-symbol-graph --minimum-access-level public --skip-synthesized-members >.build/symbols.log 2>&1 || true
+for module in Sources/Concord*/; do
+    module=$(basename "$module")
+    case $module in *Command | ConcordTestSupport) continue ;; esac
+    [ -s "$symbols/$module.symbols.json" ] || { cat .build/symbols.log >&2; echo "docs: no symbols of $module" >&2; exit 1; }
+done
 graphs=.build/docs-graphs
 rm -rf "$graphs" .build/docs && mkdir -p "$graphs"
-cp "$(swift build -c release --show-bin-path)"/../symbolgraph/Concord*.symbols.json "$graphs"
+cp "$symbols"/Concord*.symbols.json "$graphs"
 rm -f "$graphs"/*Tests.symbols.json "$graphs"/Concord{Command,TestSupport}.symbols.json
 "$(dirname "$(command -v swift)")/docc" convert Sources/Concord/Concord.docc --additional-symbol-graph-dir "$graphs" --output-path .build/docs \
     --fallback-display-name Concord --fallback-bundle-identifier concord

@@ -120,6 +120,20 @@ import Testing
         }
     }
 
+    /// Padding of one run of the image tower is no picture of the next one.
+    @Test(arguments: [[4], [3, 5], [32]]) func picturesKeepTheirPlacesInPaddedRuns(_ buckets: [Int]) throws {
+        try withModel { artifact, model in
+            let padded = try ExportedModel(
+                folder: artifact.folder, options: ExportedModelOptions(batchBuckets: buckets))
+            for count in [1, 6, 7] {
+                let pictures = ExportedModelTests.pictures(count)
+                let starts = Array(repeating: artifact.startToken, count: count)
+                let expected = try logits(model.makeCaptionSession(for: pictures), starts)
+                expectClose(try logits(padded.makeCaptionSession(for: pictures), starts), expected, absolute: 1e-4)
+            }
+        }
+    }
+
     @Test func greedyCaptionsAreTheLikeliestTokens() throws {
         try withModel { artifact, model in
             let reference = TinyReference(artifact)

@@ -38,22 +38,22 @@ struct ExportedImageTower: Sendable {
     func decoderTokens(_ images: [PreparedImage], buckets: [Int]) throws(ConcordError) -> OnnxValue {
         guard let tokens else { throw graph.failure("it gives no 'tokens' to caption by") }
         try check(images)
-        var parts: [OnnxValue] = []
+        var parts: [(value: OnnxValue, rows: Int)] = []
         for run in runs(of: images, buckets) {
             let part = try self.run(run.items.map { images[$0] }, size: run.size, wanted: [tokens])[0]
             guard part.elementType == .float32, part.shape.count == 3, part.shape[0] == run.size,
-                parts.allSatisfy({ $0.shape.dropFirst() == part.shape.dropFirst() })
+                parts.allSatisfy({ $0.value.shape.dropFirst() == part.shape.dropFirst() })
             else { throw ConcordError(.inference, "the model gave tokens \(part.shape) for \(run.size) pictures") }
-            parts.append(part)
+            parts.append((part, run.items.count))
         }
-        guard let first = parts.first else { return try OnnxValue([Float](), shape: [0, 0, 0]) }
+        guard let first = parts.first?.value else { return try OnnxValue([Float](), shape: [0, 0, 0]) }
         if first.shape[0] == images.count { return first }
-        // Rows of padding are at the end of each part.
         let stride = first.shape.dropFirst().reduce(1, *)
         return try OnnxValue(of: Float.self, shape: [images.count] + first.shape.dropFirst()) { all in
             var start = 0
-            for part in parts {
-                let count = min(part.count, all.count - start)
+            for (part, rows) in parts {
+                // Rows of padding are at the end of each part.
+                let count = rows * stride
                 part.withUnsafeBytes { bytes in
                     let values = UnsafeBufferPointer(rebasing: bytes.bindMemory(to: Float.self)[..<count])
                     _ = UnsafeMutableBufferPointer(rebasing: all[start...]).update(fromContentsOf: values)

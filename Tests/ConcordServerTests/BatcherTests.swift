@@ -5,12 +5,13 @@ import Testing
 @Suite struct BatcherTests {
     private func make(
         _ work: StepwiseWork, buckets: [Int] = [1, 2, 4, 8], capacity: Int = 1000, bulkShare: Double = 0.25,
-        longestRun: Duration? = nil, clock: TestClock = TestClock()
+        longestRun: Duration? = nil, gathering: Double = 0, clock: TestClock = TestClock()
     ) -> Batcher<Int, Int> {
         Batcher(
             name: "test",
             options: BatcherOptions(
-                buckets: buckets, capacity: capacity, bulkShare: bulkShare, longestRun: longestRun),
+                buckets: buckets, capacity: capacity, bulkShare: bulkShare, longestRun: longestRun,
+                gathering: gathering),
             now: { clock.now },
             work: { items, run throws(ServingError) in work(items, run) })
     }
@@ -107,6 +108,48 @@ import Testing
         #expect(await runs.next() == [1, 2])
         work.proceed(2)
         for task in tasks { _ = await task.value }
+    }
+
+    /// A batcher whose runs take a second, and whose worker waits up to 0.1 s for items on their way.
+    private func gathering(
+        _ work: StepwiseWork, _ clock: TestClock, _ runs: inout AsyncStream<[Int]>.AsyncIterator
+    ) async -> Batcher<Int, Int> {
+        let batcher = make(work, gathering: 0.1, clock: clock)
+        let first = await occupy(batcher, &runs)
+        clock.advance(by: .seconds(1))
+        work.proceed(1)
+        _ = await first.value
+        return batcher
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a worker that gathers waits for what is on its way`() async throws {
+        let work = StepwiseWork(), clock = TestClock()
+        var runs = work.runs.makeAsyncIterator()
+        let batcher = await gathering(work, clock, &runs)
+        let second = try batcher.admit(WorkContext()), third = try batcher.admit(WorkContext())
+        let task = Task { try? await batcher.run(1, WorkContext()) }
+        while batcher.waitingCount != 1 { await Task.yield() }
+        let late = Task { try? await batcher.run(2, ticket: second, WorkContext()) }
+        while batcher.waitingCount != 2 { await Task.yield() }
+        // What does not come after all is not waited for.
+        third.release()
+        #expect(await runs.next() == [1, 2])
+        work.proceed(1)
+        _ = await (task.value, late.value)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a worker does not gather for longer than it may`() async throws {
+        let work = StepwiseWork(), clock = TestClock()
+        var runs = work.runs.makeAsyncIterator()
+        let batcher = await gathering(work, clock, &runs)
+        let ticket = try batcher.admit(WorkContext())
+        let task = Task { try? await batcher.run(1, WorkContext()) }
+        while batcher.waitingCount != 1 { await Task.yield() }
+        clock.advance(by: .milliseconds(100))
+        #expect(await runs.next() == [1])
+        ticket.release()
+        work.proceed(1)
+        _ = await task.value
     }
 
     @Test func `a worker that is busy is not waited for`() async {

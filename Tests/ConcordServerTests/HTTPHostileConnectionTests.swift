@@ -17,7 +17,7 @@ import Testing
 
     /// Bytes of a body that another reader would take for a request of its own are no request here.
     @Test func requestsInsideOthersAreNotAnswered() async throws {
-        let inner = "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n"
+        let inner = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
         let chunked = "0\r\n\r\n"
         try await TestServer.attacked(configure: { $0.idleTimeout = .milliseconds(300) }) { server in
             for headers in [
@@ -32,7 +32,7 @@ import Testing
                 "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
             ] {
                 let answer = try await raw(
-                    server, "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\n\(headers)\r\n\(chunked)\(inner)")
+                    server, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\n\(headers)\r\n\(chunked)\(inner)")
                 #expect(count("HTTP/1.1 2", in: answer) == 0, "\(headers): \(answer)")
                 #expect(count("HTTP/1.1 5", in: answer) == 0, "\(headers): \(answer)")
                 #expect(count("\"object\": \"list\"", in: answer) == 0, "\(headers): \(answer)")
@@ -54,7 +54,7 @@ import Testing
                 ("GET /v2#a HTTP/1.1", ["200", "400", "404"]), ("GET ? HTTP/1.1", ["400", "404"]),
                 ("GET /\u{E4}\u{1F600} HTTP/1.1", ["400", "404"]),
             ] {
-                let answer = try await raw(server, line + "\r\nHost: a\r\nConnection: close\r\n\r\n")
+                let answer = try await raw(server, line + "\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 // Closed without an answer is a refusal, too.
                 #expect(
                     answer.isEmpty || statuses.contains { answer.hasPrefix("HTTP/1.1 " + $0) }, "\(line): \(answer)")
@@ -66,7 +66,7 @@ import Testing
     @Test func olderVersions() async throws {
         try await TestServer.attacked { server in
             let body = #"{"input": "a dog"}"#
-            for head in ["", "Host: a\r\n", "Connection: keep-alive\r\n"] {
+            for head in ["", "Host: localhost\r\n", "Connection: keep-alive\r\n"] {
                 let connection = try await TestConnection(port: server.port)
                 defer { connection.close() }
                 let request = "POST /v1/embeddings HTTP/1.0\r\n\(head)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
@@ -103,7 +103,7 @@ import Testing
         try await TestServer.attacked { server in
             func request(_ id: Int) -> String {
                 let body = id % 2 == 0 ? #"{"input": "a dog"}"# : "{"
-                return "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nX-Request-Id: number-\(id)\r\n"
+                return "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: number-\(id)\r\n"
                     + "Content-Length: \(body.utf8.count)\r\n\(id == 19 ? "Connection: close\r\n" : "")\r\n\(body)"
             }
             let answer = try await raw(server, (0..<20).map(request).joined())
@@ -117,14 +117,14 @@ import Testing
 
     @Test func bodiesThatWillBeRefusedAreNotInvited() async throws {
         try await TestServer.attacked(configure: { $0.bodyBytes = 100_000 }) { server in
-            let head = "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+            let head = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
             let large = try await raw(server, head + "Content-Length: 1000000\r\n\r\n")
             #expect(large.hasPrefix("HTTP/1.1 413 "), "\(large)")
             let body = #"{"input": "a dog"}"#
             for expectation in ["200-ok", "100-continue, 100-continue", ""] {
                 let answer = try await raw(
                     server,
-                    "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nExpect: \(expectation)\r\nConnection: close\r\n"
+                    "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nExpect: \(expectation)\r\nConnection: close\r\n"
                         + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
                 #expect(answer.hasPrefix("HTTP/1.1 200 ") || answer.hasPrefix("HTTP/1.1 4"), "\(answer)")
             }

@@ -154,7 +154,7 @@ import Testing
                     TestConnection.request("POST", "/v1/embeddings", body: body))
                 #expect(answer.status == 200)
             }
-            await connection.send(Array("HEAD /docs HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".utf8))
+            await connection.send(Array("HEAD /docs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8))
             let rest = String(decoding: await connection.rest(), as: UTF8.self)
             #expect(rest.hasPrefix("HTTP/1.1 200") && rest.hasSuffix("\r\n\r\n"))
         }
@@ -166,7 +166,7 @@ import Testing
             let connection = try await TestConnection(port: server.port)
             await connection.send(
                 Array(
-                    "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+                    "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
                         .utf8))
             await connection.send(body)
             let all = String(decoding: await connection.rest(), as: UTF8.self)
@@ -194,7 +194,7 @@ import Testing
         try await TestServer.with { server in
             let connection = try await TestConnection(port: server.port)
             let text = #"{"input": "a dog"}"#
-            var request = "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            var request = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
             for letter in text { request += "1\r\n\(letter)\r\n" }
             let answer = try await connection.exchange(Array((request + "0\r\n\r\n").utf8))
             #expect(answer.status == 200)

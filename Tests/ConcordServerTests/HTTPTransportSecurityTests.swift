@@ -17,13 +17,13 @@ import Testing
         try await TestServer.attacked(configure: { $0.idleTimeout = .milliseconds(300) }) { server in
             for text in [
                 "\r\n\r\n\r\n", "nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n",
-                "GET / HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n", "GET / HTTP/1.1\r\n: no name\r\n\r\n",
-                "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n",
-                "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-                "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-                "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n",
-                "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n", "GET / HTTP/1.1\r\n: no name\r\n\r\n",
+                "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+                "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+                "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+                "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n",
+                "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
             ] {
                 let answer = try await raw(server, text)
                 #expect(!answer.hasPrefix("HTTP/1.1 5") && !answer.hasPrefix("HTTP/1.1 2"), "\(text): \(answer)")
@@ -37,8 +37,9 @@ import Testing
             let long = "X: " + String(repeating: "y", count: 1_000_000) + "\r\n"
             let path = "/" + String(repeating: "a", count: 200_000)
             for text in [
-                "GET /v2 HTTP/1.1\r\nHost: a\r\n\(many)\r\n", "GET /v2 HTTP/1.1\r\nHost: a\r\n\(long)\r\n",
-                "GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET /v2 HTTP/1.1\r\nHost: localhost\r\n\(many)\r\n",
+                "GET /v2 HTTP/1.1\r\nHost: localhost\r\n\(long)\r\n",
+                "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n",
             ] {
                 let answer = try await raw(server, text)
                 // The server may close before all is sent, and then its answer is lost.
@@ -67,7 +68,7 @@ import Testing
         try await TestServer.attacked(configure: { $0.bodyBytes = 100_000 }) { server in
             let connection = try await TestConnection(port: server.port)
             let answer = try await connection.exchange(
-                Array("POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n".utf8))
+                Array("POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n".utf8))
             #expect(answer.status == 413 && answer["connection"] == "close")
             #expect(answer.json["error"]?["code"]?.string == "too_large")
             let small = try await server.post("/admin/reload", json: String(repeating: " ", count: 70_000))
@@ -80,7 +81,7 @@ import Testing
             for path in ["/v1/embeddings", "/generate_caption", "/nowhere", "/health/live"] {
                 let connection = try await TestConnection(port: server.port)
                 await connection.send(
-                    Array("POST \(path) HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8))
+                    Array("POST \(path) HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".utf8))
                 let chunk = Array("10000\r\n".utf8) + [UInt8](repeating: 0x20, count: 65_536) + Array("\r\n".utf8)
                 // The server stops to read; whether the answer is still there to be read depends on the moment.
                 var count = 0
@@ -98,7 +99,8 @@ import Testing
         try await TestServer.attacked { server in
             let connection = try await TestConnection(port: server.port)
             let text = #"{"input": "\#(String(repeating: "a dog ", count: 5000))"}"#
-            var request = Array("POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+            var request = Array(
+                "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
             for byte in text.utf8 { request += Array("1\r\n".utf8) + [byte] + Array("\r\n".utf8) }
             let answer = try await connection.exchange(request + Array("0\r\n\r\n".utf8))
             #expect(answer.status == 200, "\(answer.text)")
@@ -110,7 +112,7 @@ import Testing
             let connection = try await TestConnection(port: server.port)
             // A byte now and then keeps the connection busy, but brings no request.
             let sending = Task {
-                await connection.send(Array("GET /v2 HTTP/1.1\r\nHost: a\r\n".utf8))
+                await connection.send(Array("GET /v2 HTTP/1.1\r\nHost: localhost\r\n".utf8))
                 while await connection.send(Array("X: y\r\n".utf8)) { try? await Task.sleep(for: .milliseconds(20)) }
             }
             // Ends only when the server has closed.
@@ -124,14 +126,14 @@ import Testing
                 let connection = try await TestConnection(port: server.port)
                 let sending = Task {
                     await connection.send(
-                        Array("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n".utf8))
+                        Array("POST \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n".utf8))
                     while await connection.send([0x20]) { try? await Task.sleep(for: .milliseconds(20)) }
                 }
                 await sending.value
             }
             let silent = try await TestConnection(port: server.port)
             let answer = try await silent.exchange(
-                Array("POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n".utf8))
+                Array("POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n".utf8))
             #expect(answer.status == 408 && answer["connection"] == "close")
         }
     }

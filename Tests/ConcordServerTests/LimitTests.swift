@@ -54,7 +54,7 @@ import Testing
 
     @Test func `a rate that is next to nothing makes no endless wait`() throws {
         for limits in [
-            CallerLimits(itemsPerSecond: 1e-300, burst: 1), CallerLimits(itemsPerSecond: 5e-324),
+            CallerLimits(itemsPerSecond: 1e-300, burst: 1), CallerLimits(itemsPerSecond: .leastNonzeroMagnitude),
             CallerLimits(pixelsPerSecond: 1e-300),
         ] {
             let limiter = RateLimiter()

@@ -26,6 +26,7 @@ import Testing
             image_pixels: 5000
             request_seconds: 2.5
             cross_origins: https://example.com
+            host_names: [models.example.com, models]
             log_level: warning
             log_format: json
             canary_seconds: 0
@@ -37,6 +38,7 @@ import Testing
         #expect(configuration.bodyBytes == 1_000_000 && configuration.serving.imageLimits.maximumPixels == 5000)
         #expect(configuration.requestTimeout == .milliseconds(2500))
         #expect(configuration.crossOrigins == ["https://example.com"])
+        #expect(configuration.hostNames == ["models.example.com", "models"])
         #expect(configuration.logLevel == .warning && configuration.logsJSON)
         #expect(configuration.serving.canaryInterval == nil)
         _ = try read("")

@@ -37,6 +37,9 @@ public struct ServerConfiguration: Sendable {
     public var imageFetching: PictureFetchOptions?
     /// Pages that may use the server from a browser, such as `https://example.com`; none by default.
     public var crossOrigins: [String] = []
+    /// Names that a server without keys answers to beside addresses and `localhost`, such as that of a proxy before it;
+    /// `*` for all, which lets any page that a browser on this machine shows use the server.
+    public var hostNames: [String] = []
     public var logLevel = Logger.Level.info
     /// Whether log lines are JSON objects.
     public var logsJSON = false
@@ -44,6 +47,7 @@ public struct ServerConfiguration: Sendable {
     public init() {}
 
     var crossOrigin: CrossOrigin { CrossOrigin(origins: crossOrigins) }
+    var keylessAccess: KeylessAccess { KeylessAccess(names: hostNames, crossOrigin: crossOrigin) }
 
     /// Whether only this machine can reach the server.
     var isLoopback: Bool {

@@ -136,6 +136,11 @@ enum ServerSettings {
             configuration.crossOrigins = texts
             return nil
         },
+        Setting(key: "host_names", summary: "Names that a server without keys answers to; * for all.") {
+            configuration, texts in
+            configuration.hostNames = texts
+            return nil
+        },
         Setting(key: "log_level", summary: "trace, debug, info, notice, warning, error or critical.") {
             configuration, texts in
             guard texts.count == 1, let level = Logger.Level(rawValue: texts[0]) else {

@@ -95,8 +95,8 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     func releasePlace() {
         locked {
             announced -= 1
-            // The last one that a closed queue waits for may be this.
-            if isClosed { condition.broadcast() }
+            // It may be the last one that a closed queue waits for, or a worker that gathers.
+            if isClosed || options.gathering > 0 { condition.broadcast() }
         }
     }
 
@@ -213,8 +213,8 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private func next() -> Run? {
         let (run, queued): (Run?, Int) = locked {
             while true {
-                let moment = now()
-                if openCount > 0 {
+                let moment = now(), gatheringEnd = gatheringEnd
+                if openCount > 0, gatheringEnd.map({ $0 <= moment }) ?? true {
                     let waiting = take(at: moment)
                     guard !waiting.isEmpty else { continue }
                     startedRuns += 1
@@ -223,7 +223,11 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
                 }
                 if isClosed && announced == 0 { return (nil, 0) }
                 idleWorkers += 1
-                condition.wait()
+                if let gatheringEnd {
+                    condition.wait(until: Date(timeIntervalSinceNow: (gatheringEnd - moment).inSeconds))
+                } else {
+                    condition.wait()
+                }
                 idleWorkers -= 1
             }
         }
@@ -231,6 +235,15 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         return run
     }
     private var startedRuns = 0
+
+    /// Until when the next run waits for items that are on their way; nil where it does not.
+    private var gatheringEnd: ContinuousClock.Instant? {
+        guard options.gathering > 0, announced > 0, let seconds = rate.secondsPerRun,
+            let oldest = Lane.allCases.compactMap({ lanes[$0]?.first?.entry.arrival }).min(),
+            openCount < (options.buckets.last ?? 1) * (idleWorkers + 1)
+        else { return nil }
+        return oldest + .seconds(options.gathering * seconds)
+    }
 
     /// Takes the items of the next run out of the lanes, which are not all empty.
     private func take(at moment: ContinuousClock.Instant) -> [Waiting] {

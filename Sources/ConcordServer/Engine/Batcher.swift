@@ -1,7 +1,7 @@
 import Foundation
 
 /// Runs items of many requests together: each of its threads takes what waits the moment it is free, so that nothing is
-/// delayed to fill a batch.
+/// delayed to fill a batch, but for a moment where the options say so and more items are on their way.
 ///
 /// Interactive items go first; those of the bulk lane have a share of every run all the same. Items are refused at
 /// once when they would wait for too long, and answered without a run when their deadline has passed or nobody waits

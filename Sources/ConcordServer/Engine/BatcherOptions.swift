@@ -14,12 +14,16 @@ package struct BatcherOptions: Sendable {
     /// are places. The second item shares the reading of the weights with the first. Once a run keeps its processor busy,
     /// more items in it do not make it faster, but have all of them wait for the last.
     package var longestRun: Duration?
+    /// How long a free worker waits for items that are on their way, as a share of the time that a run takes. Worth it where
+    /// a run is long and items come in crowds: a run with the first of them alone would keep the others waiting.
+    package var gathering: Double
     /// A run without progress for longer is given up.
     package var stuckAfter: Duration
 
     package init(
         buckets: [Int] = [1], workers: Int = 1, capacity: Int = 1024, longestWait: Duration = .seconds(30),
-        bulkShare: Double = 0.2, longestRun: Duration? = nil, stuckAfter: Duration = .seconds(60)
+        bulkShare: Double = 0.2, longestRun: Duration? = nil, gathering: Double = 0,
+        stuckAfter: Duration = .seconds(60)
     ) {
         precondition(
             buckets.first == 1 && zip(buckets, buckets.dropFirst()).allSatisfy(<),
@@ -30,6 +34,7 @@ package struct BatcherOptions: Sendable {
         self.longestWait = longestWait
         self.bulkShare = min(max(bulkShare, 0), 1)
         self.longestRun = longestRun
+        self.gathering = max(gathering, 0)
         self.stuckAfter = stuckAfter
     }
 }

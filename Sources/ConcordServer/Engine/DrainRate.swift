@@ -1,13 +1,16 @@
-/// How fast a queue gets shorter, measured: the seconds that its runs take for an item.
+/// How fast a queue gets shorter, measured: the seconds that its runs take, in all and for an item.
 struct DrainRate: Sendable {
     /// Nil before the first run.
     private(set) var secondsPerItem: Double?
+    /// Nil before the first run.
+    private(set) var secondsPerRun: Double?
     private let newWeight = 0.2
 
     mutating func record(items: Int, seconds: Double) {
         guard items > 0 else { return }
-        let new = seconds / Double(items)
-        secondsPerItem = secondsPerItem.map { $0 + newWeight * (new - $0) } ?? new
+        func moved(_ mean: Double?, to new: Double) -> Double { mean.map { $0 + newWeight * (new - $0) } ?? new }
+        secondsPerItem = moved(secondsPerItem, to: seconds / Double(items))
+        secondsPerRun = moved(secondsPerRun, to: seconds)
     }
 
     /// How long `items` take when `workers` runs go on side by side.

@@ -24,6 +24,7 @@ struct ConcordResponder: HTTPResponder {
         var call: RouteCall?
         var fault: (any Error)?
         do {
+            if state.keys == nil { try state.configuration.keylessAccess.check(request) }
             if let preflight = state.configuration.crossOrigin.preflight(request) {
                 response = preflight
             } else {

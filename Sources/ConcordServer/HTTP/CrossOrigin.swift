@@ -26,5 +26,5 @@ struct CrossOrigin: Sendable, Hashable {
         response.headers[.vary] = "Origin"
     }
 
-    private func allows(_ origin: String) -> Bool { origins.contains("*") || origins.contains(origin) }
+    func allows(_ origin: String) -> Bool { origins.contains("*") || origins.contains(origin) }
 }

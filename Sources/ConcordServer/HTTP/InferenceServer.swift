@@ -92,9 +92,12 @@ public final class InferenceServer: Sendable {
                 ) { await onListening("http", $0) }),
         ]
         if let port = configuration.metricsPort {
-            // A state of its own, without keys: the port is for this machine, or for whoever its host is chosen for.
+            // A state of its own, without keys: the port is for this machine, or for whoever its host is chosen for,
+            // by whatever name.
+            var named = configuration
+            named.hostNames = ["*"]
             let open = ServerState(
-                configuration, registry: state.registry, keys: nil, metrics: state.metrics, logger: logger)
+                named, registry: state.registry, keys: nil, metrics: state.metrics, logger: logger)
             services.append(
                 .init(
                     service: application(

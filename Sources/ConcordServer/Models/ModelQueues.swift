@@ -20,7 +20,7 @@ struct ModelQueues: Sendable {
     func captions() -> Batcher<CaptionItem, [GeneratedTokens]> {
         let work = CaptionWork(model: model, translate: translate)
         return Batcher(
-            name: name + "-captions", options: batching(upTo: options.captionBatch, longestRun: nil),
+            name: name + "-captions", options: batching(upTo: options.captionBatch, longestRun: nil, gathering: 0.1),
             observe: observe(.caption)
         ) { items, run throws(ServingError) in
             try work(items, run)
@@ -41,13 +41,13 @@ struct ModelQueues: Sendable {
         }
     }
 
-    private func batching(upTo most: Int, longestRun: Duration?) -> BatcherOptions {
+    private func batching(upTo most: Int, longestRun: Duration?, gathering: Double = 0) -> BatcherOptions {
         let buckets = options.model.batchBuckets.filter { $0 <= most }
         return BatcherOptions(
             // One item can always run, padded where the model's smallest bucket is larger.
             buckets: buckets.first == 1 ? buckets : [1] + buckets, workers: options.concurrentRuns,
             capacity: options.queueCapacity, longestWait: options.longestWait, bulkShare: options.bulkShare,
-            longestRun: longestRun, stuckAfter: options.stuckAfter)
+            longestRun: longestRun, gathering: gathering, stuckAfter: options.stuckAfter)
     }
 
     private func observe<Item: Sendable, Output: Sendable>(

@@ -47,7 +47,8 @@ import Testing
         let picture = JSONValue.string(TestPictures.base64(try TestPictures.png()))
         try await TestServer.attacked { server in
             for temperature in [1e-6, 1e-30, 1e-45, 1e-300, .leastNonzeroMagnitude, 100] as [Double] {
-                for (topP, topK) in [(1, nil), (0.5, nil), (.leastNonzeroMagnitude, nil), (0.5, 5), (1, 1_000_000)] as [(Double, Int?)]
+                for (topP, topK) in [(1, nil), (0.5, nil), (.leastNonzeroMagnitude, nil), (0.5, 5), (1, 1_000_000)]
+                    as [(Double, Int?)]
                 {
                     var body: [JSONValue.Member] = [
                         .init("image", picture), .init("temperature", .number(temperature)),

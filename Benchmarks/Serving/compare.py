@@ -167,7 +167,8 @@ def main():
             sides.append(("FastAPI", "float32", workloads, lambda f=full: services.FastAPI(f, arguments.tokens)))
         for precision, folder in (("float32", full), ("int8", small)):
             if folder and not arguments.peer_only:
-                sides.append(("Concord", precision, workloads, lambda f=folder, n=name: services.Concord({n: f})))
+                sides.append(("Concord", precision, workloads,
+                              lambda f=folder, n=name: services.Concord({n: f}, services.PATIENT)))
 
     figures = {}
     with tempfile.TemporaryDirectory() as folder:

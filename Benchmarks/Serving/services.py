@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONCORD = pathlib.Path(os.environ.get("CONCORD_SERVER", ROOT / ".build/release/concord-server"))
 PEER = pathlib.Path(__file__).with_name("peers") / "fastapi_service.py"
 BOUNDARY = "benchmark-boundary-7d1c"
+# Settings of a Concord that refuses nothing, as the peer.
+PATIENT = {"longest_wait_seconds": 120, "request_seconds": 180}
 
 
 def multipart(files, fields=()):
@@ -127,13 +129,16 @@ class Service:
 
 
 class Concord(Service):
-    """concord-server with artifact folders by name, as {"clip": folder}."""
+    """concord-server with artifact folders by name, as {"clip": folder}, and settings of its server.yaml."""
 
     name, ready_path = "Concord", "/health/ready"
 
-    def __init__(self, models, options=()):
+    def __init__(self, models, settings=None):
         named = [part for name, folder in models.items() for part in ("--model", f"{name}={folder}")]
-        super().__init__([CONCORD, *named, *options])
+        self.settings = tempfile.NamedTemporaryFile("w", suffix=".yaml")
+        for key, value in (settings or {}).items():
+            print(f"{key}: {value}", file=self.settings, flush=True)
+        super().__init__([CONCORD, *named, "--config", self.settings.name])
 
     def image_request(self, data, model="clip"):
         body, kind = multipart([("file", "picture.jpg", "image/jpeg", data)], [("model", model)])

@@ -102,7 +102,7 @@ def main():
     models = {name: os.path.abspath(folder) for name in ("clip", "coca") if (folder := getattr(arguments, name))}
     if not models:
         parser.error("give --clip, --coca or both")
-    with services.Concord(models) as service:
+    with services.Concord(models, services.PATIENT) as service:
         sender = Sender(make_requests(service, "clip" in models, "coca" in models))
         sender.start()
         samples, start = [], time.monotonic()
@@ -133,7 +133,8 @@ def main():
     else:
         print(f"{answered} answers in {arguments.warm_up_minutes + arguments.minutes:g} minutes; resident "
               f"{reference / 1e6:.0f} MB after the warm-up, "
-              f"{highest / 1e6:.0f} at most ({highest / reference - 1:+.1%}), {last / 1e6:.0f} at the end ({last / reference - 1:+.1%}); {highest_ever / 1e6:.0f} at most ever")
+              f"{highest / 1e6:.0f} at most ({highest / reference - 1:+.1%}), {last / 1e6:.0f} at the end "
+              f"({last / reference - 1:+.1%}); {highest_ever / 1e6:.0f} at most ever")
         print("holds" if is_right else f"FAILS {wrong}")
     return 0 if is_right else 1
 

@@ -104,6 +104,10 @@ import Testing
             { i in 1000 * exp(-Double(i * i) / 5000) + (abs(i) == 255 ? 3 : 0.02) },
             { i in i < -10 ? 0 : 500 / (1 + Double(abs(i))) },
             { i in i % 3 == 0 ? 100 * exp(-Double(abs(i)) / 40) : 0 },
+            // Levels of the middle are full and those outside are not, which the mean over filled bins is for.
+            { i in
+                (abs(i) < 80 ? 1000 * exp(-Double(abs(i)) / 20) : 0) + (i % 7 == 0 ? 60 * exp(-Double(abs(i)) / 80) : 0)
+            },
         ]
         for shape in shapes {
             let bins = (-256..<256).map { (shape($0) * (1 + random.uniform())).rounded() }

@@ -47,6 +47,15 @@ import Testing
         }
     }
 
+    @Test func vectorsThatAreNoNumbersAreLikeNone() async throws {
+        let model = try Fixtures.layer(in: Self.width, out: 8)
+        let comparison = try await OutputComparison(with: model, over: batches())
+        let broken = try Fixtures.layer(
+            in: Self.width, out: 8, weight: [Float](repeating: .nan, count: Self.width * 8))
+        let measures = try await comparison.measures(of: broken)
+        #expect(measures.meanCosine == 0 && measures.worstCosine == 0)
+    }
+
     @Test func aGoodModelIsQuantizedWhole() async throws {
         let model = try Fixtures.tower(depth: 2, width: Self.width)
         let comparison = try await OutputComparison(with: model, over: batches())

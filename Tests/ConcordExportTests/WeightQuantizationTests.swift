@@ -8,11 +8,13 @@ import Testing
     private let method = QuantizationMethod.weights(WeightQuantization())
 
     // The last does not fill its blocks, and the one before needs smaller ones.
-    @Test(arguments: [256, 96, 72]) func productStaysNear(rows: Int) async throws {
+    @Test(arguments: [(256, 128), (96, 32), (72, 32)]) func productStaysNear(rows: Int, blockSize: Int) async throws {
         let model = try Fixtures.layer(in: rows, out: 160)
         let quantized = try method.quantize(model)
         #expect(Fixtures.operations(quantized) == ["MatMulNBits", "Add"])
         #expect(Set(quantized.weights.keys) == ["w.int8", "w.scale", "b"])
+        let product = try #require(quantized.proto.graph.node.first)
+        #expect(product.attribute.first { $0.name == "block_size" }?.i == Int64(blockSize))
         let x = try OnnxValue(Fixtures.normal(5 * rows, seed: 7), shape: [5, rows])
         let expected = try await Fixtures.run(model, ["x": x]), actual = try await Fixtures.run(quantized, ["x": x])
         let error = Fixtures.relativeError(actual, expected)

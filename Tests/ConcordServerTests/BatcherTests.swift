@@ -152,6 +152,31 @@ import Testing
         _ = await task.value
     }
 
+    @Test(.timeLimit(.minutes(1))) func `workers that are free share what waits`() async throws {
+        let work = StepwiseWork(), clock = TestClock()
+        // They gather, so that both are free while items come.
+        let batcher = Batcher<Int, Int>(
+            name: "test", options: BatcherOptions(buckets: [1, 2, 4, 8], workers: 2, gathering: 0.1),
+            now: { clock.now }
+        ) { items, run throws(ServingError) in
+            work(items, run)
+        }
+        var runs = work.runs.makeAsyncIterator()
+        let first = await occupy(batcher, &runs)
+        clock.advance(by: .seconds(1))
+        work.proceed(1)
+        _ = await first.value
+        while batcher.idleWorkerCount != 2 { await Task.yield() }
+        let ticket = try batcher.admit(WorkContext())
+        let tasks = (1...4).map { item in Task { try? await batcher.run(item, WorkContext()) } }
+        while batcher.waitingCount != 4 { await Task.yield() }
+        ticket.release()
+        #expect(await runs.next()?.count == 2)
+        #expect(await runs.next()?.count == 2)
+        work.proceed(2)
+        for task in tasks { _ = await task.value }
+    }
+
     @Test func `a worker that is busy is not waited for`() async {
         let work = StepwiseWork()
         let batcher = Batcher<Int, Int>(
@@ -299,6 +324,23 @@ import Testing
         work.proceed(2)
         #expect(await waiting[0].value == .success(10))
         while batcher.check() != nil { await Task.yield() }
+    }
+
+    @Test func `what goes first is before all others`() async {
+        let work = StepwiseWork(), batcher = make(work, buckets: [1])
+        var runs = work.runs.makeAsyncIterator()
+        var tasks = [await occupy(batcher, &runs)]
+        tasks += await queue(1...2, batcher)
+        tasks.append(
+            Task {
+                await outcome { () async throws(ServingError) in
+                    try await batcher.run(3, goesFirst: true, WorkContext())
+                }
+            })
+        await batcher.waitForQueue(3)
+        work.proceed(4)
+        for item in [3, 1, 2] { #expect(await runs.next() == [item]) }
+        for task in tasks { #expect(await task.value.kind == nil) }
     }
 
     @Test func `closing finishes what was accepted and refuses the rest`() async throws {

@@ -130,6 +130,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
 
     var waitingCount: Int { locked { openCount } }
     var queuedCount: Int { locked { openCount + announced } }
+    var idleWorkerCount: Int { locked { idleWorkers } }
     var meanBatch: Double? { locked { runCount == 0 ? nil : Double(itemCount) / Double(runCount) } }
 
     /// Drops entries that were answered while they waited.
@@ -224,7 +225,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
                 if isClosed && announced == 0 { return (nil, 0) }
                 idleWorkers += 1
                 if let gatheringEnd {
-                    condition.wait(until: Date(timeIntervalSinceNow: (gatheringEnd - moment).inSeconds))
+                    _ = condition.wait(until: Date(timeIntervalSinceNow: (gatheringEnd - moment).inSeconds))
                 } else {
                     condition.wait()
                 }

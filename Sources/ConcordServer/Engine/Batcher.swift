@@ -72,6 +72,9 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     /// Items that wait.
     package var waitingCount: Int { queue.waitingCount }
 
+    /// Threads that wait for items.
+    package var idleWorkerCount: Int { queue.idleWorkerCount }
+
     /// Items of a run, on average; nil before the first.
     package var meanBatch: Double? { queue.meanBatch }
 

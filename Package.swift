@@ -81,10 +81,12 @@ let package = Package(
             dependencies: [
                 "ConcordCore", "ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
+        .systemLibrary(name: "CAllocator"),
         .target(
             name: "ConcordServer",
             dependencies: [
-                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime", "CCurl",
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime", "CAllocator",
+                "CCurl",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Hummingbird", package: "hummingbird"),

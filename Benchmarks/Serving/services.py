@@ -20,7 +20,7 @@ CONCORD = pathlib.Path(os.environ.get("CONCORD_SERVER", ROOT / ".build/release/c
 PEER = pathlib.Path(__file__).with_name("peers") / "fastapi_service.py"
 BOUNDARY = "benchmark-boundary-7d1c"
 # Settings of a Concord that refuses nothing, as the peer.
-PATIENT = {"longest_wait_seconds": 120, "request_seconds": 180}
+PATIENT = {"longest_wait_seconds": 120, "request_seconds": 180, "queue_capacity": 100_000}
 
 
 def multipart(files, fields=()):

@@ -49,6 +49,31 @@ import Testing
         #expect(try OnnxValue(zeros: .int64, shape: []).count == 1)
     }
 
+    @Test func selectsRows() throws {
+        let all = (0..<12).map(Float.init)
+        var value = try OnnxValue(all, shape: [4, 3])
+        let copy = value
+        try value.select(rows: [1, 3])
+        #expect(try value.shape == [2, 3] && value.values() == [3, 4, 5, 9, 10, 11] as [Float])
+        #expect(try copy.shape == [4, 3] && copy.values() == all, "a copy keeps what it had")
+        // Nobody else has it now: rows that rise move where they lie.
+        let address = value.withUnsafeBytes { $0.baseAddress }
+        try value.select(rows: [1])
+        #expect(value.withUnsafeBytes { $0.baseAddress } == address)
+        #expect(try value.shape == [1, 3] && value.count == 3 && value.values() == [9, 10, 11] as [Float])
+        var mixed = try OnnxValue(all, shape: [4, 3])
+        try mixed.select(rows: [2, 0, 2])
+        #expect(try mixed.values() == [6, 7, 8, 0, 1, 2, 6, 7, 8] as [Float])
+        try mixed.select(rows: [])
+        #expect(mixed.shape == [0, 3] && mixed.count == 0)
+        #expect(code { try mixed.select(rows: [0]) } == .invalidArgument)
+        #expect(
+            code {
+                var number = try OnnxValue([1] as [Float], shape: [])
+                try number.select(rows: [0])
+            } == .shapeMismatch)
+    }
+
     @Test(arguments: DType.allCases) func hasATypeForEachOfTheEngine(_ dtype: DType) {
         let type = OnnxElementType(dtype)
         #expect(type.byteCount == dtype.byteCount)

@@ -34,19 +34,10 @@ final class ExportedCaptionSession: DecodingSession {
             throw ConcordError(.invalidArgument, "row \(row) was selected of \(pictures.count) rows")
         }
         let selected = rows.map { pictures[$0] }
-        if let tokens = pictureTokens {
-            pictureTokens = try tokens.selecting(rows: rows)
-        } else {
-            var past: [OnnxValue] = []
-            for value in self.past { past.append(try value.selecting(rows: rows)) }
-            self.past = past
-            // The beams of a picture change places among themselves at every token; what they see of it stays.
-            if selected != pictures {
-                var cross: [OnnxValue] = []
-                for value in self.cross { cross.append(try value.selecting(rows: rows)) }
-                self.cross = cross
-            }
-        }
+        try pictureTokens?.select(rows: rows)
+        for index in past.indices { try past[index].select(rows: rows) }
+        // The beams of a picture change places among themselves at every token; what they see of it stays.
+        if selected != pictures { for index in cross.indices { try cross[index].select(rows: rows) } }
         pictures = selected
     }
 

@@ -4,7 +4,7 @@ import COnnxRuntime
 ///
 /// `@unchecked Sendable`: nothing changes after `init` but what `OnnxValue` writes while it holds the only reference.
 final class OnnxMemory: @unchecked Sendable {
-    let bytes: UnsafeMutableRawBufferPointer
+    private(set) var bytes: UnsafeMutableRawBufferPointer
     private let release: @Sendable () -> Void
 
     /// Memory for `count` bytes, not yet set.
@@ -22,6 +22,9 @@ final class OnnxMemory: @unchecked Sendable {
         nonisolated(unsafe) let owner = output.owner
         release = { cort_release(runtime.handle, owner) }
     }
+
+    /// Leaves out all but the first `count` bytes, which go with the others in the end.
+    func shorten(to count: Int) { bytes = UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]) }
 
     deinit { release() }
 }

@@ -7,7 +7,7 @@ import ConcordCore
 public struct OnnxValue: Sendable {
     public let elementType: OnnxElementType
     /// The length of each axis; empty for a single number.
-    public let shape: [Int]
+    public private(set) var shape: [Int]
     private var memory: OnnxMemory
 
     /// A tensor of `values`, of the given shape. Throws `.shapeMismatch` when their number is another.
@@ -44,24 +44,28 @@ public struct OnnxValue: Sendable {
         body(memory.bytes.bindMemory(to: Element.self))
     }
 
-    /// The rows (lengths of the first axis) at `rows`, in that order, copied.
+    /// Keeps the rows (lengths of the first axis) at `rows`, in that order.
+    ///
+    /// Rows that rise are moved to the front where they lie if no copy of this value shares the memory, so that it takes
+    /// no more; others are copied.
     ///
     /// - Throws: `.shapeMismatch` for a value without axes; `.invalidArgument` for a row that it does not have.
-    package func selecting(rows: [Int]) throws(ConcordError) -> OnnxValue {
+    package mutating func select(rows: [Int]) throws(ConcordError) {
         guard let length = shape.first else {
             throw ConcordError(.shapeMismatch, "a single number has no rows to select")
         }
         for row in rows where row < 0 || row >= length {
             throw ConcordError(.invalidArgument, "row \(row) was selected of \(length) rows")
         }
-        let result = try OnnxValue(
-            elementType: elementType, shape: [rows.count] + shape.dropFirst(), valueCount: nil)
         let stride = length == 0 ? 0 : memory.bytes.count / length
-        for (place, row) in rows.enumerated() where stride > 0 {
-            UnsafeMutableRawBufferPointer(rebasing: result.memory.bytes[(place * stride)..<((place + 1) * stride)])
+        let staysInPlace = zip(rows, rows.dropFirst()).allSatisfy(<) && isKnownUniquelyReferenced(&memory)
+        let target = staysInPlace ? memory : OnnxMemory(count: rows.count * stride)
+        for (place, row) in rows.enumerated() where stride > 0 && !(staysInPlace && place == row) {
+            UnsafeMutableRawBufferPointer(rebasing: target.bytes[(place * stride)..<((place + 1) * stride)])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[(row * stride)..<((row + 1) * stride)]))
         }
-        return result
+        if staysInPlace { memory.shorten(to: rows.count * stride) } else { memory = target }
+        shape[0] = rows.count
     }
 
     private init(elementType: OnnxElementType, shape: [Int], valueCount: Int?) throws(ConcordError) {

@@ -71,6 +71,7 @@ public struct ServeArguments: ParsableArguments {
             return
         }
         if let makeKey { return try printKey(makeKey) }
+        ProcessMemory.staysSmall()
         let server = try InferenceServer(configuration())
         try await server.run(onReady: { report in
             let elapsed = start.duration(to: .now) / .seconds(1)

@@ -3,8 +3,9 @@
 
 Usage: .peers/bin/python Benchmarks/Serving/soak.py [--clip ARTIFACTS] [--coca ARTIFACTS] [--minutes 10] [--json]
 Pictures are JPEG, PNG and WebP of 16 to 1600 pixels a side, texts come one to 32 a request with 1 to 40 words, captions
-have 1 to 30 tokens; one request in thirty is a damaged picture. Every few seconds another number of clients asks. After
-the warm-up memory is sampled each second. Required: no sample more than 5 % above the median of the first minute after
+have 1 to 30 tokens; one request in thirty is a damaged picture. Every few seconds another number of clients asks. The
+first half of the warm-up has the largest of each from the most clients, which random ones reach by and by only. After
+it memory is sampled each second. Required: no sample more than 5 % above the median of the first minute after
 the warm-up (a shorter run takes its first tenth), no lost connection, no status but 200, and 4xx for damaged pictures.
 """
 import argparse
@@ -24,13 +25,14 @@ import load
 import services
 
 LARGEST_GROWTH = 0.05
+MOST_CLIENTS = 48
 WORDS = ("a an the photo picture of cat dog car house tree red blue green old new small large two three on in under "
          "beside sofa street table river mountain snow rain night day child woman man bird horse bicycle train").split()
 
 
-def picture(randomness, generator):
+def picture(randomness, generator, is_largest):
     """(bytes, content type) of a picture of random size, content and format."""
-    width, height = (round(16 * 100 ** randomness.random()) for _ in range(2))
+    width, height = (round(16 * 100 ** (is_largest or randomness.random())) for _ in range(2))
     small = generator.integers(0, 256, (6, 8, 3), dtype=numpy.uint8)
     image = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
     kind = randomness.choice(("jpeg", "jpeg", "png", "webp"))
@@ -41,26 +43,27 @@ def picture(randomness, generator):
     return buffer.getvalue(), f"image/{kind}"
 
 
-def texts(randomness):
-    return [" ".join(randomness.choices(WORDS, k=randomness.randint(1, 40))) for _ in range(randomness.randint(1, 32))]
+def texts(randomness, is_largest):
+    return [" ".join(randomness.choices(WORDS, k=randomness.randint(40 if is_largest else 1, 40)))
+            for _ in range(randomness.randint(32 if is_largest else 1, 32))]
 
 
-def make_requests(service, has_clip, has_coca, count=400):
+def make_requests(service, has_clip, has_coca, count=400, is_largest=False):
     """[(request, is damaged)]"""
     randomness, generator, requests = random.Random(3), numpy.random.default_rng(3), []
     for number in range(count):
-        data, kind = picture(randomness, generator)
-        is_damaged = number % 30 == 29
+        data, kind = picture(randomness, generator, is_largest)
+        is_damaged = number % 30 == 29 and not is_largest
         if is_damaged:
             data = data[:len(data) // 3] if number % 60 == 29 else b"\0" * 100
         route = randomness.choice(("image", "json", "texts") * has_clip + ("caption",) * has_coca)
         if route == "texts" and not is_damaged:
-            body = json.dumps({"model": "clip", "input": texts(randomness)}).encode()
+            body = json.dumps({"model": "clip", "input": texts(randomness, is_largest)}).encode()
             requests.append((load.request(f"{service.url}/v1/embeddings", body), False))
         elif route == "caption":
             body, content_type = services.multipart(
                 [("image", "picture", kind, data)],
-                [("model", "coca"), ("max_tokens", str(randomness.randint(1, 30)))])
+                [("model", "coca"), ("max_tokens", str(randomness.randint(30 if is_largest else 1, 30)))])
             requests.append((load.request(f"{service.url}/generate_caption", body, content_type), is_damaged))
         elif route == "json":
             body = json.dumps({"model": "clip", "input": services.data_uri(data, kind)}).encode()
@@ -73,22 +76,27 @@ def make_requests(service, has_clip, has_coca, count=400):
 
 
 class Sender(threading.Thread):
-    """Asks with changing numbers of clients until it is told to stop."""
+    """Asks for the largest, then with changing numbers of clients until it is told to stop."""
 
-    def __init__(self, requests):
+    def __init__(self, largest, seconds, requests):
         super().__init__(daemon=True)
+        self.largest, self.seconds = [request for request, _ in largest], seconds
         self.requests, self.is_over, self.statuses, self.loop = requests, False, {}, None
 
+    def ask(self, kind, requests, seconds, clients):
+        self.loop = load.Load(requests)
+        for answer in self.loop.run(seconds, clients=clients):
+            key = (kind, answer.problem or str(answer.status))
+            self.statuses[key] = self.statuses.get(key, 0) + 1
+
     def run(self):
+        self.ask("sound", self.largest, self.seconds, MOST_CLIENTS)
         randomness = random.Random(4)
         sound = [request for request, is_damaged in self.requests if not is_damaged]
         damaged = [request for request, is_damaged in self.requests if is_damaged]
         while not self.is_over:
             for kind, requests, seconds in (("sound", sound, randomness.uniform(5, 15)), ("damaged", damaged, 0.3)):
-                self.loop = load.Load(randomness.choices(requests, k=2000))
-                for answer in self.loop.run(seconds, clients=randomness.randint(1, 48)):
-                    key = (kind, answer.problem or str(answer.status))
-                    self.statuses[key] = self.statuses.get(key, 0) + 1
+                self.ask(kind, randomness.choices(requests, k=2000), seconds, randomness.randint(1, MOST_CLIENTS))
 
 
 def main():
@@ -103,7 +111,9 @@ def main():
     if not models:
         parser.error("give --clip, --coca or both")
     with services.Concord(models, services.PATIENT) as service:
-        sender = Sender(make_requests(service, "clip" in models, "coca" in models))
+        kinds = "clip" in models, "coca" in models
+        largest = make_requests(service, *kinds, count=60, is_largest=True)
+        sender = Sender(largest, arguments.warm_up_minutes * 30, make_requests(service, *kinds))
         sender.start()
         samples, start = [], time.monotonic()
         warm, seconds = arguments.warm_up_minutes * 60, arguments.minutes * 60

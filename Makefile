@@ -6,6 +6,8 @@ override LIBTORCH := $(abspath $(LIBTORCH))
 export LIBTORCH
 
 SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks)
+# What concord-server is made of: Foundation would bring it the 40 MB of ICU's tables.
+SERVED := $(addprefix Sources/Concord,Platform Core Text Media Checkpoint Data Runtime Server ServerCommand)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-core format lint demo lit bench parity peers golden doctor docs clean
@@ -32,6 +34,8 @@ format: ## Format all Swift files
 
 lint: ## Check format and style of all Swift files
 	swift format lint --strict --recursive --parallel $(SWIFT_FILES)
+	@! grep -rn --include='*.swift' --exclude-dir=ConcordPlatform 'import Foundation' $(SERVED) \
+		|| { echo 'lint: import ConcordPlatform there, which is the small half of Foundation' >&2; exit 1; }
 
 demo: build ## From nothing to a trained, evaluated model that answers searches (FRESH=1 starts over)
 	@scripts/demo.sh

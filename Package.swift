@@ -28,16 +28,17 @@ let package = Package(
     name: "concord",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "ConcordData", targets: ["ConcordData", "ConcordMedia", "ConcordText", "ConcordCore"]),
+        .library(
+            name: "ConcordData", targets: ["ConcordData", "ConcordEmoji", "ConcordMedia", "ConcordText", "ConcordCore"]),
         .library(name: "ConcordRuntime", targets: ["ConcordRuntime", "ConcordExport", "ConcordCore"]),
         .library(name: "ConcordServer", targets: ["ConcordServer"]),
         .executable(name: "concord-server", targets: ["ConcordServerCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        // Without its defaults, since one of them brings all of Foundation.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         // What Hummingbird stands on, for what its own modules do not pass on.
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
@@ -46,27 +47,36 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
-        library("ConcordCore"),
+        library("ConcordPlatform"),
+        .systemLibrary(
+            name: "CYAML", pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+        library("ConcordCore", ["ConcordPlatform", "CYAML"]),
         .systemLibrary(
             name: "CSentencePieceLibrary", pkgConfig: "sentencepiece",
             providers: [.apt(["libsentencepiece-dev"]), .brew(["sentencepiece"])]),
         .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
-        library("ConcordText", ["ConcordCore", "CSentencePiece"]),
+        .systemLibrary(
+            name: "CUTF8Proc", pkgConfig: "libutf8proc",
+            providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]),
+        library("ConcordText", ["ConcordPlatform", "ConcordCore", "CSentencePiece", "CUTF8Proc"]),
         .systemLibrary(
             name: "CVips", pkgConfig: "vips",
             providers: [.apt(["libvips-dev"]), .brew(["vips"])]),
         .systemLibrary(
             name: "CHarfBuzz", pkgConfig: "harfbuzz",
             providers: [.apt(["libharfbuzz-dev"]), .brew(["harfbuzz"])]),
-        library("ConcordMedia", ["ConcordCore", "CVips", "CHarfBuzz"]),
+        library("ConcordMedia", ["ConcordPlatform", "ConcordCore", "CVips", "CHarfBuzz"]),
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl",
             providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
-        library("ConcordCheckpoint", ["ConcordCore", "CCurl", "COpenSSL"]),
-        library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint"]),
+        library("ConcordCheckpoint", ["ConcordPlatform", "ConcordCore", "CCurl", "COpenSSL"]),
+        library("ConcordData", ["ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint"]),
+        // Apart from ConcordData, because it reads XML with Foundation.
+        library("ConcordEmoji", ["ConcordCore", "ConcordData", "ConcordMedia"]),
         .target(
             name: "COnnxRuntime",
             cSettings: [
@@ -75,7 +85,10 @@ let package = Package(
             ]),
         library(
             "ConcordRuntime",
-            ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData", "COnnxRuntime"]),
+            [
+                "ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData",
+                "COnnxRuntime",
+            ]),
         .target(
             name: "ConcordExport",
             dependencies: [
@@ -85,10 +98,9 @@ let package = Package(
         .target(
             name: "ConcordServer",
             dependencies: [
-                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime", "CAllocator",
-                "CCurl",
+                "ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime",
+                "CAllocator", "CCurl",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Yams", package: "Yams"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -109,10 +121,11 @@ let package = Package(
                 "ConcordCore", "ConcordCheckpoint", "ConcordText", "ConcordMedia", "ConcordRuntime", "ConcordExport",
             ]),
         tests("ConcordCore"),
-        tests("ConcordText"),
+        tests("ConcordText", ["ConcordCheckpoint"]),
         tests("ConcordMedia", ["ConcordCheckpoint"]),
         tests("ConcordCheckpoint"),
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
+        tests("ConcordEmoji", ["ConcordCore", "ConcordData", "ConcordMedia"]),
         tests(
             "ConcordRuntime",
             ["COnnxRuntime", "ConcordCheckpoint", "ConcordExport", "ConcordMedia", "ConcordText"]),
@@ -162,7 +175,7 @@ if let libtorch {
             "ConcordTrain",
             [
                 "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
-                "ConcordData", "ConcordMedia", "ConcordText", .product(name: "Yams", package: "Yams"),
+                "ConcordEmoji", "ConcordData", "ConcordMedia", "ConcordText",
             ]),
         library(
             "ConcordRecording",
@@ -174,8 +187,8 @@ if let libtorch {
             "Concord",
             [
                 "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor",
-                "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText", "ConcordCheckpoint",
-                "ConcordCore",
+                "ConcordExport", "ConcordRuntime", "ConcordEmoji", "ConcordData", "ConcordMedia", "ConcordText",
+                "ConcordCheckpoint", "ConcordCore",
             ]),
         // Not named `concord`: on case-insensitive file systems it would collide with the library `Concord`.
         .executableTarget(
@@ -184,8 +197,8 @@ if let libtorch {
             dependencies: [
                 "Concord", "ConcordServer", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses",
                 "ConcordNN",
-                "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText",
-                "ConcordCheckpoint", "ConcordCore",
+                "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordEmoji", "ConcordData", "ConcordMedia",
+                "ConcordText", "ConcordCheckpoint", "ConcordCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

@@ -1,6 +1,7 @@
 @_exported import ConcordCheckpoint
 @_exported import ConcordCore
 @_exported import ConcordData
+@_exported import ConcordEmoji
 @_exported import ConcordExport
 @_exported import ConcordLosses
 @_exported import ConcordMedia

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Concord
+import ConcordCore
 
 struct ExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

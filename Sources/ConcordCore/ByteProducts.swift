@@ -1,5 +1,3 @@
-import Foundation
-
 /// How this processor multiplies 8-bit numbers.
 public enum ByteProducts {
     /// Whether sums of two products of unsigned and signed 8-bit numbers are cut off at 16 bits.
@@ -8,10 +6,7 @@ public enum ByteProducts {
     /// where activations and weights are both large. Weights of 7 bits keep the sums small enough.
     public static let saturate: Bool = {
         #if arch(x86_64)
-            guard let file = FileHandle(forReadingAtPath: "/proc/cpuinfo"),
-                let data = try? file.read(upToCount: 1 << 16)
-            else { return true }
-            return saturate(processorInformation: String(decoding: data, as: UTF8.self))
+            return saturate(processorInformation: Files.systemText("/proc/cpuinfo"))
         #else
             return false
         #endif

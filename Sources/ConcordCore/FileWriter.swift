@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// An open file that is being written; every short write and every error of the disk is noticed.
 public struct FileWriter: ~Copyable {
@@ -24,7 +24,7 @@ public struct FileWriter: ~Copyable {
     public func write(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) {
         var offset = 0
         while offset < bytes.count {
-            let written = Foundation.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+            let written = ConcordPlatform.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
             if written < 0 && errno == EINTR { continue }
             guard written > 0 else { throw .system("write", path) }
             offset += written

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 extension ConcordError {
     /// An error from `errno`, naming what was tried on which path.
@@ -34,7 +34,7 @@ public enum Files {
         var failed = false
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
             while filled < size {
-                let got = Foundation.read(descriptor, buffer.baseAddress.map { $0 + filled }, size - filled)
+                let got = ConcordPlatform.read(descriptor, buffer.baseAddress.map { $0 + filled }, size - filled)
                 if got < 0 && errno == EINTR { continue }
                 failed = got < 0
                 if got <= 0 { break }
@@ -74,11 +74,17 @@ public enum Files {
 
     /// Makes a folder and those above it, if they are not there.
     public static func makeFolder(_ path: String) throws(ConcordError) {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw ConcordError(.fileSystem, "cannot make the folder \(path): \(error.localizedDescription)")
+        if mkdir(path, 0o777) == 0 { return }
+        var number = errno
+        let parent = parent(of: path)
+        if number == ENOENT, !path.isEmpty, parent != path {
+            try makeFolder(parent)
+            number = mkdir(path, 0o777) == 0 ? 0 : errno
         }
+        // Another process may have made it meanwhile.
+        guard number != 0, !(number == EEXIST && isFolder(path)) else { return }
+        errno = number
+        throw .system("make the folder", path)
     }
 
     /// Flushes a folder's entries to disk, so that a rename in it survives a power cut.
@@ -90,6 +96,36 @@ public enum Files {
     }
 
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// The bytes of a regular file, or of the one that a link leads to; nil where there is none.
+    public static func size(_ path: String) -> Int? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(status.st_size)
+    }
+
+    /// Whether a path, or what it leads to, is a folder.
+    package static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// The first 64 KiB of a file below `/proc` or `/sys`, which says that its length is 0; empty where there is none.
+    package static func systemText(_ path: String) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, filled in
+            while filled < buffer.count {
+                let got = ConcordPlatform.read(
+                    descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled)
+                if got < 0 && errno == EINTR { continue }
+                if got <= 0 { break }
+                filled += got
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     /// The folder that holds `path` (`.` for a bare name).
     public static func parent(of path: String) -> String {

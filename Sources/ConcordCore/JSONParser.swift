@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 extension JSONValue {
     /// Reads one JSON document (RFC 8259) from UTF-8 bytes.

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// A file mapped into memory: no second copy, pages come in as they are touched.
 ///

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// How many processors this process may use, which in a container is fewer than the machine has.
 public enum Processors {
@@ -12,7 +12,7 @@ public enum Processors {
 
     /// How many processors the scheduler lets this process run on, whatever its control groups say.
     package static var allowedCount: Int {
-        count(status: text("/proc/self/status")) ?? ProcessInfo.processInfo.activeProcessorCount
+        count(status: Files.systemText("/proc/self/status")) ?? ProcessInfo.processInfo.activeProcessorCount
     }
 
     /// How many processors the line `Cpus_allowed_list: 0-3,8` of `/proc/self/status` names; nil without that line.
@@ -35,7 +35,7 @@ public enum Processors {
     /// Every group up to the root is asked, since the smallest quota counts. In a container the path that
     /// `/proc/self/cgroup` names is often not mounted, but the container's own group is the root then.
     private static func controlGroupQuotas() -> [Double] {
-        text("/proc/self/cgroup").split(separator: "\n").flatMap { line -> [Double] in
+        Files.systemText("/proc/self/cgroup").split(separator: "\n").flatMap { line -> [Double] in
             // `0::/path` for version 2, `4:cpu,cpuacct:/path` for version 1.
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3 else { return [] }
@@ -47,9 +47,10 @@ public enum Processors {
                 let folder = (isUnified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu") + path
                 let quota =
                     isUnified
-                    ? quota(unified: text(folder + "/cpu.max"))
+                    ? quota(unified: Files.systemText(folder + "/cpu.max"))
                     : quota(
-                        microseconds: text(folder + "/cpu.cfs_quota_us"), period: text(folder + "/cpu.cfs_period_us"))
+                        microseconds: Files.systemText(folder + "/cpu.cfs_quota_us"),
+                        period: Files.systemText(folder + "/cpu.cfs_period_us"))
                 if let quota { quotas.append(quota) }
                 if path.isEmpty || path == "/" { return quotas }
                 path = Files.parent(of: path)
@@ -66,17 +67,8 @@ public enum Processors {
 
     /// Processors' worth of `microseconds` in each `period`; nil for no limit (-1) and what makes no sense.
     package static func quota(microseconds: String, period: String) -> Double? {
-        func number(_ text: String) -> Double? { Double(text.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        func number(_ text: String) -> Double? { Double(text.trimmed) }
         guard let time = number(microseconds), let period = number(period), time > 0, period > 0 else { return nil }
         return time / period
-    }
-
-    /// A small file of the system, empty where there is none.
-    private static func text(_ path: String) -> String {
-        // Such files say their length is 0, so `Files.read` would read nothing.
-        guard let file = FileHandle(forReadingAtPath: path), let data = try? file.read(upToCount: 1 << 16) else {
-            return ""
-        }
-        return String(decoding: data, as: UTF8.self)
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// A seeded random number generator (xoshiro256**, Blackman & Vigna 2018) with independent streams.
 ///
@@ -60,8 +60,8 @@ public struct RandomSource: RandomNumberGenerator, Sendable {
 
     /// A standard normal number (Box–Muller, one of the pair).
     public mutating func normal() -> Double {
-        let radius = (-2 * Foundation.log(1 - uniform())).squareRoot()
-        return radius * Foundation.cos(2 * .pi * uniform())
+        let radius = (-2 * ConcordPlatform.log(1 - uniform())).squareRoot()
+        return radius * ConcordPlatform.cos(2 * .pi * uniform())
     }
 
     /// Shuffles in place (Fisher–Yates).

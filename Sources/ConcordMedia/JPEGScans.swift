@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// The scans of a JPEG file. A progressive picture is decoded once for each, however few bytes a scan has: without a
 /// limit a small file keeps a processor busy for hours.

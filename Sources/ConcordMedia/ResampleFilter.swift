@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// The filter of a resize. All but `nearest` widen with the reduction, so that shrinking does not alias.
 public enum ResampleFilter: Int, Sendable, Hashable {

@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// The random changes of a training picture: a resized crop, a mirror, colour jitter, grey.
 ///

@@ -1,6 +1,6 @@
 import CVips
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// The state that libvips keeps for the whole process.
 enum VipsLibrary {

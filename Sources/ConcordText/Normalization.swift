@@ -1,35 +1,13 @@
-import Foundation
-
-/// Unicode normalization form C and lower case, on scalars.
-enum Normalization {
+/// Unicode normalization forms and lower case, on scalars.
+package enum Normalization {
     /// The text in form C.
     static func composed(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
-        text.allSatisfy(isAlwaysComposed) ? text : composed(text[...])
+        text.allSatisfy(isAlwaysComposed) ? text : mapped(text[...], .c)
     }
-
-    static func composed(_ text: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
-        // Foundation on Linux makes nonsense of old Korean (U+1113 U+1170), and leaves a final consonant after a
-        // ready-made syllable (U+AC00 U+11BF) alone; nothing else combines with these letters.
-        var output = [Unicode.Scalar]()
-        output.reserveCapacity(text.count)
-        var start = text.startIndex
-        for index in text.indices where isJamo(text[index]) {
-            output += standard(text[start..<index])
-            output.append(text[index])
-            start = index + 1
-        }
-        return composingHangul(output + standard(text[start...]))
-    }
-
-    private static func standard(_ text: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
-        Array(String(String.UnicodeScalarView(text)).precomposedStringWithCanonicalMapping.unicodeScalars)
-    }
-
-    private static func isJamo(_ scalar: Unicode.Scalar) -> Bool { (0x1100..<0x1200).contains(scalar.value) }
 
     /// The compatibility form (NFKC) of one character.
     static func compatible(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
-        Array(String(scalar).precomposedStringWithCompatibilityMapping.unicodeScalars)
+        mapped([scalar], .kc)
     }
 
     /// Whether a character is its own form C and never combines with the one before it.
@@ -43,31 +21,6 @@ enum Normalization {
             true
         default: false
         }
-    }
-
-    /// Joins Hangul jamo into syllables (Unicode Standard, 3.12).
-    private static func composingHangul(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
-        var output = [Unicode.Scalar]()
-        output.reserveCapacity(text.count)
-        for scalar in text {
-            if let last = output.last, let joined = syllable(last.value, scalar.value) {
-                output[output.count - 1] = joined
-            } else {
-                output.append(scalar)
-            }
-        }
-        return output
-    }
-
-    private static func syllable(_ first: UInt32, _ second: UInt32) -> Unicode.Scalar? {
-        let syllables: Range<UInt32> = 0xAC00..<0xD7A4
-        if (0x1100..<0x1113).contains(first), (0x1161..<0x1176).contains(second) {
-            return Unicode.Scalar(0xAC00 + ((first - 0x1100) * 21 + second - 0x1161) * 28)
-        }
-        if syllables.contains(first), (first - 0xAC00) % 28 == 0, (0x11A8..<0x11C3).contains(second) {
-            return Unicode.Scalar(first + second - 0x11A7)
-        }
-        return nil
     }
 
     /// Each character in lower case by itself, as Rust's `char::to_lowercase`: a capital sigma is always σ.

@@ -1,8 +1,8 @@
-import Foundation
+import CUTF8Proc
 
 extension Normalization {
     /// The four normalization forms of the Unicode Standard.
-    enum Form: String, Sendable {
+    package enum Form: String, Sendable {
         case c = "NFC"
         case d = "NFD"
         case kc = "NFKC"
@@ -18,37 +18,62 @@ extension Normalization {
         output.reserveCapacity(text.count)
         var start = 0
         for (index, scalar) in text.enumerated() where UnicodeAge.isNewer(scalar, than: 9) {
-            output += current(text[start..<index], form)
+            output += mapped(text[start..<index], form)
             output.append(scalar)
             start = index + 1
         }
-        output += current(text[start...], form)
+        output += mapped(text[start...], form)
         return output
     }
 
-    /// A text in a normalization form by the current tables.
-    private static func current(_ text: ArraySlice<Unicode.Scalar>, _ form: Form) -> [Unicode.Scalar] {
-        let string = String(String.UnicodeScalarView(text))
-        return switch form {
-        case .c: composed(text)
-        // Foundation's own mapping leaves half-width kana and their voiced marks apart.
-        case .kc: composed(current(text, .kd)[...])
-        case .d: Array(string.decomposedStringWithCanonicalMapping.unicodeScalars)
-        // ... and where it makes such a mark, the marks out of order.
-        case .kd: ordered(Array(string.decomposedStringWithCompatibilityMapping.unicodeScalars))
+    /// A text in a normalization form by the current tables, those of utf8proc.
+    package static func mapped(_ text: ArraySlice<Unicode.Scalar>, _ form: Form) -> [Unicode.Scalar] {
+        let isCompatible = form == .kc || form == .kd
+        var output = ordered(
+            decomposed(text, isCompatible ? [UTF8PROC_DECOMPOSE, UTF8PROC_COMPAT] : [UTF8PROC_DECOMPOSE]))
+        if form == .c || form == .kc {
+            let count = output.withUnsafeMutableBufferPointer { buffer in
+                utf8proc_normalize_utf32(
+                    buffer.baseAddress, buffer.count, options([UTF8PROC_COMPOSE, UTF8PROC_STABLE]))
+            }
+            output.removeLast(output.count - count)
         }
+        return output.compactMap { Unicode.Scalar(UInt32(bitPattern: $0)) }
+    }
+
+    private static func options(_ options: [utf8proc_option_t]) -> utf8proc_option_t {
+        utf8proc_option_t(options.reduce(0) { $0 | $1.rawValue })
+    }
+
+    /// The characters that each one stands for, in the order of the text.
+    private static func decomposed(_ text: ArraySlice<Unicode.Scalar>, _ choices: [utf8proc_option_t]) -> [Int32] {
+        // The most that a character stands for, in all of Unicode.
+        let longest = 18
+        let options = options(choices)
+        var (output, boundary): ([Int32], Int32) = ([], 0)
+        output.reserveCapacity(text.count)
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: longest) { buffer in
+            for scalar in text {
+                let value = Int32(bitPattern: scalar.value)
+                let count = utf8proc_decompose_char(value, buffer.baseAddress, longest, options, &boundary)
+                output.append(contentsOf: buffer.prefix(count))
+            }
+        }
+        return output
     }
 
     /// Each run of marks in the order of their combining classes (Unicode Standard, 3.11).
-    private static func ordered(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
-        let orders = text.map { $0.properties.canonicalCombiningClass.rawValue }
+    ///
+    /// utf8proc would do it, in a time that grows with the square of the run, which may be as long as the text.
+    private static func ordered(_ text: [Int32]) -> [Int32] {
+        let orders = text.map { utf8proc_get_property($0).pointee.combining_class }
         var output = text
         var start = 0
         while start < text.count {
             var end = start + 1
             if orders[start] > 0 {
                 while end < text.count, orders[end] > 0 { end += 1 }
-                // Marks of one class keep their places. Sorted, because a run may be as long as the text.
+                // Marks of one class keep their places.
                 let places = (start..<end).sorted { (orders[$0], $0) < (orders[$1], $1) }
                 for (index, place) in zip(start..<end, places) { output[index] = text[place] }
             }

@@ -21,6 +21,22 @@ import Testing
         }
     }
 
+    @Test func makesFoldersWithThoseAbove() throws {
+        try withTemporaryFolder { folder in
+            let path = folder + "/a/b/c"
+            try Files.makeFolder(path)
+            try Files.makeFolder(path + "/")
+            #expect(Files.isFolder(path))
+            try FileManager.default.createSymbolicLink(atPath: folder + "/link", withDestinationPath: path)
+            try Files.makeFolder(folder + "/link")
+            try Files.replace(path + "/file", with: "text")
+            for wrong in [path + "/file", path + "/file/d", ""] {
+                let error = try #require(throws: ConcordError.self) { try Files.makeFolder(wrong) }
+                #expect(error.code == .fileSystem && error.message.hasPrefix("cannot make the folder \(wrong)"))
+            }
+        }
+    }
+
     @Test func anErrorLeavesTheOldFileAndNothingElse() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/x"

@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// The architecture of a CoCa (Yu et al. 2022): a vision tower, a text tower, and a decoder that captions.
 ///

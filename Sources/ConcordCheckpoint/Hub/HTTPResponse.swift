@@ -1,4 +1,4 @@
-import Foundation
+import ConcordCore
 
 /// The head of an answer to a request.
 struct HTTPResponse: Sendable {
@@ -30,7 +30,7 @@ struct HTTPResponse: Sendable {
             headers = []
             status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
         } else if let colon = line.firstIndex(of: ":") {
-            let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
+            let value = line[line.index(after: colon)...].trimmed
             headers.append((line[..<colon].lowercased(), value))
         }
     }

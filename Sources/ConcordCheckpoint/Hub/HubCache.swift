@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// Hugging Face's cache of downloaded models, laid out as huggingface_hub's `file_download.py` does:
 /// `models--owner--name` with `blobs/<hash>`, `refs/<revision>` and `snapshots/<commit>/<path>`, links to blobs.
@@ -17,7 +17,7 @@ public struct HubCache: Sendable {
         let folder = repositoryFolder(repository)
         let revision = repository.revision
         if let bytes = try? Files.read("\(folder)/refs/\(revision)", limit: 1 << 10) {
-            let commit = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            let commit = String(decoding: bytes, as: UTF8.self).trimmed
             return HubRepository.isCommit(commit) ? commit : nil
         }
         return HubRepository.isCommit(revision) && Files.exists("\(folder)/snapshots/\(revision)") ? revision : nil
@@ -43,15 +43,14 @@ public struct HubCache: Sendable {
                     + "\(missing.count == 1 ? "is" : "are") missing; complete it with: \(command)")
         }
         var byteCount = 0
-        for file in files { byteCount += Self.size(path + "/" + file) ?? 0 }
+        for file in files { byteCount += Files.size(path + "/" + file) ?? 0 }
         return HubSnapshot(path: path, commit: commit, files: files, byteCount: byteCount)
     }
 
     /// The paths of all files below a folder, and of all links that lead nowhere.
     private static func files(below folder: String) -> (present: [String], broken: [String]) {
         var present = [String](), broken = [String]()
-        guard let paths = FileManager.default.enumerator(atPath: folder) else { return ([], []) }
-        for case let path as String in paths {
+        for path in (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? [] {
             var status = stat()
             if stat(folder + "/" + path, &status) != 0 {
                 broken.append(path)
@@ -83,12 +82,5 @@ public struct HubCache: Sendable {
     /// The paths of the files that an index of weights lists, within the same folder as its own path.
     static func shards(ofIndex path: String, in folder: String) throws(ConcordError) -> [String] {
         try ShardIndex(path: folder + "/" + path).files.map { String($0.dropFirst(folder.count + 1)) }
-    }
-
-    /// The length of a file that may be a link; nil when there is none.
-    static func size(_ path: String) -> Int? {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return Int(status.st_size)
     }
 }

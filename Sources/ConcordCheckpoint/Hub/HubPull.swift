@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// One download of one repository.
 final class HubPull {
@@ -114,7 +114,7 @@ final class HubPull {
     /// Downloads what is missing of the files, with progress over all of them.
     private func installAll(_ files: [HubFile], commit: String) throws(ConcordError) {
         let present = files.map { file in
-            HubCache.size(blob(file)) == file.size ? file.size : min(HubCache.size(partial(file)) ?? 0, file.size)
+            Files.size(blob(file)) == file.size ? file.size : min(Files.size(partial(file)) ?? 0, file.size)
         }
         let before = present.reduce(0, +), total = files.reduce(0) { $0 + $1.size }
         var done = before
@@ -137,11 +137,11 @@ final class HubPull {
         _ file: HubFile, commit: String, progress: @escaping (Int?) -> Void
     ) throws(ConcordError) {
         let link = snapshotFolder(commit) + "/" + file.path
-        guard HubCache.size(link) != file.size else { return }
+        guard Files.size(link) != file.size else { return }
         let name = "\(cache.folder)/.locks/\(repository.cacheName)/\(file.hash.hexadecimal).lock"
         let lock = try HubLock(name) { progress(nil) }
         defer { withExtendedLifetime(lock) {} }
-        if HubCache.size(blob(file)) != file.size {
+        if Files.size(blob(file)) != file.size {
             let partial = try PartialFile(path: partial(file), file: file, progress: progress)
             try fetch(file, commit: commit, into: partial)
             try partial.finish(as: blob(file))

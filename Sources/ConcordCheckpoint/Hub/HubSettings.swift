@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// Where a model hub is, and where its files are kept: read from the variables that huggingface_hub reads.
 public struct HubSettings: Sendable {
@@ -77,7 +77,7 @@ public struct HubSettings: Sendable {
 
     /// Without white space around it; nil when nothing is left. The message must not show the token.
     private static func checked(_ text: String, source: String) throws(ConcordError) -> String? {
-        let token = text.trimmingCharacters(in: .whitespacesAndNewlines)
+        let token = text.trimmed
         guard token.utf8.allSatisfy({ (0x21..<0x7F).contains($0) }) else {
             throw ConcordError(
                 .invalidConfiguration, "the token in \(source) has spaces or other characters that no token has")
@@ -89,7 +89,7 @@ public struct HubSettings: Sendable {
     private static func expand(_ text: String, _ environment: [String: String]) -> String {
         var text = text
         if text == "~" || text.hasPrefix("~/") {
-            text = (environment["HOME"] ?? NSHomeDirectory()) + text.dropFirst()
+            text = (environment["HOME"] ?? FileManager.default.homeDirectoryForCurrentUser.path) + text.dropFirst()
         }
         return text.replacing(/\$(?:\{(?<braced>[^}]*)\}|(?<bare>[A-Za-z0-9_]+))/) { match in
             let name = String(match.output.braced ?? match.output.bare ?? "")

@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// A file that is being downloaded, `….incomplete` until all of it is there; a later run goes on with it.
 final class PartialFile: HTTPBody {

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// The numbers that BLEU is made of, of one caption or the sum over many (coco-caption, `bleu_scorer.py`).
 struct BLEUCounts {

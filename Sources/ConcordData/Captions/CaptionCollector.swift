@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// Checks rows, merges those of one picture, and keeps account of what could not be used.
 struct CaptionCollector: ~Copyable {

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordCore
 
 /// Prepares batches ahead on threads of its own and hands them out strictly in order.
 ///
@@ -21,9 +21,7 @@ public final class PrefetchLoader<Batch: Sendable> {
         let state = State(batches: batches, ahead: ahead, threads: threads)
         self.state = state
         for index in 0..<threads {
-            let thread = Thread { state.work(prepare) }
-            thread.name = "concord-loader-\(index)"
-            thread.start()
+            SystemThread.startOrEnd(name: "concord-loader-\(index)") { state.work(prepare) }
         }
     }
 
@@ -44,7 +42,7 @@ public final class PrefetchLoader<Batch: Sendable> {
     ///
     /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
     private final class State: @unchecked Sendable {
-        private let condition = NSCondition()
+        private let condition = Condition()
         private let ahead: Int
         private let end: Int
         /// The next batch that a thread takes.
@@ -65,23 +63,17 @@ public final class PrefetchLoader<Batch: Sendable> {
             runningThreads = threads
         }
 
-        private func locked<Value>(_ body: () throws -> Value) rethrows -> Value {
-            condition.lock()
-            defer { condition.unlock() }
-            return try body()
-        }
-
-        var waitSeconds: Double { locked { waited / .seconds(1) } }
+        var waitSeconds: Double { condition.locked { waited / .seconds(1) } }
 
         func work(_ prepare: @Sendable (Int) throws -> Batch) {
             while let index = take() {
                 let result = Result { try prepare(index) }
-                locked {
+                condition.locked {
                     ready[index] = result
                     condition.broadcast()
                 }
             }
-            locked {
+            condition.locked {
                 runningThreads -= 1
                 condition.broadcast()
             }
@@ -89,7 +81,7 @@ public final class PrefetchLoader<Batch: Sendable> {
 
         /// The index to prepare, as soon as there is room; nil when there is nothing left to do.
         private func take() -> Int? {
-            locked {
+            condition.locked {
                 while !isStopped && nextToPrepare < end && nextToPrepare >= nextToDeliver + ahead { condition.wait() }
                 guard !isStopped && nextToPrepare < end else { return nil }
                 nextToPrepare += 1
@@ -98,7 +90,7 @@ public final class PrefetchLoader<Batch: Sendable> {
         }
 
         func next() throws -> Batch? {
-            try locked {
+            try condition.locked {
                 if let failure { throw failure }
                 guard nextToDeliver < end else { return nil }
                 let start = ContinuousClock.now
@@ -116,7 +108,7 @@ public final class PrefetchLoader<Batch: Sendable> {
         }
 
         func stop() {
-            locked {
+            condition.locked {
                 isStopped = true
                 ready = [:]
                 condition.broadcast()

@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordExport
 import ConcordRuntime
 import ConcordTrain

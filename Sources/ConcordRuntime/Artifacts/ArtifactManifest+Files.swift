@@ -1,6 +1,6 @@
 import ConcordCheckpoint
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 extension ArtifactManifest {
     /// Throws `.invalidCheckpoint` for a file of the manifest that is missing, is no regular file, or is a link to a

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// A picture as a model takes it: normalised pixels `[3, size, size]`.
 public struct PreparedImage: Sendable, Hashable {

@@ -1,6 +1,6 @@
 import COnnxRuntime
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// The library ONNX Runtime, found and opened when it is first asked for. Nothing of this package links it.
 public final class OnnxRuntime: Sendable {
@@ -64,7 +64,7 @@ public final class OnnxRuntime: Sendable {
     // MARK: - Places
 
     private static var defaultPlaces: [String] {
-        let executable = Bundle.main.executablePath.map(Files.parent(of:))
+        let executable = executablePath.map(Files.parent(of:))
         let folders = [executable, executable.map { $0 + "/../lib" }, cort_setup_folder().map { String(cString: $0) }]
         #if os(macOS)
             return folders.compactMap { $0 } + ["libonnxruntime.1.dylib", "libonnxruntime.dylib"]
@@ -76,14 +76,22 @@ public final class OnnxRuntime: Sendable {
     /// What to open for a place: a bare name or a file as it is, the newest library of a folder; nil where none is.
     private static func library(at place: String) -> String? {
         guard place.contains("/") else { return place }
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: place, isDirectory: &isFolder) else { return nil }
-        guard isFolder.boolValue else { return place }
+        guard Files.isFolder(place) else { return Files.exists(place) ? place : nil }
         // Wheels hold it as `libonnxruntime.so.1.32.0`, packages as `libonnxruntime.so.1` and more.
         let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
         return names.filter { $0.hasPrefix("libonnxruntime.") && ($0.contains(".so") || $0.hasSuffix(".dylib")) }
-            .max { $0.compare($1, options: .numeric) == .orderedAscending }
+            .max { versionNumbers($0).lexicographicallyPrecedes(versionNumbers($1)) }
             .map { place + "/" + $0 }
+    }
+
+    private static func versionNumbers(_ name: String) -> [Int] { name.split(separator: ".").compactMap { Int($0) } }
+
+    private static var executablePath: String? {
+        #if canImport(FoundationEssentials)
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        #else
+            Bundle.main.executablePath
+        #endif
     }
 }
 

@@ -1,5 +1,4 @@
 import ConcordCore
-import Foundation
 
 /// Threads that do one piece of work after another, in the order in which it came, off Swift's cooperative pool.
 ///
@@ -9,11 +8,9 @@ package final class WorkerThreads: Sendable {
 
     package init(count: Int, name: String) {
         for index in 0..<count {
-            let thread = Thread { [queue] in
+            SystemThread.startOrEnd(name: "\(name)-\(index)") { [queue] in
                 while let work = queue.next() { work() }
             }
-            thread.name = "\(name)-\(index)"
-            thread.start()
         }
     }
 
@@ -36,33 +33,33 @@ package final class WorkerThreads: Sendable {
     ///
     /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
     private final class Queue: @unchecked Sendable {
-        private let condition = NSCondition()
+        private let condition = Condition()
         private var waiting = FirstInFirstOut<@Sendable () -> Void>()
         private var isFinished = false
 
         func add(_ work: @escaping @Sendable () -> Void) {
-            condition.lock()
-            defer { condition.unlock() }
-            waiting.append(work)
-            condition.signal()
+            condition.locked {
+                waiting.append(work)
+                condition.signal()
+            }
         }
 
         /// The next piece of work; nil when there is none and none will come.
         func next() -> (@Sendable () -> Void)? {
-            condition.lock()
-            defer { condition.unlock() }
-            while waiting.isEmpty {
-                if isFinished { return nil }
-                condition.wait()
+            condition.locked {
+                while waiting.isEmpty {
+                    if isFinished { return nil }
+                    condition.wait()
+                }
+                return waiting.popFirst()
             }
-            return waiting.popFirst()
         }
 
         func finish() {
-            condition.lock()
-            defer { condition.unlock() }
-            isFinished = true
-            condition.broadcast()
+            condition.locked {
+                isFinished = true
+                condition.broadcast()
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 import CAllocator
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// What a service asks of the C library's allocator.
 enum ProcessMemory {

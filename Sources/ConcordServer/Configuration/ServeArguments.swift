@@ -1,6 +1,6 @@
 import ArgumentParser
 import ConcordCore
-import Foundation
+import ConcordPlatform
 import Logging
 
 /// What `concord-server` and `concord serve` are told, and what they do.
@@ -78,7 +78,7 @@ public struct ServeArguments: ParsableArguments {
             let models = report.models.map { "\($0.name) (\($0.abilities.joined(separator: ", ")))" }
             print(
                 "ready: http://\(report.host):\(report.port)  models: \(models.joined(separator: ", "))  "
-                    + String(format: "started in %.3f s", elapsed))
+                    + "started in \(NumberText.fixed(elapsed, decimals: 3)) s")
             // A pipe is not flushed line by line.
             fflush(nil)
         })

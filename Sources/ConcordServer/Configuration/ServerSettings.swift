@@ -2,7 +2,6 @@ import ConcordCore
 import ConcordMedia
 import ConcordRuntime
 import Logging
-import Yams
 
 /// The keys of `server.yaml`, each with what it sets.
 enum ServerSettings {
@@ -16,16 +15,12 @@ enum ServerSettings {
     /// Reads a file's text into the configuration; `source` names it in errors. Throws `.invalidConfiguration`.
     static func read(_ yaml: String, source: String, into configuration: inout ServerConfiguration) throws(ConcordError)
     {
-        let root: Node?
-        do { root = try Yams.compose(yaml: yaml) } catch {
-            throw ConcordError(.invalidConfiguration, "\(source) is not valid YAML: \(error)")
-        }
-        guard let root, root != Node("") else { return }
-        guard let mapping = root.mapping else {
+        guard let root = try YAMLNode.read(yaml, source: source), root != .scalar("") else { return }
+        guard case .mapping(let members) = root else {
             throw ConcordError(.invalidConfiguration, "\(source) must be a mapping of keys")
         }
-        for (node, value) in mapping {
-            let key = node.string ?? ""
+        for member in members {
+            let key = member.key
             guard let setting = all.first(where: { $0.key == key }) else {
                 let nearest = NearestName.suggestion(for: key, among: all.map(\.key))
                 throw ConcordError(
@@ -34,14 +29,14 @@ enum ServerSettings {
                         + "\nThe keys are: \(all.map(\.key).joined(separator: ", "))")
             }
             let texts: [String]
-            if let sequence = value.sequence {
-                texts = sequence.compactMap(\.scalar?.string)
-                guard texts.count == sequence.count else {
+            switch member.value {
+            case .scalar(let text): texts = [text]
+            case .sequence(let items):
+                texts = items.compactMap(\.text)
+                guard texts.count == items.count else {
                     throw ConcordError(.invalidConfiguration, "\(source): \(key) must be a list of plain values")
                 }
-            } else if let scalar = value.scalar {
-                texts = [scalar.string]
-            } else {
+            case .mapping:
                 throw ConcordError(.invalidConfiguration, "\(source): \(key) must be a value or a list")
             }
             if let expected = try setting.set(&configuration, texts) {

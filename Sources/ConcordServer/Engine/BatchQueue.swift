@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// What the threads of a ``Batcher`` share, so that the owner can go while they work.
 ///
@@ -27,7 +27,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private let observe: @Sendable (Batcher<Item, Output>.Event) -> Void
     private let work: Batcher<Item, Output>.Work
 
-    private let condition = NSCondition()
+    private let condition = Condition()
     private var lanes: [Lane: FirstInFirstOut<Waiting>] = [.interactive: .init(), .bulk: .init()]
     /// Entries of `lanes` that somebody waits for.
     private var open: [Lane: Int] = [.interactive: 0, .bulk: 0]
@@ -58,17 +58,11 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         self.work = work
     }
 
-    private func locked<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
-        condition.lock()
-        defer { condition.unlock() }
-        return try body()
-    }
-
     // MARK: Items come
 
     func admit(_ context: WorkContext) throws(ServingError) {
         let moment = now()
-        try locked { () throws(ServingError) in
+        try condition.locked { () throws(ServingError) in
             let queued = openCount + announced
             let retryAfter = rate.retryAfter(items: queued + runningCount, workers: options.workers)
             if isClosed {
@@ -93,7 +87,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     }
 
     func releasePlace() {
-        locked {
+        condition.locked {
             announced -= 1
             // It may be the last one that a closed queue waits for, or a worker that gathers.
             if isClosed || options.gathering > 0 { condition.broadcast() }
@@ -101,7 +95,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     }
 
     func add(_ item: Item, _ entry: BatchEntry<Output>, goesFirst: Bool) {
-        let queued = locked {
+        let queued = condition.locked {
             let waiting = Waiting(item: item, entry: entry)
             if goesFirst {
                 lanes[entry.lane]?.prepend(waiting)
@@ -117,7 +111,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
 
     /// Nobody waits for `entry` any more; where it is in a run, its result is dropped.
     func cancel(_ entry: BatchEntry<Output>) {
-        locked {
+        condition.locked {
             guard entry.finish(.failure(ServingError(.cancelled, "The request was cancelled."))) else { return }
             prune(entry.lane)
         }
@@ -128,10 +122,10 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private var openCount: Int { open.values.reduce(0, +) }
     private var runningCount: Int { runs.values.reduce(0) { $0 + $1.entries.count } }
 
-    var waitingCount: Int { locked { openCount } }
-    var queuedCount: Int { locked { openCount + announced } }
-    var idleWorkerCount: Int { locked { idleWorkers } }
-    var meanBatch: Double? { locked { runCount == 0 ? nil : Double(itemCount) / Double(runCount) } }
+    var waitingCount: Int { condition.locked { openCount } }
+    var queuedCount: Int { condition.locked { openCount + announced } }
+    var idleWorkerCount: Int { condition.locked { idleWorkers } }
+    var meanBatch: Double? { condition.locked { runCount == 0 ? nil : Double(itemCount) / Double(runCount) } }
 
     /// Drops entries that were answered while they waited.
     private func prune(_ lane: Lane) {
@@ -141,7 +135,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
 
     func check() -> String? {
         let moment = now()
-        return locked {
+        return condition.locked {
             for lane in Lane.allCases { expire(lane, at: moment) }
             for (id, run) in runs where moment - run.lastSign > options.stuckAfter {
                 runs[id] = nil
@@ -154,7 +148,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
                                 retryAfter: rate.retryAfter(items: openCount, workers: options.workers))))
                 }
                 // The thread cannot be ended. When it comes back it finds that its run is over, and goes.
-                if startedWorkers < 8 * options.workers { startWorkerLocked() }
+                if startedWorkers < 8 * options.workers { replaceWorker() }
             }
             if isStuck { return "\(name): a run is stuck" }
             let oldest = Lane.allCases.compactMap { lanes[$0]?.first?.entry.arrival }.min()
@@ -175,7 +169,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     }
 
     func close(onEnd: (@Sendable () -> Void)? = nil) {
-        let isOver = locked {
+        let isOver = condition.locked {
             isClosed = true
             condition.broadcast()
             if workerCount == 0 { return true }
@@ -187,32 +181,47 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
 
     // MARK: Threads
 
-    func startWorker() { locked { startWorkerLocked() } }
-
-    private func startWorkerLocked() {
-        workerCount += 1
-        let thread = Thread { [self] in
-            while let run = next() {
-                let start = now()
-                for waiting in run.waiting { observe(.waited(seconds: (start - waiting.entry.arrival).inSeconds)) }
-                perform(run)
-                guard end(run, seconds: (now() - start).inSeconds) else { break }
-            }
-            let endings = locked {
-                workerCount -= 1
-                defer { if workerCount == 0 { onEnd = [] } }
-                return workerCount == 0 ? onEnd : []
-            }
-            for ending in endings { ending() }
+    func startWorkers() {
+        condition.locked {
+            for _ in 0..<options.workers { SystemThread.startOrEnd(name: addWorker()) { [self] in workUntilClosed() } }
         }
-        thread.name = "concord-\(name)-\(startedWorkers)"
-        startedWorkers += 1
-        thread.start()
+    }
+
+    /// A worker in the place of one that is stuck, where the system has a thread left.
+    private func replaceWorker() {
+        let name = addWorker()
+        do throws(ConcordError) {
+            try SystemThread.start(name: name) { [self] in workUntilClosed() }
+        } catch {
+            workerCount -= 1
+        }
+    }
+
+    /// Counts a worker and names it.
+    private func addWorker() -> String {
+        workerCount += 1
+        defer { startedWorkers += 1 }
+        return "concord-\(name)-\(startedWorkers)"
+    }
+
+    private func workUntilClosed() {
+        while let run = next() {
+            let start = now()
+            for waiting in run.waiting { observe(.waited(seconds: (start - waiting.entry.arrival).inSeconds)) }
+            perform(run)
+            guard end(run, seconds: (now() - start).inSeconds) else { break }
+        }
+        let endings = condition.locked {
+            workerCount -= 1
+            defer { if workerCount == 0 { onEnd = [] } }
+            return workerCount == 0 ? onEnd : []
+        }
+        for ending in endings { ending() }
     }
 
     /// What a free worker does next; nil when there is nothing and nothing will come.
     private func next() -> Run? {
-        let (run, queued): (Run?, Int) = locked {
+        let (run, queued): (Run?, Int) = condition.locked {
             while true {
                 let moment = now(), gatheringEnd = gatheringEnd
                 if openCount > 0, gatheringEnd.map({ $0 <= moment }) ?? true {
@@ -225,7 +234,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
                 if isClosed && announced == 0 { return (nil, 0) }
                 idleWorkers += 1
                 if let gatheringEnd {
-                    _ = condition.wait(until: Date(timeIntervalSinceNow: (gatheringEnd - moment).inSeconds))
+                    _ = condition.wait(for: gatheringEnd - moment)
                 } else {
                     condition.wait()
                 }
@@ -307,7 +316,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     /// Notes that a run goes on. False when it was given up.
     private func note(_ run: Run) -> Bool {
         let moment = now()
-        return locked {
+        return condition.locked {
             runs[run.id]?.lastSign = moment
             return runs[run.id] != nil
         }
@@ -315,7 +324,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
 
     /// Notes that a run is over. False when it was given up, and another thread is in its worker's place.
     private func end(_ run: Run, seconds: Double) -> Bool {
-        let isCurrent = locked {
+        let isCurrent = condition.locked {
             guard runs.removeValue(forKey: run.id) != nil else { return false }
             rate.record(items: run.waiting.count, seconds: seconds)
             runCount += 1

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// Runs items of many requests together: each of its threads takes what waits the moment it is free, so that nothing is
 /// delayed to fill a batch, but for a moment where the options say so and more items are on their way.
@@ -30,7 +30,7 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
         observe: @escaping @Sendable (Event) -> Void = { _ in }, work: @escaping Work
     ) {
         queue = BatchQueue(name: name, options: options, now: now, observe: observe, work: work)
-        for _ in 0..<options.workers { queue.startWorker() }
+        queue.startWorkers()
     }
 
     deinit { queue.close() }

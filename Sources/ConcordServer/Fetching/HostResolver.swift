@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// Finds the addresses of a host, each time anew.
 package struct HostResolver: Sendable {
@@ -34,10 +34,10 @@ package struct HostResolver: Sendable {
     /// The addresses of a name. Blocks until they are known.
     ///
     /// - Throws: `.fetch` where the name has none or the resolver is too slow, which then goes on by itself to its own end;
-    ///   `.refusedAddress` for an address of an unknown kind.
+    ///   `.refusedAddress` for an address of an unknown kind; `.unavailable` when there is no thread left to ask.
     func resolve(_ host: String, by end: ContinuousClock.Instant) throws(ConcordError) -> [InternetAddress] {
         let answer = Answer(), lookUp = lookUp
-        Thread.detachNewThread { answer.set(lookUp(host)) }
+        try SystemThread.start(name: "concord-resolve") { answer.set(lookUp(host)) }
         guard let texts = answer.wait(until: end), !texts.isEmpty else { throw PictureTransfer.unreachable }
         let addresses = texts.compactMap { InternetAddress($0) }
         guard addresses.count == texts.count else { throw PictureAddress.refusal("has a host that is not asked") }
@@ -48,24 +48,24 @@ package struct HostResolver: Sendable {
     ///
     /// `@unchecked Sendable`: `texts` is touched only while `condition` is locked.
     private final class Answer: @unchecked Sendable {
-        private let condition = NSCondition()
+        private let condition = Condition()
         private var texts: [String]?
 
         func set(_ texts: [String]) {
-            condition.lock()
-            defer { condition.unlock() }
-            self.texts = texts
-            condition.broadcast()
+            condition.locked {
+                self.texts = texts
+                condition.broadcast()
+            }
         }
 
         func wait(until end: ContinuousClock.Instant) -> [String]? {
-            condition.lock()
-            defer { condition.unlock() }
-            while texts == nil {
-                let left = ContinuousClock.now.duration(to: end) / .seconds(1)
-                guard left > 0, condition.wait(until: Date(timeIntervalSinceNow: left)) || texts != nil else { break }
+            condition.locked {
+                while texts == nil {
+                    let left = ContinuousClock.now.duration(to: end)
+                    guard left > .zero, condition.wait(for: left) || texts != nil else { break }
+                }
+                return texts
             }
-            return texts
         }
     }
 }

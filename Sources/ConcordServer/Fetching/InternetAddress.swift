@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// An address of a host: 4 bytes of IPv4, or 16 of IPv6.
 package struct InternetAddress: Hashable, Sendable {

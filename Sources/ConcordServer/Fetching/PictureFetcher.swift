@@ -1,6 +1,6 @@
 import ConcordCore
+import ConcordPlatform
 import ConcordRuntime
-import Foundation
 import Synchronization
 
 /// Fetches pictures by URL for a service, so that no URL makes the service ask what its clients could not ask themselves.

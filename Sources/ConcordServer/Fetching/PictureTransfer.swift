@@ -1,7 +1,7 @@
 import CCurl
 import ConcordCore
+import ConcordPlatform
 import ConcordRuntime
-import Foundation
 
 /// One request of a picture and its answer, by libcurl.
 final class PictureTransfer {
@@ -128,7 +128,7 @@ final class PictureTransfer {
             (location, isCoded) = (nil, false)
             status = line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
         } else if let colon = line.firstIndex(of: ":") {
-            let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
+            let value = line[line.index(after: colon)...].trimmed
             switch line[..<colon].lowercased() {
             case "location": location = value
             case "content-encoding": isCoded = !["", "identity"].contains(value.lowercased())

@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 import Logging
 
 /// Writes log events to standard error, a line each: as JSON objects, or as text.
@@ -16,7 +16,7 @@ struct JSONLogHandler: LogHandler {
 
     init(
         label: String, format: Format, logLevel: Logger.Level,
-        write: @escaping @Sendable (String) -> Void = { FileHandle.standardError.write(Data($0.utf8)) }
+        write: @escaping @Sendable (String) -> Void = Self.writeToStandardError
     ) {
         self.label = label
         self.format = format
@@ -47,6 +47,12 @@ struct JSONLogHandler: LogHandler {
             let fields = pairs.map { " \($0.key)=\(Self.quoted($0.value.description))" }.joined()
             write("\(time) \(event.level.rawValue) \(Self.quoted(event.message.description, always: false))\(fields)\n")
         }
+    }
+
+    private static func writeToStandardError(_ line: String) {
+        var line = line
+        // One call for the whole line, so that those of several threads do not mix.
+        line.withUTF8 { _ = ConcordPlatform.write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
     /// The text, in JSON's quotes where a space or a control character would break the line apart.

@@ -90,7 +90,7 @@ public final class ModelRegistry: Sendable {
         _ folder: String, name: String, warmsUp: Bool
     ) throws(ConcordError) -> (model: ExportedModel, bytes: Int) {
         let manifest = try ArtifactManifest(folder: folder)
-        let bytes = manifest.hashes.keys.reduce(0) { $0 + FileSize.bytes(folder + "/" + $1) }
+        let bytes = manifest.hashes.keys.reduce(0) { $0 + (Files.size(folder + "/" + $1) ?? 0) }
         try makeRoom(for: bytes, sparing: name)
         let model = try options.openModel(folder, options.model)
         if warmsUp { try model.warmUp() }

@@ -1,6 +1,6 @@
 import ConcordCore
+import ConcordPlatform
 import ConcordText
-import Foundation
 import HTTPTypes
 import HummingbirdCore
 

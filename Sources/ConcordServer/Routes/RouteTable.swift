@@ -1,4 +1,3 @@
-import Foundation
 import HTTPTypes
 
 /// All addresses of the server, in the order in which they are described.
@@ -49,12 +48,29 @@ struct RouteTable: Sendable {
         return methods.isEmpty ? nil : Match(route: nil, parameters: [:], methods: methods)
     }
 
+    /// RFC 3986, 2.1; nil for what is no UTF-8, or has a percent sign without two digits.
+    private static func percentDecoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2).compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
+            guard digits.count == 2 else { return nil }
+            bytes.append(UInt8(digits[0] << 4 | digits[1]))
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
     private static func parameters(_ template: [Substring], _ steps: ArraySlice<Substring>) -> [String: String]? {
         guard template.count == steps.count else { return nil }
         var parameters: [String: String] = [:]
         for (wanted, step) in zip(template, steps) {
             if wanted.hasPrefix("{") {
-                guard let value = step.removingPercentEncoding, !value.isEmpty else { return nil }
+                guard let value = percentDecoded(step), !value.isEmpty else { return nil }
                 parameters[String(wanted.dropFirst().dropLast())] = value
             } else if wanted != step {
                 return nil

@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// The answers to comparisons of pictures and texts, from their unit vectors.
 struct ComparisonResponse: Sendable {

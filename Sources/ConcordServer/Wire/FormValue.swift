@@ -1,3 +1,5 @@
+import ConcordCore
+
 /// Reads values of forms and of queries, which are all texts.
 enum FormValue {
     static func integer(

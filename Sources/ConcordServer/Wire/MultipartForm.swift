@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// The parts of a `multipart/form-data` body (RFC 7578).
 struct MultipartForm: Sendable {
@@ -28,9 +28,11 @@ struct MultipartForm: Sendable {
             let sides = field.split(separator: "=", maxSplits: 1)
             guard sides.count == 2, sides[0].trimmed.lowercased() == "boundary" else { continue }
             var value = sides[1].trimmed
-            if value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") { value = value.dropFirst().dropLast() }
+            if value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") {
+                value = String(value.dropFirst().dropLast())
+            }
             let isValid = (1...70).contains(value.utf8.count) && value.utf8.allSatisfy { (0x20...0x7E).contains($0) }
-            return isValid ? String(value) : nil
+            return isValid ? value : nil
         }
         return nil
     }
@@ -90,7 +92,7 @@ struct MultipartForm: Sendable {
 
     private static func part(headers: ArraySlice<UInt8>, _ content: [UInt8]) throws(RequestFailure) -> Part {
         guard let text = String(validating: headers, as: UTF8.self) else { throw malformed("a header is not UTF-8") }
-        for line in text.components(separatedBy: "\r\n") {
+        for line in text.split(separator: "\r\n" as Character) {
             guard line.lowercased().hasPrefix("content-disposition:") else { continue }
             let fields = parameters(String(line.dropFirst("content-disposition:".count)))
             guard let name = fields["name"], !name.isEmpty else { break }
@@ -154,13 +156,5 @@ struct MultipartForm: Sendable {
 
     private static func malformed(_ problem: String) -> RequestFailure {
         .invalid(nil, "The body is no valid multipart form: \(problem).", code: "invalid_form")
-    }
-}
-
-extension StringProtocol {
-    var trimmed: SubSequence {
-        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
-        else { return self[endIndex...] }
-        return self[first...last]
     }
 }

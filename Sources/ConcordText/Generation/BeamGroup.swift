@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// Beams that compete with each other.
 struct BeamGroup {

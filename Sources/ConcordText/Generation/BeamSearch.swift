@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// A search with beams, in one group or several; see
 /// ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``.

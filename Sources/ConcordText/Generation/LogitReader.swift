@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// Reads rows of logits as the options of one request ask.
 struct LogitReader {

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// What logits are made of.
 protocol LogitScalar: BinaryFloatingPoint {

@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// What one pass over a row of logits finds.
 struct LogitScan {

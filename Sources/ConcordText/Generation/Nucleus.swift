@@ -1,4 +1,4 @@
-import Foundation
+import ConcordPlatform
 
 /// Draws a token from the most probable ones (Fan et al. 2018; Holtzman et al. 2020).
 ///

@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 import Synchronization
 
 /// Tokens as they are generated, for code that awaits.
@@ -26,9 +26,12 @@ public struct TokenStream: AsyncSequence, Sendable {
         self.stream = stream
         let work = Work(makeGenerator: makeGenerator)
         continuation.onTermination = { _ in work.isStopped.store(true, ordering: .relaxed) }
-        let thread = Thread { work.run(continuation) }
-        thread.name = "concord-generation"
-        thread.start()
+        do throws(ConcordError) {
+            try SystemThread.start(name: "concord-generation") { work.run(continuation) }
+        } catch {
+            continuation.yield(.failure(error))
+            continuation.finish()
+        }
     }
 
     public func makeAsyncIterator() -> Iterator { Iterator(iterator: stream.makeAsyncIterator()) }

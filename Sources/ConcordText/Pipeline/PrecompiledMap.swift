@@ -1,5 +1,5 @@
 import ConcordCore
-import Foundation
+import ConcordPlatform
 
 /// The character map of a SentencePiece model: a double-array trie from byte strings to their replacements.
 ///

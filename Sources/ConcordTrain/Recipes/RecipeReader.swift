@@ -1,5 +1,4 @@
 import ConcordCore
-import Yams
 
 /// Reads typed values from a recipe and remembers every key it was asked for, so that the rest can be refused.
 ///
@@ -24,59 +23,43 @@ struct RecipeReader {
     private(set) var keys: [Key] = []
 
     /// Parses YAML text; `source` names it in errors. Throws `.invalidConfiguration`.
-    init(yaml: String, source: String) throws {
+    init(yaml: String, source: String) throws(ConcordError) {
         self.source = source
-        do {
-            guard let root = try Yams.compose(yaml: yaml), root != Node("") else { return }
-            try flatten(root, path: "")
-        } catch let error as ConcordError {
-            throw error
-        } catch {
-            throw ConcordError(.invalidConfiguration, "\(source) is not valid YAML: \(error)")
-        }
+        guard let root = try YAMLNode.read(yaml, source: source), root != .scalar("") else { return }
+        try flatten(root, path: "")
     }
 
-    private mutating func flatten(_ node: Node, path: String) throws {
+    private mutating func flatten(_ node: YAMLNode, path: String) throws(ConcordError) {
         switch node {
-        case .mapping(let mapping):
-            for (key, value) in mapping {
-                guard let name = key.string else {
-                    throw ConcordError(.invalidConfiguration, "\(source): a key below \"\(path)\" is not text")
-                }
-                try flatten(value, path: path.isEmpty ? name : "\(path).\(name)")
+        case .mapping(let members):
+            for member in members {
+                try flatten(member.value, path: path.isEmpty ? member.key : "\(path).\(member.key)")
             }
         case .sequence(let sequence):
-            let items = sequence.compactMap(\.scalar?.string)
+            let items = sequence.compactMap(\.text)
             guard items.count == sequence.count else {
                 throw ConcordError(.invalidConfiguration, "\(source): \(path) must be a list of plain values")
             }
             values[path] = .list(items)
-        case .scalar(let scalar):
+        case .scalar(let text):
             guard !path.isEmpty else {
                 throw ConcordError(
-                    .invalidConfiguration, "\(source) must be a mapping of keys, not the text \"\(scalar.string)\"")
+                    .invalidConfiguration, "\(source) must be a mapping of keys, not the text \"\(text)\"")
             }
-            values[path] = .scalar(scalar.string)
-        case .alias:
-            throw ConcordError(.invalidConfiguration, "\(source): \(path) is an alias; write the value out")
+            values[path] = .scalar(text)
         }
     }
 
     /// Replaces one value by a command line assignment `path=value`; lists are written `[a, b]`.
-    mutating func assign(_ assignment: String) throws {
+    mutating func assign(_ assignment: String) throws(ConcordError) {
         guard let equals = assignment.firstIndex(of: "="), equals != assignment.startIndex else {
             throw ConcordError(
                 .invalidConfiguration, "--set \(assignment): write it as key=value, for example train.epochs=5")
         }
         let path = String(assignment[..<equals]), text = String(assignment[assignment.index(after: equals)...])
         values = values.filter { $0.key != path && !$0.key.hasPrefix(path + ".") }
-        do {
-            try flatten(Yams.compose(yaml: text) ?? Node(""), path: path)
-        } catch let error as ConcordError {
-            throw error
-        } catch {
-            throw ConcordError(.invalidConfiguration, "--set \(assignment): the value is not valid YAML: \(error)")
-        }
+        let value = try YAMLNode.read(text, source: "--set \(assignment): the value")
+        try flatten(value ?? .scalar(""), path: path)
     }
 
     /// All values that were given, as YAML that reads back as the same recipe: one dotted key a line, in order.

@@ -1,3 +1,5 @@
+import ConcordCore
+
 /// Horizontal bars from zero as SVG, which follow the page's light or dark colours; more about each under the pointer.
 package struct BarChart: HTMLChart {
     package struct Bar: Sendable {

@@ -1,3 +1,5 @@
+import ConcordCore
+
 /// What happens to the points of a curve before they are drawn.
 package enum ChartCurve {
     package typealias Point = (x: Double, y: Double)

@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordLosses
 
 /// The part of a training report that shows how the embeddings lie: histograms of cosines, and figures.

@@ -1,3 +1,4 @@
+import ConcordCore
 import Foundation
 
 /// How values are spread, as upright bars in SVG, which follow the page's light or dark colours.

@@ -1,3 +1,5 @@
+import ConcordCore
+
 /// A line chart as SVG, which follows the page's light or dark colours and shows values under the pointer.
 public struct LineChart: HTMLChart {
     /// One curve.

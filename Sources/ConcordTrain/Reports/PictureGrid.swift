@@ -1,3 +1,5 @@
+import ConcordCore
+
 /// Queries of a report, each with what the model found for it, best first.
 public struct PictureGrid: Sendable {
     /// A picture as the bytes of its file.

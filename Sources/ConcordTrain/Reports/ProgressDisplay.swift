@@ -1,3 +1,4 @@
+import ConcordCore
 import Foundation
 
 /// A progress bar for work that is counted and nothing more, in things or in bytes: made, shown, finished.

@@ -1,3 +1,5 @@
+import ConcordCore
+
 /// One state of a progress bar, and how it reads.
 public struct ProgressLine: Sendable {
     /// What is counted: `step`, `image`.

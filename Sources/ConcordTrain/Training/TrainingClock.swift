@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordData
 import Foundation
 

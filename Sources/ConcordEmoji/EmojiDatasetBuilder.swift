@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordData
 import ConcordMedia
 import Foundation
 import Synchronization

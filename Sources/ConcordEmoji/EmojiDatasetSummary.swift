@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordData
 
 /// What an emoji dataset holds, and what it was made from. Written as `dataset.json`.
 public struct EmojiDatasetSummary: Sendable {

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordData
 import ConcordMedia
 
 /// Which pictures an emoji dataset holds, with their captions: everything but the drawing.

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordData
+import ConcordEmoji
 import ConcordMedia
 import ConcordTestSupport
 import Foundation

@@ -1,3 +1,6 @@
+import ConcordCore
+import ConcordData
+
 /// Makes an emoji's captions from its annotations.
 public enum EmojiCaptions {
     /// Captions of one emoji in one language: the name (kind `name`), its natural form (`natural`) when it has a

@@ -1,0 +1,4 @@
+// LibYAML, which reads recipes and settings.
+#pragma once
+
+#include <yaml.h>

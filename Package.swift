@@ -73,7 +73,10 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
-        library("ConcordCheckpoint", ["ConcordPlatform", "ConcordCore", "CCurl", "COpenSSL"]),
+        .systemLibrary(
+            name: "CXXHash", pkgConfig: "libxxhash",
+            providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+        library("ConcordCheckpoint", ["ConcordPlatform", "ConcordCore", "CCurl", "COpenSSL", "CXXHash"]),
         library("ConcordData", ["ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint"]),
         // Apart from ConcordData, because it reads XML with Foundation.
         library("ConcordEmoji", ["ConcordCore", "ConcordData", "ConcordMedia"]),

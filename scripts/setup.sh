@@ -31,12 +31,13 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # libyaml-dev                      recipes and settings
 # libgloo-dev                      headers of the transport that libtorch's process groups use
 # libcurl4-openssl-dev, libssl-dev downloads from model hubs; hashes
+# libxxhash-dev                    checksums of the files that a service opens
 # fonts-noto-color-emoji,
 # unicode-cldr-core                pictures and captions of `concord dataset emoji`
 readonly APT_PACKAGES=(
     ca-certificates git make pkg-config g++ libc6-dev zlib1g-dev libcurl4 libxml2 libncurses6 tzdata
     python3-pip python3-venv libvips-dev libharfbuzz-dev libsentencepiece-dev libutf8proc-dev libyaml-dev
-    libcurl4-openssl-dev libssl-dev libgloo-dev fonts-noto-color-emoji unicode-cldr-core
+    libcurl4-openssl-dev libssl-dev libxxhash-dev libgloo-dev fonts-noto-color-emoji unicode-cldr-core
 )
 
 install_apt_packages() { # PACKAGE…
@@ -67,7 +68,7 @@ install_system_packages() {
     if [ "$(uname)" = Darwin ]; then # Untested.
         command -v brew >/dev/null || fail "Homebrew is needed: https://brew.sh"
         local formula
-        for formula in pkgconf vips harfbuzz sentencepiece utf8proc libyaml curl openssl@3; do
+        for formula in pkgconf vips harfbuzz sentencepiece utf8proc libyaml curl openssl@3 xxhash; do
             brew list --versions "$formula" >/dev/null || { say "Installing $formula"; brew install "$formula"; }
         done
     elif command -v apt-get >/dev/null; then

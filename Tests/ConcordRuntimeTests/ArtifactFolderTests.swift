@@ -20,7 +20,7 @@ import Testing
                 try Files.replace(path, with: bytes + [0x20])
                 let error = try failure(folder)
                 #expect(error.code == .invalidCheckpoint)
-                #expect(error.message.contains(path) && error.message.contains("SHA-256"), "\(error)")
+                #expect(error.message.contains(path) && error.message.contains("XXH128"), "\(error)")
                 try Files.replace(path, with: bytes)
             }
             _ = try ExportedModel(folder: folder)
@@ -28,6 +28,41 @@ import Testing
             try Files.replace(folder + "/text.onnx", with: "no model")
             #expect(try failure(folder).code == .invalidCheckpoint)
             #expect(try failure(folder, verifiesHashes: false).code == .invalidModel)
+        }
+    }
+
+    @Test func foldersWithoutChecksumsAreComparedByTheirHashes() throws {
+        try withTemporaryFolder { folder in
+            try TinyArtifact.write(.clip, to: folder)
+            var manifest = try ArtifactManifest(folder: folder)
+            #expect(Set(manifest.checksums.keys) == Set(manifest.hashes.keys))
+            manifest.checksums = [:]
+            try manifest.write(folder: folder)
+            _ = try ExportedModel(folder: folder)
+            let path = folder + "/config.json"
+            try Files.replace(path, with: try Files.read(path) + [0x20])
+            let error = try failure(folder)
+            #expect(error.code == .invalidCheckpoint && error.message.contains("\(path) has the SHA-256"), "\(error)")
+        }
+    }
+
+    @Test func aCanaryThatIsAnsweredOtherwiseIsNoticed() throws {
+        try withTemporaryFolder { folder in
+            try TinyArtifact.write(.clip, to: folder)
+            var manifest = try ArtifactManifest(folder: folder)
+            manifest.canary.imageEmbedding?.reverse()
+            try manifest.write(folder: folder)
+            var options = ExportedModelOptions(session: OnnxSessionOptions(threadsPerRun: 1))
+            _ = try ExportedModel(folder: folder, options: options)
+            options.checksCanary = true
+            let error = try #require(throws: ConcordError.self) { try ExportedModel(folder: folder, options: options) }
+            #expect(error.code == .inference && error.message.contains("canary picture"), "\(error)")
+            // Damage is the reason that is given, since it explains the rest.
+            try Files.replace(folder + "/report.json", with: "{}")
+            let damaged = try #require(throws: ConcordError.self) {
+                try ExportedModel(folder: folder, options: options)
+            }
+            #expect(damaged.code == .invalidCheckpoint, "\(damaged)")
         }
     }
 

@@ -7,6 +7,8 @@ import Testing
 @Suite struct ArtifactManifestTests {
     private static let hash = String(repeating: "0123456789abcdef", count: 4)
 
+    private static let sum = String(repeating: "0123456789abcdef", count: 2)
+
     private static var manifest: ArtifactManifest {
         ArtifactManifest(
             name: "emoji", precision: .int8Weights,
@@ -14,6 +16,9 @@ import Testing
                 .image: "image.onnx", .text: "text.onnx", .captionPrefill: "prefill.onnx", .captionStep: "step.onnx",
             ], embeddingWidth: 3, logitScale: 14.2857, logitBias: -10, vectorSpace: hash,
             hashes: ["image.onnx": hash, "text.onnx": hash, "prefill.onnx": hash, "step.onnx": hash, "a b.txt": hash],
+            checksums: [
+                "image.onnx": sum, "text.onnx": sum, "prefill.onnx": sum, "step.onnx": sum, "a b.txt": sum,
+            ],
             canary: ArtifactCanary(
                 text: "Ein \"Bär\"", textEmbedding: [0.1, -0.7, 1e-30], imageEmbedding: [1, .pi, 0.333_333_34],
                 caption: [5, 0, 49407]),
@@ -27,6 +32,7 @@ import Testing
                 (manifest.graphs, manifest.logitScale, manifest.logitBias) = ([.text: "text.onnx"], nil, nil)
                 (manifest.report, manifest.precision) = (nil, .float32)
                 (manifest.canary.imageEmbedding, manifest.canary.caption) = (nil, nil)
+                manifest.checksums = [:]
             }
             try withTemporaryFolder { folder in
                 try manifest.write(folder: folder)
@@ -100,6 +106,12 @@ import Testing
             name: "a hash in capitals", expected: "SHA-256",
             change: put("sha256", "text.onnx", .string(hash.uppercased()))),
         Case(name: "a short hash", expected: "SHA-256", change: put("sha256", "text.onnx", "0123")),
+        Case(name: "a long checksum", expected: "XXH128", change: put("xxh128", "text.onnx", .string(hash))),
+        Case(
+            name: "a checksum of no digits", expected: "XXH128",
+            change: put("xxh128", "text.onnx", "no digits at all, but 32 letters")),
+        Case(name: "a checksum elsewhere", expected: "plain name", change: put("xxh128", "../x", .string(sum))),
+        Case(name: "a file without a checksum", expected: "`xxh128`", change: put("xxh128", "text.onnx", nil)),
         Case(name: "a graph without a hash", expected: "lacks text.onnx", change: put("sha256", "text.onnx", nil)),
         Case(name: "no hashes", expected: "lacks", change: remove("sha256")),
         Case(name: "no canary", expected: "`canary.text`", change: remove("canary")),

@@ -31,10 +31,28 @@ extension JSONFields {
     /// The member `sha256`: hashes of files of the folder, by name.
     package func fileHashes() throws(ConcordError) -> [String: String] {
         let fields = try object("sha256")
+        return try fields.hashes { name throws(ConcordError) in try fields.sha256(name) }
+    }
+
+    /// The member `xxh128`, which older folders lack: checksums of files of the folder, by name.
+    package func fileChecksums() throws(ConcordError) -> [String: String] {
+        guard self["xxh128"] != nil else { return [:] }
+        let fields = try object("xxh128")
+        return try fields.hashes { name throws(ConcordError) in
+            let hash = try fields.string(name)
+            let isHexadecimal = hash.utf8.allSatisfy("0123456789abcdef".utf8.contains)
+            guard hash.utf8.count == 32, isHexadecimal else {
+                throw fields.failure(name, "is not an XXH128 in lower-case hexadecimal")
+            }
+            return hash
+        }
+    }
+
+    private func hashes(_ read: (String) throws(ConcordError) -> String) throws(ConcordError) -> [String: String] {
         var hashes = [String: String]()
-        for name in fields.names {
-            guard Self.isPlain(name) else { throw fields.failure(name, Self.notPlain) }
-            hashes[name] = try fields.sha256(name)
+        for name in names {
+            guard Self.isPlain(name) else { throw failure(name, Self.notPlain) }
+            hashes[name] = try read(name)
         }
         return hashes
     }

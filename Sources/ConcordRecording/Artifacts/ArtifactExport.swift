@@ -111,13 +111,13 @@ public struct ArtifactExport {
                 name: name, precision: options.precision, graphs: paths, embeddingWidth: model.encoder.embeddingWidth,
                 logitScale: (model.encoder as? any ImageTextEncoder).map { exp($0.logitScale.item()) },
                 logitBias: (model.encoder as? any ImageTextEncoder)?.logitBias?.item(),
-                vectorSpace: model.vectorSpace(), hashes: folder.hashes(),
+                vectorSpace: model.vectorSpace(), hashes: folder.hashes(.sha256),
+                checksums: folder.hashes(.xxh128),
                 canary: sessions.canary(model), report: Self.reportName, tool: Self.tool, date: date
             ).write(folder: folder.path)
             // As a server will open it; the hashes are those of a moment ago.
-            var opening = ExportedModelOptions()
-            opening.verifiesHashes = false
-            try ExportedModel(folder: folder.path, options: opening).checkCanary()
+            _ = try ExportedModel(
+                folder: folder.path, options: ExportedModelOptions(verifiesHashes: false, checksCanary: true))
         }
         files = try folder.files()
         try folder.moveIntoPlace()

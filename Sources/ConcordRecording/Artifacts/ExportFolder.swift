@@ -67,11 +67,11 @@ struct ExportFolder {
         return files
     }
 
-    /// SHA-256 in hexadecimal of the files that lie in the folder itself, by name.
-    func hashes() throws(ConcordError) -> [String: String] {
+    /// Hashes in hexadecimal of the files that lie in the folder itself, by name.
+    func hashes(_ algorithm: FileHash.Algorithm) throws(ConcordError) -> [String: String] {
         var hashes: [String: String] = [:]
         for name in try files().keys where !name.contains("/") && name != ArtifactManifest.fileName {
-            hashes[name] = try FileHash(.sha256, ofFile: path + "/" + name).hexadecimal
+            hashes[name] = try FileHash(algorithm, ofFile: path + "/" + name).hexadecimal
         }
         return hashes
     }

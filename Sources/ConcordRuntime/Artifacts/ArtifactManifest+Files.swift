@@ -25,16 +25,17 @@ extension ArtifactManifest {
         }
     }
 
-    /// Compares every file of a folder with its hash. Throws `.invalidCheckpoint` for the first that is another, and
+    /// Compares every file of a folder with its checksum, or with its hash where the manifest has no checksums. Throws `.invalidCheckpoint` for the first that is another, and
     /// `.fileSystem`.
     public func verifyHashes(folder: String) throws(ConcordError) {
         for (name, expected) in hashes.sorted(by: { $0.key < $1.key }) {
             let path = folder + "/" + name
-            let found = try FileHash(.sha256, ofFile: path).hexadecimal
-            guard found == expected else {
+            let expected = checksums[name] ?? expected
+            let found = try FileHash(checksums[name] == nil ? .sha256 : .xxh128, ofFile: path)
+            guard found.hexadecimal == expected else {
                 throw ConcordError(
                     .invalidCheckpoint,
-                    "\(path) has the SHA-256 \(found), but \(Self.fileName) was written for \(expected); copy the "
+                    "\(path) has the \(found), but \(Self.fileName) was written for \(expected); copy the "
                         + "folder again, or export the model again")
             }
         }

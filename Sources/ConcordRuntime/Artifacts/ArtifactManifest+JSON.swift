@@ -11,7 +11,7 @@ extension ArtifactManifest {
         _ = try fields.formatVersion(upTo: Self.currentFormatVersion)
         try fields.refuseUnknown([
             "format_version", "name", "precision", "graphs", "embedding_width", "logit_scale", "logit_bias",
-            "vector_space", "report", "tool", "date", "sha256", "canary",
+            "vector_space", "report", "tool", "date", "sha256", "xxh128", "canary",
         ])
         name = try fields.string("name")
         guard !name.isEmpty else { throw fields.failure("name", "is empty") }
@@ -33,6 +33,7 @@ extension ArtifactManifest {
         self.graphs = graphs
 
         hashes = try fields.fileHashes()
+        checksums = try fields.fileChecksums()
         canary = try ArtifactCanary(fields.object("canary"))
         try check(fields)
     }
@@ -67,10 +68,15 @@ extension ArtifactManifest {
         if let report { members.append(.init("report", .string(report))) }
         members += [
             .init("tool", .string(tool)), .init("date", .string(date)),
-            .init("sha256", .object(hashes.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })),
-            .init("canary", canary.json),
+            .init("sha256", Self.object(hashes)),
         ]
+        if !checksums.isEmpty { members.append(.init("xxh128", Self.object(checksums))) }
+        members.append(.init("canary", canary.json))
         return .object(members)
+    }
+
+    private static func object(_ hashes: [String: String]) -> JSONValue {
+        .object(hashes.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
     }
 
     /// Throws `.invalidConfiguration` for members that contradict each other.
@@ -87,6 +93,9 @@ extension ArtifactManifest {
         }
         for (role, name) in graphs where hashes[name] == nil {
             throw fields.failure("sha256", "lacks \(name), the graph `\(role.rawValue)`")
+        }
+        guard checksums.isEmpty || Set(checksums.keys) == Set(hashes.keys) else {
+            throw fields.failure("xxh128", "has not the files of `sha256`")
         }
         guard (graphs[.image] == nil) == (canary.imageEmbedding == nil) else {
             throw fields.failure("canary", "has an `image_embedding` where there is no graph `image`, or none for one")

@@ -29,10 +29,16 @@ extension ExportedModel {
     /// they multiply those. A caption's tokens must be equal, but not with 8 bits.
     public func checkCanary() throws(ConcordError) {
         let canary = manifest.canary
-        let text = try embed(texts: [prepare(text: canary.text)])[0]
-        try compare("text", text, canary.textEmbedding)
-        guard let picture = canaryPicture else { return }
-        if let expected = canary.imageEmbedding { try compare("picture", try embed(images: [picture])[0], expected) }
+        // Beside the picture's, because a service is not ready before both are here.
+        let text = BackgroundWork { () throws(ConcordError) in
+            try self.embed(texts: [self.prepare(text: canary.text)])[0]
+        }
+        let picture = canaryPicture
+        if let picture, let expected = canary.imageEmbedding {
+            try compare("picture", try embed(images: [picture])[0], expected)
+        }
+        try compare("text", try text.value(), canary.textEmbedding)
+        guard let picture else { return }
         guard let expected = canary.caption, !expected.isEmpty else { return }
         let options = GenerationOptions(maxTokens: expected.count)
         let session = try makeCaptionSession(for: [picture])

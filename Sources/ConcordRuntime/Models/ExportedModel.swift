@@ -30,7 +30,7 @@ public final class ExportedModel: Sendable {
     ///
     /// - Throws: `.fileSystem`, `.malformedText`, `.invalidConfiguration` for a manifest or configuration that cannot be
     ///   used, `.invalidCheckpoint` for a file that is not the one exported, `.invalidModel`, `.unavailable` without
-    ///   ONNX Runtime, `.invalidArgument` for impossible options.
+    ///   ONNX Runtime, `.invalidArgument` for impossible options, `.inference` for a canary that is not answered as it was.
     public convenience init(
         folder: String, options: ExportedModelOptions = ExportedModelOptions()
     ) throws(ConcordError) {
@@ -42,6 +42,7 @@ public final class ExportedModel: Sendable {
         }
         do throws(ConcordError) {
             try self.init(folder: folder, manifest: manifest, options: options)
+            if options.checksCanary { try checkCanary() }
         } catch {
             // A file that is not the one exported explains whatever else is wrong.
             try verification.value()

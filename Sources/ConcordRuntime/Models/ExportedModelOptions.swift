@@ -7,6 +7,9 @@ public struct ExportedModelOptions: Sendable, Hashable {
     public var session: OnnxSessionOptions
     /// Whether every file is compared with its hash first.
     public var verifiesHashes: Bool
+    /// Whether the model says of its canary what it said when it was exported; see ``ExportedModel/checkCanary()``. Asked
+    /// while the hashes are compared.
+    public var checksCanary: Bool
     /// The batch sizes that runs are padded to, rising; longer batches are split. Few sizes keep memory flat, and in
     /// runs of one shape an item's result does not depend on its neighbours.
     public var batchBuckets: [Int]
@@ -15,11 +18,12 @@ public struct ExportedModelOptions: Sendable, Hashable {
     public var shrinksPhotos: Bool
 
     public init(
-        session: OnnxSessionOptions = OnnxSessionOptions(), verifiesHashes: Bool = true,
+        session: OnnxSessionOptions = OnnxSessionOptions(), verifiesHashes: Bool = true, checksCanary: Bool = false,
         batchBuckets: [Int] = [1, 2, 3, 4, 6, 8, 12, 16], shrinksPhotos: Bool = true
     ) {
         self.session = session
         self.verifiesHashes = verifiesHashes
+        self.checksCanary = checksCanary
         self.batchBuckets = batchBuckets
         self.shrinksPhotos = shrinksPhotos
     }

@@ -84,7 +84,7 @@ public final class ModelRegistry: Sendable {
 
     /// Blocks: opens a model and checks its canary.
     ///
-    /// - Parameter warmsUp: runs all sizes of batches first. A server that starts is ready sooner without, and the canary
+    /// - Parameter warmsUp: runs all sizes of batches, too. A server that starts is ready sooner without, and the canary
     ///   is a run of each graph.
     private func open(
         _ folder: String, name: String, warmsUp: Bool
@@ -92,9 +92,10 @@ public final class ModelRegistry: Sendable {
         let manifest = try ArtifactManifest(folder: folder)
         let bytes = manifest.hashes.keys.reduce(0) { $0 + (Files.size(folder + "/" + $1) ?? 0) }
         try makeRoom(for: bytes, sparing: name)
-        let model = try options.openModel(folder, options.model)
+        var opening = options.model
+        opening.checksCanary = true
+        let model = try options.openModel(folder, opening)
         if warmsUp { try model.warmUp() }
-        try model.checkCanary()
         return (model, bytes)
     }
 

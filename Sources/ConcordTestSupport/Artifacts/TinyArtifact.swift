@@ -69,17 +69,18 @@ public struct TinyArtifact {
             try graphs.caption(isFirst: false).write(to: folder + "/caption_step.onnx")
         }
         try Files.replace(folder + "/report.json", with: "{\"graphs\": {}}\n")
-        var hashes: [String: String] = [:]
+        var (hashes, checksums): ([String: String], [String: String]) = ([:], [:])
         for file in try FileManager.default.contentsOfDirectory(atPath: folder) where file != ArtifactManifest.fileName
         {
             hashes[file] = try FileHash(.sha256, ofFile: folder + "/" + file).hexadecimal
+            checksums[file] = try FileHash(.xxh128, ofFile: folder + "/" + file).hexadecimal
         }
         let joined = hashes.sorted { $0.key < $1.key }.map(\.value).joined()
         let none = [Float](repeating: 0, count: embeddingWidth), hasImages = files[.image] != nil
         var manifest = ArtifactManifest(
             name: name ?? "tiny-" + kind.rawValue, precision: precision, graphs: files, embeddingWidth: embeddingWidth,
             logitScale: hasImages ? logitScale : nil, logitBias: kind == .siglip ? -10 : nil,
-            vectorSpace: FileHash(.sha256, of: Array(joined.utf8)).hexadecimal, hashes: hashes,
+            vectorSpace: FileHash(.sha256, of: Array(joined.utf8)).hexadecimal, hashes: hashes, checksums: checksums,
             canary: ArtifactCanary(
                 text: texts[0], textEmbedding: none, imageEmbedding: hasImages ? none : nil,
                 caption: kind == .coca ? [] : nil),

@@ -12,13 +12,13 @@ rm -rf "$symbols"
 swift package -c release dump-symbol-graph --minimum-access-level public --skip-synthesized-members >.build/symbols.log 2>&1 || true
 for module in Sources/Concord*/; do
     module=$(basename "$module")
-    case $module in *Command | ConcordTestSupport) continue ;; esac
+    case $module in *Command | ConcordPlatform | ConcordTestSupport) continue ;; esac
     [ -s "$symbols/$module.symbols.json" ] || { cat .build/symbols.log >&2; echo "docs: no symbols of $module" >&2; exit 1; }
 done
 graphs=.build/docs-graphs
 rm -rf "$graphs" .build/docs && mkdir -p "$graphs"
 cp "$symbols"/Concord*.symbols.json "$graphs"
-rm -f "$graphs"/*Tests.symbols.json "$graphs"/Concord{Command,TestSupport}.symbols.json
+rm -f "$graphs"/*Tests.symbols.json "$graphs"/Concord{Command,Platform,TestSupport}.symbols.json
 "$(dirname "$(command -v swift)")/docc" convert Sources/Concord/Concord.docc --additional-symbol-graph-dir "$graphs" --output-path .build/docs \
     --fallback-display-name Concord --fallback-bundle-identifier concord
 echo "==> To read it: python3 -m http.server -d .build/docs, then http://localhost:8000/documentation/concord"

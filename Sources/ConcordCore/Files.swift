@@ -81,8 +81,8 @@ public enum Files {
             try makeFolder(parent)
             number = mkdir(path, 0o777) == 0 ? 0 : errno
         }
-        // Another process may have made it meanwhile.
-        guard number != 0, !(number == EEXIST && isFolder(path)) else { return }
+        // It may be there already, of which not every file system says EEXIST.
+        guard number != 0, !isFolder(path) else { return }
         errno = number
         throw .system("make the folder", path)
     }
@@ -110,19 +110,17 @@ public enum Files {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// The first 64 KiB of a file below `/proc` or `/sys`, which says that its length is 0; empty where there is none.
+    /// A file below `/proc` or `/sys`, which says that its length is 0; empty where there is none.
     package static func systemText(_ path: String) -> String {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return "" }
         defer { close(descriptor) }
-        let bytes = [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, filled in
-            while filled < buffer.count {
-                let got = ConcordPlatform.read(
-                    descriptor, buffer.baseAddress.map { $0 + filled }, buffer.count - filled)
-                if got < 0 && errno == EINTR { continue }
-                if got <= 0 { break }
-                filled += got
-            }
+        var bytes: [UInt8] = [], part = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = ConcordPlatform.read(descriptor, &part, part.count)
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { break }
+            bytes += part[..<count]
         }
         return String(decoding: bytes, as: UTF8.self)
     }

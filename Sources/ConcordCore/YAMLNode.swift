@@ -1,5 +1,4 @@
 import CYAML
-import ConcordPlatform
 
 /// A value of a YAML document, every plain value as the text that was written. Read by LibYAML.
 package indirect enum YAMLNode: Hashable, Sendable {
@@ -47,23 +46,25 @@ private struct YAMLDocument {
 
     init(_ bytes: UnsafeBufferPointer<UInt8>, source: String) throws(ConcordError) {
         self.source = source
-        var parser = yaml_parser_t()
-        guard yaml_parser_initialize(&parser) == 1 else {
+        // The parser keeps its own address.
+        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+        defer { parser.deallocate() }
+        guard yaml_parser_initialize(parser) == 1 else {
             throw ConcordError(.invalidConfiguration, "no memory is left to read \(source)")
         }
-        defer { yaml_parser_delete(&parser) }
-        yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING)
-        yaml_parser_set_input_string(&parser, bytes.baseAddress, bytes.count)
-        guard yaml_parser_load(&parser, &document) == 1 else { throw Self.failure(of: parser, source) }
+        defer { yaml_parser_delete(parser) }
+        yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+        yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
+        guard yaml_parser_load(parser, &document) == 1 else { throw Self.failure(of: parser.pointee, source) }
 
         // Another document behind the first would go unnoticed; behind the last, there is an empty one.
         var next = yaml_document_t()
-        let isReadable = yaml_parser_load(&parser, &next) == 1
+        let isReadable = yaml_parser_load(parser, &next) == 1
         let second = isReadable ? yaml_document_get_root_node(&next)?.pointee.start_mark.line : nil
         if isReadable { yaml_document_delete(&next) }
         guard isReadable, second == nil else {
             yaml_document_delete(&document)
-            guard let second else { throw Self.failure(of: parser, source) }
+            guard let second else { throw Self.failure(of: parser.pointee, source) }
             throw ConcordError(
                 .invalidConfiguration, "\(source) is not valid YAML: a second document begins at line \(second + 1)")
         }

@@ -1,7 +1,7 @@
 // C's library and the small half of Foundation, whatever the system calls them.
 //
-// What a service is made of imports this and not Foundation: the other half brings the tables of ICU, 40 MB, into
-// every program and container that it is linked into.
+// What a service is made of imports this and not Foundation: the other half brings ICU with its tables, 46 MB in
+// all, into every program that it is linked into.
 
 #if canImport(FoundationEssentials)
     @_exported import FoundationEssentials

@@ -34,7 +34,7 @@ public struct HubCache: Sendable {
                 .unavailable, "\(repository) is not in the cache \(folder); download it with: \(command)")
         }
         let path = "\(repositoryFolder(repository))/snapshots/\(commit)"
-        let (files, broken) = Self.files(below: path)
+        let (files, broken) = try Self.files(below: path)
         let missing = try broken + Self.missing(from: files, in: path)
         guard missing.isEmpty else {
             throw ConcordError(
@@ -47,10 +47,16 @@ public struct HubCache: Sendable {
         return HubSnapshot(path: path, commit: commit, files: files, byteCount: byteCount)
     }
 
-    /// The paths of all files below a folder, and of all links that lead nowhere.
-    private static func files(below folder: String) -> (present: [String], broken: [String]) {
+    /// The paths of all files below a folder, and of all links that lead nowhere. Throws `.fileSystem` for a folder that
+    /// cannot be read.
+    private static func files(below folder: String) throws(ConcordError) -> (present: [String], broken: [String]) {
         var present = [String](), broken = [String]()
-        for path in (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? [] {
+        guard Files.exists(folder) else { return ([], []) }
+        let paths: [String]
+        do { paths = try FileManager.default.subpathsOfDirectory(atPath: folder) } catch {
+            throw ConcordError(.fileSystem, "cannot list the folder \(folder): \(error); check the permissions")
+        }
+        for path in paths {
             var status = stat()
             if stat(folder + "/" + path, &status) != 0 {
                 broken.append(path)

@@ -25,8 +25,9 @@ extension ArtifactManifest {
         }
     }
 
-    /// Compares every file of a folder with its checksum, or with its hash where the manifest has no checksums. Throws `.invalidCheckpoint` for the first that is another, and
-    /// `.fileSystem`.
+    /// Compares every file of a folder with its checksum, or with its hash where the manifest has no checksums.
+    ///
+    /// Throws `.invalidCheckpoint` for the first that is another, and `.fileSystem`.
     public func verifyHashes(folder: String) throws(ConcordError) {
         for (name, expected) in hashes.sorted(by: { $0.key < $1.key }) {
             let path = folder + "/" + name

@@ -26,7 +26,7 @@ extension ExportedModel {
     /// Throws `.inference` when the model does not say to the canary of its manifest what it said when it was exported.
     ///
     /// Vectors must have a cosine of 0.9999 to those, or of 0.999 where weights have 8 bits: processors differ in how
-    /// they multiply those. A caption's tokens must be equal, but not with 8 bits.
+    /// they multiply those. A caption's tokens must be equal, but not with 8 bits. Throws `.unavailable` without a thread.
     public func checkCanary() throws(ConcordError) {
         let canary = manifest.canary
         // Beside the picture's, because a service is not ready before both are here.
@@ -34,11 +34,12 @@ extension ExportedModel {
             try self.embed(texts: [self.prepare(text: canary.text)])[0]
         }
         let picture = canaryPicture
-        if let picture, let expected = canary.imageEmbedding {
-            try compare("picture", try embed(images: [picture])[0], expected)
-        }
-        try compare("text", try text.value(), canary.textEmbedding)
-        guard let picture else { return }
+        // Both are awaited before either is judged, so that no run outlives this call.
+        let image = Result { () throws(ConcordError) in try picture.map(embedOne) }
+        let words = Result { () throws(ConcordError) in try text.value() }
+        try compare("text", words.get(), canary.textEmbedding)
+        guard let picture, let vector = try image.get() else { return }
+        if let expected = canary.imageEmbedding { try compare("picture", vector, expected) }
         guard let expected = canary.caption, !expected.isEmpty else { return }
         let options = GenerationOptions(maxTokens: expected.count)
         let session = try makeCaptionSession(for: [picture])
@@ -49,6 +50,10 @@ extension ExportedModel {
                 "the model captions its canary with the tokens \(found.first?.first?.tokens ?? []), not with "
                     + "\(expected) as when it was exported; export it again, or look at the machine's memory")
         }
+    }
+
+    private func embedOne(_ picture: PreparedImage) throws(ConcordError) -> [Float] {
+        try embed(images: [picture])[0]
     }
 
     private var canaryPicture: PreparedImage? { preprocessing.map { .canary(size: $0.cropSize) } }

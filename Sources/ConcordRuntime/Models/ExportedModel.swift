@@ -26,7 +26,7 @@ public final class ExportedModel: Sendable {
 
     /// Opens a folder that `concord export` wrote.
     ///
-    /// Hashes are compared while the sessions open.
+    /// Files are compared with their checksums while the sessions open and the canary is asked.
     ///
     /// - Throws: `.fileSystem`, `.malformedText`, `.invalidConfiguration` for a manifest or configuration that cannot be
     ///   used, `.invalidCheckpoint` for a file that is not the one exported, `.invalidModel`, `.unavailable` without

@@ -5,10 +5,10 @@ public struct ExportedModelOptions: Sendable, Hashable {
     /// How each graph's session runs. On 2 to 8 cores several threads of the caller's with ``OnnxSessionOptions/threadsPerRun``
     /// 1 embed more in all; one with all threads has its result sooner.
     public var session: OnnxSessionOptions
-    /// Whether every file is compared with its hash first.
+    /// Whether every file is compared with its checksum, or its hash where it has none, before the model is given out.
     public var verifiesHashes: Bool
     /// Whether the model says of its canary what it said when it was exported; see ``ExportedModel/checkCanary()``. Asked
-    /// while the hashes are compared.
+    /// while files are compared.
     public var checksCanary: Bool
     /// The batch sizes that runs are padded to, rising; longer batches are split. Few sizes keep memory flat, and in
     /// runs of one shape an item's result does not depend on its neighbours.

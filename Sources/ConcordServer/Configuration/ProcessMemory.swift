@@ -8,12 +8,12 @@ enum ProcessMemory {
     /// keeps one heap for each processor. By default there are up to eight, each with gaps that only its own threads fill,
     /// and buffers of up to 32 MiB stay in them. Variables of the environment win.
     ///
-    /// What each picture needs anew, a few buffers of up to 1 MB, stays in the heaps: pages that the system has to clear
+    /// What each picture needs anew, a few buffers of less than 1 MiB, stays in the heaps: pages that the system has to clear
     /// for each of them took a tenth of the time of int8 embeddings.
     static func staysSmall() {
         #if canImport(Glibc)
             let environment = ProcessInfo.processInfo.environment
-            if environment["MALLOC_MMAP_THRESHOLD_"] == nil { mallopt(M_MMAP_THRESHOLD, 4 << 20) }
+            if environment["MALLOC_MMAP_THRESHOLD_"] == nil { mallopt(M_MMAP_THRESHOLD, 1 << 20) }
             if environment["MALLOC_TRIM_THRESHOLD_"] == nil { mallopt(M_TRIM_THRESHOLD, 16 << 20) }
             if environment["MALLOC_ARENA_MAX"] == nil { mallopt(M_ARENA_MAX, Int32(clamping: Processors.available)) }
         #endif

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// What the threads of a ``Batcher`` share, so that the owner can go while they work.
 ///
@@ -147,7 +146,8 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
                                 .overloaded, "The model did not answer in time.",
                                 retryAfter: rate.retryAfter(items: openCount, workers: options.workers))))
                 }
-                // The thread cannot be ended. When it comes back it finds that its run is over, and goes.
+                // The thread cannot be ended. When it comes back it finds that its run is over, and goes if another is in
+                // its place.
                 if startedWorkers < 8 * options.workers { replaceWorker() }
             }
             if isStuck { return "\(name): a run is stuck" }
@@ -194,6 +194,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
             try SystemThread.start(name: name) { [self] in workUntilClosed() }
         } catch {
             workerCount -= 1
+            startedWorkers -= 1
         }
     }
 
@@ -209,7 +210,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
             let start = now()
             for waiting in run.waiting { observe(.waited(seconds: (start - waiting.entry.arrival).inSeconds)) }
             perform(run)
-            guard end(run, seconds: (now() - start).inSeconds) else { break }
+            guard end(run, seconds: (now() - start).inSeconds) || isNeeded() else { break }
         }
         let endings = condition.locked {
             workerCount -= 1
@@ -322,7 +323,16 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Notes that a run is over. False when it was given up, and another thread is in its worker's place.
+    /// Whether a worker whose run was given up stays: nobody is in its place.
+    private func isNeeded() -> Bool {
+        condition.locked {
+            guard workerCount <= options.workers else { return false }
+            isStuck = false
+            return true
+        }
+    }
+
+    /// Notes that a run is over. False when it was given up.
     private func end(_ run: Run, seconds: Double) -> Bool {
         let isCurrent = condition.locked {
             guard runs.removeValue(forKey: run.id) != nil else { return false }

@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 /// Runs items of many requests together: each of its threads takes what waits the moment it is free, so that nothing is
 /// delayed to fill a batch, but for a moment where the options say so and more items are on their way.
 ///

@@ -95,6 +95,6 @@ final class FetchPlaces: Sendable {
         waiter?.continuation.resume(returning: reason)
     }
 
-    private static let crowded = ConcordError(
+    static let crowded = ConcordError(
         .unavailable, "too many pictures are being fetched; try again, or send the picture itself")
 }

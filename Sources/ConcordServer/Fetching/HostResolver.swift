@@ -37,7 +37,12 @@ package struct HostResolver: Sendable {
     ///   `.refusedAddress` for an address of an unknown kind; `.unavailable` when there is no thread left to ask.
     func resolve(_ host: String, by end: ContinuousClock.Instant) throws(ConcordError) -> [InternetAddress] {
         let answer = Answer(), lookUp = lookUp
-        try SystemThread.start(name: "concord-resolve") { answer.set(lookUp(host)) }
+        do throws(ConcordError) {
+            try SystemThread.start(name: "concord-resolve") { answer.set(lookUp(host)) }
+        } catch {
+            // What that says is for who runs the process, and this goes to its clients.
+            throw FetchPlaces.crowded
+        }
         guard let texts = answer.wait(until: end), !texts.isEmpty else { throw PictureTransfer.unreachable }
         let addresses = texts.compactMap { InternetAddress($0) }
         guard addresses.count == texts.count else { throw PictureAddress.refusal("has a host that is not asked") }

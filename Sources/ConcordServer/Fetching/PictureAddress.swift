@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// A URL that a picture may be fetched from, taken apart once, by rules so strict that libcurl cannot read it otherwise.
 struct PictureAddress: Hashable, Sendable {

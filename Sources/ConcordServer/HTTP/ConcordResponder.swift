@@ -75,7 +75,7 @@ struct ConcordResponder: HTTPResponder {
     private func authenticate(_ request: Request, for route: Route) throws(RequestFailure) -> APIKey? {
         guard let keys = state.keys, route.access != .open else { return nil }
         let bearer = request.headers[.authorization].flatMap { text in
-            text.lowercased().hasPrefix("bearer ") ? String(text.dropFirst(7).trimmed) : nil
+            text.lowercased().hasPrefix("bearer ") ? text.dropFirst(7).trimmed : nil
         }
         guard let shown = bearer ?? request.headers[.apiKey], let key = keys.entry(for: shown) else {
             state.metrics.refused(reason: "key")

@@ -51,8 +51,18 @@ struct JSONLogHandler: LogHandler {
 
     private static func writeToStandardError(_ line: String) {
         var line = line
-        // One call for the whole line, so that those of several threads do not mix.
-        line.withUTF8 { _ = ConcordPlatform.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        line.withUTF8 { bytes in
+            // In one call where the system takes it, so that lines of several threads do not mix.
+            var offset = 0
+            while offset < bytes.count {
+                let count = ConcordPlatform.write(
+                    STDERR_FILENO, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+                if count < 0 && errno == EINTR { continue }
+                // A log that cannot be written is no reason to do nothing else.
+                if count <= 0 { return }
+                offset += count
+            }
+        }
     }
 
     /// The text, in JSON's quotes where a space or a control character would break the line apart.

@@ -119,7 +119,7 @@ public final class ModelRegistry: Sendable {
         }
     }
 
-    /// Loads the model beside the one in use, if any, warms it up, checks its canary, and only then puts it in the
+    /// Loads the model beside the one in use, if any, checks its canary, warms it up, and only then puts it in the
     /// other's place, which is closed when its last request ends. Throws, and leaves the other, when any of that fails.
     ///
     /// - Parameter folder: nil for the same folder.

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// A search with beams, in one group or several; see
 /// ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``.

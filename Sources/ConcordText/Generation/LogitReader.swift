@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// Reads rows of logits as the options of one request ask.
 struct LogitReader {

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 import Synchronization
 
 /// Tokens as they are generated, for code that awaits.

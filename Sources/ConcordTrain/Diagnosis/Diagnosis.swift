@@ -70,7 +70,7 @@ public struct Diagnosis: Sendable {
 
     /// The files of this process's memory map that `matches` wants; Linux only.
     private static func loadedLibraries(_ matches: (String) -> Bool) -> [String] {
-        let lines = Processor.kernelText("/proc/self/maps").split(separator: "\n")
+        let lines = Files.systemText("/proc/self/maps").split(separator: "\n")
         let paths = lines.compactMap { $0.split(separator: " ").last.map(String.init) }
         return Set(paths.filter { $0.hasPrefix("/") && matches($0) }).sorted()
     }

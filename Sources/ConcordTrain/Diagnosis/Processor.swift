@@ -1,3 +1,4 @@
+import ConcordCore
 import Foundation
 
 /// The processor's name and the instruction sets that matter for speed.
@@ -11,17 +12,8 @@ struct Processor {
         "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd", "asimdhp", "bf16", "i8mm", "sve", "sve2",
     ]
 
-    /// A file of the kernel's as text; empty where there is none. Such files say that they have no bytes, so they are
-    /// read until nothing comes.
-    static func kernelText(_ path: String) -> String {
-        guard let file = FileHandle(forReadingAtPath: path) else { return "" }
-        var bytes = Data()
-        while let part = try? file.read(upToCount: 1 << 16), !part.isEmpty { bytes += part }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
     static var current: Processor {
-        let information = kernelText("/proc/cpuinfo")
+        let information = Files.systemText("/proc/cpuinfo")
         func value(_ keys: String...) -> String? {
             information.split(separator: "\n").first { line in keys.contains { line.hasPrefix($0) } }?
                 .split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) }

@@ -14,7 +14,6 @@ enum ProcessMemory {
         #if canImport(Glibc)
             let environment = ProcessInfo.processInfo.environment
             if environment["MALLOC_MMAP_THRESHOLD_"] == nil { mallopt(M_MMAP_THRESHOLD, 1 << 20) }
-            if environment["MALLOC_TRIM_THRESHOLD_"] == nil { mallopt(M_TRIM_THRESHOLD, 16 << 20) }
             if environment["MALLOC_ARENA_MAX"] == nil { mallopt(M_ARENA_MAX, Int32(clamping: Processors.available)) }
         #endif
     }

@@ -7,8 +7,9 @@ Each A is an artifact folder of `concord export`; without any, prepare.py makes 
 serves the float32 folder, as the usual service does; with int8 folders Concord is measured on these as well, against
 the same float32 figures of the peer.
 
-Each round starts every side in a process of its own, waits until it is ready, loads it and stops it, so that a drift of
-the machine's speed meets all of them; the table shows medians over the rounds. Before the load both sides answer the
+Each round starts every side in a process of its own, waits until it is ready, loads it and stops it; every other round
+goes the other way round, so that a drift of the machine's speed meets all of them. The table shows medians over the
+rounds, of the ratios those of the rounds' own. Before the load both sides answer the
 same inputs, and `cosine` says how alike the answers are (of captions: 1 when they are the same text). CPU is the
 service's processor time for one answer, which other work on the machine changes less than the throughput.
 Exits with 1 when a required ratio is missed.
@@ -96,6 +97,11 @@ def ratio(found, expected):
     return found / expected if found is not None and expected else None
 
 
+def median_ratio(rounds, expected_rounds, key):
+    ratios = [ratio(found[key], expected[key]) for found, expected in zip(rounds, expected_rounds, strict=True)]
+    return None if None in ratios else statistics.median(ratios)
+
+
 def rows_of(figures):
     rows = []
     for workload in ("images", "texts", "captions"):
@@ -108,9 +114,8 @@ def rows_of(figures):
                 continue
             row = {"workload": workload, "precision": precision, "side": side, **median_of(rounds)}
             if side != "FastAPI":
-                row |= {"throughput_ratio": ratio(row["throughput"], peer["throughput"]),
-                        "p99_ratio": ratio(row["p99"], peer["p99"]),
-                        "cosine": min(likeness(found, expected) for found, expected in
+                row |= {f"{key}_ratio": median_ratio(rounds, peer_rounds, key) for key in ("throughput", "p99")}
+                row |= {"cosine": min(likeness(found, expected) for found, expected in
                                       zip(rounds[0]["answers_to_first"], peer_rounds[0]["answers_to_first"]))}
                 at_least, at_most = GOALS.get((workload, precision), (None, None))
                 row["goals"] = {"throughput_ratio": at_least, "p99_ratio": at_most}
@@ -175,7 +180,7 @@ def main():
         photographs = [open(path, "rb").read() for path in photos.make(folder, "photo", 16, 640, 480)]
         pictures = services.distinct(photographs, DISTINCT)
         for number in range(arguments.rounds):
-            for side, precision, workloads, make in sides:
+            for side, precision, workloads, make in sides[::-1 if number % 2 else 1]:
                 print(f"round {number + 1} of {arguments.rounds}: {side} {precision} {' '.join(workloads)}",
                       file=sys.stderr)
                 for workload, result in run_side(make(), workloads, pictures, arguments).items():

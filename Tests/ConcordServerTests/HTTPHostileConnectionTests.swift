@@ -99,6 +99,31 @@ import Testing
         }
     }
 
+    @Test func theRestOfABodyIsForgottenAfterItsAnswer() async throws {
+        try await TestServer.attacked { server in
+            let connection = try await TestConnection(port: server.port)
+            let refused = TestConnection.request("POST", "/nowhere", body: [UInt8](repeating: 0x7B, count: 300_000))
+            #expect(try await connection.exchange(Array(refused.prefix(1000))).status == 404)
+            await connection.send(Array(refused.dropFirst(1000)))
+            let good = TestConnection.request("POST", "/v1/embeddings", body: Array(#"{"input": "a dog"}"#.utf8))
+            #expect(try await connection.exchange(good).status == 200)
+        }
+    }
+
+    /// The answer to a request is not one to the request behind it, whose body is still on its way.
+    @Test func aBodyBehindAnotherRequestMayTakeItsTime() async throws {
+        try await TestServer.attacked { server in
+            let connection = try await TestConnection(port: server.port)
+            let first = TestConnection.request("POST", "/v1/embeddings", body: Array("{".utf8))
+            let second = TestConnection.request("POST", "/v1/embeddings", body: Array(#"{"input": "a dog"}"#.utf8))
+            #expect(try await connection.exchange(first + second.dropLast(10)).status == 400)
+            // Longer than the rest of an answered body is waited for.
+            try await Task.sleep(for: .milliseconds(1500))
+            await connection.send(Array(second.suffix(10)))
+            #expect(try await connection.response().status == 200)
+        }
+    }
+
     @Test func requestsAtOnceAreAnsweredInOrder() async throws {
         try await TestServer.attacked { server in
             func request(_ id: Int) -> String {

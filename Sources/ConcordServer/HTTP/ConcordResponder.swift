@@ -97,11 +97,11 @@ struct ConcordResponder: HTTPResponder {
     /// Has the route work in a task of its own, which is cancelled when the client leaves.
     private func answer(_ call: RouteCall, with route: Route, _ context: ServerContext) async throws -> Response {
         guard route.method == .post else { return try await route.handler(call) }
-        let channel = context.channel
-        let connection = try? await channel.eventLoop.submit {
-            try channel.pipeline.syncOperations.handler(type: RequestGuard.self).connection
-        }.get()
-        let task = Task { try await route.handler(call) }
+        let connection = try? await context.connection()
+        // Where the connection's own task runs, see ConnectionChannel.
+        let task = Task(executorPreference: EventLoopExecutor(context.channel.eventLoop)) {
+            try await route.handler(call)
+        }
         connection?.whenClosed { task.cancel() }
         defer { connection?.forget() }
         return try await withTaskCancellationHandler {

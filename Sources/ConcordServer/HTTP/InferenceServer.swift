@@ -131,16 +131,17 @@ public final class InferenceServer: Sendable {
     ) -> some Service {
         let guardLimits = RequestGuard.Limits(
             bodyTimeout: .init(configuration.bodyTimeout), bodyBytes: configuration.bodyBytes)
+        let connections = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [RequestGuard(guardLimits)], idleTimeout: .init(configuration.idleTimeout),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 128))
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
             responder: ConcordResponder(state: state, table: table),
-            server: .http1(
-                configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [RequestGuard(guardLimits)],
-                    idleTimeout: .init(configuration.idleTimeout),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 128))),
+            server: HTTPServerBuilder { responder in
+                ConnectionChannel(http: HTTP1Channel(responder: responder, configuration: connections))
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections, logger: quiet)),

@@ -27,6 +27,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private let limits: Limits
     private var isReadingRequest = false
     private var isAnswering = false
+    /// Whether the request that is being read has its answer already.
+    private var isAnswered = false
     /// Requests that have no whole answer yet.
     private var due = 0
     private var bodyStart = NIODeadline.now()
@@ -41,12 +43,16 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             isReadingRequest = true
+            isAnswered = false
             due += 1
             bodyStart = .now()
             bodyBytes = 0
             scheduleBodyCheck(context, in: limits.bodyTimeout)
             inviteBody(context, head)
-        case .body(let buffer): bodyBytes += buffer.readableBytes
+        case .body(let buffer):
+            bodyBytes += buffer.readableBytes
+            // Nobody asks for the rest of a body after the answer.
+            if isAnswered { return }
         case .end:
             isReadingRequest = false
             bodyTimer?.cancel()
@@ -62,7 +68,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isAnswering = false
             due -= 1
-            if isReadingRequest {
+            // A request that is being read while another one is due is not the one that was answered.
+            if isReadingRequest, due == 0 {
+                isAnswered = true
                 let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
                 lingerTimer = context.eventLoop.scheduleTask(in: limits.linger) {
                     bound.value.close(promise: nil)

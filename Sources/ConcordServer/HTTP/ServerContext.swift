@@ -11,4 +11,13 @@ struct ServerContext: InitializableFromSource {
         channel = source.channel
         logger = source.logger
     }
+
+    /// What knows whether the client is still there.
+    func connection() async throws -> ClientConnection {
+        let channel = channel
+        @Sendable func found() throws -> ClientConnection {
+            try channel.pipeline.syncOperations.handler(type: RequestGuard.self).connection
+        }
+        return try await channel.eventLoop.inEventLoop ? found() : channel.eventLoop.submit(found).get()
+    }
 }

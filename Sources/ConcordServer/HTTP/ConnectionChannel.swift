@@ -1,0 +1,18 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+
+/// An HTTP/1.1 connection whose requests are handled on its event loop; see ``EventLoopExecutor``.
+struct ConnectionChannel: ServerChildChannel {
+    let http: HTTP1Channel
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
+        http.setup(channel: channel, logger: logger)
+    }
+
+    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+        await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
+            await http.handle(value: value, logger: logger)
+        }
+    }
+}

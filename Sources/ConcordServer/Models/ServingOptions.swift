@@ -17,7 +17,7 @@ public struct ServingOptions: Sendable {
     /// The least share of the work that the bulk lane has while the other is busy, from 0 to 1.
     public var bulkShare = 0.2
     /// Runs of pictures or texts have no more items than are done in so long, but two at least.
-    public var longestRun: Duration = .milliseconds(125)
+    public var longestRun: Duration = .milliseconds(80)
     /// A run without progress for longer is given up, and the model is not ready.
     public var stuckAfter: Duration = .seconds(60)
     /// Pictures that are captioned together, at most.

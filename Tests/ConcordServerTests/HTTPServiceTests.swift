@@ -19,6 +19,20 @@ import Testing
         }
     }
 
+    @Test func namesInAddressesMayBeEscaped() async throws {
+        try await TestServer.with { server in
+            for name in ["tiny-coca", "tiny%2dcoca", "%74iny%2Dcoc%61", "tiny-coca/"] {
+                let answer = try await server.get("/v1/models/" + name)
+                #expect(answer.status == 200, "\(name): \(answer.text)")
+            }
+            // A percent sign without two digits, bytes that are no UTF-8, nothing, and what is escaped twice.
+            for name in ["tiny-coca%", "tiny-coca%2", "tiny%zzcoca", "%e4", "tiny%252dcoca", "tiny+coca"] {
+                let answer = try await server.get("/v1/models/" + name)
+                #expect(answer.status == 404, "\(name): \(answer.text)")
+            }
+        }
+    }
+
     @Test func metricsCountRequests() async throws {
         try await TestServer.with(configure: { $0.metricsPort = 0 }) { server in
             _ = try await server.post("/v1/embeddings", ["input": "a dog"])

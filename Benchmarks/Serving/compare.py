@@ -108,7 +108,6 @@ def rows_of(figures):
         if ("FastAPI", "float32", workload) not in figures:
             continue
         peer_rounds = figures["FastAPI", "float32", workload]
-        peer = median_of(peer_rounds)
         for (side, precision, of), rounds in figures.items():
             if of != workload:
                 continue

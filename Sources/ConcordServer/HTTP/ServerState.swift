@@ -15,7 +15,7 @@ final class ServerState: Sendable {
     let metrics: ServerMetrics
     let logger: Logger
     let bodies: BodyBudget
-    /// For JSON and base64 that would hold up Swift's cooperative pool.
+    /// For JSON and base64 that would hold up an event loop.
     let wire = WorkerThreads(count: Processors.available, name: "wire")
     private let draining = Atomic(false)
 

@@ -92,10 +92,15 @@ extension Tensor {
     }
 
     /// Vectors along `axis` divided by their length, or by `epsilon` if that is larger.
+    ///
+    /// Vectors of bfloat16 and float16 come back in float32, as `normalize` of PyTorch gives them under CUDA's autocast:
+    /// in bfloat16 a unit vector's length is off by up to 0.4 %, and its cosines with it.
     public func normalized(
         axis: Int = -1, epsilon: Double = 1e-12, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
-        let length = norm(p: 2, axes: [axis], keepingAxes: true, file: file, line: line)
-        return self / length.clamped(min: epsilon, file: file, line: line)
+        let isShort = dtype == .bfloat16 || dtype == .float16
+        let vectors = isShort ? to(.float32, file: file, line: line) : self
+        let length = vectors.norm(p: 2, axes: [axis], keepingAxes: true, file: file, line: line)
+        return vectors / length.clamped(min: epsilon, file: file, line: line)
     }
 }

@@ -110,6 +110,14 @@ import Testing
         #expect(x.matmul(x).dtype == .float32)
     }
 
+    /// A cosine of bfloat16 vectors would be off in the third digit, and a logit of scale 100 by a fifth.
+    @Test(arguments: [DType.bfloat16, .float16]) func unitVectorsHaveUnitLength(_ dtype: DType) {
+        let units = Tensor.normal([16, 192], generator: Generator(seed: 1)).to(dtype).normalized()
+        #expect(units.dtype == .float32)
+        let lengths = units.norm(p: 2, axes: [1]).scalars(as: Double.self)
+        #expect(lengths.allSatisfy { abs($0 - 1) < 1e-6 })
+    }
+
     @Test func autocastForgetsItsCopiesOfWeights() {
         let weight = Tensor.ones([2, 2])
         weight.requiresGradient = true

@@ -154,8 +154,22 @@ import Testing
             #expect(answer["access-control-allow-origin"] == "https://example.com" && answer["vary"] == "Origin")
             let preflight = try await server.send("OPTIONS", "/v1/embeddings", headers: asks, body: nil)
             #expect(preflight.status == 204 && preflight["access-control-allow-methods"]?.contains("POST") == true)
+            #expect(preflight["access-control-allow-headers"]?.contains("Authorization") == true)
+            // As OpenAI's client in a browser asks.
+            let wanted = "authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-retry-count"
+            let stainless = try await server.send(
+                "OPTIONS", "/v1/embeddings", headers: asks + [("Access-Control-Request-Headers", wanted)], body: nil)
+            #expect(stainless.status == 204 && stainless["access-control-allow-headers"] == wanted)
+            // What its error handling reads.
+            let exposed = answer["access-control-expose-headers"]?.lowercased().components(separatedBy: ", ") ?? []
+            #expect(Set(exposed).isSuperset(of: ["x-request-id", "retry-after"]))
+            let stranger = try await server.send(
+                "OPTIONS", "/v1/embeddings",
+                headers: [("Origin", "https://example.org")] + asks.dropFirst()
+                    + [("Access-Control-Request-Headers", wanted)], body: nil)
+            #expect(stranger.status == 405 && stranger["access-control-allow-headers"] == nil)
             let other = try await server.get("/v1/models", headers: [("Origin", "https://example.org")])
-            #expect(other["access-control-allow-origin"] == nil)
+            #expect(other["access-control-allow-origin"] == nil && other["access-control-expose-headers"] == nil)
         }
     }
 

@@ -24,6 +24,7 @@ struct ConcordResponder: HTTPResponder {
         var call: RouteCall?
         var fault: (any Error)?
         do {
+            try HostField.check(request)
             if state.keys == nil { try state.configuration.keylessAccess.check(request) }
             if let preflight = state.configuration.crossOrigin.preflight(request) {
                 response = preflight
@@ -41,7 +42,8 @@ struct ConcordResponder: HTTPResponder {
             throw error
         } catch {
             fault = error
-            response = failureResponse(Self.failure(error), shape: route?.errors ?? .openAI, identity)
+            response = failureResponse(
+                Self.failure(error), shape: route?.errors ?? .unknown(path: request.uri.path), identity)
         }
         finish(&response, for: request, identity, call)
         let rate = call?.notes.withLock { $0.rate }

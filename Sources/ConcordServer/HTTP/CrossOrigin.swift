@@ -13,8 +13,10 @@ struct CrossOrigin: Sendable, Hashable {
         else { return nil }
         var headers = HTTPFields()
         headers[.accessControlAllowMethods] = "GET, POST, OPTIONS"
+        // Whatever the page would send, such as the `X-Stainless-…` of OpenAI's client: no field gives it more than a
+        // program has that asks without a browser.
         headers[.accessControlAllowHeaders] =
-            "Authorization, Content-Type, X-API-Key, X-Request-Id, X-Priority, X-Timeout-Ms"
+            request.headers[.accessControlRequestHeaders] ?? "Authorization, Content-Type"
         headers[.accessControlMaxAge] = "600"
         return Response(status: .noContent, headers: headers)
     }
@@ -23,8 +25,14 @@ struct CrossOrigin: Sendable, Hashable {
     func allow(_ response: inout Response, for request: Request) {
         guard let origin = request.headers[.origin], allows(origin) else { return }
         response.headers[.accessControlAllowOrigin] = origins.contains("*") ? "*" : origin
+        response.headers[.accessControlExposeHeaders] = Self.exposed
         response.headers[.vary] = "Origin"
     }
+
+    /// What a page may read of an answer beside its body.
+    private static let exposed = [
+        HTTPField.Name.requestID, .retryAfter, .rateLimit, .rateRemaining, .rateReset, .inferenceHeaderLength,
+    ].map(\.rawName).joined(separator: ", ")
 
     func allows(_ origin: String) -> Bool { origins.contains("*") || origins.contains(origin) }
 }

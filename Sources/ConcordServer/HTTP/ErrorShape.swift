@@ -10,16 +10,21 @@ enum ErrorShape: Sendable {
     /// KServe's `{"error": "text"}`.
     case inference
 
+    /// The shape for an address that no route has.
+    static func unknown(path: String) -> ErrorShape { path == "/v2" || path.hasPrefix("/v2/") ? .inference : .openAI }
+
     func status(of failure: RequestFailure) -> Int {
         self == .fastAPI && failure.status == .badRequest ? 422 : Int(failure.status.code)
     }
 
     func body(of failure: RequestFailure, requestID: String) -> JSONValue {
         // What failed inside is nobody's business outside: the id leads to the log.
-        if failure.status.code == 500 { return ["error": ["request_id": .string(requestID)]] }
+        if failure.status.code == 500, self != .inference { return ["error": ["request_id": .string(requestID)]] }
         return switch self {
         case .openAI: ["error": Self.openAIError(failure)]
-        case .inference: ["error": .string(failure.message)]
+        // Clients print what is under the name, and expect a text.
+        case .inference:
+            ["error": .string(failure.message + (failure.status.code == 500 ? " It is \(requestID)." : ""))]
         case .fastAPI:
             [
                 "detail": [

@@ -12,7 +12,7 @@ struct KeylessAccess: Sendable {
     let crossOrigin: CrossOrigin
 
     func check(_ request: Request) throws(RequestFailure) {
-        let authority = request.head.authority
+        let authority = request.head.authority.flatMap { $0.isEmpty ? nil : $0 }
         guard authority.map(isOwn) ?? true else {
             throw RequestFailure(
                 status: .forbidden,

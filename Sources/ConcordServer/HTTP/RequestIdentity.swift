@@ -57,6 +57,8 @@ extension HTTPField.Name {
     static let requestID = make("X-Request-Id")
     static let traceParent = make("traceparent")
     static let apiKey = make("X-API-Key")
+    /// Of HTTP/1.1, beside the first, which is the request's authority.
+    static let furtherHost = make("Host")
     static let timeout = make("X-Timeout-Ms")
     static let priority = make("X-Priority")
     static let inferenceHeaderLength = make("Inference-Header-Content-Length")

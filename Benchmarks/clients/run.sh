@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The official OpenAI client and a browser against the service, with a model that captions.
+# The official OpenAI client, Triton's client and a browser against the service, with a model that captions.
 #
 #   Benchmarks/clients/run.sh ARTIFACTS PICTURE [SCREENSHOT.png]
 #
 # Makes .clients, a Python environment for the clients alone; starts `concord-server` on the loopback interface, once
-# with keys for the OpenAI client and once without for the page; ends it whatever comes.
+# with keys for the two clients and once without for the page; ends it whatever comes.
 set -euo pipefail
 artifacts=$(realpath "${1:?usage: run.sh ARTIFACTS PICTURE [SCREENSHOT.png]}")
 picture=$(realpath "${2:?usage: run.sh ARTIFACTS PICTURE [SCREENSHOT.png]}")
@@ -48,13 +48,15 @@ start() { # OPTION…; sets url
 }
 
 key=sk-benchmark-$(python3 -c 'import secrets; print(secrets.token_hex(16))')
-printf '[{"id": "clients", "hash": "sha256:%s", "scopes": ["embed", "caption"]}]\n' \
+printf '[{"id": "clients", "hash": "sha256:%s", "scopes": ["embed", "caption", "admin"]}]\n' \
     "$(printf %s "$key" | sha256sum | cut -d ' ' -f 1)" >"$temporary/keys.json"
 
 echo "==> The OpenAI client"
-start --keys "$temporary/keys.json"
-SERVICE_URL=$url SERVICE_KEY=$key SERVICE_MODEL=captioner PICTURE=$picture \
-    .clients/bin/python "$clients/test_openai.py" || { tail -n 30 "$temporary/log" >&2; exit 1; }
+start --keys "$temporary/keys.json" --alias openai/captioner=captioner
+export SERVICE_URL=$url SERVICE_KEY=$key SERVICE_MODEL=captioner SERVICE_ALIAS=openai/captioner PICTURE=$picture
+.clients/bin/python "$clients/test_openai.py" || { tail -n 30 "$temporary/log" >&2; exit 1; }
+echo "==> Triton's client"
+.clients/bin/python "$clients/test_triton.py" || { tail -n 30 "$temporary/log" >&2; exit 1; }
 stop
 
 echo "==> The page in a browser"

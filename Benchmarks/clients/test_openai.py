@@ -1,7 +1,7 @@
 """The official OpenAI client, as it comes, against the service: embeddings, captions, errors, retries.
 
 run.sh starts the service and says where it is: SERVICE_URL, SERVICE_KEY (a key with the scopes embed and caption),
-SERVICE_MODEL (the name of a model that captions) and PICTURE (a file).
+SERVICE_MODEL (the name of a model that captions), SERVICE_ALIAS (another name of it, with a slash) and PICTURE (a file).
 """
 import asyncio
 import base64
@@ -111,7 +111,52 @@ class Captions(Case):
         self.assertTrue(self.client.chat.completions.create(model=MODEL, messages=MESSAGES).choices)
 
 
+    def test_fields_that_ask_for_nothing_are_ignored(self):
+        plain = self.client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=12)
+        neutral = dict(store=False, metadata={"a": "b"}, service_tier="auto", user="somebody", logprobs=False,
+                       presence_penalty=0, frequency_penalty=0, response_format={"type": "text"}, tool_choice="none",
+                       modalities=["text"], parallel_tool_calls=True, reasoning_effort="low", stop=None)
+        nulls = dict.fromkeys(("tools", "functions", "logit_bias", "audio", "prediction", "top_logprobs", "n", "seed"))
+        other = self.client.chat.completions.create(
+            model=MODEL, messages=MESSAGES, max_tokens=12, extra_body=nulls, **neutral)
+        self.assertEqual(other.choices[0].message.content, plain.choices[0].message.content)
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.client.chat.completions.create(
+                model=MODEL, messages=MESSAGES, tools=[{"type": "function", "function": {"name": "f"}}])
+        self.assertEqual(caught.exception.body["param"], "tools")
+
+    def test_an_answer_is_sent_back(self):
+        first = self.client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=6)
+        message = first.choices[0].message
+        # As the client's own object, with all its fields, and as it writes it.
+        for again in (message, message.model_dump()):
+            second = self.client.chat.completions.create(
+                model=MODEL, messages=[*MESSAGES, again, {"role": "user", "content": "Shorter?"}], max_tokens=6)
+            self.assertEqual(second.choices[0].message.content, message.content)
+        begun = {"role": "assistant", "content": "a photo of", "refusal": None, "annotations": [], "tool_calls": None}
+        goes_on = self.client.chat.completions.create(model=MODEL, messages=[*MESSAGES, begun], max_tokens=6)
+        self.assertTrue(goes_on.choices[0].message.content.startswith("a photo of"))
+
+    def test_stop_and_max_tokens(self):
+        whole = self.client.chat.completions.create(model=MODEL, messages=MESSAGES, max_tokens=100_000)
+        self.assertLess(whole.max_tokens, 100_000)
+        content = whole.choices[0].message.content
+        stop = content[len(content) // 2:][:2]
+        cut = self.client.chat.completions.create(model=MODEL, messages=MESSAGES, stop=[stop, "@@@"])
+        self.assertEqual(cut.choices[0].message.content, content[:content.index(stop)])
+        self.assertEqual(cut.choices[0].finish_reason, "stop")
+        stream = self.client.chat.completions.create(model=MODEL, messages=MESSAGES, stop=stop, stream=True)
+        pieces = [choice.delta.content or "" for chunk in stream for choice in chunk.choices]
+        self.assertEqual("".join(pieces), cut.choices[0].message.content)
+
+
 class Models(Case):
+    def test_another_name_is_the_same_model(self):
+        alias = os.environ["SERVICE_ALIAS"]
+        self.assertEqual(self.client.models.retrieve(alias).id, alias)
+        reply = self.client.embeddings.create(model=alias, input=TEXTS[0])
+        self.assertEqual(reply.model, MODEL)
+
     def test_model_is_listed(self):
         self.assertIn(MODEL, [model.id for model in self.client.models.list()])
         self.assertEqual(self.client.models.retrieve(MODEL).id, MODEL)
@@ -140,7 +185,9 @@ class Errors(Case):
         for values, parameter in (({"input": ""}, "input"), ({"input": []}, "input"),
                                   ({"input": TEXTS[0], "dimensions": 0}, "dimensions"),
                                   ({"input": TEXTS[0], "extra_body": {"no_such_field": 1}}, "no_such_field"),
-                                  ({"input": "data:image/png;base64,AAAA"}, "input")):
+                                  ({"input": "data:image/png;base64,AAAA"}, "input"),
+                                  ({"input": "data:undefined;base64,AAAA"}, "input"),
+                                  ({"input": "https://example.com/cat.jpg"}, "input")):
             with self.subTest(parameter, **values), self.assertRaises(openai.BadRequestError) as caught:
                 self.client.embeddings.create(model=MODEL, **values)
             self.assert_error(caught.exception, 400, type="invalid_request_error")

@@ -98,11 +98,14 @@ let package = Package(
                 "ConcordCore", "ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ], exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
         .systemLibrary(name: "CAllocator"),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .target(
             name: "ConcordServer",
             dependencies: [
                 "ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime",
-                "CAllocator", "CCurl",
+                "CAllocator", "CCurl", "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -22,7 +22,7 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 # git, make, g++, libc6-dev        Swift's package manager; the C++ headers that CTorch compiles against
 # libcurl4, libxml2, tzdata        what Foundation loads at run time
-# libncurses6, zlib1g-dev          what the toolchain itself loads and links
+# libncurses6, zlib1g-dev          what the toolchain itself loads and links; zlib also reads compressed requests
 # python3-pip, python3-venv        fetch wheels; the environment of the peers in golden files and benchmarks
 # pkg-config, libvips-dev          image decoding
 # libharfbuzz-dev                  glyphs of the emoji font

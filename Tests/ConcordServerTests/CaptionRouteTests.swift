@@ -26,7 +26,8 @@ import Testing
             #expect(usual.status == 200 && usual.json["caption"]?.string?.hasPrefix(caption) == true, "\(usual.text)")
             let long = try await server.post(
                 "/generate_caption", ["image": bare, "prompt": "a red", "max_tokens": 500])
-            #expect(long.status == 422)
+            #expect(long.status == 200 && long.json["max_tokens"]?.int != nil, "\(long.text)")
+            #expect(usual.json["max_tokens"] == nil)
             // What the client calls the body does not matter.
             for type in ["image/png", "application/octet-stream", "text/plain", "image/jpeg"] {
                 let raw = try await server.send(
@@ -75,13 +76,39 @@ import Testing
         }
     }
 
+    @Test func captionsEndAtStops() async throws {
+        let picture = try TestPictures.png()
+        try await TestServer.with { server in
+            let whole = try await server.send("POST", "/generate_caption?max_tokens=8", body: picture)
+            let caption = try #require(whole.json["caption"]?.string)
+            try #require(caption.count > 4)
+            let stop = String(caption.dropFirst(3).prefix(1))
+            let expected = String(caption[..<(try #require(caption.firstIndex(of: Character(stop))))])
+            var form = TestForm()
+            form.add("image", file: picture)
+            form.add("max_tokens", "8")
+            form.add("stop", "nowhere in it")
+            form.add("stop", stop)
+            let bare = JSONValue.string(TestPictures.base64(picture))
+            for answer in [
+                try await server.post("/generate_caption", form: form),
+                try await server.post("/generate_caption", ["image": bare, "max_tokens": 8, "stop": .string(stop)]),
+            ] {
+                #expect(answer.json["caption"]?.string == expected, "\(answer.text)")
+                #expect(answer.json["finish_reason"]?.string == "stop")
+            }
+        }
+    }
+
     @Test func errorsHaveFastAPIsShape() async throws {
         try await TestServer.with { server in
             let bodies: [(JSONValue, String, String)] = [
                 ([:], "image", "missing"), (["image": "???"], "image", "invalid_base64"),
                 (["image": "aGFsbG8="], "image", "invalid_image"), (["image": 5], "image", "invalid_value"),
                 (["image": "aGFsbG8=", "imge": 1], "imge", "unknown_parameter"),
-                (["image": "/etc/passwd"], "image", "invalid_base64"),
+                // Which is base64 without its padding.
+                (["image": "/etc/passwd"], "image", "invalid_image"),
+                (["image": "../etc/passwd"], "image", "invalid_base64"),
                 (["image": "file:///etc/passwd"], "image", "invalid_image_url"),
             ]
             for (body, field, type) in bodies {

@@ -80,16 +80,22 @@ import Testing
     @Test func dataURIsOfAllForms() async throws {
         let picture = TestPictures.base64(try TestPictures.png())
         let safe = picture.replacing("+", with: "-").replacing("/", with: "_")
+        let escaped = try TestPictures.png().map { "%" + String(Int($0) + 256, radix: 16).suffix(2) }.joined()
         try await TestServer.attacked { server in
             for (text, isGood) in [
                 ("data:;base64," + picture, true), ("data:image/png;charset=utf-8;base64," + picture, true),
                 ("DATA:IMAGE/PNG;BASE64," + picture, true), ("data:text/html;base64," + picture, true),
                 ("data:image/svg+xml;base64," + TestPictures.base64(Array("<svg/>".utf8)), false),
-                ("data:image/png;base64;x," + picture, false), ("data:image/png;base64 ," + picture, false),
+                ("data:image/png;base64;x," + picture, false), ("data:image/png;base64 ," + picture, true),
+                ("data:image/png; BASE64," + picture, true), ("\r\n\tdata:image/png;base64," + picture, true),
+                ("data:image/png;base64," + picture.replacing("=", with: ""), true),
+                ("data:image/png;base64," + picture.replacing("=", with: "%3d").replacing("+", with: "%2B"), true),
+                ("data:image/png," + escaped, true), ("data:," + escaped.uppercased(), true),
+                ("data:image/png," + escaped.dropFirst(), false),
                 ("data:image/png;base64\u{301}," + picture, false), ("data:image/png;base64,\u{301}" + picture, false),
-                ("data:image/png;base64,," + picture, false), ("data:image/png;base64," + picture + "#a", false),
+                ("data:image/png;base64,," + picture, false), ("data:image/png;base64," + picture + "#a", true),
                 ("data:image/png;base64,%2B" + picture, false), ("data:,", false), ("data:;base64,", false),
-                ("data:", false), ("data", false), (" data:image/png;base64," + picture, false),
+                ("data:", false), ("data", false), (" data:image/png;base64," + picture, true),
                 ("data:image/png;base64," + safe + "-_", false), ("data:image/png," + picture, false),
                 ("data:image/png;base64,data:image/png;base64," + picture, false),
                 ("data:" + String(repeating: ";a=b", count: 100_000) + ";base64," + picture, true),

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordServer
 import ConcordTestSupport
 import Testing
 
@@ -119,6 +120,74 @@ import Testing
                 #expect(answer.json["error"]?.string?.isEmpty == false)
             }
             #expect(try await server.isAlive())
+        }
+    }
+
+    /// The addresses that Triton's client asks for and this server does not have, and wrong ones: the client prints what is
+    /// under `error`, which has to be a text.
+    @Test func everyErrorHasTheProtocolsShape() async throws {
+        try await TestServer.with(configure: { $0.bodyBytes = 100_000 }) { server in
+            let big = [UInt8](repeating: 0x20, count: 200_000)
+            for (method, address, body, statuses) in [
+                ("GET", "/v2/models/tiny-coca/config", nil, [404]), ("GET", "/v2/models/stats", nil, [404]),
+                ("GET", "/v2/models/tiny-coca/stats", nil, [404]), ("GET", "/v2/trace/setting", nil, [404]),
+                ("POST", "/v2/models/tiny-coca/trace/setting", [], [404]), ("POST", "/v2/logging", [], [404]),
+                ("GET", "/v2/systemsharedmemory/status", nil, [404]),
+                ("POST", "/v2/cudasharedmemory/region/a/register", [], [404]),
+                ("POST", "/v2/models/tiny-coca/generate", [], [404]), ("GET", "/v2/nowhere", nil, [404]),
+                ("GET", "/v2/", nil, [200]), ("POST", "/v2", [], [405]), ("DELETE", "/v2/models/tiny-coca", nil, [405]),
+                ("GET", "/v2/models/tiny-coca/infer", nil, [405]), ("GET", "/v2/models/other", nil, [404]),
+                ("GET", "/v2/models/tiny-coca/versions/2", nil, [404]),
+                ("POST", "/v2/models/tiny-coca/infer", [], [400]),
+                ("POST", "/v2/models/tiny-coca/infer", Array("{".utf8), [400]),
+                ("POST", "/v2/models/tiny-coca/infer", Array("[]".utf8), [400]),
+                ("POST", "/v2/models/tiny-coca/infer", big, [413]),
+                ("POST", "/v2/repository/index", Array("[".utf8), [400]),
+            ] as [(String, String, [UInt8]?, [Int])] {
+                let answer = try await server.send(method, address, body: body)
+                #expect(statuses.contains(answer.status), "\(method) \(address): \(answer.status) \(answer.text)")
+                guard answer.status != 200 else { continue }
+                #expect(answer.json["error"]?.string?.isEmpty == false, "\(method) \(address): \(answer.text)")
+                #expect(answer.json.members?.count == 1)
+            }
+            let unknown = try await server.get("/v2/trace/setting").text
+            #expect(unknown.contains("binary_tensor_data"))
+            // Cohere's address is none of the protocol's, and beside it is what OpenAI's clients read.
+            #expect(try await server.post("/v2/embed", ["texts": 5]).json["error"]?["message"]?.string != nil)
+            #expect(try await server.get("/v1/nowhere").json["error"]?["message"]?.string != nil)
+            #expect(try await server.get("/v2x").json["error"]?["message"]?.string != nil)
+            for (members, name) in [
+                (#""parameters": {"shared_memory_region": "a", "shared_memory_byte_size": 5}"#, "Shared memory"),
+                (#""data": ["a"], "parameters": {"shared_memory_region": "a"}"#, "Shared memory"),
+            ] {
+                let body = #"{"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", \#(members)}]}"#
+                let answer = try await server.post(path, json: body)
+                #expect(answer.status == 400 && answer.json["error"]?.string?.contains(name) == true, "\(answer.text)")
+            }
+            let classes = try await server.post(
+                path,
+                json:
+                    #"{"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}], "outputs": [{"name": "embedding", "parameters": {"classification": 3}}]}"#
+            )
+            #expect(classes.status == 400, "\(classes.text)")
+        }
+    }
+
+    /// What failed inside has the request's id, as a text.
+    @Test func faultsHaveTheProtocolsShapeToo() async throws {
+        try await withTemporaryFolder { folder in
+            try TinyArtifact.write(.clip, to: folder, name: "m")
+            try await TestServer.with(configure: { $0.models = [ModelArgument(folder: folder)] }) { server in
+                try Files.replace(folder + "/text.onnx", with: "broken")
+                #expect(try await server.post("/v2/repository/models/m/unload", [:]).status == 200)
+                #expect(try await server.post("/v2/repository/models/m/load", [:]).status == 409)
+                let answer = try await server.post(
+                    "/v2/models/m/infer",
+                    json: #"{"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}"#,
+                    headers: [("X-Request-Id", "number-7")])
+                #expect(answer.status == 500, "\(answer.text)")
+                #expect(answer.json["error"]?.string?.contains("number-7") == true, "\(answer.text)")
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ import Testing
         let configuration = try read(
             """
             models: [small=artifacts/clip, artifacts/coca]
+            aliases: [openai/clip-vit-base-patch32=small, text-embedding-3-small=small]
             host: 0.0.0.0
             port: 9000
             metrics_port: 9001
@@ -33,6 +34,11 @@ import Testing
             """)
         #expect(configuration.models.map(\.name) == ["small", nil])
         #expect(configuration.models.map(\.folder) == ["artifacts/clip", "artifacts/coca"])
+        #expect(
+            configuration.aliases == [
+                ModelAlias(name: "openai/clip-vit-base-patch32", model: "small"),
+                ModelAlias(name: "text-embedding-3-small", model: "small"),
+            ])
         #expect(configuration.host == "0.0.0.0" && configuration.port == 9000 && configuration.metricsPort == 9001)
         #expect(configuration.keys == "keys.json" && configuration.serving.concurrentRuns == 3)
         #expect(configuration.bodyBytes == 1_000_000 && configuration.serving.imageLimits.maximumPixels == 5000)
@@ -47,7 +53,8 @@ import Testing
     @Test(arguments: [
         ("prot: 80", "did you mean \"port\"?"), ("port: many", "port is \"many\""), ("port: 70000", "0…65535"),
         ("- a", "mapping"), ("port: [1, 2]", "1, 2"), ("port: {a: 1}", "a value or a list"), ("a: [", "not valid YAML"),
-        ("log_level: loud", "one of trace"), ("models: [\"a b=c\"]", "NAME=FOLDER"), ("idle_seconds: -1", "seconds"),
+        ("aliases: [a]", "NAME=MODEL"), ("aliases: [a b=c]", "NAME=MODEL"), ("log_level: loud", "one of trace"),
+        ("models: [\"a b=c\"]", "NAME=FOLDER"), ("idle_seconds: -1", "seconds"),
     ])
     func whatIsWrongIsNamed(_ yaml: String, _ text: String) throws {
         let error = #expect(throws: ConcordError.self) { try read(yaml) }
@@ -59,7 +66,13 @@ import Testing
         #expect(try ModelArgument("a=b/c") == ModelArgument(name: "a", folder: "b/c"))
         #expect(try ModelArgument("b/c") == ModelArgument(folder: "b/c"))
         #expect(try ModelArgument("./x=y/z") == ModelArgument(folder: "./x=y/z"))
-        #expect(throws: ConcordError.self) { try ModelArgument("=b") }
+        #expect(try ModelArgument("org/a-b_1.0=c/d=e") == ModelArgument(name: "org/a-b_1.0", folder: "c/d=e"))
+        for folder in ["/x/y=z", "~/x=y", "../x=y"] {
+            #expect(try ModelArgument(folder) == ModelArgument(folder: folder))
+        }
+        for bad in ["=b", "a=", "a//b=c", "a/=c", "a b=c"] {
+            #expect(throws: ConcordError.self) { try ModelArgument(bad) }
+        }
     }
 
     @Test func namesAreDistinctAndSomethingIsServed() {

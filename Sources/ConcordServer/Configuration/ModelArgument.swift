@@ -11,24 +11,61 @@ public struct ModelArgument: Sendable, Hashable {
         self.folder = folder
     }
 
-    /// Reads `[NAME=]FOLDER`. Throws `.invalidConfiguration`.
+    /// Reads `[NAME=]FOLDER`. A name may have slashes, as in `openai/clip-vit-base-patch32`; where the text begins with a
+    /// slash, a dot or a tilde, all of it is a folder. Throws `.invalidConfiguration`.
     public init(_ text: String) throws(ConcordError) {
-        let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        // A slash before the sign makes it part of a path.
-        guard sides.count == 2, !sides[0].contains("/") else {
+        guard let (name, folder) = ModelName.split(text), !["/", ".", "~"].contains(name.prefix(1)) else {
             self.init(folder: text)
             return
         }
-        let isPlain = sides[0].utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x2D
-                || byte == 0x2E || byte == 0x5F
-        }
-        guard !sides[0].isEmpty, isPlain, !sides[1].isEmpty else {
+        guard ModelName.isValid(name), !folder.isEmpty else {
             throw ConcordError(
                 .invalidConfiguration,
-                "the model \"\(text)\" must be written NAME=FOLDER or FOLDER, with a name of letters, digits, - . and _"
-            )
+                "the model \"\(text)\" must be written NAME=FOLDER or FOLDER, with a name of \(ModelName.letters)")
         }
-        self.init(name: String(sides[0]), folder: String(sides[1]))
+        self.init(name: name, folder: folder)
+    }
+}
+
+/// Another name for a model: `NAME=MODEL`.
+public struct ModelAlias: Sendable, Hashable {
+    public var name: String
+    /// What the model is called otherwise.
+    public var model: String
+
+    public init(name: String, model: String) {
+        self.name = name
+        self.model = model
+    }
+
+    /// Reads `NAME=MODEL`. Throws `.invalidConfiguration`.
+    public init(_ text: String) throws(ConcordError) {
+        guard let (name, model) = ModelName.split(text), ModelName.isValid(name), !model.isEmpty else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "the alias \"\(text)\" must be written NAME=MODEL, with a name of \(ModelName.letters)")
+        }
+        self.init(name: name, model: model)
+    }
+}
+
+/// What requests may call a model.
+private enum ModelName {
+    static let letters = "letters, digits, - . _ : @ and /"
+
+    /// The sides of the first sign of equality; nil without one.
+    static func split(_ text: String) -> (String, String)? {
+        let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return sides.count == 2 ? (String(sides[0]), String(sides[1])) : nil
+    }
+
+    static func isValid(_ name: String) -> Bool {
+        let steps = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return steps.allSatisfy { step in
+            !step.isEmpty
+                && step.allSatisfy { byte in
+                    (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20) || "-._:@".utf8.contains(byte)
+                }
+        }
     }
 }

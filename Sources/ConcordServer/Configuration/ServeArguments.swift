@@ -27,6 +27,11 @@ public struct ServeArguments: ParsableArguments {
         help: "[NAME=]FOLDER of an exported model; may be repeated, the first is the default.")
     var models: [String] = []
 
+    @Option(
+        name: .customLong("alias"),
+        help: "NAME=MODEL, another name that requests may call a model by; may be repeated.")
+    var aliases: [String] = []
+
     @Option(help: "Address to listen on; 127.0.0.1 by default.")
     var host: String?
 
@@ -91,6 +96,7 @@ public struct ServeArguments: ParsableArguments {
             try configuration.read(yaml: text, source: config)
         }
         if !models.isEmpty { configuration.models = try models.map { try ModelArgument($0) } }
+        if !aliases.isEmpty { configuration.aliases = try aliases.map { try ModelAlias($0) } }
         if let host { configuration.host = host }
         if let port {
             guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); it is in 0…65535.") }

@@ -6,6 +6,8 @@ import Logging
 /// `server.yaml` set the same things.
 public struct ServerConfiguration: Sendable {
     public var models: [ModelArgument] = []
+    /// Other names that requests may call the models by.
+    public var aliases: [ModelAlias] = []
     public var host = "127.0.0.1"
     /// 0 takes a free one.
     public var port = 8080
@@ -53,6 +55,28 @@ public struct ServerConfiguration: Sendable {
     var isLoopback: Bool {
         host == "localhost" || host == "::1"
             || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." })
+    }
+
+    /// The name of the model that requests call so.
+    func modelName(_ name: String) -> String {
+        // As a rule there are none.
+        aliases.isEmpty ? name : aliases.first { $0.name == name }?.model ?? name
+    }
+
+    /// Checks the aliases against the names of all models. Throws `.invalidConfiguration`.
+    func checkAliases(models: [String]) throws(ConcordError) {
+        for alias in aliases {
+            guard models.contains(alias.model) else {
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "the alias \"\(alias.name)\" is for the model \"\(alias.model)\", which is not served; the models are "
+                        + models.joined(separator: ", "))
+            }
+            guard !models.contains(alias.name), aliases.count(where: { $0.name == alias.name }) == 1 else {
+                throw ConcordError(
+                    .invalidConfiguration, "the alias \"\(alias.name)\" is a name that is taken; give another")
+            }
+        }
     }
 
     /// Throws `.invalidConfiguration` for what cannot be served, or should not.

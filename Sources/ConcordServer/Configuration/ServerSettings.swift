@@ -52,6 +52,11 @@ enum ServerSettings {
             configuration.models = try texts.map { text throws(ConcordError) in try ModelArgument(text) }
             return nil
         },
+        Setting(key: "aliases", summary: "Other names of models, each NAME=MODEL.") {
+            configuration, texts throws(ConcordError) in
+            configuration.aliases = try texts.map { text throws(ConcordError) in try ModelAlias(text) }
+            return nil
+        },
         text("host", "Address to listen on.", \.host),
         integer("port", "Port; 0 takes a free one.", 0...65535, \.port),
         Setting(key: "metrics_port", summary: "A port for /metrics alone.") { configuration, texts in

@@ -1,40 +1,72 @@
 import ConcordText
 import Synchronization
 
+/// What the tokens of a caption say.
+struct CaptionText: Sendable {
+    private let tokenizer: any Tokenizer
+    private let prompt: [Int32]
+    /// Texts at which it ends, as scalars.
+    private let stops: [[Unicode.Scalar]]
+
+    init(_ tokenizer: any Tokenizer, prompt: [Int32]?, stops: [String]) {
+        self.tokenizer = tokenizer
+        self.prompt = prompt ?? []
+        self.stops = stops.map { Array($0.unicodeScalars) }
+    }
+
+    /// The caption of `tokens`: a prompt is part of it, and what comes at the first stop is not.
+    func whole(_ tokens: [Int32]) -> (scalars: Substring.UnicodeScalarView, isStopped: Bool) {
+        let scalars = tokenizer.decode(prompt + tokens).unicodeScalars
+        guard !stops.isEmpty else { return (scalars[...], false) }
+        // Only what the model wrote is searched.
+        let start = prompt.isEmpty ? 0 : tokenizer.decode(prompt).unicodeScalars.count
+        var rest = scalars.dropFirst(start)
+        while !rest.isEmpty {
+            if stops.contains(where: { rest.starts(with: $0) }) { return (scalars[..<rest.startIndex], true) }
+            rest = rest.dropFirst()
+        }
+        return (scalars[...], false)
+    }
+
+    var hasStops: Bool { !stops.isEmpty }
+
+    /// The scalars without an end that the next tokens may take back: half a character, which decodes to replacement
+    /// characters, and the beginning of a stop.
+    func settled(_ scalars: Substring.UnicodeScalarView) -> Substring.UnicodeScalarView {
+        var scalars = scalars
+        while scalars.last == "\u{FFFD}" { scalars.removeLast() }
+        let held = stops.map { stop in
+            (1..<max(stop.count, 1)).last { scalars.suffix($0).elementsEqual(stop.prefix($0)) } ?? 0
+        }
+        return scalars.dropLast(held.max() ?? 0)
+    }
+}
+
 /// The text of a caption that grows by tokens.
-final class CaptionText: Sendable {
+final class CaptionPieces: Sendable {
     private struct State {
         var tokens: [Int32] = []
         /// Scalars that were given out.
         var written = 0
     }
 
-    private let tokenizer: any Tokenizer
-    private let prompt: [Int32]
+    private let text: CaptionText
     private let state = Mutex(State())
 
-    init(_ tokenizer: any Tokenizer, prompt: [Int32]?) {
-        self.tokenizer = tokenizer
-        self.prompt = prompt ?? []
-    }
-
-    /// The caption of `tokens`: a prompt is part of it.
-    func whole(_ tokens: [Int32]) -> String { tokenizer.decode(prompt + tokens) }
+    init(_ text: CaptionText) { self.text = text }
 
     /// What `tokens` add to the text; nil for nothing yet.
     func piece(adding tokens: [Int32]) -> String? {
         state.withLock { state in
             state.tokens += tokens
-            var scalars = whole(state.tokens).unicodeScalars[...]
-            // Half a character decodes to replacement characters, which the next token takes back.
-            while scalars.last == "\u{FFFD}" { scalars.removeLast() }
-            return Self.rest(scalars, &state)
+            let whole = text.whole(state.tokens)
+            return Self.rest(whole.isStopped ? whole.scalars : text.settled(whole.scalars), &state)
         }
     }
 
     /// What is left of the text of all `tokens`.
     func rest(of tokens: [Int32]) -> String? {
-        state.withLock { Self.rest(whole(tokens).unicodeScalars[...], &$0) }
+        state.withLock { Self.rest(text.whole(tokens).scalars, &$0) }
     }
 
     private static func rest(_ scalars: Substring.UnicodeScalarView, _ state: inout State) -> String? {

@@ -6,6 +6,7 @@ import ConcordText
 struct CaptionItem: Sendable {
     let picture: DecodingPool.Picture
     let request: GenerationRequest
+    let text: CaptionText
     /// Called with the tokens of the first result as they come.
     let onTokens: (@Sendable ([Int32]) -> Void)?
 }
@@ -32,8 +33,9 @@ struct CaptionWork: Sendable {
                     if run.isOver(index) {
                         generator.drop(item: index)
                         open.remove(index)
-                    } else if generator.isFinished(item: index) {
+                    } else if generator.isFinished(item: index) || isStopped(items[index], generator, index) {
                         run.finish(index, .success(generator.results[index]))
+                        generator.drop(item: index)
                         open.remove(index)
                     }
                 }
@@ -44,5 +46,11 @@ struct CaptionWork: Sendable {
             for index in haveSpoken { run.finish(index, .failure(problem)) }
             throw problem
         }
+    }
+
+    /// Whether all captions of an item have come to a text at which they end. A search with beams knows them at its end.
+    private func isStopped(_ item: CaptionItem, _ generator: TokenGenerator, _ index: Int) -> Bool {
+        if case .beam = item.request.options.strategy { return false }
+        return item.text.hasStops && generator.results[index].allSatisfy { item.text.whole($0.tokens).isStopped }
     }
 }

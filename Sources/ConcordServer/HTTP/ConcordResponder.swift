@@ -18,7 +18,10 @@ struct ConcordResponder: HTTPResponder {
     func respond(to request: Request, context: ServerContext) async throws -> Response {
         let start = ContinuousClock.now
         let identity = RequestIdentity(request.headers)
-        let match = table.match(request.method, path: request.uri.path)
+        let match = table.match(request.method, path: request.uri.path) { name in
+            let real = state.configuration.modelName(name)
+            return state.registry.statuses.contains { $0.name == real }
+        }
         let route = match?.route
         var response: Response
         var call: RouteCall?
@@ -58,9 +61,13 @@ struct ConcordResponder: HTTPResponder {
         _ match: RouteTable.Match?, _ request: Request
     ) throws(RequestFailure) -> (Route, [String: String]) {
         guard let match else {
-            throw RequestFailure(
-                status: .notFound, message: "There is nothing at this address; /docs lists what there is.",
-                code: "not_found")
+            var message = "There is nothing at this address; /docs lists what there is."
+            if ErrorShape.unknown(path: request.uri.path) == .inference {
+                message +=
+                    " Of the Open Inference Protocol's extensions this server has "
+                    + InferenceRoutes.extensions.joined(separator: " and ") + "."
+            }
+            throw RequestFailure(status: .notFound, message: message, code: "not_found")
         }
         guard let route = match.route else {
             var failure = RequestFailure(

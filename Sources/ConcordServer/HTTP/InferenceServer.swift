@@ -58,6 +58,7 @@ public final class InferenceServer: Sendable {
         for model in configuration.models {
             models.append((try await registry.announce(name: model.name, folder: model.folder), model.folder))
         }
+        try configuration.checkAliases(models: models.map(\.name))
         let fetcher = try configuration.imageFetching.map { options throws(ConcordError) in
             try PictureFetcher(options: options)
         }

@@ -59,8 +59,6 @@ extension HTTPField.Name {
     static let apiKey = make("X-API-Key")
     /// Of HTTP/1.1, beside the first, which is the request's authority.
     static let furtherHost = make("Host")
-    static let timeout = make("X-Timeout-Ms")
-    static let priority = make("X-Priority")
     static let inferenceHeaderLength = make("Inference-Header-Content-Length")
     static let rateLimit = make("X-RateLimit-Limit")
     static let rateRemaining = make("X-RateLimit-Remaining")

@@ -44,7 +44,7 @@ final class RouteCall: Sendable {
     deinit { state.bodies.giveBack(takenBytes.withLock { $0 }) }
 
     /// The query's values by name; the last of several with the same name.
-    var query: [String: String] {
+    private var query: [String: String] {
         Dictionary(
             request.uri.queryParameters.map { (String($0.key), String($0.value)) }, uniquingKeysWith: { $1 })
     }
@@ -52,7 +52,7 @@ final class RouteCall: Sendable {
     /// The model that the request names, or the default one.
     func model(named name: String?) throws(RequestFailure) -> ServedModel {
         do throws(ServingError) {
-            let model = try state.registry.model(named: name)
+            let model = try state.registry.model(named: name.map(state.configuration.modelName))
             notes.withLock { $0.model = model.name }
             return model
         } catch { throw RequestFailure(error) }
@@ -77,44 +77,36 @@ final class RouteCall: Sendable {
     /// What the engine has to know. Many items wait in the bulk lane unless the client says otherwise.
     func workContext(items: Int = 1) throws(RequestFailure) -> WorkContext {
         var lane: Lane = items > 16 ? .bulk : .interactive
-        if let text = request.headers[.priority] {
-            guard let named = Lane(rawValue: text.lowercased()) else {
-                throw .invalid(nil, "X-Priority must be \"interactive\" or \"bulk\".")
-            }
-            lane = named
-        }
+        if let named = try request.headers.value(WorkHeaders.definition.group.priority) { lane = named }
         var time = state.configuration.requestTimeout
-        if let text = request.headers[.timeout] {
-            guard let milliseconds = Int(text), (1...86_400_000).contains(milliseconds) else {
-                throw .invalid(nil, "X-Timeout-Ms must be a whole number of milliseconds above 0.")
-            }
+        if let milliseconds = try request.headers.value(WorkHeaders.definition.group.timeout) {
             time = min(time, .milliseconds(milliseconds))
         }
         return WorkContext(
             lane: lane, deadline: start + time, requestID: identity.requestID, caller: key?.id)
     }
 
-    /// The whole body. Throws a failure with 413, as soon as it is known to be too large, 415 or 503.
-    func body() async throws -> [UInt8] {
-        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
-            throw RequestFailure(
-                status: .unsupportedMediaType, message: "Send the body without Content-Encoding.",
-                code: "unsupported_encoding")
-        }
+    /// The whole body as it was sent. Throws a failure with 413, as soon as it is known to be too large, or 503.
+    private func body() async throws -> [UInt8] {
         let tooLarge = RequestFailure.tooLarge("The body may have \(bodyLimit) bytes.")
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         guard announced <= bodyLimit else { throw tooLarge }
         var bytes: [UInt8] = []
         for try await buffer in request.body {
             guard buffer.readableBytes <= bodyLimit - bytes.count else { throw tooLarge }
-            try state.bodies.take(buffer.readableBytes)
-            takenBytes.withLock { $0 += buffer.readableBytes }
+            try take(buffer.readableBytes)
             if bytes.isEmpty { bytes.reserveCapacity(min(announced, bodyLimit)) }
             bytes.append(contentsOf: buffer.readableBytesView)
         }
         // A body that ends early is of a client that left.
         guard bytes.count >= announced else { throw RequestFailure.cancelled }
         return bytes
+    }
+
+    /// Takes bytes of the shared budget until the request is over. Throws a failure with 503 when they are not free.
+    private func take(_ count: Int) throws(RequestFailure) {
+        try state.bodies.take(count)
+        takenBytes.withLock { $0 += count }
     }
 
     /// The encoded picture, fetched where it is elsewhere and the server was told to fetch.
@@ -135,8 +127,38 @@ final class RouteCall: Sendable {
         }
     }
 
+    /// Reads the request, on a thread of its own when its body is large or compressed. Throws also a failure with 415.
+    func read<Content: Sendable>(_ reader: BodyReader<Content>) async throws -> Content {
+        let isCompressed = try isCompressed()
+        let boundary = try formBoundary(), query = reader.query.isEmpty ? [:] : query, headers = request.headers
+        let sent = try await body()
+        return try await state.offload(bytes: isCompressed ? .max : sent.count) {
+            () throws(RequestFailure) -> Content in
+            let bytes = isCompressed ? try self.inflated(sent) : sent
+            return try reader.read(RequestBody(bytes: bytes, boundary: boundary, query: query, headers: headers))
+        }
+    }
+
+    /// Whether the body has a content coding. Throws a failure with 415 for one that is not read.
+    private func isCompressed() throws(RequestFailure) -> Bool {
+        guard let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" else { return false }
+        guard CompressedBody.isKnown(coding) else {
+            var failure = RequestFailure(
+                status: .unsupportedMediaType,
+                message: "Send the body without Content-Encoding, or compressed once, by gzip or deflate.",
+                code: "unsupported_encoding")
+            failure.headers[.acceptEncoding] = "gzip, deflate"
+            throw failure
+        }
+        return true
+    }
+
+    private func inflated(_ sent: [UInt8]) throws(RequestFailure) -> [UInt8] {
+        try CompressedBody.inflated(sent, limit: bodyLimit) { count throws(RequestFailure) in try take(count) }
+    }
+
     /// The boundary where the body says it is a form.
-    func formBoundary() throws(RequestFailure) -> String? {
+    private func formBoundary() throws(RequestFailure) -> String? {
         guard let type = request.headers[.contentType],
             type.prefix(while: { $0 != ";" }).trimmed.lowercased() == "multipart/form-data"
         else { return nil }
@@ -144,32 +166,5 @@ final class RouteCall: Sendable {
             throw .invalid(nil, "The content type names no valid boundary.", code: "invalid_form")
         }
         return boundary
-    }
-
-    /// Reads the body and makes a request of it, on a thread of its own when it is large.
-    func decode<Value: Sendable>(_ make: @escaping @Sendable ([UInt8]) throws(RequestFailure) -> Value) async throws
-        -> Value
-    {
-        let bytes = try await body()
-        return try await state.offload(bytes: bytes.count) { () throws(RequestFailure) in try make(bytes) }
-    }
-
-    /// Reads the body as JSON, or as a form where it says so.
-    func decode<Value: Sendable>(
-        json: @escaping @Sendable (JSONValue) throws(RequestFailure) -> Value,
-        form: (@Sendable (MultipartForm) throws(RequestFailure) -> Value)? = nil
-    ) async throws -> Value {
-        let boundary = try formBoundary()
-        return try await decode { bytes throws(RequestFailure) -> Value in
-            if let boundary {
-                guard let form else {
-                    throw RequestFailure(
-                        status: .unsupportedMediaType, message: "Send the body as JSON.", code: "unsupported_media_type"
-                    )
-                }
-                return try form(try MultipartForm(bytes, boundary: boundary))
-            }
-            return try json(try RequestJSON.parse(bytes))
-        }
     }
 }

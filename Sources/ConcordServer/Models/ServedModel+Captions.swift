@@ -9,22 +9,25 @@ extension ServedModel {
         let ticket: BatchTicket
         let picture: DecodingPool.Picture
         let request: GenerationRequest
+        let text: CaptionText
         let pixels: Int
     }
 
     /// The captions of an encoded picture: as many as the options ask for, at most.
     ///
-    /// - Parameter prompt: what the captions begin with; it is part of their text.
+    /// - Parameters:
+    ///   - prompt: what the captions begin with; it is part of their text.
+    ///   - stops: texts at which a caption ends, which are not part of it. What it begins with is not searched for them.
     public func caption(
-        image bytes: [UInt8], parameter: String? = nil, prompt: String? = nil, options: GenerationOptions,
-        _ context: WorkContext
+        image bytes: [UInt8], parameter: String? = nil, prompt: String? = nil, stops: [String] = [],
+        options: GenerationOptions, _ context: WorkContext
     ) async throws(ServingError) -> [ServedCaption] {
         try await counted(.caption) { () async throws(ServingError) in
-            let accepted = try await accept(bytes, parameter, prompt, options, context)
-            let item = CaptionItem(picture: accepted.picture, request: accepted.request, onTokens: nil)
+            let accepted = try await accept(bytes, parameter, prompt, stops, options, context)
+            let item = CaptionItem(
+                picture: accepted.picture, request: accepted.request, text: accepted.text, onTokens: nil)
             let results = try await accepted.captioner.run(item, ticket: accepted.ticket, context)
-            let text = CaptionText(tokenizer, prompt: accepted.request.prompt)
-            return results.map { served($0, text, accepted) }
+            return results.map { served($0, accepted) }
         }
     }
 
@@ -33,31 +36,31 @@ extension ServedModel {
     /// Errors of the stream are ``ServingError``. Work ends when the stream is dropped. One result only; that of a search
     /// comes in one piece.
     public func captionStream(
-        image bytes: [UInt8], parameter: String? = nil, prompt: String? = nil, options: GenerationOptions,
-        _ context: WorkContext
+        image bytes: [UInt8], parameter: String? = nil, prompt: String? = nil, stops: [String] = [],
+        options: GenerationOptions, _ context: WorkContext
     ) async throws(ServingError) -> AsyncThrowingStream<CaptionEvent, any Error> {
         guard options.resultCount == 1 else {
             throw ServingError(.invalidInput(parameter: nil), "A stream has one caption; ask for one result.")
         }
         let accepted: Accepted
         do throws(ServingError) {
-            accepted = try await accept(bytes, parameter, prompt, options, context)
+            accepted = try await accept(bytes, parameter, prompt, stops, options, context)
         } catch {
             metrics.items(model: name, modality: .caption, outcome: error.outcome)
             throw error
         }
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: CaptionEvent.self)
-        let text = CaptionText(tokenizer, prompt: accepted.request.prompt)
-        let item = CaptionItem(picture: accepted.picture, request: accepted.request) { tokens in
-            if let piece = text.piece(adding: tokens) { continuation.yield(.text(piece)) }
+        let pieces = CaptionPieces(accepted.text)
+        let item = CaptionItem(picture: accepted.picture, request: accepted.request, text: accepted.text) { tokens in
+            if let piece = pieces.piece(adding: tokens) { continuation.yield(.text(piece)) }
         }
         let task = Task { [self] in
             do throws(ServingError) {
                 try await counted(.caption) { () async throws(ServingError) in
                     let results = try await accepted.captioner.run(item, ticket: accepted.ticket, context)
                     guard let result = results.first else { throw .noCaption }
-                    if let rest = text.rest(of: result.tokens) { continuation.yield(.text(rest)) }
-                    continuation.yield(.finished(served(result, text, accepted)))
+                    if let rest = pieces.rest(of: result.tokens) { continuation.yield(.text(rest)) }
+                    continuation.yield(.finished(served(result, accepted)))
                 }
                 continuation.finish()
             } catch {
@@ -69,7 +72,7 @@ extension ServedModel {
     }
 
     private func accept(
-        _ bytes: [UInt8], _ parameter: String?, _ prompt: String?, _ options: GenerationOptions,
+        _ bytes: [UInt8], _ parameter: String?, _ prompt: String?, _ stops: [String], _ options: GenerationOptions,
         _ context: WorkContext
     ) async throws(ServingError) -> Accepted {
         guard let captioner else { throw ServingError(.unsupported, "This model does not caption.") }
@@ -87,13 +90,16 @@ extension ServedModel {
         let inspection = try await decoding.inspect(bytes, parameter: parameter)
         let picture = try await prepare(bytes, inspection, parameter, decodingTicket, context)
         return Accepted(
-            captioner: captioner, ticket: ticket, picture: picture, request: request, pixels: inspection.pixels)
+            captioner: captioner, ticket: ticket, picture: picture, request: request,
+            text: CaptionText(tokenizer, prompt: request.prompt, stops: stops), pixels: inspection.pixels)
     }
 
-    private func served(_ result: GeneratedTokens, _ text: CaptionText, _ accepted: Accepted) -> ServedCaption {
-        ServedCaption(
-            text: text.whole(result.tokens), tokens: result.tokens, logProbability: result.logProbability,
-            finishReason: result.finishReason, promptTokens: accepted.request.prompt?.count ?? 1,
+    private func served(_ result: GeneratedTokens, _ accepted: Accepted) -> ServedCaption {
+        let text = accepted.text.whole(result.tokens)
+        return ServedCaption(
+            text: String(text.scalars), tokens: result.tokens, logProbability: result.logProbability,
+            finishReason: text.isStopped ? .stop : result.finishReason,
+            promptTokens: accepted.request.prompt?.count ?? 1,
             pixels: accepted.pixels)
     }
 }

@@ -24,7 +24,7 @@ extension ServedModel {
         guard let captioner, let tokens = canary.caption, !tokens.isEmpty else { return }
         let item = CaptionItem(
             picture: picture, request: GenerationRequest(options: GenerationOptions(maxTokens: tokens.count)),
-            onTokens: nil)
+            text: CaptionText(tokenizer, prompt: nil, stops: []), onTokens: nil)
         let caption = try await captioner.run(item, ticket: place(), goesFirst: true, context)
         guard manifest.precision != .float32 || caption.first?.tokens == tokens else { throw .wrongCanary }
     }

@@ -43,6 +43,8 @@ enum DocumentationPage {
                 element("span", operation.summary, "text"));
               details.append(summary);
               if (operation.security) details.append(element("p", "Needs a key where the server asks for keys."));
+              if (operation.parameters) details.append(
+                element("h3", "Parameters"), element("pre", JSON.stringify(operation.parameters, null, 2)));
               contents(details, "Takes", operation.requestBody && operation.requestBody.content);
               for (const [status, reply] of Object.entries(operation.responses)) {
                 if (status === "200") contents(details, "Gives", reply.content);

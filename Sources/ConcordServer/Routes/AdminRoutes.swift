@@ -5,25 +5,15 @@ import HummingbirdCore
 enum AdminRoutes {
     static let all: [Route] = [
         Route(
-            method: .post, path: "/admin/reload",
+            post: "/admin/reload",
             summary: "Loads a model again from its folder, and swaps it in once it is warm and says what it must.",
-            access: .scope(.admin), body: .small,
-            requests: [
-                (
-                    "application/json",
-                    ["type": "object", "properties": ["model": ["type": "string"]], "additionalProperties": false]
-                )
-            ],
-            handler: { call in
-                let name = try await call.decode { bytes throws(RequestFailure) -> String? in
-                    guard !bytes.isEmpty else { return nil }
-                    return try RequestFields(RequestJSON.parse(bytes), known: ["model"]).text("model")
-                }
+            access: .scope(.admin), body: .small, reading: BodyReader<ReloadRequest>.optionalJSON,
+            handler: { call, request in
                 let start = ContinuousClock.now
-                let chosen = name ?? call.state.registry.statuses.first?.name ?? ""
-                try await call.reload(model: chosen)
+                let chosen = request.model ?? call.state.registry.statuses.first?.name ?? ""
+                let name = try await call.reload(model: chosen)
                 return .json([
-                    "model": .string(chosen), "status": "reloaded",
+                    "model": .string(name), "status": "reloaded",
                     "milliseconds": .number((start.duration(to: .now) / .milliseconds(1)).rounded()),
                 ])
             })

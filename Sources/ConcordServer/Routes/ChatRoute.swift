@@ -6,28 +6,28 @@ import HummingbirdCore
 
 enum ChatRoute {
     static let route = Route(
-        method: .post, path: "/v1/chat/completions",
+        post: "/v1/chat/completions",
         summary:
             "The caption of the picture in the messages, in OpenAI's schema. Texts of the user are not read: the model follows no instructions.",
-        access: .scope(.caption), body: .large, requests: [("application/json", Schemas.chatRequest)],
+        access: .scope(.caption), body: .large, reading: BodyReader<ChatRequest>.json,
         responses: [("application/json", Schemas.chatResponse), ("text/event-stream", ["type": "string"])],
-        handler: { call in
-            let request = try await call.decode(json: { body throws(RequestFailure) in try ChatRequest(body) })
+        handler: { call, request in
             let model = try call.model(named: request.model)
             try call.admit(items: 1)
             let context = try call.workContext()
             let options = try model.fitting(request.options, maxTokens: request.maxTokens, prompt: request.prompt)
             let image = try await call.bytes(
                 of: request.image, parameter: request.imageParameter, model, context)
-            let head = Head(id: "chatcmpl-\(call.identity.requestID)", model: model.name)
+            let head = Head(
+                id: "chatcmpl-\(call.identity.requestID)", model: model.name, cut: options.cut(from: request.maxTokens))
             guard !request.streams else {
                 let stream = try await model.captionStream(
-                    image: image, parameter: request.imageParameter, prompt: request.prompt,
+                    image: image, parameter: request.imageParameter, prompt: request.prompt, stops: request.stops,
                     options: options, context)
                 return .events { send in try await write(stream, request, head, call, send) }
             }
             let captions = try await model.caption(
-                image: image, parameter: request.imageParameter, prompt: request.prompt,
+                image: image, parameter: request.imageParameter, prompt: request.prompt, stops: request.stops,
                 options: options, context)
             call.charge(pixels: captions.first?.pixels ?? 0)
             let choices = captions.enumerated().map { index, caption -> JSONValue in
@@ -45,6 +45,8 @@ enum ChatRoute {
     private struct Head: Sendable {
         let id: String
         let model: String
+        /// The most tokens that there could be, where more were asked for.
+        let cut: Int?
         let created = Int(Date().timeIntervalSince1970)
 
         func object(_ kind: String, _ choices: [JSONValue], usage: JSONValue?) -> JSONValue {
@@ -53,6 +55,7 @@ enum ChatRoute {
                 .init("model", .string(model)), .init("choices", .array(choices)),
             ]
             if let usage { members.append(.init("usage", usage)) }
+            if let cut { members.append(.init("max_tokens", .integer(cut))) }
             return .object(members)
         }
     }

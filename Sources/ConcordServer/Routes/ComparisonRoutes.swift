@@ -4,13 +4,13 @@ import HummingbirdCore
 
 enum ComparisonRoutes {
     static let similarity = Route(
-        method: .post, path: "/similarity",
+        post: "/similarity",
         summary: "How pictures and texts match: a row for each picture, a column for each text.",
         access: .scope(.embed), body: .large,
-        requests: [("application/json", Schemas.comparisonRequest), ("multipart/form-data", Schemas.comparisonForm)],
+        reading: BodyReader<ComparisonRequest>.jsonOrForm,
         responses: [("application/json", Schemas.similarityResponse)],
-        handler: { call in
-            let comparison = try await compare(call)
+        handler: { call, request in
+            let comparison = try await compare(request, call)
             let bytes = try await call.state.offload(bytes: comparison.work) { () throws(RequestFailure) in
                 comparison.similarity()
             }
@@ -18,23 +18,20 @@ enum ComparisonRoutes {
         })
 
     static let classify = Route(
-        method: .post, path: "/classify",
+        post: "/classify",
         summary: "The most likely of some labels for each picture, with probabilities.",
         access: .scope(.embed), body: .large,
-        requests: [("application/json", Schemas.comparisonRequest), ("multipart/form-data", Schemas.comparisonForm)],
+        reading: BodyReader<ComparisonRequest>.jsonOrForm,
         responses: [("application/json", Schemas.classifyResponse)],
-        handler: { call in
-            let comparison = try await compare(call)
+        handler: { call, request in
+            let comparison = try await compare(request, call)
             let bytes = try await call.state.offload(bytes: comparison.work) { () throws(RequestFailure) in
                 comparison.classification()
             }
             return .bytes(bytes, type: "application/json")
         })
 
-    private static func compare(_ call: RouteCall) async throws -> ComparisonResponse {
-        let request = try await call.decode(
-            json: { body throws(RequestFailure) in try ComparisonRequest(body) },
-            form: { form throws(RequestFailure) in try ComparisonRequest(form) })
+    private static func compare(_ request: ComparisonRequest, _ call: RouteCall) async throws -> ComparisonResponse {
         let model = try call.model(named: request.model)
         let inputs = request.images + request.textInputs
         try call.admit(items: inputs.count)

@@ -56,9 +56,31 @@ struct Embedder: Sendable {
 
     private func result(_ input: EmbeddingInput) async -> Result<Item, RequestFailure> {
         do throws(RequestFailure) {
-            guard case .image(let source) = input.content else { return .success(try await text(input)) }
-            return .success(try await image(source, input.parameter))
-        } catch { return .failure(error) }
+            switch input.content {
+            case .text(let text):
+                if input.isUndeclared, model.embedsImages, ImageText.isPictureAddress(text) {
+                    throw .undeclaredAddress(input.parameter)
+                }
+                return .success(
+                    try await item { () async throws(ServingError) in
+                        try await model.embed(
+                            text: text, parameter: input.parameter, truncates: truncates, context)
+                    })
+            case .tokens(let ids):
+                return .success(
+                    try await item { () async throws(ServingError) in
+                        try await model.embed(
+                            tokens: ids, parameter: input.parameter, truncates: truncates, context)
+                    })
+            case .image(let source): return .success(try await image(source, input.parameter))
+            case .refused(let failure): return .failure(failure)
+            }
+        } catch {
+            var failure = error
+            // What is too large is not told which field it came in.
+            if failure.status == .contentTooLarge, failure.parameter == nil { failure.parameter = input.parameter }
+            return .failure(failure)
+        }
     }
 
     private func image(_ source: ImageSource, _ parameter: String) async throws(RequestFailure) -> Item {
@@ -69,19 +91,22 @@ struct Embedder: Sendable {
         } catch { throw RequestFailure(error) }
     }
 
-    private func text(_ input: EmbeddingInput) async throws(RequestFailure) -> Item {
+    private func item(
+        _ embed: () async throws(ServingError) -> (vector: [Float], tokens: Int, isTruncated: Bool)
+    ) async throws(RequestFailure) -> Item {
         do throws(ServingError) {
-            switch input.content {
-            case .text(let text):
-                let (vector, tokens, isTruncated) = try await model.embed(
-                    text: text, parameter: input.parameter, truncates: truncates, context)
-                return Item(vector: vector, tokens: tokens, isTruncated: isTruncated)
-            case .tokens(let ids):
-                let (vector, tokens, isTruncated) = try await model.embed(
-                    tokens: ids, parameter: input.parameter, truncates: truncates, context)
-                return Item(vector: vector, tokens: tokens, isTruncated: isTruncated)
-            case .image: preconditionFailure("pictures have a way of their own")
-            }
+            let (vector, tokens, isTruncated) = try await embed()
+            return Item(vector: vector, tokens: tokens, isTruncated: isTruncated)
         } catch { throw RequestFailure(error) }
+    }
+}
+
+extension RequestFailure {
+    /// A text that is most likely meant as the picture at that address, whose vector it would not get.
+    fileprivate static func undeclaredAddress(_ parameter: String) -> RequestFailure {
+        .invalid(
+            parameter,
+            "\(parameter) is the address of a picture, given as a text; send {\"image\": \"…\"} for the picture, or "
+                + "\"modality\": \"text\" for the letters of its address.", code: "picture_as_text")
     }
 }

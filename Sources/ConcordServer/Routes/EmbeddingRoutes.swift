@@ -5,14 +5,13 @@ import HummingbirdCore
 
 enum EmbeddingRoutes {
     static let openAI = Route(
-        method: .post, path: "/v1/embeddings",
+        post: "/v1/embeddings",
         summary:
             "Unit vectors of texts and pictures, in OpenAI's schema; takes Jina's, Cohere's and Voyage's inputs, too.",
         access: .scope(.embed), body: .large,
-        requests: [("application/json", Schemas.embeddingRequest), ("multipart/form-data", Schemas.embeddingForm)],
+        reading: BodyReader<EmbeddingRequest>.jsonOrForm,
         responses: [("application/json", Schemas.embeddingResponse)],
-        handler: { call in
-            let request = try await read(call)
+        handler: { call, request in
             let response = try await answer(to: request, call)
             let bytes = try await call.state.offload(bytes: response.size) { () throws(RequestFailure) in
                 response.openAI(request.formats[0])
@@ -21,12 +20,15 @@ enum EmbeddingRoutes {
         })
 
     static let cohere = Route(
-        method: .post, path: "/v2/embed", summary: "Unit vectors of texts and pictures, in Cohere's schema.",
-        access: .scope(.embed), body: .large, requests: [("application/json", Schemas.embeddingRequest)],
-        responses: [("application/json", ["type": "object"])],
-        handler: { call in
-            var request = try await read(call)
-            request.isPerItem = false
+        post: "/v2/embed", summary: "Unit vectors of texts and pictures, in Cohere's schema.",
+        access: .scope(.embed), body: .large, reading: BodyReader<EmbeddingRequest>.jsonOrForm,
+        responses: [("application/json", Schemas.cohereResponse)],
+        handler: { call, request in
+            guard !request.isPerItem else {
+                throw RequestFailure.invalid(
+                    "error_policy", "Cohere's answer has no place for errors of items; /v1/embeddings has.",
+                    code: "unsupported")
+            }
             let formats = request.formats
             let response = try await answer(to: request, call)
             let bytes = try await call.state.offload(bytes: response.size) { () throws(RequestFailure) in
@@ -34,12 +36,6 @@ enum EmbeddingRoutes {
             }
             return .bytes(bytes, type: "application/json")
         })
-
-    private static func read(_ call: RouteCall) async throws -> EmbeddingRequest {
-        try await call.decode(
-            json: { body throws(RequestFailure) in try EmbeddingRequest(body) },
-            form: { form throws(RequestFailure) in try EmbeddingRequest(form) })
-    }
 
     private static func answer(
         to request: EmbeddingRequest, _ call: RouteCall

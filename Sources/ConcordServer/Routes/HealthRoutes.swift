@@ -6,11 +6,11 @@ enum HealthRoutes {
     static let all: [Route] = [live, ready, metrics]
 
     static let live = Route(
-        method: .get, path: "/health/live", summary: "Whether the server runs.", access: .open,
+        get: "/health/live", summary: "Whether the server runs.", access: .open,
         handler: { _ in .json(["status": "live"]) })
 
     static let ready = Route(
-        method: .get, path: "/health/ready",
+        get: "/health/ready",
         summary: "Whether every model answered its canary lately, with reasons where not (503).", access: .open,
         handler: { call in
             let found = readiness(call.state)
@@ -29,7 +29,7 @@ enum HealthRoutes {
         })
 
     static let metrics = Route(
-        method: .get, path: "/metrics", summary: "Figures in Prometheus' text format.", access: .scope(.metrics),
+        get: "/metrics", summary: "Figures in Prometheus' text format.", access: .scope(.metrics),
         responses: [("text/plain", ["type": "string"])],
         handler: { call in
             .bytes(Array(call.state.metrics.text().utf8), type: "text/plain; version=0.0.4; charset=utf-8")

@@ -9,23 +9,25 @@ enum InferenceRoutes {
     static let all: [Route] =
         [server, live, ready] + routes(of: "/v2/models/{model}") + routes(of: "/v2/models/{model}/versions/{version}")
 
+    static let extensions = ["binary_tensor_data", "model_repository"]
+
     private static let server = Route(
-        method: .get, path: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
+        get: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
         errors: .inference,
         handler: { _ in
             .json([
                 "name": "concord", "version": .string(version),
-                "extensions": ["binary_tensor_data", "model_repository"],
+                "extensions": .array(extensions.map(JSONValue.string)),
             ])
         })
 
     private static let live = Route(
-        method: .get, path: "/v2/health/live", summary: "Whether the server runs.", access: .open, errors: .inference,
+        get: "/v2/health/live", summary: "Whether the server runs.", access: .open, errors: .inference,
         handler: { _ in .json(["live": true]) })
 
     /// Clients look for `live` or for `ready`, or at the status only.
     private static let ready = Route(
-        method: .get, path: "/v2/health/ready", summary: "Whether all models answer.", access: .open,
+        get: "/v2/health/ready", summary: "Whether all models answer.", access: .open,
         errors: .inference,
         handler: { call in
             let isReady = HealthRoutes.readiness(call.state).isReady
@@ -35,10 +37,10 @@ enum InferenceRoutes {
 
     private static func routes(of path: String) -> [Route] {
         let metadata = Route(
-            method: .get, path: path, summary: "What a model takes and gives.", errors: .inference,
+            get: path, summary: "What a model takes and gives.", errors: .inference,
             handler: { call in try describe(call) })
         let ready = Route(
-            method: .get, path: path + "/ready", summary: "Whether a model answers.", access: .open,
+            get: path + "/ready", summary: "Whether a model answers.", access: .open,
             errors: .inference,
             handler: { call in
                 try checkVersion(call)
@@ -49,12 +51,12 @@ enum InferenceRoutes {
             })
         let bytes: JSONValue = ["type": "string", "format": "binary"]
         let infer = Route(
-            method: .post, path: path + "/infer",
+            post: path + "/infer",
             summary: "Vectors or captions of the input \"image\" (encoded pictures) or \"text\", datatype BYTES.",
             access: .scope(.embed), errors: .inference, body: .large,
-            requests: [("application/json", Schemas.inferenceRequest), ("application/octet-stream", bytes)],
+            reading: InferenceRequest.reader,
             responses: [("application/json", Schemas.inferenceResponse), ("application/octet-stream", bytes)],
-            handler: { call in try await answer(call) })
+            handler: { call, request in try await answer(call, request) })
         return [metadata, ready, infer]
     }
 
@@ -87,18 +89,9 @@ enum InferenceRoutes {
         ])
     }
 
-    private static func answer(_ call: RouteCall) async throws -> Response {
+    private static func answer(_ call: RouteCall, _ request: InferenceRequest) async throws -> Response {
         try checkVersion(call)
         let model = try call.model(named: call.parameters["model"])
-        let length = try headerLength(call.request)
-        let request = try await call.decode { bytes throws(RequestFailure) in
-            guard let length else { return try InferenceRequest(RequestJSON.parse(bytes), binary: []) }
-            guard length <= bytes.count else {
-                throw .invalid(
-                    nil, "Inference-Header-Content-Length is \(length), but the body has \(bytes.count) bytes.")
-            }
-            return try InferenceRequest(RequestJSON.parse(bytes[..<length]), binary: bytes[length...])
-        }
         try call.admit(items: request.inputs.count)
         let context = try call.workContext(items: request.inputs.count)
         var embeddings: [[Float]]?
@@ -127,14 +120,6 @@ enum InferenceRoutes {
             bytes, type: jsonLength == nil ? "application/json" : "application/octet-stream")
         answer.headers[.inferenceHeaderLength] = jsonLength.map { String($0) }
         return answer
-    }
-
-    private static func headerLength(_ request: Request) throws(RequestFailure) -> Int? {
-        guard let text = request.headers[.inferenceHeaderLength] else { return nil }
-        guard let length = Int(text), length >= 0 else {
-            throw .invalid(nil, "Inference-Header-Content-Length must be a whole number of bytes.")
-        }
-        return length
     }
 
     private static func captions(

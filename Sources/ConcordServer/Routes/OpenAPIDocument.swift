@@ -17,7 +17,10 @@ enum OpenAPIDocument {
             "openapi": "3.1.0",
             "info": [
                 "title": "Concord", "version": "1",
-                "description": "Embeds, compares and captions pictures and texts.",
+                "description": .string(
+                    "Embeds, compares and captions pictures and texts. A field of null is as if it were not there. Bodies "
+                        + "may be compressed (Content-Encoding: gzip or deflate). X-Request-Id and traceparent go into "
+                        + "the log, and the former into the answer."),
             ],
             "paths": .object(paths),
             "components": [
@@ -40,10 +43,11 @@ enum OpenAPIDocument {
                 "schema": ["type": "string"],
             ]
         }
-        if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
+        let others = route.query.map { parameter($0, in: "query") } + route.headers.map { parameter($0, in: "header") }
+        if !(parameters + others).isEmpty { members.append(.init("parameters", .array(parameters + others))) }
         if !route.requests.isEmpty {
             members.append(
-                .init("requestBody", ["required": .bool(route.body != .small), "content": content(route.requests)]))
+                .init("requestBody", ["required": .bool(route.isBodyRequired), "content": content(route.requests)]))
         }
         var responses: [JSONValue.Member] = [
             .init("200", ["description": "Done.", "content": content(route.responses)])
@@ -60,6 +64,10 @@ enum OpenAPIDocument {
         members.append(.init("responses", .object(responses)))
         if route.access != .open { members.append(.init("security", [["key": []], [:]])) }
         return .object(members)
+    }
+
+    private static func parameter(_ field: any DescribedField, in place: String) -> JSONValue {
+        ["name": .string(field.name), "in": .string(place), "required": false, "schema": field.formSchema]
     }
 
     private static func failures(_ route: Route) -> [(String, String)] {

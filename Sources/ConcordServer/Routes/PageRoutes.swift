@@ -4,17 +4,17 @@ import HummingbirdCore
 
 enum PageRoutes {
     static let page = Route(
-        method: .get, path: "/", summary: "A page that captions a picture and compares it with texts.", access: .open,
+        get: "/", summary: "A page that captions a picture and compares it with texts.", access: .open,
         responses: [("text/html", ["type": "string"])], handler: { _ in .page(DemoPage.html) })
 
     static let docs = Route(
-        method: .get, path: "/docs", summary: "This description as a page.", access: .open,
+        get: "/docs", summary: "This description as a page.", access: .open,
         responses: [("text/html", ["type": "string"])], handler: { _ in .page(DocumentationPage.html) })
 
     static func openAPI(of routes: [Route]) -> Route {
         let text = Array(OpenAPIDocument.make(routes).text().utf8)
         return Route(
-            method: .get, path: "/openapi.json", summary: "The description of this server, OpenAPI 3.1.", access: .open,
+            get: "/openapi.json", summary: "The description of this server, OpenAPI 3.1.", access: .open,
             handler: { _ in .bytes(text, type: "application/json") })
     }
 }

@@ -27,17 +27,67 @@ struct Route: Sendable {
     }
 
     typealias Handler = @Sendable (RouteCall) async throws -> Response
+    typealias Content = (type: String, schema: JSONValue)
 
     let method: HTTPRequest.Method
     /// The path, with placeholders in braces.
     let path: String
     let summary: String
-    var access = Access.anyKey
-    var errors = ErrorShape.openAI
-    var body = Body.none
+    let access: Access
+    let errors: ErrorShape
+    let body: Body
     /// Content types of the body, each with its JSON schema.
-    var requests: [(type: String, schema: JSONValue)] = []
+    let requests: [Content]
+    let isBodyRequired: Bool
+    /// Fields that are read from the query, and from the head of the request.
+    let query, headers: [any DescribedField]
     /// Content types of the answer, each with its JSON schema.
-    var responses: [(type: String, schema: JSONValue)] = [("application/json", ["type": "object"])]
+    let responses: [Content]
     let handler: Handler
+
+    static let someObject: [Content] = [("application/json", ["type": "object"])]
+
+    /// A route without a body.
+    init(
+        get path: String, summary: String, access: Access = .anyKey, errors: ErrorShape = .openAI,
+        responses: [Content] = someObject, handler: @escaping Handler
+    ) {
+        method = .get
+        self.path = path
+        self.summary = summary
+        self.access = access
+        self.errors = errors
+        body = .none
+        requests = []
+        isBodyRequired = false
+        (query, headers) = ([], [])
+        self.responses = responses
+        self.handler = handler
+    }
+
+    /// A route that has a body.
+    ///
+    /// - Parameters:
+    ///   - reader: reads the requests, and describes them.
+    ///   - handler: answers what was read.
+    init<Request>(
+        post path: String, summary: String, access: Access, errors: ErrorShape = .openAI, body: Body,
+        reading reader: BodyReader<Request>, responses: [Content] = someObject,
+        handler: @escaping @Sendable (RouteCall, Request) async throws -> Response
+    ) {
+        method = .post
+        self.path = path
+        self.summary = summary
+        self.access = access
+        self.errors = errors
+        self.body = body
+        requests = reader.types
+        isBodyRequired = reader.isRequired
+        query = reader.query
+        // What work is asked for, its head may say more of; see `RouteCall.workContext(items:)`.
+        let asksForWork = access == .scope(.embed) || access == .scope(.caption)
+        headers = reader.headers + (asksForWork ? WorkHeaders.definition.fields : [])
+        self.responses = responses
+        self.handler = { call in try await handler(call, call.read(reader)) }
+    }
 }

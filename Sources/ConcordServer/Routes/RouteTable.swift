@@ -33,13 +33,24 @@ struct RouteTable: Sendable {
     static let metrics = RouteTable([HealthRoutes.metrics, HealthRoutes.live])
 
     /// The route of a path; nil for a path that no route has. `HEAD` goes to the route of `GET`.
-    func match(_ method: HTTPRequest.Method, path: String) -> Match? {
+    ///
+    /// - Parameter isModel: whether there is a model of that name. A name that has slashes stands for several steps of a
+    ///   path, and only names of models do.
+    func match(_ method: HTTPRequest.Method, path: String, isModel: (String) -> Bool) -> Match? {
         let steps = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         // One slash at the end is forgiven.
         let trimmed = steps.last == "" ? steps.dropLast() : steps
+        return match(method) { Self.parameters($0, trimmed) }
+            ?? match(method) { template in
+                Self.merged(trimmed, for: template).flatMap { Self.parameters(template, $0) }
+                    .flatMap { isModel($0["model"] ?? "") ? $0 : nil }
+            }
+    }
+
+    private func match(_ method: HTTPRequest.Method, _ parameters: ([Substring]) -> [String: String]?) -> Match? {
         var methods: [HTTPRequest.Method] = []
         for (route, template) in zip(routes, segments) {
-            guard let parameters = Self.parameters(template, trimmed) else { continue }
+            guard let parameters = parameters(template) else { continue }
             if route.method == method || (route.method == .get && method == .head) {
                 return Match(route: route, parameters: parameters, methods: [])
             }
@@ -48,21 +59,17 @@ struct RouteTable: Sendable {
         return methods.isEmpty ? nil : Match(route: nil, parameters: [:], methods: methods)
     }
 
-    /// RFC 3986, 2.1; nil for what is no UTF-8, or has a percent sign without two digits.
+    /// The steps with those that stand where the template has a model's name as one; nil where they are as many as the
+    /// template's already, or fewer.
+    private static func merged(_ steps: ArraySlice<Substring>, for template: [Substring]) -> ArraySlice<Substring>? {
+        guard steps.count > template.count, let place = template.firstIndex(of: "{model}") else { return nil }
+        let start = steps.startIndex + place, end = start + steps.count - template.count
+        let name = steps[start...end].joined(separator: "/")
+        return steps[..<start] + [Substring(name)] + steps[(end + 1)...]
+    }
+
     private static func percentDecoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2).compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
-            guard digits.count == 2 else { return nil }
-            bytes.append(UInt8(digits[0] << 4 | digits[1]))
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
+        String(validating: text.utf8.percentDecoded, as: UTF8.self)
     }
 
     private static func parameters(_ template: [Substring], _ steps: ArraySlice<Substring>) -> [String: String]? {

@@ -1,16 +1,15 @@
 import ConcordCore
 
-/// JSON schemas of requests and answers, for the server's description.
+/// JSON schemas of answers, for the server's description. Those of requests are with the fields that are read.
 enum Schemas {
     private static let text: JSONValue = ["type": "string"]
-    private static let texts: JSONValue = ["type": "array", "items": ["type": "string"]]
     private static let integer: JSONValue = ["type": "integer"]
     private static let number: JSONValue = ["type": "number"]
     private static let flag: JSONValue = ["type": "boolean"]
     private static let numbers: JSONValue = ["type": "array", "items": ["type": "number"]]
-    private static let file: JSONValue = ["type": "string", "format": "binary"]
-    private static let image: JSONValue = [
-        "type": "string", "description": "A picture (JPEG, PNG, WebP, GIF) as a data URI or in base64.",
+    /// Of captions: only where more tokens were asked for than the model has room for.
+    private static let cut: JSONValue = [
+        "type": "integer", "description": "The most tokens that there could be, where more were asked for.",
     ]
 
     private static func object(
@@ -24,43 +23,13 @@ enum Schemas {
         return .object(members)
     }
 
-    static let captionRequest = object(
-        [
-            "image": image, "model": text, "prompt": text, "strategy": ["enum": ["greedy", "beam", "sample"]],
-            "beams": integer, "max_tokens": integer, "temperature": number, "top_p": number, "top_k": integer,
-            "seed": integer, "stream": flag,
-        ], required: ["image"])
-    static let captionForm = object(
-        [
-            "image": file, "model": text, "prompt": text, "strategy": ["enum": ["greedy", "beam", "sample"]],
-            "beams": integer, "max_tokens": integer, "stream": flag,
-        ], required: ["image"], isOpen: true)
     static let captionResponse = object(
         [
             "caption": text, "model": text, "tokens": integer, "log_probability": number,
             "finish_reason": ["enum": ["stop", "length"]], "image_pixels": integer, "milliseconds": number,
+            "max_tokens": cut,
         ], required: ["caption", "model"])
 
-    static let embeddingRequest = object(
-        [
-            "input": [
-                "description":
-                    "A text, texts, token ids, lists of them, data URIs of pictures, or objects with text or image.",
-                "oneOf": [["type": "string"], ["type": "array"], ["type": "object"]],
-            ],
-            "model": text, "encoding_format": ["enum": ["float", "base64"]], "dimensions": integer, "user": text,
-            "modality": ["enum": ["text", "image"]], "texts": texts, "images": ["type": "array", "items": image],
-            "inputs": ["type": "array"], "input_type": text, "embedding_types": texts, "output_dimension": integer,
-            "truncate": ["oneOf": [["type": "boolean"], ["enum": ["NONE", "END"]]]], "truncation": flag,
-            "normalized": flag, "embedding_type": ["enum": ["float", "base64"]], "task": text, "late_chunking": flag,
-            "max_tokens": integer, "priority": integer, "output_dtype": ["enum": ["float"]],
-            "error_policy": ["enum": ["strict", "per_item"]],
-        ])
-    static let embeddingForm = object(
-        [
-            "file": ["type": "array", "items": file], "text": texts, "model": text,
-            "encoding_format": ["enum": ["float", "base64"]], "dimensions": integer,
-        ], isOpen: true)
     static let embeddingResponse = object(
         [
             "object": ["const": "list"],
@@ -76,14 +45,15 @@ enum Schemas {
             "usage": object(["prompt_tokens": integer, "total_tokens": integer, "image_pixels": integer]),
         ], required: ["object", "data", "model", "usage"])
 
-    static let comparisonRequest = object([
-        "model": text, "images": ["type": "array", "items": image], "image": image, "texts": texts, "text": text,
-        "labels": texts, "template": text, "truncate": flag,
-    ])
-    static let comparisonForm = object(
+    static let cohereResponse = object(
         [
-            "model": text, "image": ["type": "array", "items": file], "text": texts, "template": text,
-        ], isOpen: true)
+            "id": text,
+            "embeddings": object([
+                "float": ["type": "array", "items": numbers], "base64": ["type": "array", "items": text],
+            ]),
+            "response_type": ["const": "embeddings_by_type"], "meta": ["type": "object"],
+        ], required: ["id", "embeddings"])
+
     private static let usage = object(["prompt_tokens": integer, "image_pixels": integer, "truncated_texts": integer])
     static let similarityResponse = object([
         "model": text, "similarities": ["type": "array", "items": numbers],
@@ -101,16 +71,10 @@ enum Schemas {
         "usage": usage,
     ])
 
-    static let chatRequest = object(
-        [
-            "model": text, "messages": ["type": "array", "items": ["type": "object"]], "max_tokens": integer,
-            "max_completion_tokens": integer, "temperature": number, "top_p": number, "n": integer, "seed": integer,
-            "stream": flag, "stream_options": ["type": "object"], "user": text, "prompt": text,
-        ], required: ["messages"], isOpen: true)
     static let chatResponse = object(
         [
             "id": text, "object": text, "created": integer, "model": text,
-            "choices": ["type": "array", "items": ["type": "object"]], "usage": ["type": "object"],
+            "choices": ["type": "array", "items": ["type": "object"]], "usage": ["type": "object"], "max_tokens": cut,
         ], required: ["id", "choices"])
 
     static let model = object(
@@ -123,16 +87,10 @@ enum Schemas {
             "name": text, "shape": ["type": "array", "items": integer], "datatype": text, "data": ["type": "array"],
             "parameters": ["type": "object"],
         ], required: ["name"])
-    static let inferenceRequest = object(
-        [
-            "id": text, "parameters": ["type": "object"], "inputs": ["type": "array", "items": tensor],
-            "outputs": ["type": "array", "items": tensor],
-        ], required: ["inputs"])
     static let inferenceResponse = object([
         "model_name": text, "model_version": text, "id": text, "outputs": ["type": "array", "items": tensor],
     ])
 
-    static let repositoryIndexRequest = object(["ready": flag])
     static let repositoryIndex: JSONValue = [
         "type": "array",
         "items": object(
@@ -140,9 +98,6 @@ enum Schemas {
                 "name": text, "version": text, "state": ["enum": ["READY", "LOADING", "UNAVAILABLE"]], "reason": text,
             ], required: ["name", "state"]),
     ]
-    static let repositoryChange = object(["parameters": object([:])])
-    static let repositoryUnload = object(["parameters": object(["unload_dependents": flag])])
-
     private static let errorObject = object([
         "message": text, "type": text, "param": ["type": ["string", "null"]], "code": ["type": ["string", "null"]],
     ])

@@ -1,14 +1,26 @@
 import ConcordCore
 
-/// Base64 as RFC 4648 §4 has it: the standard alphabet, padded, without line breaks or bits left over.
+/// Base64 in RFC 4648's standard alphabet (§4), read as browsers do.
 enum Base64 {
-    /// The bytes; nil for anything that is not strictly base64.
+    /// The bytes; nil for anything that is not base64. White space may stand anywhere, and the padding may be missing as a
+    /// whole (WHATWG Infra, forgiving-base64 decode).
     static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         let result = text.withContiguousStorageIfAvailable(decode(buffer:))
         return result ?? Array(text).withUnsafeBufferPointer(decode(buffer:))
     }
 
     private static func decode(buffer text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        if let bytes = decode(whole: text) { return bytes }
+        var letters = text.filter { $0 != 0x20 && ($0 < 0x09 || $0 == 0x0B || $0 > 0x0D) }
+        guard letters.count != text.count || letters.count % 4 > 1 else { return nil }
+        // What has no padding must not have half of it.
+        guard letters.count % 4 == 0 || letters.last != pad else { return nil }
+        while letters.count % 4 > 1 { letters.append(pad) }
+        return letters.withUnsafeBufferPointer(decode(whole:))
+    }
+
+    /// Without white space, and padded.
+    private static func decode(whole text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         guard !text.isEmpty else { return [] }
         let padding = text[text.count - 1] != pad ? 0 : text[text.count - 2] != pad ? 1 : 2
@@ -40,8 +52,6 @@ enum Base64 {
                     let value = a << 18 | b << 12 | c << 6
                     output[target] = UInt8(truncatingIfNeeded: value >> 16)
                     if padding == 1 { output[target + 1] = UInt8(truncatingIfNeeded: value >> 8) }
-                    // What is left over must be zero, so that one content has one spelling.
-                    if value & (padding == 1 ? 0xFF : 0xFFFF) != 0 { problems |= invalid }
                 }
             }
             isValid = problems & invalid == 0

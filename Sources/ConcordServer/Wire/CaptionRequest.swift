@@ -2,86 +2,71 @@ import ConcordCore
 import ConcordText
 
 /// What `POST /generate_caption` asks for.
-struct CaptionRequest: Sendable {
-    var model: String?
-    var image = ImageSource.bytes([])
-    var prompt: String?
-    var options = GenerationOptions()
+struct CaptionRequest: JSONContent, FormContent {
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let image = RequiredField("image", .picture)
+        let model = Field<TextKind>.model
+        let prompt = Field("prompt", .text, "What the caption begins with; it is part of it.")
+        let strategy = Field(
+            "strategy", .choice(["greedy": GenerationChoice.Strategy.greedy, "beam": .beam, "sample": .sample]),
+            "The likeliest token each time, the likeliest caption of a search with beams, or draws.")
+        let beams = Field("beams", .integer(in: 1...16), "Captions that the search keeps at a time.")
+        let maxTokens = Field<IntegerKind>.maxTokens
+        let temperature = Field("temperature", .number(in: 0...100), "For draws.")
+        let topP = Field("top_p", .number(in: 0...1), "For draws: the share of the likeliest tokens that may come.")
+        let topK = Field("top_k", .integer(in: 1...1_000_000), "For draws: how many of the likeliest tokens may come.")
+        let seed = Field<IntegerKind>.seed
+        let stop = Field<StopKind>.stop
+        let stream = Field("stream", .flag, "Whether the caption comes as server-sent events, word by word.")
+    }
+
+    typealias Form = Fields
+
+    let model: String?
+    let image: ImageSource
+    let prompt: String?
+    let options: GenerationOptions
     /// Nil for what the model has room for.
-    var maxTokens: Int?
-    var streams = false
+    let maxTokens: Int?
+    let stops: [String]
+    var streams: Bool
 
-    static let known: Set<String> = [
-        "image", "model", "prompt", "strategy", "beams", "max_tokens", "temperature", "top_p", "top_k", "seed",
-        "stream",
-    ]
+    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+        try self.init(fields, image: try fields.value(\.image))
+    }
 
-    init() {}
+    init(form: RequestFields<Fields>) throws(RequestFailure) { try self.init(form) }
 
-    init(_ body: JSONValue) throws(RequestFailure) {
-        let fields = try RequestFields(body, known: Self.known)
-        model = try fields.text("model")
-        image = try ImageText.source(try fields.requiredText("image"), parameter: "image", allowsBare: true)
-        prompt = try fields.text("prompt")
-        streams = try fields.flag("stream") ?? false
-        maxTokens = try fields.integer("max_tokens", in: GenerationChoice.maxTokens)
+    private init(_ fields: RequestFields<Fields>, image: ImageSource) throws(RequestFailure) {
+        self.image = image
+        model = try fields.value(\.model)
+        prompt = try fields.value(\.prompt).flatMap { $0.isEmpty ? nil : $0 }
+        streams = try fields.value(\.stream) ?? false
+        maxTokens = try fields.value(\.maxTokens)
+        stops = try fields.value(\.stop) ?? []
         options = try GenerationChoice(
-            strategy: try fields.choice("strategy", GenerationChoice.strategies),
-            beams: try fields.integer("beams", in: GenerationChoice.beams),
-            temperature: try fields.number("temperature", in: 0...100), topP: try fields.number("top_p", in: 0...1),
-            topK: try fields.integer("top_k", in: 1...1_000_000), seed: try fields.integer("seed", in: 0...Int.max)
+            strategy: fields.value(\.strategy), beams: fields.value(\.beams), temperature: fields.value(\.temperature),
+            topP: fields.value(\.topP), topK: fields.value(\.topK), seed: fields.value(\.seed)
         ).options(streams: streams)
     }
 
-    init(_ form: MultipartForm) throws(RequestFailure) {
-        for part in form.parts where !Self.known.contains(part.name) { throw .unknown(part.name, known: Self.known) }
-        let images = form.parts.filter { $0.name == "image" }
-        guard let first = images.first else { throw .missing("image") }
-        guard images.count == 1 else { throw .invalid("image", "The form has \(images.count) pictures; send one.") }
-        // A form's text part may hold base64; a file is the picture itself.
-        if !first.isFile, let text = String(validating: first.bytes, as: UTF8.self) {
-            image = try ImageText.source(text, parameter: "image", allowsBare: true)
-        } else {
-            image = .bytes(try ImageText.checked(first.bytes, parameter: "image"))
-        }
-        try read { name throws(RequestFailure) in try form.text(name) }
+    /// A form, a JSON object, or the picture as the whole body, with the rest in the query.
+    static let reader = BodyReader<CaptionRequest>(
+        types: [
+            ("multipart/form-data", Fields.definition.formSchema), ("application/json", Fields.definition.schema),
+            ("image/*", ["type": "string", "format": "binary"]),
+        ], query: Fields.definition.fields.filter { !fromBody.contains($0.name) }
+    ) { body throws(RequestFailure) in
+        if let boundary = body.boundary { return try CaptionRequest(RequestFields(body.form(boundary))) }
+        // No picture begins with a brace; what the client calls the body does not matter.
+        let first = body.bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
+        if first == UInt8(ascii: "{") { return try CaptionRequest(RequestFields(body.json())) }
+        let fields = try RequestFields<Fields>(query: body.query, except: fromBody)
+        guard !body.bytes.isEmpty else { throw .missing("image") }
+        return try CaptionRequest(fields, image: .bytes(try ImageText.checked(body.bytes, parameter: "image")))
     }
 
-    /// The picture as the whole body; the rest in the query.
-    init(image: [UInt8], query: [String: String]) throws(RequestFailure) {
-        for name in query.keys where !Self.known.contains(name) { throw .unknown(name, known: Self.known) }
-        guard !image.isEmpty else { throw .missing("image") }
-        self.image = .bytes(try ImageText.checked(image, parameter: "image"))
-        try read { name throws(RequestFailure) in query[name] }
-    }
-
-    private mutating func read(_ text: (String) throws(RequestFailure) -> String?) throws(RequestFailure) {
-        func integer(_ name: String, in range: ClosedRange<Int>) throws(RequestFailure) -> Int? {
-            guard let value = try text(name), !value.isEmpty else { return nil }
-            return try FormValue.integer(value, name, in: range)
-        }
-        func number(_ name: String, in range: ClosedRange<Double>) throws(RequestFailure) -> Double? {
-            guard let value = try text(name), !value.isEmpty else { return nil }
-            guard let number = Double(value), range.contains(number) else {
-                throw .invalid(name, "\(name) must be a number in \(range.lowerBound)…\(range.upperBound).")
-            }
-            return number
-        }
-        model = try text("model")
-        prompt = try text("prompt").flatMap { $0.isEmpty ? nil : $0 }
-        if let value = try text("stream") { streams = try FormValue.flag(value, "stream") }
-        var strategy: GenerationChoice.Strategy?
-        if let value = try text("strategy"), !value.isEmpty {
-            guard let found = GenerationChoice.strategies.first(where: { $0.key == value }) else {
-                throw .invalid("strategy", "strategy must be \"greedy\", \"beam\" or \"sample\".")
-            }
-            strategy = found.value
-        }
-        maxTokens = try integer("max_tokens", in: GenerationChoice.maxTokens)
-        options = try GenerationChoice(
-            strategy: strategy, beams: integer("beams", in: GenerationChoice.beams),
-            temperature: number("temperature", in: 0...100), topP: number("top_p", in: 0...1),
-            topK: integer("top_k", in: 1...1_000_000), seed: integer("seed", in: 0...Int.max)
-        ).options(streams: streams)
-    }
+    private static let fromBody: Set<String> = ["image"]
 }

@@ -1,67 +1,82 @@
 import ConcordCore
 
 /// What `POST /similarity` and `POST /classify` ask for: pictures × texts.
-struct ComparisonRequest: Sendable {
-    var model: String?
-    var images: [EmbeddingInput] = []
-    var texts: [String] = []
+struct ComparisonRequest: JSONContent, FormContent {
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let model = Field<TextKind>.model
+        let images = Field("images", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "Pictures.")
+        let image = Field("image", .picture)
+        let texts = Field("texts", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "Texts.")
+        let text = Field("text", .text, "One text.")
+        let labels = Field("labels", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "As texts.")
+        let template = Field<TextKind>.template
+        let truncate = Field<FlagKind>.truncate
+    }
+
+    /// Files are pictures; other parts called `image` or `images` are pictures as in JSON.
+    struct Form: FieldGroup {
+        static let definition = FieldDefinition(Form())
+
+        let model = Field<TextKind>.model
+        let image = Field("image", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "Pictures.")
+        let images = Field("images", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "As image.")
+        let file = Field("file", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "As image.")
+        let text = Field("text", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "Texts.")
+        let texts = Field("texts", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "As text.")
+        let labels = Field("labels", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "As text.")
+        let template = Field<TextKind>.template
+        let truncate = Field<FlagKind>.truncate
+    }
+
+    let model: String?
+    private(set) var images: [EmbeddingInput] = []
+    private(set) var texts: [String] = []
     /// What each text is put into, at `{}`; nil for the texts as they are.
-    var template: String?
-    var truncates = true
+    let template: String?
+    let truncates: Bool
 
     static let maximumImages = 256
     static let maximumTexts = 2048
     /// The most bytes that the texts may come to: put into the template, or named once for each picture in the answer.
     static let maximumGrownBytes = 64 << 20
     static let maximumTemplateBytes = 4 << 10
-    private static let known: Set<String> = [
-        "model", "image", "images", "text", "texts", "labels", "template", "truncate",
-    ]
 
-    init(_ body: JSONValue) throws(RequestFailure) {
-        let fields = try RequestFields(body, known: Self.known)
-        model = try fields.text("model")
-        template = try fields.text("template")
-        truncates = try fields.flag("truncate") ?? true
-        if let text = try fields.text("image") { try add(image: text, "image") }
-        for (index, text) in (try fields.texts("images", maximum: Self.maximumImages) ?? []).enumerated() {
-            try add(image: text, "images[\(index)]")
+    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+        model = try fields.value(\.model)
+        template = try fields.value(\.template)
+        truncates = try fields.value(\.truncate) ?? true
+        if let source = try fields.value(\.image) {
+            images.append(EmbeddingInput(content: .image(source), parameter: "image"))
         }
-        if let text = try fields.text("text") { texts.append(text) }
-        texts += try fields.texts("texts", maximum: Self.maximumTexts) ?? []
-        texts += try fields.texts("labels", maximum: Self.maximumTexts) ?? []
-        try check()
-    }
-
-    /// Files are pictures; parts called `text`, `texts` or `labels` are texts, and may be repeated.
-    init(_ form: MultipartForm) throws(RequestFailure) {
-        model = try form.text("model")
-        template = try form.text("template")
-        truncates = try FormValue.flag(form, "truncate") ?? true
-        for part in form.parts {
-            switch (part.name, part.isFile) {
-            case ("image", true), ("images", true), ("file", true):
-                let parameter = "\(part.name)[\(images.count)]"
-                images.append(
-                    EmbeddingInput(
-                        content: .image(.bytes(try ImageText.checked(part.bytes, parameter: parameter))),
-                        parameter: parameter))
-            case ("image", false), ("images", false):
-                try add(image: try MultipartForm.text(part), "\(part.name)[\(images.count)]")
-            case ("text", false), ("texts", false), ("labels", false): texts.append(try MultipartForm.text(part))
-            case ("model", false), ("template", false), ("truncate", false): continue
-            default: throw .unknown(part.name, known: Self.known)
+        if let list = try fields.value(\.images) {
+            for index in 0..<list.count {
+                images.append(EmbeddingInput(content: .image(try list.value(index)), parameter: list.name(index)))
             }
         }
+        if let text = try fields.value(\.text) { texts.append(text) }
+        texts += try fields.value(\.texts)?.values() ?? []
+        texts += try fields.value(\.labels)?.values() ?? []
         try check()
     }
 
-    private mutating func add(image text: String, _ parameter: String) throws(RequestFailure) {
-        let source = try ImageText.source(text, parameter: parameter, allowsBare: true)
-        images.append(EmbeddingInput(content: .image(source), parameter: parameter))
+    init(form: RequestFields<Form>) throws(RequestFailure) {
+        model = try form.value(\.model)
+        template = try form.value(\.template)
+        truncates = try form.value(\.truncate) ?? true
+        for part in form.parts(\.image, \.images, \.file) {
+            let parameter = "\(part.name)[\(images.count)]"
+            let source = try ImageText.source(part, parameter: parameter)
+            images.append(EmbeddingInput(content: .image(source), parameter: parameter))
+        }
+        for part in form.parts(\.text, \.texts, \.labels) {
+            texts.append(try FilledTextKind().value(of: [part], "\(part.name)[\(texts.count)]"))
+        }
+        try check()
     }
 
-    private mutating func check() throws(RequestFailure) {
+    private func check() throws(RequestFailure) {
         guard !images.isEmpty else { throw .missing("images") }
         guard images.count <= Self.maximumImages else {
             throw .invalid("images", "More than \(Self.maximumImages) pictures.", code: "too_many")
@@ -70,8 +85,9 @@ struct ComparisonRequest: Sendable {
         guard texts.count <= Self.maximumTexts else {
             throw .invalid("texts", "More than \(Self.maximumTexts) texts.", code: "too_many")
         }
-        if let empty = texts.firstIndex(where: \.isEmpty) {
-            throw .invalid("texts[\(empty)]", "texts[\(empty)] is empty.")
+        for (index, text) in texts.enumerated() {
+            guard !text.isEmpty else { throw .invalid("texts[\(index)]", "texts[\(index)] is empty.") }
+            try ImageText.refuseDataURI(in: text, parameter: "texts[\(index)]")
         }
         let bytes = texts.reduce(0) { $0 + $1.utf8.count }
         var grownBytes = bytes * images.count
@@ -100,4 +116,13 @@ struct ComparisonRequest: Sendable {
             return EmbeddingInput(content: .text(whole), parameter: "texts[\(index)]")
         }
     }
+}
+
+extension Field where Kind == TextKind {
+    fileprivate static let template = Field("template", .text, "What each text is put into, at {}.")
+}
+
+extension Field where Kind == FlagKind {
+    fileprivate static let truncate = Field(
+        "truncate", .flag, "Whether texts that are too long lose their ends, or are refused.")
 }

@@ -4,31 +4,64 @@ import ConcordCore
 enum ContentPart: Sendable {
     case text(String, parameter: String)
     case image(ImageSource, parameter: String)
+    /// What the assistant would not say, in a message that is sent back.
+    case refusal
 
-    init(_ value: JSONValue, path: String) throws(RequestFailure) {
-        let fields = try RequestFields(value, path: path, known: ["type", "text", "image_url", "image_base64"])
-        switch try fields.requiredText("type") {
-        case "text", "input_text":
-            let text = try fields.requiredText("text")
-            self = .text(text, parameter: fields.name("text"))
-        case "image_url", "input_image":
-            guard let address = fields["image_url"] else { throw .missing(fields.name("image_url")) }
-            let name = fields.name("image_url")
-            if let text = address.string {
-                self = .image(try ImageText.source(text, parameter: name, allowsBare: false), parameter: name)
-                return
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let type = RequiredField(
+            "type",
+            .choice([
+                "text": PartType.text, "input_text": .text, "output_text": .text, "image_url": .address,
+                "input_image": .address, "image_base64": .base64, "refusal": .refusal,
+            ]))
+        let text = Field("text", .text)
+        let imageURL = Field("image_url", ImageAddressKind(), "A picture, or an object with it.")
+        let imageBase64 = Field("image_base64", .picture)
+        let detail = Field("detail", .unused(["type": "string"]), "Accepted and not used.")
+        let annotations = Field("annotations", .unused(["type": "array"]), "Accepted and not used.")
+        let refusal = Field("refusal", .text)
+    }
+
+    enum PartType: Sendable {
+        case text, address, base64, refusal
+    }
+
+    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+        switch try fields.value(\.type) {
+        case .text:
+            guard let text = try fields.value(\.text) else { throw .missing(fields.name(\.text)) }
+            self = .text(text, parameter: fields.name(\.text))
+        case .address:
+            guard let (source, parameter) = try fields.value(\.imageURL) else {
+                throw .missing(fields.name(\.imageURL))
             }
-            let inner = try RequestFields(address, path: name, known: ["url", "detail"])
-            let text = try inner.requiredText("url")
-            self = .image(
-                try ImageText.source(text, parameter: inner.name("url"), allowsBare: false),
-                parameter: inner.name("url")
-            )
-        case "image_base64":
-            let text = try fields.requiredText("image_base64")
-            let name = fields.name("image_base64")
-            self = .image(try ImageText.source(text, parameter: name, allowsBare: true), parameter: name)
-        default: throw fields.wrong("type", "\"text\" or \"image_url\"")
+            self = .image(source, parameter: parameter)
+        case .base64:
+            guard let source = try fields.value(\.imageBase64) else { throw .missing(fields.name(\.imageBase64)) }
+            self = .image(source, parameter: fields.name(\.imageBase64))
+        case .refusal: self = .refusal
         }
+    }
+}
+
+/// A picture's address as OpenAI has it in an object, or as itself.
+struct ImageAddressKind: FieldKind {
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let url = RequiredField("url", PictureKind(allowsBare: false))
+        let detail = Field("detail", .unused(["type": "string"]), "Accepted and not used.")
+    }
+
+    var schema: JSONValue { ["oneOf": [PictureKind(allowsBare: false).schema, Fields.definition.schema]] }
+
+    func value(
+        of json: JSONValue, _ name: String
+    ) throws(RequestFailure) -> (source: ImageSource, parameter: String) {
+        if json.string != nil { return (try PictureKind(allowsBare: false).value(of: json, name), name) }
+        let fields = try RequestFields<Fields>(json, path: name)
+        return (try fields.value(\.url), fields.name(\.url))
     }
 }

@@ -2,216 +2,237 @@ import ConcordCore
 
 /// What `POST /v1/embeddings` asks for, in whichever of the shapes that clients of OpenAI, infinity, Jina, Voyage and
 /// Cohere send.
-struct EmbeddingRequest: Sendable {
+struct EmbeddingRequest: JSONContent, FormContent {
     enum Format: Sendable {
         case float, base64
     }
 
-    var model: String?
-    var inputs: [EmbeddingInput] = []
-    /// How vectors are written; Cohere's clients may want both.
-    var formats: [Format] = [.float]
-    /// The first numbers of each vector, made a unit vector again; nil for all.
-    var dimensions: Int?
-    /// Whether texts that are too long lose their ends, which the answer tells, or are refused.
-    var truncates = true
-    /// Whether a failed item takes the place of its vector, instead of failing the request.
-    var isPerItem = false
-
-    struct Limits: Sendable {
-        var inputs = 2048
-        var tokensOfInput = 8192
-        var tokens = 300_000
-        var maximumDimensions = 65_536
-    }
-
-    private enum Modality {
+    enum Modality: Sendable {
         case text, image
     }
 
-    init() {}
+    static let formatNames: KeyValuePairs = ["float": Format.float, "base64": .base64]
+
+    let model: String?
+    let inputs: [EmbeddingInput]
+    /// How vectors are written; Cohere's clients may want both.
+    let formats: [Format]
+    /// The first numbers of each vector, made a unit vector again; nil for all.
+    let dimensions: Int?
+    /// Whether texts that are too long lose their ends, which the answer tells, or are refused.
+    let truncates: Bool
+    /// Whether a failed item takes the place of its vector, instead of failing the request.
+    let isPerItem: Bool
+
+    enum Limits {
+        static let inputs = 2048
+        static let tokensOfInput = 8192
+        static let tokens = 300_000
+    }
 
     /// A JSON body in OpenAI's, infinity's, Jina's, Voyage's or Cohere's shape.
-    init(_ body: JSONValue, limits: Limits = Limits()) throws(RequestFailure) {
-        let fields = try RequestFields(body, known: Self.known)
-        model = try fields.text("model")
-        isPerItem = try fields.choice("error_policy", ["strict": false, "per_item": true]) ?? false
-        let outputDimension = try fields.integer("output_dimension", in: 1...limits.maximumDimensions)
-        dimensions = try fields.integer("dimensions", in: 1...limits.maximumDimensions) ?? outputDimension
+    init(_ fields: RequestFields<EmbeddingFields>) throws(RequestFailure) {
+        model = try fields.value(\.model)
+        isPerItem = try fields.value(\.errorPolicy) ?? false
+        let outputDimension = try fields.value(\.outputDimension)
+        dimensions = try fields.value(\.dimensions) ?? outputDimension
         formats = try Self.formats(fields)
-        truncates = try Self.truncates(fields)
-        try Self.refuseWhatWouldNotHappen(fields)
-        let modality = try fields.choice("modality", ["text": Modality.text, "image": .image])
-        inputs = try Self.inputs(fields, modality, limits)
-        guard !inputs.isEmpty else { throw .missing("input") }
-        guard inputs.count <= limits.inputs else {
-            throw .invalid(
-                "input", "The request has \(inputs.count) inputs; \(limits.inputs) are allowed.", code: "too_many")
-        }
+        let truncation = try fields.value(\.truncation)
+        truncates = try fields.value(\.truncate) ?? truncation ?? true
+        var reader = InputReader(isPerItem: isPerItem, modality: try fields.value(\.modality))
+        try reader.read(fields)
+        inputs = try reader.inputs(of: "input")
     }
 
     /// A form: files are pictures, other parts called `input`, `text` or `texts` are texts.
-    init(_ form: MultipartForm, limits: Limits = Limits()) throws(RequestFailure) {
-        model = try form.text("model")
-        dimensions = try FormValue.integer(form, "dimensions", in: 1...limits.maximumDimensions)
-        formats = [
-            try FormValue.choice(form, "encoding_format", ["float": Format.float, "base64": .base64]) ?? .float
-        ]
-        isPerItem = try FormValue.choice(form, "error_policy", ["strict": false, "per_item": true]) ?? false
-        truncates = try FormValue.flag(form, "truncate") ?? true
-        for part in form.parts {
-            let parameter = "\(part.name)[\(inputs.count)]"
-            switch (part.name, part.isFile) {
-            case ("file", _), ("image", _), ("images", _), ("input", true):
-                inputs.append(
-                    EmbeddingInput(
-                        content: .image(.bytes(try ImageText.checked(part.bytes, parameter: parameter))),
-                        parameter: parameter))
-            case ("input", false), ("text", false), ("texts", false):
-                let text = try MultipartForm.text(part)
-                guard !text.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.") }
-                inputs.append(EmbeddingInput(content: .text(text), parameter: parameter))
-            case ("model", false), ("dimensions", false), ("encoding_format", false), ("error_policy", false),
-                ("truncate", false), ("user", false):
-                continue
-            default: throw .unknown(part.name, known: ["file", "image", "input", "text", "model", "dimensions"])
-            }
-        }
-        guard !inputs.isEmpty else { throw .missing("file") }
-        guard inputs.count <= limits.inputs else {
-            throw .invalid(
-                "file", "The form has \(inputs.count) inputs; \(limits.inputs) are allowed.", code: "too_many")
-        }
+    init(form: RequestFields<EmbeddingForm>) throws(RequestFailure) {
+        model = try form.value(\.model)
+        dimensions = try form.value(\.dimensions)
+        formats = [try form.value(\.encodingFormat) ?? .float]
+        isPerItem = try form.value(\.errorPolicy) ?? false
+        truncates = try form.value(\.truncate) ?? true
+        var reader = InputReader(isPerItem: isPerItem, modality: nil)
+        try reader.read(form.parts(\.file, \.image, \.images, \.input, \.text, \.texts))
+        inputs = try reader.inputs(of: "file")
     }
 
-    static let known: Set<String> = [
-        "model", "input", "encoding_format", "dimensions", "user",  // OpenAI
-        "modality",  // infinity
-        "normalized", "embedding_type", "task", "late_chunking", "truncate",  // Jina
-        "input_type", "texts", "images", "inputs", "output_dimension", "embedding_types", "max_tokens",
-        "priority",  // Cohere
-        "truncation", "output_dtype",  // Voyage
-        "error_policy",
-    ]
-
-    private static func formats(_ fields: RequestFields) throws(RequestFailure) -> [Format] {
-        let choices: KeyValuePairs = ["float": Format.float, "base64": .base64]
-        if let list = try fields.texts("embedding_types", maximum: 8) {
+    private static func formats(_ fields: RequestFields<EmbeddingFields>) throws(RequestFailure) -> [Format] {
+        if let list = try fields.value(\.embeddingTypes), !list.isEmpty {
             var formats: [Format] = []
-            for name in list {
-                guard let format = choices.first(where: { $0.key == name })?.value else {
-                    throw .invalid("embedding_types", "embedding_types may hold \"float\" and \"base64\".")
-                }
-                if !formats.contains(format) { formats.append(format) }
-            }
-            return formats.isEmpty ? [.float] : formats
+            for format in try list.values() where !formats.contains(format) { formats.append(format) }
+            return formats
         }
         // Voyage's field, which has one value.
-        let type = try fields.choice("output_dtype", ["float": Format.float])
-        let jinas = try fields.choice("embedding_type", choices)
-        return [try fields.choice("encoding_format", choices) ?? jinas ?? type ?? .float]
+        let type = try fields.value(\.outputDtype)
+        let jinas = try fields.value(\.embeddingType)
+        return [try fields.value(\.encodingFormat) ?? jinas ?? type ?? .float]
+    }
+}
+
+/// Collects the inputs of an embedding request, in the order in which its answer has them.
+private struct InputReader {
+    let isPerItem: Bool
+    private let parser: InputParser
+    private var inputs: [EmbeddingInput] = []
+
+    init(isPerItem: Bool, modality: EmbeddingRequest.Modality?) {
+        self.isPerItem = isPerItem
+        parser = InputParser(modality: modality)
     }
 
-    private static func truncates(_ fields: RequestFields) throws(RequestFailure) -> Bool {
-        if let flag = fields["truncate"]?.bool { return flag }
-        if fields["truncate"] != nil {
-            return try fields.choice("truncate", ["NONE": false, "END": true, "none": false, "end": true]) ?? true
-        }
-        return try fields.flag("truncation") ?? true
-    }
-
-    private static func refuseWhatWouldNotHappen(_ fields: RequestFields) throws(RequestFailure) {
-        if try fields.flag("normalized") == false {
-            throw .invalid("normalized", "Vectors are always of length 1.", code: "unsupported")
-        }
-        if try fields.flag("late_chunking") == true {
-            throw .invalid("late_chunking", "late_chunking is not supported.", code: "unsupported")
-        }
-        if fields["max_tokens"] != nil {
+    /// All inputs. Throws a failure where there are none, or too many.
+    ///
+    /// - Parameter parameter: the field that errors name.
+    func inputs(of parameter: String) throws(RequestFailure) -> [EmbeddingInput] {
+        guard !inputs.isEmpty else { throw .missing(parameter) }
+        guard inputs.count <= EmbeddingRequest.Limits.inputs else {
             throw .invalid(
-                "max_tokens", "max_tokens is not supported; the model's context is the limit.",
-                code: "unsupported")
-        }
-    }
-
-    private static func inputs(
-        _ fields: RequestFields, _ modality: Modality?, _ limits: Limits
-    ) throws(RequestFailure) -> [EmbeddingInput] {
-        var inputs: [EmbeddingInput] = []
-        if let input = fields["input"] { inputs += try openAI(input, modality, limits) }
-        for (index, text) in (try fields.texts("texts", maximum: limits.inputs) ?? []).enumerated() {
-            inputs.append(EmbeddingInput(content: .text(text), parameter: "texts[\(index)]"))
-        }
-        for (index, text) in (try fields.texts("images", maximum: limits.inputs) ?? []).enumerated() {
-            inputs.append(try image(text, "images[\(index)]", allowsBare: true))
-        }
-        for (index, entry) in (try fields.list("inputs", maximum: limits.inputs) ?? []).enumerated() {
-            inputs.append(try content(entry, "inputs[\(index)]"))
+                parameter, "The request has \(inputs.count) inputs; \(EmbeddingRequest.Limits.inputs) are allowed.",
+                code: "too_many")
         }
         return inputs
+    }
+
+    mutating func read(_ fields: RequestFields<EmbeddingFields>) throws(RequestFailure) {
+        if let input = try fields.value(\.input) { try read(input) }
+        if let texts = try fields.value(\.texts) {
+            for index in 0..<texts.count {
+                try add(texts.name(index)) { [parser] parameter throws(RequestFailure) in
+                    try parser.text(try texts.value(index), parameter)
+                }
+            }
+        }
+        if let images = try fields.value(\.images) {
+            for index in 0..<images.count {
+                try add(images.name(index)) { parameter throws(RequestFailure) in
+                    EmbeddingInput(content: .image(try images.value(index)), parameter: parameter)
+                }
+            }
+        }
+        if let entries = try fields.value(\.inputs) {
+            for index in 0..<entries.count {
+                try add(entries.name(index)) { [parser] parameter throws(RequestFailure) in
+                    let entry = try entries.value(index)
+                    return try parser.content(try entry.value(\.content), entry.name(\.content))
+                }
+            }
+        }
     }
 
     /// `input`: a text, texts, token ids, lists of them, or Jina's objects.
-    private static func openAI(
-        _ input: JSONValue, _ modality: Modality?, _ limits: Limits
-    ) throws(RequestFailure) -> [EmbeddingInput] {
-        if case .string(let text) = input { return [try self.text(text, "input", modality)] }
-        if input.members != nil { return [try object(input, "input")] }
+    private mutating func read(_ input: JSONValue) throws(RequestFailure) {
         guard let elements = input.elements else {
-            throw .invalid("input", "input must be a string, an array of strings, or an array of token ids.")
+            switch input {
+            case .string, .object:
+                return try add("input") { [parser] parameter throws(RequestFailure) in
+                    try parser.entry(input, parameter)
+                }
+            default:
+                throw .invalid("input", "input must be a string, an array of strings, or an array of token ids.")
+            }
         }
         guard !elements.isEmpty else { throw .invalid("input", "input is empty.") }
         if elements[0].int != nil {
-            return [EmbeddingInput(content: .tokens(try tokens(elements, "input", limits)), parameter: "input")]
-        }
-        guard elements.count <= limits.inputs else {
-            throw .invalid(
-                "input", "input has \(elements.count) entries; \(limits.inputs) are allowed.", code: "too_many")
-        }
-        var inputs: [EmbeddingInput] = []
-        var tokenCount = 0
-        for (index, element) in elements.enumerated() {
-            let parameter = "input[\(index)]"
-            switch element {
-            case .string(let text): inputs.append(try self.text(text, parameter, modality))
-            case .object: inputs.append(try object(element, parameter))
-            case .array(let ids):
-                tokenCount += ids.count
-                guard tokenCount <= limits.tokens else {
-                    throw .invalid("input", "input has more than \(limits.tokens) tokens.", code: "too_many")
-                }
-                inputs.append(
-                    EmbeddingInput(content: .tokens(try tokens(ids, parameter, limits)), parameter: parameter))
-            default: throw .invalid(parameter, "\(parameter) must be a string, an object or an array of token ids.")
+            return try add("input") { [parser] parameter throws(RequestFailure) in
+                try parser.tokens(elements, parameter)
             }
         }
-        return inputs
-    }
-
-    private static func text(
-        _ text: String, _ parameter: String, _ modality: Modality?
-    ) throws(RequestFailure) -> EmbeddingInput {
-        guard !text.isEmpty else { throw .invalid(parameter, "\(parameter) is an empty string.") }
-        if modality == .image || (modality == nil && ImageText.isDataURI(text)) {
-            return try image(text, parameter, allowsBare: modality == .image)
+        guard elements.count <= EmbeddingRequest.Limits.inputs else {
+            throw .invalid(
+                "input", "input has \(elements.count) entries; \(EmbeddingRequest.Limits.inputs) are allowed.",
+                code: "too_many")
         }
-        return EmbeddingInput(content: .text(text), parameter: parameter)
+        let tokenCount = elements.reduce(0) { $0 + ($1.elements?.count ?? 0) }
+        guard tokenCount <= EmbeddingRequest.Limits.tokens else {
+            throw .invalid("input", "input has more than \(EmbeddingRequest.Limits.tokens) tokens.", code: "too_many")
+        }
+        inputs.reserveCapacity(elements.count)
+        for (index, element) in elements.enumerated() {
+            try add("input[\(index)]") { [parser] parameter throws(RequestFailure) in
+                try parser.entry(element, parameter)
+            }
+        }
     }
 
-    private static func image(
-        _ text: String, _ parameter: String, allowsBare: Bool
-    ) throws(RequestFailure) -> EmbeddingInput {
-        let source = try ImageText.source(text, parameter: parameter, allowsBare: allowsBare)
+    /// The parts of a form.
+    mutating func read(_ parts: [MultipartForm.Part]) throws(RequestFailure) {
+        for part in parts {
+            try add("\(part.name)[\(inputs.count)]") { [parser] parameter throws(RequestFailure) in
+                try parser.part(part, parameter)
+            }
+        }
+    }
+
+    /// Adds what `make` reads; where that fails, the failure in its place or, in a strict request, throws it.
+    private mutating func add(
+        _ parameter: String, _ make: (_ parameter: String) throws(RequestFailure) -> EmbeddingInput
+    ) throws(RequestFailure) {
+        do throws(RequestFailure) { inputs.append(try make(parameter)) } catch {
+            guard isPerItem else { throw error }
+            inputs.append(EmbeddingInput(content: .refused(error), parameter: parameter))
+        }
+    }
+}
+
+/// Reads one input of an embedding request.
+private struct InputParser: Sendable {
+    let modality: EmbeddingRequest.Modality?
+
+    func entry(_ value: JSONValue, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+        switch value {
+        case .string(let text):
+            switch modality {
+            case nil: return try undeclared(text, parameter)
+            case .image:
+                let source = try PictureKind().value(of: value, parameter)
+                return EmbeddingInput(content: .image(source), parameter: parameter)
+            // What the client calls a text is one, whatever it looks like.
+            case .text: return try plain(text, parameter)
+            }
+        case .object: return try object(try RequestFields(value, path: parameter), parameter)
+        case .array(let ids): return try tokens(ids, parameter)
+        default: throw .invalid(parameter, "\(parameter) must be a string, an object or an array of token ids.")
+        }
+    }
+
+    /// A string that may be a text or a picture.
+    func undeclared(_ text: String, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+        guard ImageText.isDataURI(text) else {
+            var input = try plain(text, parameter)
+            input.isUndeclared = true
+            return input
+        }
+        let source = try ImageText.source(text, parameter: parameter, allowsBare: false)
         return EmbeddingInput(content: .image(source), parameter: parameter)
     }
 
-    private static func tokens(
-        _ elements: [JSONValue], _ parameter: String, _ limits: Limits
-    ) throws(RequestFailure) -> [Int32] {
+    /// A string in a field of texts.
+    func text(_ text: String, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+        try ImageText.refuseDataURI(in: text, parameter: parameter)
+        return try plain(text, parameter)
+    }
+
+    func plain(_ text: String, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+        guard !text.isEmpty else { throw .invalid(parameter, "\(parameter) is an empty string.") }
+        return EmbeddingInput(content: .text(text), parameter: parameter)
+    }
+
+    /// A part of a form.
+    func part(_ part: MultipartForm.Part, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+        if part.isFile || !["input", "text", "texts"].contains(part.name) {
+            return EmbeddingInput(
+                content: .image(try ImageText.source(part, parameter: parameter)), parameter: parameter)
+        }
+        let text = try MultipartForm.text(part)
+        return part.name == "input" ? try undeclared(text, parameter) : try self.text(text, parameter)
+    }
+
+    func tokens(_ elements: [JSONValue], _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
         guard !elements.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.") }
-        guard elements.count <= limits.tokensOfInput else {
+        guard elements.count <= EmbeddingRequest.Limits.tokensOfInput else {
             throw .invalid(
-                parameter, "\(parameter) has \(elements.count) tokens; \(limits.tokensOfInput) are allowed.",
+                parameter,
+                "\(parameter) has \(elements.count) tokens; \(EmbeddingRequest.Limits.tokensOfInput) are allowed.",
                 code: "too_many")
         }
         var ids: [Int32] = []
@@ -222,35 +243,33 @@ struct EmbeddingRequest: Sendable {
             }
             ids.append(id)
         }
-        return ids
+        return EmbeddingInput(content: .tokens(ids), parameter: parameter)
     }
 
-    /// Jina's `{"text": …}` or `{"image": …}`, or an object with `content`.
-    private static func object(_ value: JSONValue, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
-        if value["content"] != nil { return try content(value, parameter) }
-        let fields = try RequestFields(value, path: parameter, known: ["text", "image"])
-        switch (try fields.text("text"), try fields.text("image")) {
-        case (let text?, nil): return try self.text(text, fields.name("text"), .text)
-        case (nil, let text?): return try image(text, fields.name("image"), allowsBare: true)
-        default: throw .invalid(parameter, "\(parameter) must have either \"text\" or \"image\".")
+    func object(
+        _ fields: RequestFields<EmbeddingInputKind.ObjectFields>, _ parameter: String
+    ) throws(RequestFailure) -> EmbeddingInput {
+        let parts = try fields.value(\.content)
+        switch (try fields.value(\.text), try fields.value(\.image), parts) {
+        case (let text?, nil, nil): return try self.text(text, fields.name(\.text))
+        case (nil, let source?, nil): return EmbeddingInput(content: .image(source), parameter: fields.name(\.image))
+        case (nil, nil, let parts?): return try content(parts, fields.name(\.content))
+        default: throw .invalid(parameter, "\(parameter) must have one of \"text\", \"image\" and \"content\".")
         }
     }
 
-    /// Cohere's and Voyage's `{"content": [{"type": …}]}` with one part.
-    private static func content(_ value: JSONValue, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
-        let fields = try RequestFields(value, path: parameter, known: ["content"])
-        guard let parts = try fields.list("content", maximum: 16), let first = parts.first else {
-            throw .missing(fields.name("content"))
-        }
+    func content(
+        _ parts: FieldList<ObjectKind<ContentPart.Fields>>, _ parameter: String
+    ) throws(RequestFailure) -> EmbeddingInput {
+        guard !parts.isEmpty else { throw .missing(parameter) }
         guard parts.count == 1 else {
             throw .invalid(
-                fields.name("content"), "\(fields.name("content")) must have one part: a text or a picture.",
-                code: "unsupported")
+                parameter, "\(parameter) must have one part: a text or a picture.", code: "unsupported")
         }
-        let part = try ContentPart(first, path: "\(fields.name("content"))[0]")
-        switch part {
-        case .text(let text, let name): return try self.text(text, name, .text)
+        switch try ContentPart(try parts.value(0)) {
+        case .text(let text, let name): return try self.text(text, name)
         case .image(let source, let name): return EmbeddingInput(content: .image(source), parameter: name)
+        case .refusal: throw .invalid(parts.name(0), "\(parts.name(0)) must be a text or a picture.")
         }
     }
 }

@@ -7,10 +7,6 @@ struct GenerationChoice {
         case greedy, beam, sample
     }
 
-    static let strategies: KeyValuePairs = ["greedy": Strategy.greedy, "beam": .beam, "sample": .sample]
-    static let beams = 1...16
-    static let maxTokens = 1...512
-
     var strategy: Strategy?
     var beams: Int?
     var temperature: Double?
@@ -49,4 +45,32 @@ struct GenerationChoice {
             }
         return GenerationOptions(strategy: choice, resultCount: results)
     }
+}
+
+/// Texts at which a caption ends: one, or up to four.
+struct StopKind: FieldKind {
+    private static let several = ListKind(element: FilledTextKind(), maximum: 4)
+
+    var schema: JSONValue { ["oneOf": [FilledTextKind().schema, Self.several.schema]] }
+    var formSchema: JSONValue { Self.several.formSchema }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> [String] {
+        if json.string != nil { return [try FilledTextKind().value(of: json, name)] }
+        return try Self.several.value(of: json, name).values()
+    }
+
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> [String] {
+        try Self.several.value(of: parts, name).values()
+    }
+}
+
+extension Field where Kind == StopKind {
+    static let stop = Field("stop", StopKind(), "Texts at which the caption ends; they are not part of it.")
+}
+
+extension Field where Kind == IntegerKind {
+    static let maxTokens = Field(
+        "max_tokens", .integer(from: 1),
+        "The most tokens of the caption; more than the model has room for are cut to that, which the answer says.")
+    static let seed = Field("seed", .integer(from: 0), "The same seed draws the same caption.")
 }

@@ -1,6 +1,18 @@
+import ConcordCore
+
 /// A picture as a text: a data URI, bare base64, or an address.
 enum ImageText {
-    static func isDataURI(_ text: String) -> Bool { hasPrefix(text, "data:image/") }
+    /// Whether a text that might be a text or a picture is meant as a data URI.
+    static func isDataURI(_ text: String) -> Bool { DataURI(text)?.isMeant == true }
+
+    /// Whether a text that might be a text or a picture is the address of a picture, by the end of its path.
+    static func isPictureAddress(_ text: String) -> Bool {
+        guard isAddress(text) else { return false }
+        let address = text.trimmed
+        guard address.utf8.allSatisfy({ $0 > 0x20 }) else { return false }
+        let path = address.prefix { $0 != "?" && $0 != "#" }.lowercased()
+        return [".jpg", ".jpeg", ".png", ".webp", ".gif"].contains { path.hasSuffix($0) }
+    }
 
     /// The encoded picture, or its address.
     ///
@@ -10,40 +22,50 @@ enum ImageText {
     static func source(
         _ text: String, parameter: String, allowsBare: Bool
     ) throws(RequestFailure) -> ImageSource {
-        var encoded = Substring(text)
-        if hasPrefix(text, "data:") {
-            guard let comma = text.firstIndex(of: ",") else {
-                throw .invalid(parameter, "\(parameter) is a data URI without a comma.")
-            }
-            guard text[..<comma].lowercased().hasSuffix(";base64") else {
-                throw .invalid(parameter, "\(parameter) is a data URI that is not in base64.")
-            }
-            encoded = text[text.index(after: comma)...]
-        } else if hasPrefix(text, "http://") || hasPrefix(text, "https://") {
-            return .address(text)
-        } else if text.contains("://") || !allowsBare {
-            throw noAddress(parameter)
+        if let uri = DataURI(text) {
+            guard uri.isWhole else { throw .invalid(parameter, "\(parameter) is a data URI without a comma.") }
+            guard let bytes = uri.bytes else { throw noBase64(parameter) }
+            return .bytes(try checked(bytes, parameter: parameter))
         }
-        guard let bytes = Base64.decode(encoded.utf8) else {
-            throw .invalid(
-                parameter, "\(parameter) is not valid base64 (standard alphabet, padded, no line breaks).",
-                code: "invalid_base64")
+        if isAddress(text) { return .address(text.trimmed) }
+        guard allowsBare else { throw noAddress(parameter) }
+        guard let bytes = Base64.decode(text.utf8) else {
+            throw text.contains("://") ? noAddress(parameter) : noBase64(parameter)
         }
         return .bytes(try checked(bytes, parameter: parameter))
+    }
+
+    /// The picture in a part of a form: the file itself, or a text as in JSON.
+    static func source(_ part: MultipartForm.Part, parameter: String) throws(RequestFailure) -> ImageSource {
+        guard !part.isFile, !isPicture(part.bytes), let text = String(validating: part.bytes, as: UTF8.self) else {
+            return .bytes(try checked(part.bytes, parameter: parameter))
+        }
+        return try source(text, parameter: parameter, allowsBare: true)
     }
 
     /// The bytes, when they begin as a picture does that is decoded here. What a client calls them is not believed.
     static func checked(_ bytes: [UInt8], parameter: String) throws(RequestFailure) -> [UInt8] {
         guard !bytes.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.", code: "invalid_image") }
-        func starts(_ magic: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: magic) }
-        guard
-            starts([0xFF, 0xD8, 0xFF]) || starts([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
-                || starts(Array("GIF8".utf8)) || (starts(Array("RIFF".utf8)) && starts(Array("WEBP".utf8), at: 8))
-        else {
+        guard isPicture(bytes) else {
             throw .invalid(
                 parameter, "\(parameter) is not a JPEG, PNG, WebP or GIF picture.", code: "invalid_image")
         }
         return bytes
+    }
+
+    private static func isPicture(_ bytes: [UInt8]) -> Bool {
+        func starts(_ magic: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: magic) }
+        return starts([0xFF, 0xD8, 0xFF]) || starts([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
+            || starts(Array("GIF8".utf8)) || (starts(Array("RIFF".utf8)) && starts(Array("WEBP".utf8), at: 8))
+    }
+
+    /// Refuses a data URI in a field of texts, where it would be read as letters.
+    static func refuseDataURI(in text: String, parameter: String) throws(RequestFailure) {
+        guard isDataURI(text) else { return }
+        throw .invalid(
+            parameter,
+            "\(parameter) is a data URI, and this field takes texts; send the picture in a field that takes pictures.",
+            code: "picture_as_text")
     }
 
     /// What a server says that fetches no pictures.
@@ -54,8 +76,14 @@ enum ImageText {
                 + "and opens no files.", code: "invalid_image_url")
     }
 
-    private static func hasPrefix(_ text: String, _ prefix: String) -> Bool {
-        text.utf8.count >= prefix.utf8.count
-            && zip(text.utf8, prefix.utf8).allSatisfy { $0 == $1 || ($0 | 0x20 == $1 && $0 >= 0x41 && $0 <= 0x5A) }
+    private static func noBase64(_ parameter: String) -> RequestFailure {
+        .invalid(
+            parameter, "\(parameter) is not valid base64 of the standard alphabet.", code: "invalid_base64")
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        var rest = text.utf8[...]
+        while let byte = rest.first, byte <= 0x20 { rest = rest.dropFirst() }
+        return rest.beginsLike("http://") || rest.beginsLike("https://")
     }
 }

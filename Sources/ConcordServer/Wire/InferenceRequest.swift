@@ -6,6 +6,65 @@ struct InferenceRequest: Sendable {
         case embedding, caption
     }
 
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let id = Field("id", .text, "Given back in the answer.")
+        let parameters = Field("parameters", .object(Parameters.self))
+        let inputs = RequiredField("inputs", .list(of: ObjectKind<Tensor>(), upTo: 16), "One, \"image\" or \"text\".")
+        let outputs = Field("outputs", .list(of: ObjectKind<WantedOutput>(), upTo: 16), "The embedding without it.")
+    }
+
+    struct Parameters: FieldGroup {
+        static let definition = FieldDefinition(Parameters())
+        static let isOpen = true
+
+        let binaryDataOutput = Field("binary_data_output", .flag, "Whether outputs are sent as bytes after the JSON.")
+    }
+
+    struct Tensor: FieldGroup {
+        static let definition = FieldDefinition(Tensor())
+
+        let name = RequiredField("name", .choice(["image": true, "text": false]))
+        let shape = RequiredField("shape", .list(of: IntegerKind(range: 1...Int.max), upTo: 8))
+        let datatype = RequiredField("datatype", .choice(["BYTES": true]))
+        let parameters = Field("parameters", .object(TensorParameters.self))
+        let data = Field(
+            "data", .list(of: FilledTextKind(), upTo: InferenceRequest.maximumItems),
+            "Texts, or pictures as data URIs or in base64.")
+    }
+
+    struct TensorParameters: FieldGroup {
+        static let definition = FieldDefinition(TensorParameters())
+        static let isOpen = true
+
+        let binaryDataSize = Field("binary_data_size", .integer(from: 0), "Bytes after the JSON, in place of data.")
+        let sharedMemoryRegion = Field("shared_memory_region", .only([], "Shared memory is not supported."))
+    }
+
+    struct WantedOutput: FieldGroup {
+        static let definition = FieldDefinition(WantedOutput())
+
+        let name = RequiredField("name", .choice(["embedding": Output.embedding, "caption": .caption]))
+        let parameters = Field("parameters", .object(OutputParameters.self))
+    }
+
+    struct OutputParameters: FieldGroup {
+        static let definition = FieldDefinition(OutputParameters())
+        static let isOpen = true
+
+        let binaryData = Field("binary_data", .flag, "Whether the output is sent as bytes after the JSON.")
+        let classification = Field("classification", .only([0], "The extension classification is not supported."))
+        let sharedMemoryRegion = Field("shared_memory_region", .only([], "Shared memory is not supported."))
+    }
+
+    struct Headers: FieldGroup {
+        static let definition = FieldDefinition(Headers())
+
+        let jsonLength = Field(
+            "Inference-Header-Content-Length", .integer(from: 0), "The bytes of the JSON, where others follow it.")
+    }
+
     let id: String?
     /// The pictures, or the texts.
     let inputs: [EmbeddingInput]
@@ -15,33 +74,45 @@ struct InferenceRequest: Sendable {
 
     static let maximumItems = 2048
 
+    /// A JSON object, with bytes after it where the head of the request says so.
+    static let reader = BodyReader<InferenceRequest>(
+        types: [
+            ("application/json", Fields.definition.schema),
+            ("application/octet-stream", ["type": "string", "format": "binary"]),
+        ], headers: Headers.definition.fields
+    ) { body throws(RequestFailure) in
+        let length = try body.header(Headers.definition.group.jsonLength) ?? body.bytes.count
+        guard length <= body.bytes.count else {
+            throw .invalid(
+                nil, "Inference-Header-Content-Length is \(length), but the body has \(body.bytes.count) bytes.")
+        }
+        return try InferenceRequest(
+            RequestFields(RequestJSON.parse(body.bytes[..<length])), binary: body.bytes[length...])
+    }
+
     /// - Parameters:
-    ///   - body: the JSON of the request.
-    ///   - binary: the bytes after it, where the header `Inference-Header-Content-Length` says that there are some.
-    init(_ body: JSONValue, binary: ArraySlice<UInt8>) throws(RequestFailure) {
-        let fields = try RequestFields(body, known: ["id", "parameters", "inputs", "outputs"])
-        id = try fields.text("id")
+    ///   - fields: the JSON of the request.
+    ///   - binary: the bytes after it.
+    private init(_ fields: RequestFields<Fields>, binary: ArraySlice<UInt8>) throws(RequestFailure) {
+        id = try fields.value(\.id)
         guard (id?.utf8.count ?? 0) <= 256 else { throw .invalid("id", "id has more than 256 bytes.") }
-        let isBinary = try Self.flag("binary_data_output", of: fields["parameters"])
-        guard let tensors = try fields.list("inputs", maximum: 16), !tensors.isEmpty else { throw .missing("inputs") }
+        let isBinary = try fields.value(\.parameters)?.value(\.binaryDataOutput) ?? false
+        let tensors = try fields.value(\.inputs)
+        guard !tensors.isEmpty else { throw .missing("inputs") }
         guard tensors.count == 1 else {
             throw .invalid("inputs", "One input is expected, \"image\" or \"text\".", code: "unsupported")
         }
-        inputs = try Self.inputs(tensors[0], binary)
+        inputs = try Self.inputs(try tensors.value(0), binary)
 
         var outputs: [Output] = []
         var binaryOutputs: Set<Output> = []
-        for (index, value) in (try fields.list("outputs", maximum: 16) ?? []).enumerated() {
-            let inner = try RequestFields(value, path: "outputs[\(index)]", known: ["name", "parameters"])
-            let name = try inner.requiredText("name")
-            guard let output = Output(rawValue: name) else {
-                throw .invalid(inner.name("name"), "Outputs are \"embedding\" and \"caption\".")
-            }
+        for wanted in try fields.value(\.outputs)?.values() ?? [] {
+            let output = try wanted.value(\.name)
             guard !outputs.contains(output) else {
-                throw .invalid(inner.name("name"), "The output \"\(name)\" is asked for twice.")
+                throw .invalid(wanted.name(\.name), "The output \"\(output.rawValue)\" is asked for twice.")
             }
             outputs.append(output)
-            if try Self.flag("binary_data", of: inner["parameters"]) { binaryOutputs.insert(output) }
+            if try wanted.value(\.parameters)?.value(\.binaryData) ?? false { binaryOutputs.insert(output) }
         }
         self.outputs = outputs.isEmpty ? [.embedding] : outputs
         self.binaryOutputs = isBinary ? Set(self.outputs) : binaryOutputs
@@ -50,69 +121,57 @@ struct InferenceRequest: Sendable {
         }
     }
 
-    private static func flag(_ name: String, of parameters: JSONValue?) throws(RequestFailure) -> Bool {
-        guard let value = parameters?[name], !value.isNull else { return false }
-        guard let flag = value.bool else { throw .invalid("parameters.\(name)", "\(name) must be true or false.") }
-        return flag
-    }
-
     private static func inputs(
-        _ tensor: JSONValue, _ binary: ArraySlice<UInt8>
+        _ fields: RequestFields<Tensor>, _ binary: ArraySlice<UInt8>
     ) throws(RequestFailure) -> [EmbeddingInput] {
-        let fields = try RequestFields(
-            tensor, path: "inputs[0]", known: ["name", "shape", "datatype", "parameters", "data"])
-        let name = try fields.requiredText("name")
-        guard name == "image" || name == "text" else {
-            throw .invalid(fields.name("name"), "Inputs are \"image\" and \"text\".")
-        }
-        guard try fields.requiredText("datatype") == "BYTES" else {
-            throw .invalid(fields.name("datatype"), "The datatype of \(name) is BYTES.")
-        }
+        let isImage = try fields.value(\.name)
+        _ = try fields.value(\.datatype)
         let count = try elementCount(fields)
-        let size = fields["parameters"]?["binary_data_size"]
-        guard (size == nil) == (fields["data"] != nil) else {
-            throw .invalid(fields.name("data"), "Give either data or the parameter binary_data_size.")
+        let size = try fields.value(\.parameters)?.value(\.binaryDataSize)
+        let data = try fields.value(\.data)
+        guard (size == nil) == (data != nil) else {
+            throw .invalid(fields.name(\.data), "Give either data or the parameter binary_data_size.")
         }
+        var inputs: [EmbeddingInput] = []
         if let size {
-            guard let size = size.int, size >= 0 else {
-                throw .invalid(fields.name("parameters.binary_data_size"), "binary_data_size must be 0 or more.")
-            }
             // The one tensor takes all bytes, so that no sum is needed that could overflow.
             guard size == binary.count else {
                 throw .invalid(
-                    fields.name("parameters.binary_data_size"),
+                    fields.name(\.parameters) + ".binary_data_size",
                     "binary_data_size is \(size), but \(binary.count) bytes follow the JSON.")
             }
-            var inputs: [EmbeddingInput] = []
             for (index, bytes) in try elements(binary, count: count).enumerated() {
-                inputs.append(try input(name, bytes, parameter: "\(name)[\(index)]"))
+                inputs.append(try input(isImage, bytes, parameter: "\(isImage ? "image" : "text")[\(index)]"))
             }
-            return inputs
         }
+        guard let data else { return inputs }
         guard binary.isEmpty else {
             throw .invalid(nil, "\(binary.count) bytes follow the JSON, which no input takes.")
         }
-        let texts = try fields.texts("data", maximum: maximumItems) ?? []
-        guard texts.count == count else {
-            throw .invalid(fields.name("data"), "data has \(texts.count) entries, the shape says \(count).")
+        guard data.count == count else {
+            throw .invalid(fields.name(\.data), "data has \(data.count) entries, the shape says \(count).")
         }
-        var inputs: [EmbeddingInput] = []
-        for (index, text) in texts.enumerated() {
-            let parameter = "inputs[0].data[\(index)]"
-            if name == "text" {
-                inputs.append(EmbeddingInput(content: .text(text), parameter: parameter))
-            } else {
+        for (index, text) in try data.values().enumerated() {
+            let parameter = data.name(index)
+            if isImage {
                 let source = try ImageText.source(text, parameter: parameter, allowsBare: true)
                 inputs.append(EmbeddingInput(content: .image(source), parameter: parameter))
+            } else {
+                inputs.append(try self.text(text, parameter: parameter))
             }
         }
         return inputs
     }
 
+    private static func text(_ text: String, parameter: String) throws(RequestFailure) -> EmbeddingInput {
+        try ImageText.refuseDataURI(in: text, parameter: parameter)
+        return EmbeddingInput(content: .text(text), parameter: parameter)
+    }
+
     private static func input(
-        _ name: String, _ bytes: ArraySlice<UInt8>, parameter: String
+        _ isImage: Bool, _ bytes: ArraySlice<UInt8>, parameter: String
     ) throws(RequestFailure) -> EmbeddingInput {
-        if name == "image" {
+        if isImage {
             return EmbeddingInput(
                 content: .image(.bytes(try ImageText.checked(Array(bytes), parameter: parameter))), parameter: parameter
             )
@@ -120,23 +179,19 @@ struct InferenceRequest: Sendable {
         guard let text = String(validating: bytes, as: UTF8.self), !text.isEmpty else {
             throw .invalid(parameter, "\(parameter) must be UTF-8 with a character.")
         }
-        return EmbeddingInput(content: .text(text), parameter: parameter)
+        return try self.text(text, parameter: parameter)
     }
 
     /// The product of the shape, checked at each step.
-    private static func elementCount(_ fields: RequestFields) throws(RequestFailure) -> Int {
-        guard let shape = try fields.list("shape", maximum: 8), !shape.isEmpty else {
-            throw .missing(fields.name("shape"))
-        }
+    private static func elementCount(_ fields: RequestFields<Tensor>) throws(RequestFailure) -> Int {
+        let shape = try fields.value(\.shape)
+        guard !shape.isEmpty else { throw .missing(fields.name(\.shape)) }
         var count = 1
-        for dimension in shape {
-            guard let length = dimension.int, length > 0 else {
-                throw .invalid(fields.name("shape"), "The shape must hold whole numbers above 0.")
-            }
+        for length in try shape.values() {
             let (product, overflows) = count.multipliedReportingOverflow(by: length)
             guard !overflows, product <= maximumItems else {
                 throw .invalid(
-                    fields.name("shape"), "The shape has more than \(maximumItems) items.", code: "too_many")
+                    fields.name(\.shape), "The shape has more than \(maximumItems) items.", code: "too_many")
             }
             count = product
         }

@@ -71,7 +71,8 @@ enum TestPictures {
 
     private static func bytes(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
 
-    private static func checksum(_ bytes: [UInt8]) -> UInt32 {
+    /// The CRC-32 of PNG's and gzip's formats.
+    static func checksum(_ bytes: [UInt8]) -> UInt32 {
         var sum = ~UInt32(0)
         for byte in bytes {
             sum ^= UInt32(byte)

@@ -1,0 +1,292 @@
+import ConcordCore
+
+// What most fields hold. Errors are for the client; not one of them names a file.
+
+struct TextKind: PlainFieldKind {
+    var schema: JSONValue { ["type": "string"] }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> String {
+        guard let text = json.string else { throw wrong(name, "a string") }
+        return text
+    }
+
+    func value(ofText text: String, _ name: String) throws(RequestFailure) -> String { text }
+}
+
+/// A text with a character at least.
+struct FilledTextKind: PlainFieldKind {
+    var schema: JSONValue { ["type": "string", "minLength": 1] }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> String {
+        guard let text = json.string, !text.isEmpty else { throw wrong(name, "a string with a character") }
+        return text
+    }
+
+    func value(ofText text: String, _ name: String) throws(RequestFailure) -> String {
+        guard !text.isEmpty else { throw .invalid(name, "\(name) is empty.") }
+        return text
+    }
+}
+
+struct FlagKind: PlainFieldKind {
+    var schema: JSONValue { ["type": "boolean"] }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Bool {
+        guard let flag = json.bool else { throw wrong(name, "true or false") }
+        return flag
+    }
+
+    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Bool {
+        switch text.trimmed.lowercased() {
+        case "true", "1", "on", "yes": return true
+        case "false", "0", "off", "no": return false
+        default: throw wrong(name, "true or false")
+        }
+    }
+}
+
+struct IntegerKind: PlainFieldKind {
+    let range: ClosedRange<Int>
+
+    private var isOpen: Bool { range.upperBound == .max }
+
+    var schema: JSONValue {
+        let minimum: [JSONValue.Member] = [.init("type", "integer"), .init("minimum", .integer(range.lowerBound))]
+        return .object(minimum + (isOpen ? [] : [.init("maximum", .integer(range.upperBound))]))
+    }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Int {
+        try checked(json.int, name)
+    }
+
+    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Int {
+        try checked(Int(text.trimmed), name)
+    }
+
+    private func checked(_ number: Int?, _ name: String) throws(RequestFailure) -> Int {
+        guard let number, range.contains(number) else {
+            throw wrong(
+                name,
+                isOpen
+                    ? "a whole number from \(range.lowerBound)"
+                    : "a whole number in \(range.lowerBound)…\(range.upperBound)")
+        }
+        return number
+    }
+}
+
+struct NumberKind: PlainFieldKind {
+    let range: ClosedRange<Double>
+
+    var schema: JSONValue {
+        ["type": "number", "minimum": .number(range.lowerBound), "maximum": .number(range.upperBound)]
+    }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Double {
+        try checked(json.double, name)
+    }
+
+    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Double {
+        try checked(Double(text.trimmed), name)
+    }
+
+    private func checked(_ number: Double?, _ name: String) throws(RequestFailure) -> Double {
+        guard let number, range.contains(number) else {
+            throw wrong(name, "a number in \(range.lowerBound)…\(range.upperBound)")
+        }
+        return number
+    }
+}
+
+/// One of some words, each with what it stands for.
+struct ChoiceKind<Value: Sendable>: PlainFieldKind {
+    let choices: [(word: String, value: Value)]
+
+    init(_ choices: KeyValuePairs<String, Value>) { self.choices = choices.map { ($0.key, $0.value) } }
+
+    var schema: JSONValue { ["type": "string", "enum": .array(choices.map { .string($0.word) })] }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Value {
+        guard let text = json.string else { throw wrong(name, "a string") }
+        return try value(ofText: text, name)
+    }
+
+    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Value {
+        guard let choice = choices.first(where: { $0.word == text }) else {
+            let words = choices.map { "\"\($0.word)\"" }
+            throw wrong(name, words.count == 1 ? words[0] : "one of " + words.joined(separator: ", "))
+        }
+        return choice.value
+    }
+}
+
+/// Several of a kind, each of which is read when it is asked for: one that is wrong need not spoil the others.
+struct ListKind<Element: FieldKind>: FieldKind {
+    let element: Element
+    let maximum: Int
+
+    var schema: JSONValue { ["type": "array", "items": element.schema, "maxItems": .integer(maximum)] }
+    var formSchema: JSONValue { ["type": "array", "items": element.formSchema, "maxItems": .integer(maximum)] }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> FieldList<Element> {
+        guard let elements = json.elements else { throw wrong(name, "an array") }
+        try check(count: elements.count, name)
+        return FieldList(kind: element, name: name, content: .json(elements))
+    }
+
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> FieldList<Element> {
+        try check(count: parts.count, name)
+        return FieldList(kind: element, name: name, content: .parts(parts))
+    }
+
+    private func check(count: Int, _ name: String) throws(RequestFailure) {
+        guard count <= maximum else {
+            throw .invalid(name, "\(name) has \(count) entries; \(maximum) are allowed.", code: "too_many")
+        }
+    }
+}
+
+/// The entries of a list.
+struct FieldList<Kind: FieldKind>: Sendable {
+    fileprivate enum Content: Sendable {
+        case json([JSONValue])
+        case parts([MultipartForm.Part])
+    }
+
+    private let kind: Kind
+    private let name: String
+    private let content: Content
+
+    fileprivate init(kind: Kind, name: String, content: Content) {
+        self.kind = kind
+        self.name = name
+        self.content = content
+    }
+
+    var count: Int {
+        switch content {
+        case .json(let elements): elements.count
+        case .parts(let parts): parts.count
+        }
+    }
+
+    var isEmpty: Bool { count == 0 }
+
+    /// What an entry is called in errors.
+    func name(_ index: Int) -> String { "\(name)[\(index)]" }
+
+    func value(_ index: Int) throws(RequestFailure) -> Kind.Value {
+        switch content {
+        case .json(let elements): try kind.value(of: elements[index], name(index))
+        case .parts(let parts): try kind.value(of: [parts[index]], name(index))
+        }
+    }
+
+    func values() throws(RequestFailure) -> [Kind.Value] {
+        var values: [Kind.Value] = []
+        values.reserveCapacity(count)
+        for index in 0..<count { values.append(try value(index)) }
+        return values
+    }
+}
+
+/// An object with fields of its own.
+struct ObjectKind<Group: FieldGroup>: FieldKind {
+    var schema: JSONValue { Group.definition.schema }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> RequestFields<Group> {
+        try RequestFields(json, path: name)
+    }
+}
+
+/// A picture: in JSON as a data URI, in base64 or by its address; in forms also as a file.
+struct PictureKind: FieldKind {
+    /// Whether base64 without `data:…;base64,` before it will do.
+    var allowsBare = true
+
+    var schema: JSONValue {
+        [
+            "type": "string",
+            "description": .string(
+                "A picture (JPEG, PNG, WebP or GIF) as a data URI" + (allowsBare ? ", in base64" : "")
+                    + ", or by its http or https address where the server fetches pictures."),
+        ]
+    }
+    var formSchema: JSONValue { ["type": "string", "format": "binary"] }
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> ImageSource {
+        guard let text = json.string else { throw wrong(name, "a string") }
+        return try ImageText.source(text, parameter: name, allowsBare: allowsBare)
+    }
+
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> ImageSource {
+        guard parts.count == 1 else {
+            throw .invalid(name, "The form has \(parts.count) parts \"\(name)\"; send one.")
+        }
+        return try ImageText.source(parts[0], parameter: name)
+    }
+}
+
+/// What is accepted and not used, since the answer would be the same.
+struct UnusedKind: FieldKind {
+    let schema: JSONValue
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) {}
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) {}
+}
+
+/// What is accepted where it asks for nothing, and refused where it asks for something that would not happen.
+struct NeutralKind: FieldKind {
+    let schema: JSONValue
+    /// What the client is told.
+    let problem: String
+    let isNeutral: @Sendable (JSONValue) -> Bool
+
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) {}
+
+    func check(_ value: JSONValue, _ name: String) throws(RequestFailure) {
+        guard isNeutral(value) else { throw .invalid(name, problem, code: "unsupported") }
+    }
+}
+
+extension FieldKind where Self == TextKind { static var text: TextKind { TextKind() } }
+extension FieldKind where Self == FilledTextKind { static var filledText: FilledTextKind { FilledTextKind() } }
+extension FieldKind where Self == FlagKind { static var flag: FlagKind { FlagKind() } }
+extension FieldKind where Self == PictureKind { static var picture: PictureKind { PictureKind() } }
+
+extension FieldKind where Self == IntegerKind {
+    static func integer(in range: ClosedRange<Int>) -> IntegerKind { IntegerKind(range: range) }
+    static func integer(from minimum: Int) -> IntegerKind { IntegerKind(range: minimum...Int.max) }
+}
+
+extension FieldKind where Self == NumberKind {
+    static func number(in range: ClosedRange<Double>) -> NumberKind { NumberKind(range: range) }
+}
+
+extension FieldKind {
+    static func choice<Value>(_ choices: KeyValuePairs<String, Value>) -> Self where Self == ChoiceKind<Value> {
+        ChoiceKind(choices)
+    }
+
+    static func list<Element>(of element: Element, upTo maximum: Int) -> Self where Self == ListKind<Element> {
+        ListKind(element: element, maximum: maximum)
+    }
+
+    static func object<Group>(_ group: Group.Type) -> Self where Self == ObjectKind<Group> { ObjectKind() }
+}
+
+extension FieldKind where Self == UnusedKind {
+    static func unused(_ schema: JSONValue) -> UnusedKind { UnusedKind(schema: schema) }
+}
+
+extension FieldKind where Self == NeutralKind {
+    /// - Parameters:
+    ///   - values: those that ask for nothing; null always does.
+    ///   - problem: what the client is told of others.
+    static func only(_ values: [JSONValue], _ problem: String, schema: JSONValue? = nil) -> NeutralKind {
+        NeutralKind(schema: schema ?? ["enum": .array(values + [.null])], problem: problem) { value in
+            // 0 and 0.0 are the same.
+            values.contains { $0 == value || ($0.double != nil && $0.double == value.double) }
+        }
+    }
+}

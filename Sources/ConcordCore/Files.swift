@@ -6,6 +6,7 @@ extension ConcordError {
         let number = errno
         let advice =
             switch number {
+            case ENOENT where path.isURL: "this is a URL, and only files are read; download it and name the file"
             case ENOENT: "check the path"
             case EACCES, EPERM: "check the permissions"
             case ENOSPC, EDQUOT: "free some disk space and run again; the previous version is untouched"
@@ -97,6 +98,22 @@ public enum Files {
 
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    /// Throws `.fileSystem` where no file can be written: to be asked before long work whose result goes there.
+    public static func checkIsWritable(_ path: String) throws(ConcordError) {
+        guard !isFolder(path) else {
+            throw ConcordError(.fileSystem, "cannot write \(path): it is a folder; name a file")
+        }
+        let folder = parent(of: path)
+        guard exists(folder) else {
+            throw ConcordError(
+                .fileSystem, "cannot write \(path): there is no folder \(folder); make it, or name another place")
+        }
+        guard isFolder(folder) else {
+            throw ConcordError(.fileSystem, "cannot write \(path): \(folder) is not a folder; name another place")
+        }
+        guard access(folder, W_OK | X_OK) == 0 else { throw .system("write", path) }
+    }
+
     /// The bytes of a regular file, or of the one that a link leads to; nil where there is none.
     public static func size(_ path: String) -> Int? {
         var status = stat()
@@ -129,5 +146,19 @@ public enum Files {
     public static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}
+
+extension String {
+    /// Whether the text begins as a URL does: `https://`, `s3://`.
+    package var isURL: Bool {
+        guard let colon = utf8.firstIndex(of: UInt8(ascii: ":")), utf8[colon...].starts(with: "://".utf8) else {
+            return false
+        }
+        let scheme = utf8[..<colon]
+        return scheme.count > 1
+            && scheme.allSatisfy {
+                (0x61...0x7A).contains($0 | 0x20) || (0x30...0x39).contains($0) || "+-.".utf8.contains($0)
+            }
     }
 }

@@ -19,6 +19,34 @@ public struct NumPyFile: Sendable, Hashable {
         precondition(
             shape.allSatisfy { $0 >= 0 } && bytes.count == shape.reduce(dtype.byteCount, *),
             "\(bytes.count) bytes do not make \(shape) of \(dtype)")
+        let header = try header(dtype: dtype, shape: shape, path: path)
+        try Files.replace(path) { file in
+            try file.write(header)
+            try file.write(bytes)
+        }
+    }
+
+    /// Writes a float32 array whose rows, along the first dimension, are made one after the other: only one of them is in
+    /// memory. Atomically.
+    ///
+    /// - Throws: `.fileSystem`, and what `row` throws.
+    public static func writeRows(shape: [Int], to path: String, row: (Int) throws -> [Float]) throws {
+        let header = try header(dtype: .float32, shape: shape, path: path), length = shape.dropFirst().reduce(1, *)
+        try Files.replace(path) { file in
+            try file.write(header)
+            for index in 0..<shape[0] {
+                let values = try row(index)
+                precondition(values.count == length, "a row of \(shape) has \(length) values, not \(values.count)")
+                try values.withUnsafeBytes { try file.write($0) }
+            }
+        }
+    }
+
+    /// What stands before the values, for whoever writes them piece by piece.
+    ///
+    /// - Parameter path: what errors name.
+    /// - Throws: `.invalidConfiguration` for a type that NumPy lacks.
+    package static func header(dtype: DType, shape: [Int], path: String) throws(ConcordError) -> [UInt8] {
         guard let descriptor = descriptor(of: dtype) else {
             throw ConcordError(.invalidConfiguration, "\(path): NumPy has no \(dtype); write float32")
         }
@@ -30,10 +58,7 @@ public struct NumPyFile: Sendable, Hashable {
         guard let length = UInt16(exactly: header.utf8.count) else {
             throw ConcordError(.invalidConfiguration, "\(path): an array of \(shape.count) dimensions is too much")
         }
-        try Files.replace(path) { file in
-            try file.write(magic + [UInt8(length & 255), UInt8(length >> 8)] + Array(header.utf8))
-            try file.write(bytes)
-        }
+        return magic + [UInt8(length & 255), UInt8(length >> 8)] + Array(header.utf8)
     }
 
     /// Reads an array.

@@ -69,6 +69,27 @@ import Testing
         }
     }
 
+    @Test func aURLIsSaidToBeOne() {
+        let error = #expect(throws: ConcordError.self) { _ = try Files.read("https://example.com/a.png") }
+        #expect(error?.message.contains("this is a URL") == true)
+    }
+
+    @Test func whatCannotBeWrittenIsSaidBeforeTheWork() throws {
+        try withTemporaryFolder { folder in
+            try Files.replace(folder + "/file", with: "x")
+            try Files.checkIsWritable(folder + "/file")
+            try Files.checkIsWritable(folder + "/new")
+            try Files.checkIsWritable("new")
+            for (path, problem) in [
+                (folder, "is a folder"), (folder + "/none/x", "there is no folder \(folder)/none"),
+                (folder + "/file/x", "\(folder)/file is not a folder"),
+            ] {
+                let error = #expect(throws: ConcordError.self) { try Files.checkIsWritable(path) }
+                #expect(error?.code == .fileSystem && error?.message.contains(problem) == true)
+            }
+        }
+    }
+
     @Test func readsRegularFilesUpToALimit() throws {
         try withTemporaryFolder { folder in
             try Files.replace(folder + "/x", with: "12345")

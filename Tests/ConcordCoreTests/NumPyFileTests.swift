@@ -46,6 +46,16 @@ import Testing
         }
     }
 
+    @Test func rowsOneByOneMakeTheSameFile() throws {
+        let folder = try TemporaryFolder()
+        let values = (0..<24).map { Float($0) / 7 }
+        try values.withUnsafeBytes {
+            try NumPyFile.write($0, dtype: .float32, shape: [4, 2, 3], to: folder.path + "/a")
+        }
+        try NumPyFile.writeRows(shape: [4, 2, 3], to: folder.path + "/b") { Array(values[6 * $0..<6 * $0 + 6]) }
+        #expect(try Files.read(folder.path + "/a") == Files.read(folder.path + "/b"))
+    }
+
     @Test func bfloat16HasNoForm() {
         let error = #expect(throws: ConcordError.self) {
             try [UInt8](repeating: 0, count: 2).withUnsafeBytes {

@@ -142,10 +142,17 @@ import Testing
         for sampling in [
             CaptionSampling(captionsPerImage: 0), CaptionSampling(weights: ["name": -1]),
             CaptionSampling(weights: ["nam": 1]), CaptionSampling(captionsPerImage: 1, languages: ["en", "zh"]),
+            CaptionSampling(weights: ["name": 1, "keywords": 1]), CaptionSampling(languages: ["eng"]),
         ] {
             let error = #expect(throws: ConcordError.self) { try builder(dataset, sampling: sampling) }
             #expect(error?.code == .invalidConfiguration)
         }
         #expect(throws: ConcordError.self) { try builder(CaptionDataset(folder: "x", items: [])) }
+        let unknown = #expect(throws: ConcordError.self) {
+            try builder(dataset, sampling: CaptionSampling(languages: ["eng"]))
+        }
+        #expect(
+            unknown?.message.contains("did you mean `en`? the data set has en, zh") == true, "\(unknown?.message ?? "")"
+        )
     }
 }

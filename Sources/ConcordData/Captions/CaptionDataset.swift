@@ -16,6 +16,8 @@ public struct CaptionDataset: Sendable {
     public let skipped: [SkippedRow]
     /// Number of rows in the file, used or not.
     public let rowCount: Int
+    /// What was read otherwise than it is written, and other things that the user should know.
+    public let notes: [String]
 
     /// The names of caption files, in a dataset's folder.
     public static let captionFiles = ["captions.jsonl", "captions.tsv", "captions.csv"]
@@ -27,15 +29,18 @@ public struct CaptionDataset: Sendable {
 
     /// A dataset of given items.
     public init(folder: String, items: [CaptionItem], captionFile: String = "") {
-        self.init(folder: folder, captionFile: captionFile, items: items, skipped: [], rowCount: items.count)
+        self.init(folder: folder, captionFile: captionFile, items: items, skipped: [], rowCount: items.count, notes: [])
     }
 
-    private init(folder: String, captionFile: String, items: [CaptionItem], skipped: [SkippedRow], rowCount: Int) {
+    private init(
+        folder: String, captionFile: String, items: [CaptionItem], skipped: [SkippedRow], rowCount: Int, notes: [String]
+    ) {
         self.folder = folder
         self.captionFile = captionFile
         self.items = items
         self.skipped = skipped
         self.rowCount = rowCount
+        self.notes = notes
     }
 
     /// Reads a folder, or a caption file whose folder then is the dataset's.
@@ -58,7 +63,8 @@ public struct CaptionDataset: Sendable {
             throw ConcordError(.invalidDataset, "\(file) has no usable row; add rows with a picture and a caption")
         }
         self.init(
-            folder: folder, captionFile: file, items: items, skipped: collector.skipped, rowCount: collector.rowCount)
+            folder: folder, captionFile: file, items: items, skipped: collector.skipped, rowCount: collector.rowCount,
+            notes: collector.notes)
     }
 
     private static func captionFile(at path: String) throws(ConcordError) -> String {
@@ -80,8 +86,11 @@ public struct CaptionDataset: Sendable {
     }
 
     /// Where the picture of `item` is.
-    public func path(of item: CaptionItem) -> String {
-        item.image.utf8.first == UInt8(ascii: "/") ? item.image : "\(folder)/\(item.image)"
+    public func path(of item: CaptionItem) -> String { path(ofImage: item.image) }
+
+    /// Where the picture is that an item calls `image`.
+    public func path(ofImage image: String) -> String {
+        image.utf8.first == UInt8(ascii: "/") ? image : "\(folder)/\(image)"
     }
 
     /// The items of one split, with the captions of one language and of certain kinds; nil does not filter.
@@ -100,6 +109,6 @@ public struct CaptionDataset: Sendable {
             return CaptionItem(image: item.image, captions: captions, split: item.split, line: item.line)
         }
         return CaptionDataset(
-            folder: folder, captionFile: captionFile, items: chosen, skipped: skipped, rowCount: rowCount)
+            folder: folder, captionFile: captionFile, items: chosen, skipped: skipped, rowCount: rowCount, notes: notes)
     }
 }

@@ -1,8 +1,9 @@
 /// A picture with all its captions.
 public struct CaptionItem: Sendable, Hashable {
-    /// The picture's path, relative to the dataset's folder, without `.` parts and doubled slashes.
+    /// The picture's path, relative to the dataset's folder, without `.` parts and doubled slashes; as it is written for
+    /// one outside the folder.
     public let image: String
-    /// At least one caption, in the order of the file.
+    /// At least one caption, in the order of the file; none in a folder of pictures without a caption file.
     public let captions: [Caption]
     /// The split that the file puts the picture in, when it says so.
     public let split: String?

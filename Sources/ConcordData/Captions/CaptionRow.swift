@@ -14,4 +14,6 @@ struct CaptionRow {
     let image: String
     let split: String?
     let captions: [Result<Caption, Problem>]
+    /// Whether a member that was read is there twice.
+    var isAmbiguous = false
 }

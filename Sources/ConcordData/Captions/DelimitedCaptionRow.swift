@@ -7,6 +7,13 @@ struct DelimitedCaptionRow {
     private let captions: [Int]
     private let split, language, kind: Int?
     private let defaultLanguage: String?
+    /// What the user should know of the header.
+    let notes: [String]
+
+    /// Whether a header has the columns that are needed.
+    static func hasColumns(_ header: DelimitedParser.Row, _ options: CaptionFileOptions) -> Bool {
+        (try? DelimitedCaptionRow(header: header, options: options, source: "")) != nil
+    }
 
     /// Finds the columns in the header. Throws `.invalidDataset` when one is missing.
     init(header: DelimitedParser.Row, options: CaptionFileOptions, source: String) throws(ConcordError) {
@@ -18,7 +25,9 @@ struct DelimitedCaptionRow {
             throw ConcordError(
                 .invalidDataset,
                 "\(source) has no column `\(candidates.joined(separator: "` or `"))`"
-                    + (hint.map { "; did you mean `\($0)`?" } ?? "; name the column in the options.")
+                    + (hint.map { "; did you mean `\($0)`?" }
+                        ?? "; name it by --image-column or --caption-column (in a recipe data.image_column, "
+                        + "data.caption_columns), and what stands between columns by --separator (data.separator).")
                     + " Columns: " + names.joined(separator: ", "))
         }
         guard !header.isUnclosed else {
@@ -37,6 +46,11 @@ struct DelimitedCaptionRow {
         language = column(options.languageColumn)
         kind = column(options.kindColumn)
         defaultLanguage = options.language
+        let used = Set(([image, split, language, kind].compactMap(\.self) + captions).map { names[$0] })
+        notes = used.sorted().compactMap { name in
+            let count = names.count { $0 == name }
+            return count > 1 ? "\(source) has \(count) columns called `\(name)`; the first was read" : nil
+        }
     }
 
     /// Understands one row.

@@ -50,7 +50,10 @@ struct JSONCaptionRow {
             let value = value[name] ?? .null
             return (value.elements ?? [value]).map { caption($0, language: language, kind: kind) }
         }
-        return CaptionRow(image: image, split: split, captions: captions)
+        let isAmbiguous = ([imageName] + present).contains { name in
+            (value.members?.count { $0.name == name } ?? 0) > 1
+        }
+        return CaptionRow(image: image, split: split, captions: captions, isAmbiguous: isAmbiguous)
     }
 
     private func string(_ name: String, of value: JSONValue) throws(CaptionRow.Problem) -> String? {

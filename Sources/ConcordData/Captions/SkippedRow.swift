@@ -6,8 +6,10 @@ public struct SkippedRow: Sendable, Hashable {
     public enum Reason: String, Sendable, Hashable, CaseIterable {
         case invalidUTF8, invalidJSON, wrongType, missingField
         case wrongColumnCount, unclosedQuote
-        /// A path that is empty, absolute or leaves the dataset's folder.
+        /// A path that is empty or leads out of the dataset's folder.
         case invalidPath
+        /// A URL or data URI in place of a path.
+        case remoteImage
         case missingImage
         /// A picture that is there and cannot be decoded; found while loading.
         case undecodableImage
@@ -16,6 +18,11 @@ public struct SkippedRow: Sendable, Hashable {
         case duplicateCaption
         /// A split other than an earlier row of the same picture has.
         case conflictingSplit
+
+        /// Whether the picture is at fault, and not its captions or the form of the row.
+        public var isOfPicture: Bool {
+            [.invalidPath, .remoteImage, .missingImage, .undecodableImage].contains(self)
+        }
     }
 
     /// The caption file.
@@ -48,19 +55,23 @@ public struct SkippedRow: Sendable, Hashable {
         try Files.replace(path, with: rows.map { $0.json.text() + "\n" }.joined())
     }
 
-    /// The error for more skipped rows than allowed: counts per reason, most frequent first, each with an example.
+    /// Counts of each reason, most frequent first, each with an example.
+    public static func summary(_ rows: [SkippedRow]) -> String {
+        let groups = Dictionary(grouping: rows, by: \.reason).values
+            .sorted { ($1.count, $0[0].reason.rawValue) < ($0.count, $1[0].reason.rawValue) }
+        return groups.map { rows in
+            "\(rows[0].reason.rawValue) \(rows.count) (line \(rows[0].line): \(rows[0].detail))"
+        }.joined(separator: "; ")
+    }
+
+    /// The error for more skipped rows than allowed.
     static func tooMany(_ rows: [SkippedRow], of total: Int, noun: String, in source: String, limit: Double)
         -> ConcordError
     {
-        let groups = Dictionary(grouping: rows, by: \.reason).values
-            .sorted { ($1.count, $0[0].reason.rawValue) < ($0.count, $1[0].reason.rawValue) }
-        let reasons = groups.map { rows in
-            "\(rows[0].reason.rawValue) \(rows.count) (line \(rows[0].line): \(rows[0].detail))"
-        }
-        return ConcordError(
+        ConcordError(
             .tooManySkippedRows,
             "\(rows.count) of \(total) \(noun) of \(source) cannot be used, more than \(percent(limit)) %: "
-                + reasons.joined(separator: "; ") + "; correct them, or raise the maximum skipped fraction")
+                + summary(rows) + "; correct them, or raise the maximum skipped fraction")
     }
 
     private static func percent(_ fraction: Double) -> String {

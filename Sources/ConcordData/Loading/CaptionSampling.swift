@@ -38,12 +38,30 @@ public struct CaptionSampling: Sendable, Hashable {
                     + "of 0 or more; got \(captionsPerImage) captions, \(languages.count) languages, weights \(weights)"
             )
         }
+        let captions = dataset.items.lazy.flatMap(\.captions)
+        try Self.require(languages.compactMap(\.self), "language", among: Set(captions.compactMap(\.language)))
+        try Self.require(weights.keys.sorted(), "kind", among: Set(captions.compactMap(\.kind)))
         for item in dataset.items where !item.captions.contains(where: mayDraw) {
             let kinds = Set(item.captions.compactMap(\.kind)).sorted().joined(separator: ", ")
             throw ConcordError(
                 .invalidConfiguration,
                 "no caption of \(item.image) may be drawn: its kinds (\(kinds)) have no weight; name one in the "
                     + "weights, or filter the dataset")
+        }
+    }
+
+    /// Throws for a name that no caption has: it would change what is drawn without a word.
+    private static func require(
+        _ names: [String], _ noun: String, among known: Set<String>
+    ) throws(ConcordError) {
+        for name in names where !known.contains(name) {
+            let nearest = NearestName.suggestion(for: name, among: known)
+            throw ConcordError(
+                .invalidConfiguration,
+                "no caption has the \(noun) `\(name)`" + (nearest.map { "; did you mean `\($0)`?" } ?? ";")
+                    + (known.isEmpty
+                        ? " the data set says no \(noun)s, so leave it out"
+                        : " the data set has " + known.sorted().joined(separator: ", ")))
         }
     }
 

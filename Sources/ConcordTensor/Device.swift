@@ -28,7 +28,9 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
             self = .cuda(index)
         default:
             throw ConcordError(
-                .invalidConfiguration, "unknown device \"\(text)\"; use cpu, cuda, cuda:<index> or mps")
+                .invalidConfiguration,
+                "unknown device \"\(text)\"; use cpu, cuda, cuda:<index> or mps"
+                    + (text.lowercased().hasPrefix("gpu") ? " (NVIDIA's GPUs are cuda)" : ""))
         }
     }
 
@@ -40,14 +42,25 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
             case .cuda(let index): index < TorchRuntime.cudaDeviceCount
             case .mps: TorchRuntime.hasMPS
             }
-        guard isThere else {
-            let count = TorchRuntime.cudaDeviceCount
-            throw ConcordError(
-                .unavailable,
-                "the device \(self) is not there; use cpu" + (count > 0 ? " or cuda:0…cuda:\(count - 1)" : "")
-                    + (TorchRuntime.hasMPS ? " or mps" : ""))
+        guard !isThere else { return self }
+        let count = TorchRuntime.cudaDeviceCount
+        let others = (count > 0 ? " or cuda:0…cuda:\(count - 1)" : "") + (TorchRuntime.hasMPS ? " or mps" : "")
+        throw ConcordError(
+            .unavailable, "the device \(self) is not there\(count > 0 ? "" : missing); use cpu\(others)")
+    }
+
+    /// Why there is no such device at all, and what to do about it.
+    private var missing: String {
+        switch self {
+        case .cpu: ""
+        case .mps: ": it is the GPU of a Mac"
+        case .cuda where TorchRuntime.isBuiltWithCUDA:
+            ": libtorch knows CUDA, but finds no GPU; `nvidia-smi` tells whether the driver does"
+        case .cuda:
+            ": this libtorch is built for CPUs alone. Install one with CUDA (`pip install torch==\(TorchRuntime.version)` "
+                + "into a Python environment), and build Concord again with LIBTORCH=<environment>/lib/python3.x/"
+                + "site-packages/torch; until then"
         }
-        return self
     }
 
     public var kind: Kind {

@@ -1,5 +1,6 @@
 import CTorch
 import ConcordCore
+import Foundation
 
 /// The libtorch in use: its version, what this machine offers it, and settings of the whole process.
 public enum TorchRuntime {
@@ -16,6 +17,14 @@ public enum TorchRuntime {
     public static var interOpThreadCount: Int {
         get { Int(ctorch_interop_thread_count()) }
         set { check(ctorch_set_interop_thread_count(Int32(newValue)), "set_num_interop_threads") }
+    }
+
+    /// Whether this libtorch has kernels for CUDA, with or without a GPU to run them.
+    public static var isBuiltWithCUDA: Bool {
+        // Linked by `Package.swift` where libtorch has it; libtorch itself does not say it without a GPU.
+        guard let library = dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_NOLOAD) else { return false }
+        dlclose(library)
+        return true
     }
 
     /// Whether this build can use CUDA and a GPU is there.

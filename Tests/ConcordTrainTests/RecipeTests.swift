@@ -27,6 +27,33 @@ import Testing
     }
 
     @Test(arguments: [
+        ("train.lr", "train.learning_rate"), ("lr", "train.learning_rate"), ("learning_rate", "train.learning_rate"),
+        ("train.wd", "train.weight_decay"), ("train.bs", "train.batch_size"), ("model.batch_size", "train.batch_size"),
+        ("train.warmup", "train.warmup_steps"), ("train.num_train_epochs", "train.epochs"),
+        ("data.num_workers", "data.workers"), ("train.workers", "data.workers"), ("train.fp16", "train.precision"),
+        ("data.sep", "data.separator"), ("train.gradient-clip", "train.gradient_clip"), ("data.foldr", "data.folder"),
+        ("model.vocab_size", "tokenizer.vocabulary_size"), ("train.lora.rnk", "train.lora.rank"),
+    ]) func theKeyThatIsMeantIsSuggested(_ key: String, _ meant: String) {
+        let message = error("", ["\(key)=1"])?.message ?? ""
+        #expect(message.contains("did you mean \"\(meant)\"?"), "\(message)")
+    }
+
+    @Test func everyKeyThatIsSuggestedForAnotherNameIsOne() throws {
+        let known = Set(try Recipe.documentedKeys().map(\.path))
+        for (name, key) in Recipe.suggestedKeys { #expect(known.contains(key), "\(name): \(key)") }
+        #expect(error("", ["zebra=1"])?.message.contains("did you mean") == false)
+    }
+
+    @Test func whereToReadPicturesIsSaidInTheRecipe() throws {
+        let recipe = try Recipe(
+            yaml: "data: {separator: tab, allow_outside_images: true}\n", source: "test.yaml")
+        #expect(recipe.data.separator == 9 && recipe.data.allowsOutsideImages)
+        #expect(error("data: {separator: xx}\n")?.message.contains("data.separator is \"xx\"; it must be") == true)
+        #expect(try Recipe(yaml: recipe.text, source: "text").data.separator == 9)
+        #expect(try Recipe(yaml: "\u{FEFF}data: {separator: ';'}\n", source: "mark").data.separator == 0x3B)
+    }
+
+    @Test(arguments: [
         "train:\n  epochs: many\n", "train:\n  epochs: 0\n", "train:\n  epochs: [1, 2]\n", "train: 5\n", "just text\n",
         "train:\n  precision: float8\n", "data:\n  augmentation:\n    scale: [1, 0.5]\n",
         "data:\n  caption_weights: {name: -1}\n", "a: [b\n", "model:\n  vision: {width: 100, heads: 3}\n",

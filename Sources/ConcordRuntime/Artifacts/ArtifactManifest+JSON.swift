@@ -41,7 +41,24 @@ extension ArtifactManifest {
     /// Reads the manifest of an artifact folder. Throws `.fileSystem`, `.malformedText`, and as ``init(_:path:)``.
     public init(folder: String) throws(ConcordError) {
         let path = folder + "/" + Self.fileName
+        guard Files.exists(path) else { throw Self.absence(folder) }
         try self.init(JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path), path: path)
+    }
+
+    /// What a folder without the file is, and what to do.
+    private static func absence(_ folder: String) -> ConcordError {
+        guard Files.exists(folder) else {
+            return ConcordError(.fileSystem, "there is no folder \(folder); name one that `concord export` wrote")
+        }
+        let isModel = ["config.json", "open_clip_config.json", "modules.json", ModelManifest.fileName].contains {
+            Files.exists(folder + "/" + $0)
+        }
+        return ConcordError(
+            .fileSystem,
+            isModel
+                ? "\(folder) is a model that has not been exported: run `concord export --model \(folder) --output ARTIFACT` "
+                    + "and name the folder ARTIFACT"
+                : "\(folder) is no exported model: it has no \(fileName); name a folder that `concord export` wrote")
     }
 
     /// Writes the manifest into an artifact folder, atomically. Throws `.fileSystem`.

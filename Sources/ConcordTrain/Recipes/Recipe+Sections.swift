@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordData
 import ConcordNN
 import ConcordText
 
@@ -8,6 +9,9 @@ extension Recipe {
         public var folder, split: String
         public var imageColumn: String?
         public var captionColumns: [String]
+        /// The byte between the columns of a table; nil finds it.
+        public var separator: UInt8?
+        public var allowsOutsideImages: Bool
         public var maximumSkippedFraction: Double
         public var captionsPerImage: Int
         public var captionWeights: [String: Double]
@@ -22,6 +26,10 @@ extension Recipe {
             split = try read.text("data.split", "", "Train on rows of this split only; empty takes all rows.")
             imageColumn = try read.optionalText("data.image_column", "Column or JSON member that names the picture.")
             captionColumns = try read.list("data.caption_columns", [], "Columns or JSON members that hold captions.")
+            separator = try read.separator(
+                "data.separator", "What stands between the columns of a table: , ; | or tab; empty finds it.")
+            allowsOutsideImages = try read.flag(
+                "data.allow_outside_images", false, "Take pictures outside the folder of the caption file, too.")
             maximumSkippedFraction = try read.number(
                 "data.maximum_skipped_fraction", 0.1, in: 0...1, "Stop when more than this share of rows is unusable.")
             captionsPerImage = try read.integer(
@@ -48,6 +56,17 @@ extension Recipe {
             saturation = try read.number("data.augmentation.saturation", 0.2, in: 0...1, "Jitter of saturation, ±.")
             hue = try read.number("data.augmentation.hue", 0.02, in: 0...0.5, "Jitter of hue, ± turns of the wheel.")
             grey = try read.number("data.augmentation.grey", 0, in: 0...1, "Chance of a grey picture.")
+        }
+
+        /// How the caption file is read.
+        var fileOptions: CaptionFileOptions {
+            var options = CaptionFileOptions()
+            options.imageColumn = imageColumn
+            options.captionColumns = captionColumns.isEmpty ? nil : captionColumns
+            options.separator = separator
+            options.allowsImagesOutsideFolder = allowsOutsideImages
+            options.maximumSkippedFraction = maximumSkippedFraction
+            return options
         }
     }
 

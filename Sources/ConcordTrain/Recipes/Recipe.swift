@@ -50,6 +50,9 @@ public struct Recipe: Sendable {
         self.text = text
     }
 
+    /// What other programs call keys, and the keys that are suggested for those names.
+    package static var suggestedKeys: [String: String] { RecipeKeyNames.aliases }
+
     /// Every key a recipe may have: its path, its default and one line of documentation.
     public static func documentedKeys() throws -> [(path: String, defaultValue: String, summary: String)] {
         var reader = try RecipeReader(yaml: "", source: "recipe")

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordData
 
 /// Reads typed values from a recipe and remembers every key it was asked for, so that the rest can be refused.
 ///
@@ -105,6 +106,14 @@ struct RecipeReader {
     mutating func optionalText(_ path: String, _ summary: String) throws -> String? {
         let value = try text(path, "", summary)
         return value.isEmpty ? nil : value
+    }
+
+    /// The byte between the columns of a table, or nil where the recipe has none.
+    mutating func separator(_ path: String, _ summary: String) throws -> UInt8? {
+        let text = try scalar(path, "", summary, expecting: "one character such as , ; or |, or the word tab") { text in
+            text.isEmpty || (try? CaptionFileOptions.separator(text)) != nil ? text : nil
+        }
+        return try text.isEmpty ? nil : CaptionFileOptions.separator(text)
     }
 
     mutating func flag(_ path: String, _ defaultValue: Bool, _ summary: String) throws -> Bool {
@@ -242,7 +251,7 @@ struct RecipeReader {
         }.sorted()
         guard !unknown.isEmpty else { return }
         let lines = unknown.map { key in
-            let nearest = NearestName.suggestion(for: key, among: known)
+            let nearest = RecipeKeyNames.suggestion(for: key, among: known)
             return "unknown key \"\(key)\"" + (nearest.map { "; did you mean \"\($0)\"?" } ?? "")
         }
         throw ConcordError(

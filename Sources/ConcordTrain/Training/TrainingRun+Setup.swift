@@ -11,11 +11,8 @@ import Foundation
 // What a run makes before its first step.
 extension TrainingRun {
     func readDataset() throws -> CaptionDataset {
-        var options = CaptionFileOptions()
-        options.imageColumn = recipe.data.imageColumn
-        options.captionColumns = recipe.data.captionColumns.isEmpty ? nil : recipe.data.captionColumns
-        options.maximumSkippedFraction = recipe.data.maximumSkippedFraction
-        let dataset = try CaptionDataset(contentsOf: recipe.data.folder, options: options)
+        let dataset = try CaptionDataset(contentsOf: recipe.data.folder, options: recipe.data.fileOptions)
+        for note in dataset.notes { bar.print(note) }
         if !dataset.skipped.isEmpty {
             bar.print("\(dataset.skipped.count) of \(dataset.rowCount) rows are skipped; see \(folder.skipped)")
         }

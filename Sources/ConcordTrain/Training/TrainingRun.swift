@@ -47,11 +47,10 @@ public final class TrainingRun {
     public func callAsFunction() throws -> Outcome {
         TorchRuntime.threadCount =
             recipe.train.threads > 0 ? recipe.train.threads : ProcessInfo.processInfo.activeProcessorCount
-        try Files.makeFolder(folder.path)
         let lock = try RunLock(folder)
         defer { withExtendedLifetime(lock) {} }
         let dataset = try readDataset()
-        let examples = dataset.filtered(split: recipe.data.split.isEmpty ? nil : recipe.data.split)
+        let examples = try dataset.pictures(ofSplit: recipe.data.split.isEmpty ? nil : recipe.data.split)
         guard examples.items.count >= recipe.train.batchSize else {
             throw ConcordError(
                 .invalidDataset,

@@ -31,6 +31,8 @@ struct CaptionCommand: ParsableCommand {
     @Option(help: "Only pictures of this split of the data set.")
     var split: String?
 
+    @OptionGroup(title: "Data set") var file: CaptionFileArguments
+
     @Option(help: "The file for the captions of --data, .jsonl.")
     var output: String?
 
@@ -39,6 +41,9 @@ struct CaptionCommand: ParsableCommand {
 
     @Option(help: "Threads of the model; 0 takes all processors.")
     var threads = 0
+
+    @Flag(help: "Stop at the first picture that cannot be read.")
+    var strict = false
 
     @Flag(help: "Replace an --output that is there, or begun.")
     var force = false
@@ -68,16 +73,21 @@ struct CaptionCommand: ParsableCommand {
 
     func run() throws {
         if threads > 0 { TorchRuntime.threadCount = threads }
+        _ = try model.folder()
+        try generation.check()
+        let pictures = try pictures()
+        if let output { try Files.checkIsWritable(output) }
         let captioner = try Captioner(model.load())
         let options = try generation.options(for: captioner, default: stream ? .greedy : .beam)
         let prompt = try generation.prompt(for: captioner)
-        if let data, let output { return try captionAll(data, captioner, prompt, options, to: output) }
+        if let pictures, let output { return try captionAll(pictures, captioner, prompt, options, to: output) }
         var failures = 0
         for start in stride(from: 0, to: images.count, by: batchSize) {
             let paths = images[start..<min(start + batchSize, images.count)]
             var pictures = [(path: String, image: Image)]()
             for path in paths {
                 do { pictures.append((path, try Image(contentsOf: path))) } catch {
+                    if strict { throw error }
                     failures += 1
                     report(path, error)
                 }
@@ -122,27 +132,36 @@ struct CaptionCommand: ParsableCommand {
     /// What tells captions apart where there are several.
     private func prefix(_ path: String) -> String { images.count > 1 ? path + ": " : "" }
 
+    /// The pictures of --data.
+    private func pictures() throws -> CaptionDataset? {
+        guard let data else { return nil }
+        let dataset = try CaptionDataset(
+            picturesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
+        Message.notes(of: dataset)
+        return try dataset.pictures(ofSplit: split)
+    }
+
     private func captionAll(
-        _ data: String, _ captioner: Captioner, _ prompt: [Int32]?, _ options: GenerationOptions, to output: String
+        _ pictures: CaptionDataset, _ captioner: Captioner, _ prompt: [Int32]?, _ options: GenerationOptions,
+        to output: String
     ) throws {
         InterruptSignal.listen()
-        let isListed = !FileManager.default.fileExists(atPath: data + "/.") || CaptionDataset.isDataset(data)
-        let pictures =
-            isListed ? try PictureList(CaptionDataset(contentsOf: data), split: split) : try PictureList(folder: data)
         let run = try CaptionRun(
             captioner, model: model.location.path(), pictures: pictures, prompt: prompt, options: options,
             output: output, batchSize: batchSize, replaces: force)
-        let summary = try run(progress: ProgressDisplay(label: "picture"))
+        let summary = try run(isStrict: strict, progress: ProgressDisplay(label: "picture"))
         if summary.earlier > 0 { Message.note("\(summary.earlier) pictures had been captioned before") }
         if summary.isInterrupted {
             Message.note(
-                "stopped after \(summary.earlier + summary.captioned) of \(pictures.names.count) pictures; the same "
+                "stopped after \(summary.earlier + summary.captioned) of \(pictures.items.count) pictures; the same "
                     + "command goes on")
             throw ExitCode(130)
         }
         print("captions: \(output)")
         if summary.failures > 0 {
             Message.warn(["\(summary.failures) pictures could not be read; their lines say why"])
+        }
+        guard summary.failures == 0, !pictures.skipped.contains(where: { $0.reason.isOfPicture }) else {
             throw ExitCode.failure
         }
     }

@@ -12,6 +12,8 @@ struct ClassifyCommand: ParsableCommand {
             With --json:
               {"results": [{"image": …, "labels": [{"label": …, "probability": …, "logit": …, "cosine": …}, …]}, …],
                "probability": "softmax"}
+            A picture that cannot be read is left out, and the exit status is 1: it has an "error" in place of its
+            labels, and "skipped" lists it as {"index": …, "path": …, "reason": …}.
 
             Examples:
               concord classify --model M --image a.jpg b.jpg --labels labels.txt
@@ -35,6 +37,8 @@ struct ClassifyCommand: ParsableCommand {
     @Option(help: "How many labels to show for each picture.")
     var top = 5
 
+    @OptionGroup var faults: PictureFaultOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -48,6 +52,7 @@ struct ClassifyCommand: ParsableCommand {
     }
 
     func run() throws {
+        try faults.check()
         let labels = try ZeroShotClassifier.readLabels(labels), model = try model.load()
         let classifier = try ZeroShotClassifier(
             model: model, labels: labels,
@@ -55,25 +60,32 @@ struct ClassifyCommand: ParsableCommand {
             progress: Message.progress("labels", count: labels.count))
         Message.warn(
             ofTruncated: classifier.truncatedCount, of: labels.count * max(1, templates.count))
-        let (vectors, _) = try model.embed(
-            images.map(EmbeddingInput.image), progress: Message.progress("pictures", count: images.count))
-        let similarity = try Similarity(model: model, images: vectors, texts: classifier.weights)
+        let pictures = try model.embed(
+            images.map(EmbeddingInput.image), isStrict: faults.strict,
+            progress: Message.progress("pictures", count: images.count))
+        let similarity = try Similarity(model: model, images: pictures.vectors, texts: classifier.weights)
+        let rows = similarity.pictures(images, leftOut: pictures.skipped)
         if json {
-            let results = zip(images, similarity.rows).map { path, row in report(path, row, labels) }
-            let kind = JSONValue.string(similarity.probability.rawValue)
-            print(JSONValue.object([.init("results", .array(results)), .init("probability", kind)]).text())
+            print(
+                JSONValue.object(
+                    [
+                        .init("results", .array(rows.map { $0.json { report($0, labels) } })),
+                        .init("probability", .string(similarity.probability.rawValue)),
+                    ] + pictures.skippedMembers
+                ).text())
         } else {
-            for (path, row) in zip(images, similarity.rows) { print("\(path)\n\(row.table(labels, top: top))") }
+            for row in rows { if let found = row.row { print("\(row.path)\n\(found.table(labels, top: top))") } }
         }
+        try faults.finish(pictures.skipped, of: images.count)
     }
 
-    private func report(_ path: String, _ row: Similarity.Row, _ labels: [String]) -> JSONValue {
+    private func report(_ row: Similarity.Row, _ labels: [String]) -> [JSONValue.Member] {
         let best = row.ranking.prefix(top).map { index -> JSONValue in
             [
                 "label": .string(labels[index]), "probability": .number(row.probabilities[index]),
                 "logit": .number(row.logits[index]), "cosine": .number(row.cosines[index]),
             ]
         }
-        return ["image": .string(path), "labels": .array(best)]
+        return [.init("labels", .array(best))]
     }
 }

@@ -29,4 +29,22 @@ struct ConcordCommand: AsyncParsableCommand {
             PreprocessCommand.self, InspectCommand.self, ConvertCommand.self, ExportCommand.self, ServeCommand.self,
             PullCommand.self, DoctorCommand.self,
         ])
+
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try await asyncParseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            // What is misspelt explains whatever else seems to be missing.
+            let misspelt = exitCode(for: error) == .validationFailure ? MisspeltArgument(arguments, of: self) : nil
+            guard let misspelt else { exit(withError: error) }
+            Message.note("Error: \(misspelt.message)\nUsage: \(usageString(for: misspelt.command))")
+            exit(withError: ExitCode.validationFailure)
+        }
+    }
 }

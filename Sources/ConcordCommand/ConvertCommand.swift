@@ -34,7 +34,8 @@ struct ConvertCommand: ParsableCommand {
 
     func run() throws {
         let conversion = try ModelConversion(
-            of: location.path(), to: target == .openCLIP ? .openCLIP : .huggingFace, output: output, replaces: force)
+            of: location.weightsPath(), to: target == .openCLIP ? .openCLIP : .huggingFace, output: output,
+            replaces: force)
         Message.warn(conversion.notes)
         print(json ? conversion.json.text() : "model: \(output)")
     }

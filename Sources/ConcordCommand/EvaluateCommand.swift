@@ -9,6 +9,10 @@ struct EvaluateCommand: ParsableCommand {
             all captions of the chosen language and kind. With --captions a CoCa also captions the pictures of the
             split, and what it writes is compared with the captions of that language and kind.
 
+            Pictures that cannot be read are left out, and the exit status is 1; --json and --skipped list them as
+            {"index": …, "path": …, "reason": …}, and rows of the caption file that cannot be used as
+            {"file": …, "line": …, "reason": …, "detail": …}.
+
             Examples:
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord evaluate --model runs/emoji --data data/emoji --split all --json
@@ -36,23 +40,31 @@ struct EvaluateCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let model = try model.load(), dataset = try data.load()
+        _ = try model.folder()
+        if captions { try generation.check() }
+        let dataset = try data.load(needsCaptions: true)
         // Before the pictures are embedded, which may take long.
-        let captioner = captions ? try Captioner(model) : nil
+        try RetrievalEvaluation.check(dataset, split: split, language: language, kind: kind)
+        let model = try model.load(), captioner = captions ? try Captioner(model) : nil
+        let prompt = try captioner.flatMap { try generation.prompt(for: $0) }
+        let options = try captioner.map { try generation.options(for: $0) }
         let gallery = try PictureGallery(
-            model: model, dataset: dataset, maximumSkippedFraction: data.maximumSkippedFraction,
+            model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))
         let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)
         let result = try evaluation.measure(split: split, language: language, kind: kind)
-        guard let captioner else { return print(json ? result.json.text() : result.table) }
-        let captions = try CaptionEvaluation(
-            captioner, dataset: dataset, split: split, language: language, kind: kind,
-            prompt: generation.prompt(for: captioner), options: generation.options(for: captioner),
-            progress: ProgressDisplay(label: "captioning"))
-        if json {
-            print(JSONValue.object((result.json.members ?? []) + [.init("captions", captions.metrics.json)]).text())
-        } else {
-            print(result.table + "\n\n" + captions.table)
+        let captions = try captioner.map {
+            try CaptionEvaluation(
+                $0, dataset: dataset, split: split, language: language, kind: kind, prompt: prompt, options: options,
+                progress: ProgressDisplay(label: "captioning"))
         }
+        if json {
+            let written = captions.map { [JSONValue.Member("captions", $0.metrics.json)] } ?? []
+            print(
+                JSONValue.object((result.json.members ?? []) + written + data.skippedMembers(dataset, gallery)).text())
+        } else {
+            print(([result.table] + (captions.map { [$0.table] } ?? [])).joined(separator: "\n\n"))
+        }
+        try data.finish(dataset, gallery)
     }
 }

@@ -39,6 +39,8 @@ struct ExportCommand: ParsableCommand {
     @Option(name: .customLong("data"), help: "A data set whose pictures and captions are compared on.")
     var data: String?
 
+    @OptionGroup(title: "Data set") var file: CaptionFileArguments
+
     @Option(help: "folder (for concord-server) or triton.")
     var format = ExportOptions.Format.folder
 
@@ -67,9 +69,10 @@ struct ExportCommand: ParsableCommand {
         options.replaces = force
         options.name = name
         options.precision = quantize.map { $0 == .int8 ? .int8 : .int8Weights } ?? .float32
-        let export = try ArtifactExport(
-            of: location.path(), to: output, options: options, data: data.map { try CaptionDataset(contentsOf: $0) },
-            bar: ProgressBar())
+        let folder = try location.weightsPath(), fileOptions = try file.options(maximumSkippedFraction: 0.1)
+        let dataset = try data.map { try CaptionDataset(contentsOf: $0, options: fileOptions) }
+        if let dataset { Message.notes(of: dataset) }
+        let export = try ArtifactExport(of: folder, to: output, options: options, data: dataset, bar: ProgressBar())
         Message.warn(export.notes)
         if json {
             print(export.json.text())

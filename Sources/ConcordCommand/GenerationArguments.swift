@@ -70,6 +70,9 @@ struct GenerationArguments: ParsableArguments {
         }
     }
 
+    /// Looks for the file of words: to be called before anything that takes long.
+    func check() throws { if let vocabulary { _ = try LineReader(path: vocabulary) } }
+
     /// The options for a model, with what needs its tokenizer.
     ///
     /// - Parameter default: the strategy where none is named.
@@ -77,10 +80,14 @@ struct GenerationArguments: ParsableArguments {
         var options = options(
             strategy ?? `default`, usualTokens: captioner.usualTokens(prompt: try prompt(for: captioner)))
         if let vocabulary {
-            let texts = try String(decoding: Files.read(vocabulary, limit: 1 << 26), as: UTF8.self)
-                .split(whereSeparator: \.isNewline)
-            // Without the tokens that begin and end a text.
-            options.allowedTokens = Set(texts.flatMap { captioner.tokenizer.encode(String($0)).dropFirst().dropLast() })
+            let reader = try LineReader(path: vocabulary)
+            var tokens = Set<Int32>()
+            while let line = try reader.next() {
+                // Without the tokens that begin and end a text.
+                let ids = captioner.tokenizer.encode(String(decoding: line, as: UTF8.self))
+                tokens.formUnion(ids.dropFirst().dropLast())
+            }
+            options.allowedTokens = tokens
         }
         return options
     }

@@ -8,6 +8,9 @@ struct PreprocessCommand: ParsableCommand {
             A .npy output holds the normalised pixels, float32 [pictures, 3, height, width]; a .png output shows the
             resized and cropped picture before normalisation.
 
+            A picture that cannot be read is left out of a .npy: its values are NaN, OUTPUT.skipped.jsonl lists it as
+            {"index": …, "path": …, "reason": …}, the index from 0, and the exit status is 1.
+
             Examples:
               concord preprocess --model M --image cat.jpg --output pixels.npy
               concord preprocess --model M --image a.jpg b.jpg --output batch.npy
@@ -22,6 +25,12 @@ struct PreprocessCommand: ParsableCommand {
     @Option(help: "The file to write: .npy, or .png for one picture.")
     var output: String
 
+    @Flag(help: "Stop at the first picture that cannot be read.")
+    var strict = false
+
+    @Flag(help: "Print one JSON object: output, shape, skipped.")
+    var json = false
+
     func validate() throws {
         guard output.hasSuffix(".npy") || output.hasSuffix(".png") else {
             throw ValidationError("--output \(output): the ending must be .npy or .png.")
@@ -32,16 +41,33 @@ struct PreprocessCommand: ParsableCommand {
     }
 
     func run() throws {
-        let preprocessing = try ModelFolder(location.path()).loadPreprocessing()
+        try Files.checkIsWritable(output)
+        let preprocessing = try ModelFolder(location.path()).loadPreprocessing(), size = preprocessing.cropSize
+        var skipped = [SkippedInput](), shape = [images.count, 3, size, size]
         if output.hasSuffix(".png") {
-            return try preprocessing.pixels(Image(contentsOf: images[0])).write(to: output, as: .png)
+            try preprocessing.pixels(Image(contentsOf: images[0])).write(to: output, as: .png)
+            shape = [size, size, 3]
+        } else {
+            try NumPyFile.writeRows(shape: shape, to: output) { index in
+                do throws(ConcordError) { return preprocessing(try Image(contentsOf: images[index])) } catch {
+                    if strict { throw error }
+                    skipped.append(SkippedInput(index: index, path: images[index], reason: error.message))
+                    return [Float](repeating: .nan, count: 3 * size * size)
+                }
+            }
         }
-        let size = preprocessing.cropSize
-        var values = [Float]()
-        values.reserveCapacity(images.count * 3 * size * size)
-        for path in images { values += preprocessing(try Image(contentsOf: path)) }
-        try values.withUnsafeBytes {
-            try NumPyFile.write($0, dtype: .float32, shape: [images.count, 3, size, size], to: output)
+        let list = output + ".skipped.jsonl"
+        try SkippedInput.write(skipped, to: list)
+        if json {
+            let report: JSONValue = [
+                "output": .string(output), "shape": .array(shape.map { .integer($0) }),
+                "skipped": .array(skipped.map(\.json)),
+            ]
+            print(report.text())
+        }
+        guard skipped.isEmpty else {
+            Message.leftOut(skipped, count: skipped.count, of: images.count, file: list)
+            throw ExitCode.failure
         }
     }
 }

@@ -44,6 +44,10 @@ struct PullCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
+        guard !Files.exists(model) else {
+            throw ValidationError(
+                "\(model) is here already: use it as --model \(model). Pull takes OWNER/NAME of a hub.")
+        }
         do {
             _ = try HubRepository(model, revision: revision)
         } catch {
@@ -52,11 +56,23 @@ struct PullCommand: ParsableCommand {
     }
 
     func run() throws {
+        let snapshot: HubSnapshot, repository = try HubRepository(model, revision: revision)
+        do { snapshot = try pull(repository) } catch {
+            // A folder of this name may well be its owner's models, so only a failure makes it look like a slip.
+            guard let error = error as? ConcordError, let missing = ModelLocation.missingFolder(model) else {
+                throw error
+            }
+            throw ConcordError(
+                error.code, "\(error.message)\nPull takes OWNER/NAME of a hub. If a path was meant: \(missing.message)")
+        }
+        print(json ? snapshot.json.text() : "model: \(snapshot.path)\nuse it as: --model \(repository)")
+    }
+
+    private func pull(_ repository: HubRepository) throws -> HubSnapshot {
         var display: ProgressDisplay?
         let client = HubClient(settings: try HubSettings(), userAgent: "concord/\(ConcordVersion.current)")
-        let repository = try HubRepository(model, revision: revision)
         defer { display?.finish() }
-        let snapshot = try client.pull(
+        return try client.pull(
             repository, selection: HubSelection(patterns: patterns, isEverything: isEverything)
         ) { progress in
             let bar = display ?? ProgressDisplay(label: "pulling")
@@ -67,7 +83,5 @@ struct PullCommand: ParsableCommand {
                 bar.show(bytes: progress.done, of: progress.total, doneBefore: progress.doneBefore)
             }
         }
-        display?.finish()
-        print(json ? snapshot.json.text() : "model: \(snapshot.path)\nuse it as: --model \(repository)")
     }
 }

@@ -5,10 +5,15 @@ struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Find the pictures of a data set that match a text or a picture best.",
         discussion: """
+            The data may be a folder of pictures without a caption file. Pictures that cannot be read are left out, and the
+            exit status is 1; --json and --skipped list them as {"index": …, "path": …, "reason": …}, and rows of a caption
+            file that cannot be used as {"file": …, "line": …, "reason": …, "detail": …}.
+
             Examples:
               concord search --model runs/emoji --data data/emoji --text "red apple"
               concord search --model runs/emoji --data data/emoji --image q.png --top 5 --json
               concord search --model runs/emoji --data data/emoji --text "红苹果" --html page.html
+              concord search --model openai/clip-vit-base-patch32 --data photos --text "a red car"
             """)
 
     @OptionGroup var model: ModelOptions
@@ -35,17 +40,23 @@ struct SearchCommand: ParsableCommand {
     }
 
     func run() throws {
-        let model = try model.load(), dataset = try data.load()
+        if let html { try Files.checkIsWritable(html) }
+        _ = try model.folder()
+        // Before the pictures are embedded, which may take long.
+        if let image { _ = try Image(contentsOf: image) }
+        let dataset = try data.load(needsCaptions: false), model = try model.load()
         let gallery = try PictureGallery(
-            model: model, dataset: dataset, maximumSkippedFraction: data.maximumSkippedFraction,
+            model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))
         let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
         let results = try search.find(text.map(PictureSearch.Query.text) ?? .image(image ?? ""), top: top)
         if let html { try search.page(text ?? image ?? "", results).write(to: html) }
         if json {
-            print(JSONValue.object([.init("results", .array(results.map(\.json)))]).text())
+            let found = JSONValue.Member("results", .array(results.map(\.json)))
+            print(JSONValue.object([found] + data.skippedMembers(dataset, gallery)).text())
         } else {
             for result in results { print(result.line) }
         }
+        try data.finish(dataset, gallery)
     }
 }

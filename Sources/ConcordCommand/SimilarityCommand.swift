@@ -13,6 +13,8 @@ struct SimilarityCommand: ParsableCommand {
               {"cosine": […], "logits": […], "probabilities": […], "probability": "softmax"}
             in the order of the texts, and several give
               {"results": [{"image": …, "cosine": […], "logits": […], "probabilities": […]}, …], "probability": …}
+            A picture that cannot be read is left out, and the exit status is 1: it has an "error" in place of its
+            numbers, and "skipped" lists it as {"index": …, "path": …, "reason": …}.
 
             Examples:
               concord similarity --model M --image cat.jpg --text "a cute cat" --text "a dog"
@@ -27,31 +29,35 @@ struct SimilarityCommand: ParsableCommand {
     @Option(name: .customLong("text"), parsing: .upToNextOption, help: "Texts.")
     var texts: [String]
 
+    @OptionGroup var faults: PictureFaultOptions
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
+        try faults.check()
         let model = try model.load()
-        let (images, _) = try model.embed(
-            self.images.map(EmbeddingInput.image), progress: Message.progress("pictures", count: self.images.count))
-        let (texts, truncated) = model.embed(texts: texts)
-        Message.warn(ofTruncated: truncated, of: self.texts.count)
-        let similarity = try Similarity(model: model, images: images, texts: texts)
+        let pictures = try model.embed(
+            images.map(EmbeddingInput.image), isStrict: faults.strict,
+            progress: Message.progress("pictures", count: images.count))
+        let (vectors, truncated) = model.embed(texts: texts)
+        Message.warn(ofTruncated: truncated, of: texts.count)
+        let similarity = try Similarity(model: model, images: pictures.vectors, texts: vectors)
+        let rows = similarity.pictures(images, leftOut: pictures.skipped)
         if json {
-            print(report(similarity).text())
+            let kind = JSONValue.Member("probability", .string(similarity.probability.rawValue))
+            if rows.count == 1, let row = rows[0].row {
+                print(JSONValue.object(row.members + [kind]).text())
+            } else {
+                let results = JSONValue.array(rows.map { $0.json(\.members) })
+                print(JSONValue.object([.init("results", results), kind] + pictures.skippedMembers).text())
+            }
         } else {
-            for (path, row) in zip(self.images, similarity.rows) {
-                print(self.images.count > 1 ? "\(path)\n\(row.table(self.texts))" : row.table(self.texts))
+            for row in rows {
+                guard let found = row.row else { continue }
+                print(images.count > 1 ? "\(row.path)\n\(found.table(texts))" : found.table(texts))
             }
         }
-    }
-
-    private func report(_ similarity: Similarity) -> JSONValue {
-        let kind = JSONValue.Member("probability", .string(similarity.probability.rawValue))
-        if images.count == 1, let row = similarity.rows.first { return .object(row.members + [kind]) }
-        let results = zip(images, similarity.rows).map { path, row in
-            JSONValue.object([.init("image", .string(path))] + row.members)
-        }
-        return .object([.init("results", .array(results)), kind])
+        try faults.finish(pictures.skipped, of: images.count)
     }
 }

@@ -22,7 +22,8 @@ struct TokenizeCommand: ParsableCommand {
     func run() throws {
         let folder = try ModelFolder(location.path())
         let tokenizer = try folder.loadTokenizer(), context = folder.text.contextLength
-        let ids = texts.map { tokenizer.encode($0, contextLength: context).ids }
+        let encoded = texts.map { tokenizer.encode($0, contextLength: context) }, ids = encoded.map(\.ids)
+        Message.warn(ofTruncated: encoded.count { $0.isTruncated }, of: texts.count)
         if json {
             let lists = ids.map { JSONValue.array($0.map { .integer(Int($0)) }) }
             print(JSONValue.object([.init("ids", .array(lists))]).text())

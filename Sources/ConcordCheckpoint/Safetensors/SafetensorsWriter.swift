@@ -43,6 +43,15 @@ public enum SafetensorsWriter {
         }
     }
 
+    /// What stands before the values of a file with one tensor, for whoever writes those piece by piece.
+    ///
+    /// Throws as ``write(to:tensors:metadata:)``.
+    package static func header(
+        _ name: String, _ dtype: DType, _ shape: [Int], path: String
+    ) throws(ConcordError) -> [UInt8] {
+        try header([SafetensorsTensor(name, dtype, shape) { _ in }], metadata: standardMetadata, path: path).bytes
+    }
+
     /// The length, the JSON and its padding; and the bytes that each tensor takes.
     private static func header(
         _ tensors: [SafetensorsTensor], metadata: [String: String], path: String

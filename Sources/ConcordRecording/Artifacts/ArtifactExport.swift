@@ -23,7 +23,7 @@ public struct ArtifactExport {
     let quantization: ExportQuantization?
     /// The bytes of each file that was written, by its path within the folder.
     public let files: [String: Int]
-    /// What the model's loading noted.
+    /// What the model's loading noted, and which pictures could not be compared on.
     public let notes: [String]
 
     /// The file that says how graphs and model compare.
@@ -95,7 +95,11 @@ public struct ArtifactExport {
         self.output = output
         self.format = options.format
         self.parity = parity
-        notes = model.notes
+        notes =
+            model.notes
+            + (samples.problems.first.map { first in
+                ["\(samples.problems.count) of the pictures to compare on cannot be read and are left out: \(first)"]
+            } ?? [])
         name = options.name ?? URL(fileURLWithPath: source).standardizedFileURL.lastPathComponent
         let date = Date.now.formatted(.iso8601.year().month().day())
         let report = Self.report(

@@ -14,6 +14,8 @@ public struct ExportSamples: Sendable {
     public let pictures: [PreparedImage]
     /// The canary first.
     public let texts: [String]
+    /// What is wrong with pictures of the data set that cannot be read, and so were left out.
+    public let problems: [String]
 
     /// The text that stands in every artifact folder with what the model said to it.
     public static let canaryText = "a red apple on a white table"
@@ -23,32 +25,50 @@ public struct ExportSamples: Sendable {
     ///
     /// - Parameters:
     ///   - pictureCount, textCount: how many at the most, the canary included.
-    /// - Throws: `.invalidImage` for the first picture that cannot be read, `.invalidDataset` for a data set without any.
+    /// - Throws: `.invalidDataset` for a data set without a picture that can be read.
     public init(
         for model: EmbeddingModel, data: CaptionDataset? = nil, pictureCount: Int = 32, textCount: Int = 64
     ) throws {
-        var pictures: [PreparedImage] = []
+        var pictures: [PreparedImage] = [], problems: [String] = []
         if let preprocessing = model.images?.preprocessing {
             let size = preprocessing.cropSize
             pictures.append(.canary(size: size))
             if let data {
-                guard !data.items.isEmpty else {
-                    throw ConcordError(.invalidDataset, "\(data.folder) has no pictures to compare the models on")
+                let chosen = Self.spread(data.items, count: pictureCount - 1)
+                let found = Self.decoded(chosen, of: data, preprocessing, problems: &problems)
+                guard !found.isEmpty || pictureCount < 2 else {
+                    throw ConcordError(
+                        .invalidDataset,
+                        "\(data.folder) has no pictures to compare the models on"
+                            + (problems.first.map { "; the first problem: \($0)" } ?? ""))
                 }
-                for item in Self.spread(data.items, count: pictureCount - 1) {
-                    let image = try Image(contentsOf: data.path(of: item))
-                    pictures.append(PreparedImage(size: size, pixels: preprocessing(image)))
-                }
+                pictures += found.map(\.picture)
             } else {
                 var random = RandomSource(seed: 1)
                 for _ in 1..<max(1, pictureCount) { pictures.append(Self.waves(size: size, &random)) }
             }
         }
         self.pictures = pictures
+        self.problems = problems
         let texts =
             data.map { Self.spread($0.items.flatMap(\.captions).map(\.text), count: textCount - 1) }
             ?? Self.words(of: model, count: textCount - 1)
         self.texts = [Self.canaryText] + texts
+    }
+
+    /// The pictures that can be read, with their items; what is wrong with the others is added to `problems`.
+    static func decoded(
+        _ items: [CaptionItem], of data: CaptionDataset, _ preprocessing: ImagePreprocessing, problems: inout [String]
+    ) -> [(item: CaptionItem, picture: PreparedImage)] {
+        items.compactMap { item in
+            do throws(ConcordError) {
+                let image = try Image(contentsOf: data.path(of: item))
+                return (item, PreparedImage(size: preprocessing.cropSize, pixels: preprocessing(image)))
+            } catch {
+                problems.append(error.message)
+                return nil
+            }
+        }
     }
 
     /// At most `count` elements at like distances.

@@ -34,7 +34,7 @@ struct QuantizationSamples: Sendable {
     /// - Parameters:
     ///   - sessions: the graphs of float32, which give the keys and values that later tokens of captions see.
     ///   - samples: what is measured on where there is no data set.
-    /// - Throws: `.invalidDataset` for a data set with fewer than 16 pictures to calibrate with, `.invalidImage`.
+    /// - Throws: `.invalidDataset` for a data set with fewer than 16 pictures that can be read to calibrate with.
     init(
         of model: EmbeddingModel, _ sessions: GraphSessions, data: CaptionDataset?, samples: ExportSamples
     ) throws {
@@ -50,20 +50,21 @@ struct QuantizationSamples: Sendable {
         }
         let held = ["held-out", "test", "validation", "val"].first { name in data.items.contains { $0.split == name } }
         split = held ?? "all"
-        let evaluated = ExportSamples.spread(
-            data.items.filter { held == nil || $0.split == held }, count: Self.evaluationCount)
-        let calibrated = ExportSamples.spread(
-            data.items.filter { held == nil || $0.split != held }, count: Self.calibrationCount)
-        guard calibrated.count >= 16 else {
+        let evaluated = Self.prepare(
+            ExportSamples.spread(data.items.filter { held == nil || $0.split == held }, count: Self.evaluationCount),
+            data, model)
+        let calibrated = Self.prepare(
+            ExportSamples.spread(data.items.filter { held == nil || $0.split != held }, count: Self.calibrationCount),
+            data, model)
+        guard calibrated.captions.count >= 16 else {
             throw ConcordError(
                 .invalidDataset,
-                "\(data.folder) has \(calibrated.count) pictures outside of its held-out split; the ranges of activations "
-                    + "need 16 at least, and 128 to 512 find them better")
+                "\(data.folder) has \(calibrated.captions.count) pictures that can be read outside of its held-out split; "
+                    + "the ranges of activations need 16 at least, and 128 to 512 find them better")
         }
-        captions = evaluated.map(Self.caption)
-        let pictures = try Self.prepare(evaluated, data, model)
+        captions = evaluated.captions
+        let pictures = evaluated.pictures, calibrating = calibrated.pictures, texts = calibrated.captions
         try addEvaluation(model, pictures: pictures, texts: captions)
-        let calibrating = try Self.prepare(calibrated, data, model), texts = calibrated.map(Self.caption)
         calibration[.image] = try Self.imageBatches(calibrating)
         calibration[.text] = try Self.textBatches(texts, model)
         if model.encoder is CoCa {
@@ -83,14 +84,14 @@ struct QuantizationSamples: Sendable {
         (item.captions.first { $0.kind == "name" } ?? item.captions.first)?.text ?? ""
     }
 
+    /// The pictures that can be read with a caption each; of a model of texts alone, all captions without pictures.
     private static func prepare(
         _ items: [CaptionItem], _ data: CaptionDataset, _ model: EmbeddingModel
-    ) throws -> [PreparedImage] {
-        guard let preprocessing = model.images?.preprocessing else { return [] }
-        return try items.map {
-            PreparedImage(
-                size: preprocessing.cropSize, pixels: preprocessing(try Image(contentsOf: data.path(of: $0))))
-        }
+    ) -> (pictures: [PreparedImage], captions: [String]) {
+        guard let preprocessing = model.images?.preprocessing else { return ([], items.map(caption)) }
+        var problems: [String] = []
+        let found = ExportSamples.decoded(items, of: data, preprocessing, problems: &problems)
+        return (found.map(\.picture), found.map { caption($0.item) })
     }
 
     private mutating func addEvaluation(

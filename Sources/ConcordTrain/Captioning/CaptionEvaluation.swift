@@ -54,7 +54,7 @@ public struct CaptionEvaluation {
                 let picture = chosen[range.lowerBound + row]
                 if let best = found.first { pictures.append((picture.image, best, picture.references)) }
             }
-            failures += batch.failures.map { (chosen[range.lowerBound + $0.row].image, $0.problem) }
+            failures += batch.failures.map { (chosen[range.lowerBound + $0.row].image, $0.error.message) }
             progress?.show(done: range.upperBound, of: chosen.count)
         }
         progress?.finish()

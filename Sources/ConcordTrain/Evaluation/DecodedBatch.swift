@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordMedia
 
 /// A batch of pictures, decoded and preprocessed.
@@ -6,14 +7,17 @@ struct DecodedBatch: Sendable {
     private(set) var pixels: [Float] = []
     /// Which of the pictures could be decoded.
     private(set) var rows: [Int] = []
-    private(set) var failures: [(row: Int, problem: String)] = []
+    private(set) var failures: [(row: Int, error: ConcordError)] = []
+
+    /// No pictures.
+    init() {}
 
     init(_ paths: [String], _ preprocessing: ImagePreprocessing) {
         for (row, path) in paths.enumerated() {
-            do {
+            do throws(ConcordError) {
                 pixels += preprocessing(try Image(contentsOf: path))
                 rows.append(row)
-            } catch { failures.append((row, "\(error)")) }
+            } catch { failures.append((row, error)) }
         }
     }
 }

@@ -10,13 +10,13 @@ public struct PictureGallery {
     public let items: [CaptionItem]
     /// `[items, width]`, float32.
     public let vectors: Tensor
-    /// Pictures that could not be decoded, and why.
-    public let failures: [(image: String, problem: String)]
+    /// Pictures that could not be read, by their places in the data set.
+    public let skipped: [SkippedInput]
 
     /// Decodes on other threads while the model embeds.
     ///
-    /// - Parameter maximumSkippedFraction: the largest share of pictures that may be undecodable.
-    /// - Throws: `.tooManySkippedRows` when it is exceeded.
+    /// - Parameter maximumSkippedFraction: the largest share of pictures that may be unreadable.
+    /// - Throws: `.tooManySkippedRows` as soon as it is exceeded; as `EmbeddingModel.imageSide()`.
     public init(
         model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1, batchSize: Int = 128,
         progress: ProgressDisplay? = nil
@@ -26,27 +26,36 @@ public struct PictureGallery {
         let loader = PrefetchLoader(batches: 0..<batches.count) { index in
             DecodedBatch(batches[index].map { dataset.path(of: items[$0]) }, preprocessing)
         }
-        var blocks = [Tensor](), kept = [CaptionItem](), failures = [(image: String, problem: String)]()
+        var blocks = [Tensor](), kept = [CaptionItem](), skipped = [SkippedInput]()
         for range in batches {
             guard let batch = try loader.next() else { break }
+            skipped += batch.failures.map { failure in
+                let index = range.lowerBound + failure.row
+                return SkippedInput(index: index, path: items[index].image, reason: failure.error.message)
+            }
+            guard Double(skipped.count) <= maximumSkippedFraction * Double(items.count) else {
+                throw Self.tooMany(skipped, of: items.count)
+            }
             if !batch.rows.isEmpty { blocks.append(try model.embed(pixels: batch.pixels, count: batch.rows.count)) }
             kept += batch.rows.map { items[range.lowerBound + $0] }
-            failures += batch.failures.map { (items[range.lowerBound + $0.row].image, $0.problem) }
             progress?.show(done: range.upperBound, of: items.count)
         }
         progress?.finish()
-        guard Double(failures.count) <= maximumSkippedFraction * Double(items.count), !kept.isEmpty else {
-            throw ConcordError(
-                .tooManySkippedRows,
-                "\(failures.count) of \(items.count) pictures cannot be decoded, the first: "
-                    + (failures.first?.problem ?? "the data set is empty"))
-        }
-        if let first = failures.first {
+        guard !kept.isEmpty else { throw Self.tooMany(skipped, of: items.count) }
+        if let first = skipped.first {
             progress?.print(
-                "\(failures.count) pictures cannot be decoded and are left out, the first: \(first.problem)")
+                "\(skipped.count) of \(items.count) pictures cannot be read and are left out, the first: \(first.reason)"
+            )
         }
         self.items = kept
-        self.failures = failures
+        self.skipped = skipped
         vectors = Tensor.concatenated(blocks)
+    }
+
+    private static func tooMany(_ skipped: [SkippedInput], of count: Int) -> ConcordError {
+        ConcordError(
+            .tooManySkippedRows,
+            "\(skipped.count) pictures of \(count) cannot be read, too many to go on; the first: "
+                + (skipped.first?.reason ?? "the data set is empty"))
     }
 }

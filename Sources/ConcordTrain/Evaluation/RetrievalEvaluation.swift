@@ -97,8 +97,11 @@ public final class RetrievalEvaluation {
         return vectors
     }
 
-    /// Throws `.invalidDataset` when `measure` would find no caption: to be asked before hours of training.
-    static func check(_ dataset: CaptionDataset, split: String, language: String?, kind: String?) throws(ConcordError) {
+    /// Throws `.invalidDataset` when `measure` would find no caption: to be asked before anything that takes long.
+    public static func check(
+        _ dataset: CaptionDataset, split: String, language: String?, kind: String?
+    ) throws(ConcordError) {
+        if split != "all" { _ = try dataset.pictures(ofSplit: split) }
         let captions = captions(of: dataset.items, language: language, kind: kind)
         guard captions.contains(where: { split == "all" || $0.split == split }) else {
             throw nothingLeft(dataset, split: split, language: language, kind: kind)

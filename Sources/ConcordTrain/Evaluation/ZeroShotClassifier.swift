@@ -80,20 +80,20 @@ extension ZeroShotClassifier {
     /// - Throws: `.fileSystem`; `.malformedText` for a line that is not UTF-8, a label that appears twice, and a file
     ///   without labels.
     public static func readLabels(_ path: String) throws(ConcordError) -> [String] {
-        var bytes = try Files.read(path)[...]
-        // The mark that some editors put before UTF-8.
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
+        let reader = try LineReader(path: path)
         var labels = [String](), lines = [[UInt8]: Int]()
-        for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+        while let line = try reader.next() {
             let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) }
             let trimmed = Array(line.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
             guard !trimmed.isEmpty else { continue }
             guard let label = String(validating: trimmed, as: UTF8.self) else {
-                throw ConcordError(.malformedText, "\(path), line \(index + 1) is not UTF-8; save the file as UTF-8")
-            }
-            if let first = lines.updateValue(index + 1, forKey: trimmed) {
                 throw ConcordError(
-                    .malformedText, "\(path) has the label \"\(label)\" on lines \(first) and \(index + 1); remove one")
+                    .malformedText, "\(path), line \(reader.number) is not UTF-8; save the file as UTF-8")
+            }
+            if let first = lines.updateValue(reader.number, forKey: trimmed) {
+                throw ConcordError(
+                    .malformedText,
+                    "\(path) has the label \"\(label)\" on lines \(first) and \(reader.number); remove one")
             }
             labels.append(label)
         }

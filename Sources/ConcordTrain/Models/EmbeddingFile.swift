@@ -1,5 +1,5 @@
+import ConcordCheckpoint
 import ConcordCore
-import ConcordNN
 import ConcordTensor
 
 /// Writes embeddings to a file whose ending chooses the form.
@@ -13,31 +13,46 @@ public enum EmbeddingFile {
             else { return nil }
             self = format
         }
+
+        /// The form of a file. Throws `.invalidConfiguration` for an unknown ending.
+        init(of path: String) throws(ConcordError) {
+            guard let format = Format(path: path) else {
+                throw ConcordError(.invalidConfiguration, "\(path): the ending must be .safetensors, .npy or .jsonl")
+            }
+            self = format
+        }
+
+        /// The bytes before the rows of `[rows, width]` float32 vectors.
+        func header(rows: Int, width: Int, path: String) throws(ConcordError) -> [UInt8] {
+            switch self {
+            case .safetensors: try SafetensorsWriter.header("embeddings", .float32, [rows, width], path: path)
+            case .npy: try NumPyFile.header(dtype: .float32, shape: [rows, width], path: path)
+            case .jsonl: []
+            }
+        }
+
+        /// The bytes of some rows `[rows, width]`.
+        ///
+        /// - Parameter missing: rows without a vector: `null` in JSON, and what they hold, NaN, in the others.
+        func bytes(of vectors: Tensor, missing: Set<Int> = []) -> [UInt8] {
+            guard self == .jsonl else { return vectors.to(.float32).withUnsafeBytes { Array($0) } }
+            let width = vectors.shape[1], values = vectors.scalars(as: Float.self)
+            return (0..<vectors.shape[0]).flatMap { row in
+                let list = values[row * width..<(row + 1) * width].map { JSONValue.number(Double($0)) }
+                return Array(((missing.contains(row) ? JSONValue.null : .array(list)).text() + "\n").utf8)
+            }
+        }
     }
 
     /// Writes `[rows, width]` float32 vectors, atomically: tensor `embeddings`, a NumPy array, or a JSON list a line.
     ///
     /// - Throws: `.fileSystem`, or `.invalidConfiguration` for an unknown ending.
     public static func write(_ vectors: Tensor, to path: String) throws {
-        switch Format(path: path) {
-        case .safetensors: try TensorFile.write([("embeddings", vectors)], to: path)
-        case .npy:
-            try vectors.withUnsafeBytes {
-                try NumPyFile.write($0, dtype: .float32, shape: vectors.shape, to: path)
-            }
-        case .jsonl: try writeLines(vectors, to: path)
-        case nil:
-            throw ConcordError(.invalidConfiguration, "\(path): the ending must be .safetensors, .npy or .jsonl")
-        }
-    }
-
-    private static func writeLines(_ vectors: Tensor, to path: String) throws {
-        let width = vectors.shape[1], values = vectors.scalars(as: Float.self)
+        let format = try Format(of: path)
+        let header = try format.header(rows: vectors.shape[0], width: vectors.shape[1], path: path)
         try Files.replace(path) { file in
-            for start in stride(from: 0, to: values.count, by: max(1, width)) {
-                let row = values[start..<start + width].map { JSONValue.number(Double($0)) }
-                try file.write(Array((JSONValue.array(row).text() + "\n").utf8))
-            }
+            try file.write(header)
+            try file.write(format.bytes(of: vectors))
         }
     }
 }

@@ -6,22 +6,19 @@ public enum EmbeddingInput: Sendable, Hashable {
     /// The path of a picture.
     case image(String)
 
-    /// Reads a file with one object a line, `{"text": …}` or `{"image": …}`; blank lines are passed over.
+    /// Reads one object, `{"text": …}` or `{"image": …}`.
     ///
-    /// - Throws: `.malformedText` naming the line that is neither.
-    public static func read(_ path: String) throws(ConcordError) -> [EmbeddingInput] {
-        var inputs = [EmbeddingInput]()
-        let lines = try Files.read(path).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        for (index, line) in lines.enumerated() where line.contains(where: { $0 > 0x20 }) {
-            let object = try JSONValue(parsing: line, source: "\(path), line \(index + 1),")
-            switch (object["text"]?.string, object["image"]?.string) {
-            case (let text?, nil): inputs.append(.text(text))
-            case (nil, let image?): inputs.append(.image(image))
-            default:
-                throw ConcordError(
-                    .malformedText, "\(path), line \(index + 1): write {\"text\": …} or {\"image\": …}, one of the two")
-            }
+    /// - Parameter source: what errors call it.
+    /// - Throws: `.malformedText` for anything else.
+    init(parsing line: [UInt8], source: String) throws(ConcordError) {
+        let object = try JSONValue(parsing: line, source: source)
+        switch (object["text"]?.string, object["image"]?.string) {
+        case (let text?, nil): self = .text(text)
+        case (nil, let image?): self = .image(image)
+        default:
+            throw ConcordError(.malformedText, "\(source) write {\"text\": …} or {\"image\": …}, one of the two")
         }
-        return inputs
     }
+
+    var isImage: Bool { if case .image = self { true } else { false } }
 }

@@ -108,33 +108,6 @@ public struct EmbeddingModel {
         return inference { encoder.embedImages(Tensor(pixels, shape: [count, 3, size, size]).to($0)) }
     }
 
-    /// Unit vectors of texts and pictures in the order given, `[inputs, width]`, and how many texts were cut.
-    ///
-    /// - Throws: `.invalidImage` for the first picture that cannot be decoded; for pictures also as ``imageSide()``.
-    public func embed(
-        _ inputs: [EmbeddingInput], batchSize: Int = 64, progress: ProgressDisplay? = nil
-    ) throws -> (vectors: Tensor, truncated: Int) {
-        var texts = [(row: Int, text: String)](), images = [(row: Int, path: String)]()
-        for (row, input) in inputs.enumerated() {
-            switch input {
-            case .text(let text): texts.append((row, text))
-            case .image(let path): images.append((row, path))
-            }
-        }
-        // Before the texts are embedded, which may take long.
-        if !images.isEmpty { _ = try imageSide() }
-        let (textVectors, truncated) = embed(texts: texts.map(\.text))
-        var blocks = [textVectors]
-        for start in stride(from: 0, to: images.count, by: batchSize) {
-            let end = min(start + batchSize, images.count)
-            blocks.append(try embed(images: images[start..<end].map { try Image(contentsOf: $0.path) }))
-            progress?.show(done: end, of: images.count)
-        }
-        progress?.finish()
-        let order = texts.map(\.row) + images.map(\.row)
-        return (Self.scatter(blocks, order: order, width: encoder.embeddingWidth), truncated)
-    }
-
     /// Scaled cosines of unit vectors, with the bias where the model has one: `[n, width]` and `[m, width]` → `[n, m]`
     /// float32 on the host.
     ///

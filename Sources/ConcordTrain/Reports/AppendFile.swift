@@ -27,6 +27,21 @@ final class AppendFile {
         }
     }
 
+    /// Keeps other processes from locking the file, until this object goes.
+    ///
+    /// - Throws: `.invalidConfiguration` when another one has locked it.
+    func lock() throws(ConcordError) {
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw ConcordError(
+                .invalidConfiguration, "another process writes \(path); wait for it, or name another output")
+        }
+    }
+
+    /// Cuts the file off after `length` bytes. Throws `.fileSystem`.
+    func shorten(to length: Int) throws(ConcordError) {
+        guard ftruncate(descriptor, off_t(length)) == 0 else { throw .system("shorten", path) }
+    }
+
     /// Waits until all is on the disk. Throws `.fileSystem`.
     func synchronize() throws(ConcordError) {
         guard fsync(descriptor) == 0 else { throw .system("write", path) }

@@ -47,7 +47,7 @@ struct CaptionSection {
         let count = min(Self.pictureCount, found.pictures.count)
         return try (0..<count).map { index in
             let place = (2 * index + 1) * found.pictures.count / (2 * count), picture = found.pictures[place]
-            let image = try Image(contentsOf: dataset.folder + "/" + picture.image)
+            let image = try Image(contentsOf: dataset.path(ofImage: picture.image))
             return PictureGrid.Query(
                 caption: picture.references.joined(separator: " / "),
                 picture: try PictureGrid.Picture(thumbnailOf: image),

@@ -15,14 +15,14 @@ public final class ProgressDisplay: @unchecked Sendable {
         self.bar = bar
     }
 
-    /// Shows that `done` of `total` are done, and how many a second.
+    /// Shows that `done` of `total` are done, `doneBefore` of them before this run, and how many a second.
     ///
     /// - Parameter details: what else to show, the most important first.
-    public func show(done: Int, of total: Int, details: [String] = []) {
-        let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        let rate = elapsed >= 1 && done > 0 ? [NumberText.significant(Double(done) / elapsed) + "/s"] : []
+    public func show(done: Int, of total: Int, doneBefore: Int = 0, details: [String] = []) {
+        let elapsed = (ContinuousClock.now - start) / .seconds(1), count = done - doneBefore
+        let rate = elapsed >= 1 && count > 0 ? [NumberText.significant(Double(count) / elapsed) + "/s"] : []
         let line = ProgressLine(
-            unit: label, done: done, total: total, elapsed: elapsed, details: details + rate)
+            unit: label, done: done, total: total, doneBefore: doneBefore, elapsed: elapsed, details: details + rate)
         lock.withLock { bar.update(line) }
     }
 

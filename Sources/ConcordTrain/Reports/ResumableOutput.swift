@@ -1,0 +1,69 @@
+import ConcordCheckpoint
+import ConcordCore
+import Foundation
+
+/// A file that grows piece by piece beside its place and is moved there when it is whole, so that work that was stopped
+/// goes on.
+///
+/// Until then the pieces are in `<path>.partial`, beside `<path>.partial.json`, which says what they are made with: pieces
+/// of other settings are never added to.
+struct ResumableOutput {
+    let path: String
+    /// What decides about the pieces.
+    private let settings: JSONValue
+
+    var partial: String { path + ".partial" }
+    private var state: String { path + ".partial.json" }
+
+    /// - Parameter startsOver: whether the beginning of another output may be thrown away.
+    /// - Throws: `.fileSystem`; `.invalidConfiguration` for the beginning of another output, with what differs.
+    init(_ path: String, settings: JSONValue, startsOver: Bool) throws(ConcordError) {
+        self.path = path
+        self.settings = settings
+        try Files.checkIsWritable(path)
+        if startsOver { for path in [partial, state] { try Self.remove(path) } }
+        guard Files.exists(state) else { return }
+        let saved = try JSONValue(parsing: Files.read(state, limit: 1 << 24), source: state)
+        guard saved != settings else { return }
+        let names = (settings.members ?? []).filter { saved[$0.name] != $0.value }.map(\.name)
+        throw ConcordError(
+            .invalidConfiguration,
+            "\(partial) was begun with other settings (\(names.joined(separator: ", "))); give those again, name another "
+                + "--output, or start over with --force")
+    }
+
+    /// The hashes of the weights in a model folder, for settings: what tells models apart.
+    static func weightHashes(_ folder: String) throws(ConcordError) -> JSONValue {
+        let files = try CheckpointReader(path: ModelFolder(folder).weights).files
+        var hashes: [JSONValue] = []
+        for file in files { hashes.append(.string(try FileHash(.xxh128, ofFile: file.file.path).hexadecimal)) }
+        return .array(hashes)
+    }
+
+    /// Opens the file of pieces, with what an earlier run has left in it.
+    ///
+    /// - Throws: `.fileSystem`; `.invalidConfiguration` while another process writes it.
+    func open() throws -> AppendFile {
+        // The settings first: pieces without them would belong to nobody.
+        if !Files.exists(state) {
+            try Self.remove(partial)
+            try Files.replace(state, with: settings.text(pretty: true) + "\n")
+        }
+        let file = try AppendFile(path: partial, isNew: false)
+        try file.lock()
+        return file
+    }
+
+    /// Moves the file to its place. Throws `.fileSystem`.
+    func finish(_ file: AppendFile) throws(ConcordError) {
+        try file.synchronize()
+        guard rename(partial, path) == 0 else { throw .system("rename \(partial) to", path) }
+        try Files.synchronizeFolder(Files.parent(of: path))
+        _ = unlink(state)
+    }
+
+    /// Removes a file if it is there. Throws `.fileSystem`.
+    static func remove(_ path: String) throws(ConcordError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw .system("remove", path) }
+    }
+}

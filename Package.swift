@@ -2,12 +2,28 @@
 import Foundation
 import PackageDescription
 
-// The upper half of the package needs libtorch: the folder that $LIBTORCH names, or the one that `make setup` fills.
-// Without it those targets are left out, and the lower half still builds and tests (`LIBTORCH=/none` asks for that).
+// The upper half of the package needs libtorch: the folder that $LIBTORCH names, the one that `make setup` fills, or the
+// one for all packages of a user that `scripts/setup.sh --shared` fills. Where there is none, compiling CTorch says so,
+// and what does without libtorch still builds as a dependency. `LIBTORCH=/none` leaves the upper half out.
+let ownLibtorch = Context.packageDirectory + "/.deps/libtorch"
 let libtorch: String? = {
-    let folder = Context.environment["LIBTORCH"] ?? Context.packageDirectory + "/.deps/libtorch"
-    return FileManager.default.fileExists(atPath: folder + "/include/ATen/ATen.h") ? folder : nil
+    if let named = Context.environment["LIBTORCH"], !named.isEmpty { return named == "/none" ? nil : named }
+    let shared = (Context.environment["HOME"] ?? "") + "/.local/share/concord/libtorch"
+    let isThere = [ownLibtorch, shared].first { FileManager.default.fileExists(atPath: $0 + "/include/ATen/ATen.h") }
+    return isThere ?? ownLibtorch
 }()
+
+// Where programs look for libtorch at run time, beside their own folder, which Swift's package manager puts first:
+// in the `.deps` of their checkout, wherever it has been moved to, then where it was when they were linked.
+func runPaths(_ libtorch: String) -> [String] {
+    #if os(macOS)
+        let origin = "@loader_path"
+    #else
+        let origin = "$ORIGIN"
+    #endif
+    let folders = (libtorch == ownLibtorch ? [origin + "/../../../.deps/libtorch/lib"] : []) + [libtorch + "/lib"]
+    return folders.flatMap { ["-Xlinker", "-rpath", "-Xlinker", $0] }
+}
 
 let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -27,11 +43,23 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 let package = Package(
     name: "concord",
     platforms: [.macOS(.v15)],
+    // A product lists all modules that its users may import: its own, and those that its public declarations speak of.
     products: [
         .library(
-            name: "ConcordData", targets: ["ConcordData", "ConcordEmoji", "ConcordMedia", "ConcordText", "ConcordCore"]),
-        .library(name: "ConcordRuntime", targets: ["ConcordRuntime", "ConcordExport", "ConcordCore"]),
-        .library(name: "ConcordServer", targets: ["ConcordServer"]),
+            name: "ConcordData",
+            targets: [
+                "ConcordData", "ConcordEmoji", "ConcordCheckpoint", "ConcordMedia", "ConcordText", "ConcordCore",
+            ]),
+        .library(
+            name: "ConcordRuntime",
+            targets: [
+                "ConcordRuntime", "ConcordExport", "ConcordCheckpoint", "ConcordMedia", "ConcordText", "ConcordCore",
+            ]),
+        .library(
+            name: "ConcordServer",
+            targets: [
+                "ConcordServer", "ConcordRuntime", "ConcordCheckpoint", "ConcordMedia", "ConcordText", "ConcordCore",
+            ]),
         .executable(name: "concord-server", targets: ["ConcordServerCommand"]),
     ],
     dependencies: [
@@ -151,7 +179,13 @@ let package = Package(
 if let libtorch {
     let isCUDA = FileManager.default.fileExists(atPath: libtorch + "/lib/libtorch_cuda.so")
     package.products += [
-        .library(name: "Concord", targets: ["Concord"]),
+        .library(
+            name: "Concord",
+            targets: [
+                "Concord", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN",
+                "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordEmoji", "ConcordData", "ConcordMedia",
+                "ConcordText", "ConcordCheckpoint", "ConcordCore",
+            ]),
         .executable(name: "concord", targets: ["ConcordCommand"]),
     ]
     package.targets += [
@@ -165,10 +199,12 @@ if let libtorch {
                 .unsafeFlags([
                     "-I\(libtorch)/include", "-I\(libtorch)/include/torch/csrc/api/include",
                     "-Wno-deprecated-declarations",
+                    // Says what to do where libtorch is missing.
+                    "-include", Context.packageDirectory + "/Sources/CTorch/libtorch.h",
                 ]),
             ],
             linkerSettings: [
-                .unsafeFlags(["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib"]),
+                .unsafeFlags(["-L\(libtorch)/lib"] + runPaths(libtorch)),
                 .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
             ]
                 // Nothing refers to a symbol of torch_cuda; without the flag the linker drops it, and CUDA with it.
@@ -182,7 +218,7 @@ if let libtorch {
             "ConcordTrain",
             [
                 "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
-                "ConcordEmoji", "ConcordData", "ConcordMedia", "ConcordText",
+                "ConcordEmoji", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText",
             ]),
         library(
             "ConcordRecording",

@@ -6,6 +6,8 @@
 #   .deps/libtorch                      libtorch, from the Python wheel `torch`
 #   .deps/onnxruntime                   ONNX Runtime, from the Python wheel `onnxruntime`
 #
+# --shared         put the last two into ~/.local/share/concord, where all packages that depend on Concord find them:
+#                  swift package resolve && .build/checkouts/concord/scripts/setup.sh --shared
 # LIBTORCH=/path   use the libtorch of that folder, and download none. It may be a CUDA build, for example
 #                  LIBTORCH=$(python3 -c 'import torch; print(torch.__path__[0])')
 set -euo pipefail
@@ -13,10 +15,14 @@ cd "$(dirname "$0")/.."
 source scripts/torch-wheel.sh
 
 readonly ONNXRUNTIME_VERSION=1.32.0
-readonly DEPS=$PWD/.deps
-
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+case $* in
+"") readonly DEPS=$PWD/.deps ;;
+--shared) readonly DEPS=$HOME/.local/share/concord ;;
+*) fail "the only option is --shared, not: $*" ;;
+esac
 
 # --- System packages -------------------------------------------------------------------------------------------
 
@@ -32,12 +38,13 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 # libgloo-dev                      headers of the transport that libtorch's process groups use
 # libcurl4-openssl-dev, libssl-dev downloads from model hubs; hashes
 # libxxhash-dev                    checksums of the files that a service opens
+# patchelf                         `make dist`
 # fonts-noto-color-emoji,
 # unicode-cldr-core                pictures and captions of `concord dataset emoji`
 readonly APT_PACKAGES=(
     ca-certificates git make pkg-config g++ libc6-dev zlib1g-dev libcurl4 libxml2 libncurses6 tzdata
     python3-pip python3-venv libvips-dev libharfbuzz-dev libsentencepiece-dev libutf8proc-dev libyaml-dev
-    libcurl4-openssl-dev libssl-dev libxxhash-dev libgloo-dev fonts-noto-color-emoji unicode-cldr-core
+    libcurl4-openssl-dev libssl-dev libxxhash-dev libgloo-dev patchelf fonts-noto-color-emoji unicode-cldr-core
 )
 
 install_apt_packages() { # PACKAGE…
@@ -60,7 +67,7 @@ install_apt_packages() { # PACKAGE…
         && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
     } >"$DEPS/apt.log" 2>&1 || {
         tail -n 20 "$DEPS/apt.log" >&2
-        fail "apt-get failed; the whole log is in .deps/apt.log"
+        fail "apt-get failed; the whole log is $DEPS/apt.log"
     }
 }
 
@@ -124,7 +131,7 @@ replace_dependency() { # NAME
     rm -rf "${DEPS:?}/$1"
     mv "$DEPS/new/$1" "$DEPS/$1"
     rm -rf "$DEPS/new"
-    say "$1 $(cat "$DEPS/$1/VERSION") is in .deps/$1"
+    say "$1 $(cat "$DEPS/$1/VERSION") is in $DEPS/$1"
 }
 
 has_version() { # NAME VERSION
@@ -134,15 +141,17 @@ has_version() { # NAME VERSION
 
 install_libtorch() {
     if [ "${LIBTORCH:-$DEPS/libtorch}" != "$DEPS/libtorch" ]; then
-        [ -f "$LIBTORCH/include/ATen/ATen.h" ] \
-            || say "No libtorch in LIBTORCH=$LIBTORCH; only what does without it will be built"
+        [ "$LIBTORCH" = /none ] || [ -f "$LIBTORCH/include/ATen/ATen.h" ] \
+            || fail "LIBTORCH=$LIBTORCH holds no libtorch; name a folder with \`include\` and \`lib\`, unset it for the" \
+                "usual one, or set LIBTORCH=/none to do without"
         return
     fi
     has_version libtorch "$TORCH_VERSION" && return
     rm -rf "$DEPS/new" && mkdir -p "$DEPS/new"
     say "Downloading libtorch $TORCH_VERSION (about 200 MB)"
     if with_cpu_torch download_wheel; then
-        unpack_wheel libtorch torch/lib/=lib/ torch/include/=include/
+        unpack_wheel libtorch torch/lib/=lib/ torch/include/=include/ \
+            "torch-$TORCH_VERSION+cpu.dist-info/licenses/=licenses/" "torch-$TORCH_VERSION.dist-info/licenses/=licenses/"
     else
         # Its libraries look for those of the nvidia wheels in the folders beside torch, so all of them are kept.
         say "No CPU build found; downloading the build that pip finds, with its CUDA libraries (about 3 GB)"
@@ -164,7 +173,8 @@ install_onnxruntime() {
     rm -rf "$DEPS/new" && mkdir -p "$DEPS/new"
     say "Downloading ONNX Runtime $ONNXRUNTIME_VERSION (about 30 MB)"
     download_wheel "onnxruntime==$ONNXRUNTIME_VERSION"
-    unpack_wheel onnxruntime onnxruntime/capi/libonnxruntime=lib/libonnxruntime
+    unpack_wheel onnxruntime onnxruntime/capi/libonnxruntime=lib/libonnxruntime onnxruntime/LICENSE=licenses/LICENSE \
+        onnxruntime/ThirdPartyNotices.txt=licenses/ThirdPartyNotices.txt
 }
 
 command -v swift >/dev/null || fail "Swift 6.2 or newer is needed: https://www.swift.org/install"

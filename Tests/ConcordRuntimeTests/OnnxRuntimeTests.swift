@@ -59,6 +59,21 @@ import Testing
         #endif
     }
 
+    @Test func looksBesideTheExecutableThenWhereItWasBuiltThenWhereItMovedThenInTheUsersFolder() throws {
+        let places = OnnxRuntime.places(executable: "/moved/.build/linux/release/app", home: "/home/ada")
+        let expected = [
+            "/moved/.build/linux/release", "/moved/.build/linux/release/../lib",
+            "/moved/.build/linux/release/../../../.deps/onnxruntime/lib",
+            "/home/ada/.local/share/concord/onnxruntime/lib",
+        ]
+        #expect(places.filter(expected.contains) == expected)
+        let built = try #require(places.firstIndex { $0.hasSuffix(".deps/onnxruntime/lib") })
+        #expect(built == 2 && !places[built].hasPrefix("/moved"))
+        // What the system finds comes last.
+        #expect(places.suffix(2).allSatisfy { !$0.contains("/") })
+        #expect(OnnxRuntime.places(executable: nil, home: nil).count == 3)
+    }
+
     @Test func comparesReleasesAsNumbers() {
         for version in ["1.18.0", "1.32.0", "1.100.0-rc1", "2.0.0"] { #expect(cort_is_new_enough(version)) }
         for version in ["1.17.9", "1.9.0", "0.99.0", "", "x", "1", "1."] { #expect(!cort_is_new_enough(version)) }

@@ -26,12 +26,14 @@ public final class OnnxRuntime: Sendable {
     ///
     /// Where the variable `ONNXRUNTIME` is set, it names the library, or the folder that it is in, and nothing else is
     /// tried. Otherwise these places are: beside the executable, in `lib` beside the executable's folder, in the
-    /// folder that `make setup` fills, and wherever the system looks for libraries. Throws `.unavailable` with every
-    /// place and what was wrong there.
+    /// folder that `make setup` fills, in that of the executable's checkout if it has moved since, in the one that
+    /// `scripts/setup.sh --shared` fills, and wherever the system looks for libraries. Throws `.unavailable` with
+    /// every place and what was wrong there.
     public static func load(environment: [String: String]) throws(ConcordError) -> OnnxRuntime {
         let chosen = environment["ONNXRUNTIME"].flatMap { $0.isEmpty ? nil : $0 }
         var reasons: [String] = []
-        for place in chosen.map({ [$0, $0 + "/lib"] }) ?? defaultPlaces {
+        for place in chosen.map({ [$0, $0 + "/lib"] }) ?? places(executable: executablePath, home: environment["HOME"])
+        {
             guard let path = library(at: place) else {
                 reasons.append("\(place) (not there)")
                 continue
@@ -49,7 +51,7 @@ public final class OnnxRuntime: Sendable {
         }
         let advice =
             chosen == nil
-            ? "run `make setup`, or set ONNXRUNTIME to the library or its folder"
+            ? "run `make setup` in a checkout of Concord, or set ONNXRUNTIME to the library or its folder"
             : "correct the variable ONNXRUNTIME, which names the library or its folder, or unset it"
         throw ConcordError(
             .unavailable, "ONNX Runtime cannot be opened; \(advice). Tried: \(reasons.joined(separator: "; "))")
@@ -63,9 +65,15 @@ public final class OnnxRuntime: Sendable {
 
     // MARK: - Places
 
-    private static var defaultPlaces: [String] {
-        let executable = executablePath.map(Files.parent(of:))
-        let folders = [executable, executable.map { $0 + "/../lib" }, cort_setup_folder().map { String(cString: $0) }]
+    /// Where the library is looked for, in this order; bare names are for the system to find.
+    package static func places(executable: String?, home: String?) -> [String] {
+        let beside = executable.map(Files.parent(of:))
+        let folders = [
+            beside, beside.map { $0 + "/../lib" }, cort_setup_folder().map { String(cString: $0) },
+            // From `.build/<platform>/release`.
+            beside.map { $0 + "/../../../.deps/onnxruntime/lib" },
+            home.map { $0 + "/.local/share/concord/onnxruntime/lib" },
+        ]
         #if os(macOS)
             return folders.compactMap { $0 } + ["libonnxruntime.1.dylib", "libonnxruntime.dylib"]
         #else

@@ -2,6 +2,7 @@ import ConcordCore
 import ConcordData
 import ConcordEmoji
 import ConcordMedia
+import ConcordRuntime
 import ConcordTensor
 import Foundation
 
@@ -36,8 +37,9 @@ public struct Diagnosis: Sendable {
             Fact(name: "OpenMP runtimes", value: openMP.isEmpty ? "none" : openMP.joined(separator: ", ")),
         ]
         facts += devices.map { Fact(name: "device", value: $0) }
-        let onnxRuntime = loadableONNXRuntime()
-        facts.append(Fact(name: "ONNX Runtime", value: onnxRuntime ?? "not found"))
+        let onnxRuntime = try? OnnxRuntime.shared()
+        facts.append(
+            Fact(name: "ONNX Runtime", value: onnxRuntime.map { "\($0.version), \($0.path)" } ?? "not found"))
 
         var problems = [String](), advice = [String]()
         do {
@@ -54,7 +56,9 @@ public struct Diagnosis: Sendable {
         if !TorchRuntime.hasFastBFloat16 {
             advice.append("this processor computes bfloat16 slowly; train.precision: auto trains in float32 here")
         }
-        if onnxRuntime == nil { advice.append("ONNX Runtime is missing; `make setup` puts it into .deps/onnxruntime") }
+        if onnxRuntime == nil {
+            advice.append("`concord export` and `serve` cannot run without ONNX Runtime; `make setup` installs it")
+        }
         if !processor.features.contains("avx2") && processor.isX86 {
             problems.append("this processor lacks AVX2, which libtorch's fast kernels need; use a newer machine")
         }
@@ -73,21 +77,6 @@ public struct Diagnosis: Sendable {
         let lines = Files.systemText("/proc/self/maps").split(separator: "\n")
         let paths = lines.compactMap { $0.split(separator: " ").last.map(String.init) }
         return Set(paths.filter { $0.hasPrefix("/") && matches($0) }).sorted()
-    }
-
-    private static func loadableONNXRuntime() -> String? {
-        let folders = [
-            ProcessInfo.processInfo.environment["ONNXRUNTIME"], ".deps/onnxruntime",
-            loadedLibraries { $0.contains("libtorch_cpu") }.first.map {
-                Files.parent(of: Files.parent(of: Files.parent(of: $0))) + "/onnxruntime"
-            },
-        ]
-        return folders.compactMap { $0 }.first { Files.exists($0 + "/VERSION") }
-            .flatMap { folder in
-                (try? Files.read(folder + "/VERSION", limit: 100)).map {
-                    String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-                }
-            }
     }
 
     /// The form that `concord doctor --json` prints.

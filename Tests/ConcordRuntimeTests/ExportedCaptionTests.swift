@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordMedia
 import ConcordRuntime
 import ConcordTestSupport
 import ConcordText
@@ -140,6 +141,56 @@ import Testing
             let canary = PreparedImage.canary(size: TinyArtifact.imageSize)
             #expect(artifact.manifest.canary.caption == reference.caption(canary, maxTokens: 8))
             #expect(artifact.manifest.canary.caption?.isEmpty == false)
+        }
+    }
+
+    @Test func captionsFilesInOneCall() throws {
+        try withModel { artifact, model in
+            let reference = TinyReference(artifact), path = artifact.folder + "/picture.png"
+            var random = RandomSource(seed: 4)
+            let picture = Image(
+                width: 24, height: 18, pixels: (0..<3 * 24 * 18).map { _ in UInt8(random.index(below: 256)) })
+            try picture.write(to: path, as: .png)
+            let prepared = try model.prepare(imageAt: path)
+            #expect(prepared.pixels == model.preprocessing?(picture))
+            // As many tokens as the context has room for.
+            let caption = try model.caption(imageAt: path)
+            #expect(caption.tokens.tokens == reference.caption(prepared, maxTokens: TinyArtifact.contextLength - 1))
+            #expect(caption.text == model.tokenizer.decode(caption.tokens.tokens))
+            let start = try model.prepare(prompt: "a red apple")
+            let prompted = try model.caption(imageAt: path, prompt: "a red apple")
+            #expect(prompted.text == model.tokenizer.decode(start + prompted.tokens.tokens))
+            #expect(prompted.text.hasPrefix("a red apple"))
+            // Together as alone, in their order.
+            let pictures = ExportedModelTests.pictures(3) + [prepared]
+            let options = GenerationOptions(strategy: .beam(width: 3), maxTokens: 6, resultCount: 2)
+            let together = try model.caption(images: pictures, options: options)
+            #expect(together.map(\.count) == [2, 2, 2, 2])
+            for (picture, captions) in zip(pictures, together) {
+                let alone = try model.caption(images: [picture], options: options)
+                #expect(captions.map(\.tokens.tokens) == alone[0].map(\.tokens.tokens))
+            }
+            #expect(try model.caption(images: []).isEmpty)
+        }
+    }
+
+    @Test func refusesFilesThatItCannotCaption() throws {
+        try withModel { artifact, model in
+            func code(_ body: () throws -> Void) throws -> ConcordError.Code {
+                try #require(throws: ConcordError.self) { try body() }.code
+            }
+            let path = artifact.folder + "/picture.png"
+            #expect(try code { _ = try model.caption(imageAt: path) } == .fileSystem)
+            try Files.replace(path, with: "not a picture")
+            #expect(try code { _ = try model.caption(imageAt: path) } == .invalidImage)
+            try Image(width: 2, height: 2, pixels: Array(repeating: 7, count: 12)).write(to: path, as: .png)
+            #expect(try code { _ = try model.caption(imageAt: path, prompt: "") } == .invalidArgument)
+            let tooMany = GenerationOptions(maxTokens: TinyArtifact.contextLength)
+            #expect(try code { _ = try model.caption(imageAt: path, options: tooMany) } == .invalidArgument)
+            try withTemporaryFolder { folder in
+                let clip = try ExportedModel(folder: TinyArtifact.write(.clip, to: folder).folder)
+                #expect(try code { _ = try clip.caption(imageAt: path) } == .invalidConfiguration)
+            }
         }
     }
 

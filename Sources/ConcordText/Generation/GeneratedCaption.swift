@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordText
 
 /// A caption that a model wrote.
 public struct GeneratedCaption: Sendable, Hashable {
@@ -7,6 +6,11 @@ public struct GeneratedCaption: Sendable, Hashable {
     public let text: String
     /// The new tokens, an end token included, with their probabilities.
     public let tokens: GeneratedTokens
+
+    package init(text: String, tokens: GeneratedTokens) {
+        self.text = text
+        self.tokens = tokens
+    }
 
     /// The members of a line of `concord caption --json`, but for the picture's name.
     public var members: [JSONValue.Member] {

@@ -5,12 +5,12 @@ LIBTORCH ?= .deps/libtorch
 override LIBTORCH := $(abspath $(LIBTORCH))
 export LIBTORCH
 
-SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks)
+SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks Examples)
 # What concord-server is made of: Foundation would bring it 46 MB, most of them tables of ICU.
 SERVED := $(addprefix Sources/Concord,Platform Core Text Media Checkpoint Data Runtime Server ServerCommand)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-core format lint demo lit bench parity peers golden doctor docs clean
+.PHONY: help setup build test test-core format lint demo showcase examples dist lit bench parity peers golden doctor docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,17 @@ lint: ## Check format and style of all Swift files
 	@! grep -rn --include='*.swift' --exclude-dir=ConcordPlatform 'import Foundation' $(SERVED) \
 		|| { echo 'lint: import ConcordPlatform there, which is the small half of Foundation' >&2; exit 1; }
 
-demo: build ## From nothing to a trained, evaluated model that answers searches (FRESH=1 starts over)
+demo: ## From nothing to a trained model that answers searches, in a quarter of an hour (FRESH=1 starts over)
 	@scripts/demo.sh
+
+showcase: ## All that Concord does: longer training, captions, export, service; goes on where it stopped (FRESH=1 starts over)
+	@scripts/showcase.sh
+
+examples: build ## Build and run the packages in Examples
+	@scripts/examples.sh
+
+dist: setup ## Write relocatable archives of concord and concord-server into dist
+	@scripts/dist.sh
 
 lit: build ## Train towards a locked sentence encoder and compare with a text tower from nothing (FRESH=1 starts over)
 	@scripts/lit.sh
@@ -50,7 +59,7 @@ peers: setup ## Make .peers, the Python environment that golden files and benchm
 	@scripts/peers.sh
 
 parity: demo peers ## Compare with the peers: the demo's tokenizer, a real sentence encoder, full-size checkpoints
-	.peers/bin/python scripts/check_tokenizer.py --model runs/emoji
+	.peers/bin/python scripts/check_tokenizer.py --model runs/emoji-demo
 	@scripts/minilm.sh
 	.peers/bin/python scripts/check_sentence_encoder.py
 	.peers/bin/python Benchmarks/Checkpoints/compare.py --only parity
@@ -65,4 +74,4 @@ docs: setup ## Make the reference of all public declarations: .build/docs
 	@scripts/docs.sh
 
 clean: ## Remove build folders; .deps, .peers, data and runs stay
-	rm -rf .build .build-core Benchmarks/.build
+	rm -rf .build .build-core .build-dist dist Benchmarks/.build

@@ -269,5 +269,7 @@ if let libtorch {
                 "ConcordData", "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint",
                 "ConcordRuntime", "ConcordTensor", "ConcordText",
             ]),
+        // Compiles the Swift snippets of the README and of the articles.
+        tests("Concord", ["ConcordRuntime"]),
     ]
 }

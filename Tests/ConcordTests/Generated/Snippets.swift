@@ -1,0 +1,450 @@
+// Written by scripts/generate-snippets.py from README.md and the articles: change those, and run it again.
+// swift-format-ignore-file
+import Concord
+import ConcordRuntime
+
+/// Stands for what a snippet takes for granted; nothing here is ever run.
+private func given<Value>() -> Value { preconditionFailure("snippets are compiled only") }
+
+// README.md
+private func readme() async throws {
+    do {
+        // snippet 2
+        let generator = Generator(seed: 1)
+        let images = Tensor.normal([256, 512], generator: generator), texts = Tensor.normal([256, 512], generator: generator)
+        images.requiresGradient = true
+        let loss = try InfoNCE(temperature: 0.07)(images.normalized(), texts.normalized())
+        loss.backward()
+        print(loss.item(), images.gradient?.shape ?? [])
+        _ = generator
+        _ = images
+        _ = loss
+        do {
+            // snippet 3
+            let model: DualEncoder = given()
+            let images: Tensor = given()
+            let texts: Tensor = given()
+            do {
+                let loss = try InfoNCE(logitScale: model.logitScale)(images, texts, plan: .tiled())
+                loss.backward()
+                _ = loss
+            }
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/BringYourModel.md
+private func bringYourModel() async throws {
+    do {
+        // snippet 1
+        let model = try EmbeddingModel.load(ModelLocation.folder("openai/clip-vit-base-patch32"))
+        let (texts, _) = model.embed(texts: ["a cute cat", "a dog"])
+        let images = try model.embed(images: [Image(contentsOf: "cat.jpg")])
+        _ = model
+        _ = texts
+        _ = images
+    }
+}
+
+// Sources/Concord/Concord.docc/Captioning.md
+private func captioning() async throws {
+    do {
+        // snippet 1
+        let model: CoCa = given()
+        let pixels: Tensor = given()
+        do {
+            let captioner = try Captioner(EmbeddingModel.load("runs/emoji-coca"))
+            let captions = try captioner.captions(
+                of: [Image(contentsOf: "a.png")], options: GenerationOptions(strategy: .beam(width: 6)))
+            print(captions[0][0].text, captions[0][0].tokens.logProbability)
+
+            for try await update in TokenStream({ try model.makeGenerator(for: pixels, requests: [GenerationRequest()]) }) {
+                print(update.tokens)  // as they come; cancelling the task stops the work
+            }
+            _ = captioner
+            _ = captions
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/ChoosingALoss.md
+private func choosingALoss() async throws {
+    do {
+        // snippet 1
+        let model: DualEncoder = given()
+        let images: Tensor = given()
+        let texts: Tensor = given()
+        let captionNumbers: Tensor = given()
+        do {
+            let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)          // CLIP
+            let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not learn
+            var careful = InfoNCE(logitScale: model.logitScale)
+            careful.sameLabel = .ignored                                                 // captions that repeat are no negatives
+            let third = try careful(images, texts, labels: captionNumbers)
+            _ = loss
+            _ = fixed
+            _ = careful
+            _ = third
+            do {
+                // snippet 2
+                let pixels: Tensor = given()
+                let ids: Tensor = given()
+                let store: ParameterStore = given()
+                do {
+                    let plan = ExecutionPlan.cached(chunk: 64)                       // its scores are tiled
+                    let images = plan.embed([pixels], generators: [store.generator]) { model.embedImages($0[0]) }
+                    let texts = plan.embed([ids], generators: [store.generator]) { model.embedTexts($0[0]) }
+                    try InfoNCE(logitScale: model.logitScale)(images, texts, plan: plan.scores).backward()
+                    _ = plan
+                    _ = images
+                    _ = texts
+                    do {
+                        // snippet 3
+                        let loss: InfoNCE = given()
+                        do {
+                            if let group = try ProcessGroup.fromEnvironment() {              // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
+                                try loss(images, texts, plan: .gathered(group)).backward()
+                                try group.sumGradients(of: store.trainable.map(\.tensor))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/Concord.md
+private func concord() async throws {
+    do {
+        // snippet 1
+        let run = try TrainingRun(
+            recipe: Recipe(path: "recipes/emoji-clip.yaml"), folder: RunFolder("runs/emoji"))
+        _ = try run()
+
+        let model = try EmbeddingModel.load("runs/emoji")
+        let dataset = try CaptionDataset(contentsOf: "data/emoji")
+        let gallery = try PictureGallery(model: model, dataset: dataset)
+        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
+        for result in try search.find(.text("red apple"), top: 5) {
+            print(result.line)
+        }
+        _ = run
+        _ = model
+        _ = dataset
+        _ = gallery
+        _ = search
+    }
+}
+
+// Sources/Concord/Concord.docc/EmojiDataset.md
+private func emojiDataset() async throws {
+    do {
+        // snippet 1
+        let summary = try EmojiDatasetBuilder(languages: ["en", "de"], size: 128).build(to: "data/emoji")
+        print(summary.pictures, summary.heldOut)
+        _ = summary
+    }
+}
+
+// Sources/Concord/Concord.docc/Images.md
+private func images() async throws {
+    do {
+        // snippet 1
+        let image = try Image(contentsOf: "beach/dog.jpg")  // upright, 8-bit RGB
+        let preprocessing = ImagePreprocessing.clip(size: 224)
+        let pixels = preprocessing(image)  // [3, 224, 224], normalised
+        _ = image
+        _ = preprocessing
+        _ = pixels
+        do {
+            // snippet 2
+            let limits = ImageLimits(maximumPixels: 200_000_000, maximumBytes: 256 << 20)
+            let poster = try Image(contentsOf: "poster.tif", limits: limits)
+            _ = limits
+            _ = poster
+            do {
+                // snippet 3
+                let path = "runs/emoji/preprocessor_config.json"
+                let config = try JSONValue(parsing: Files.read(path), source: path)
+                let preprocessing = try ImagePreprocessing(preprocessorConfig: config)
+                _ = path
+                _ = config
+                _ = preprocessing
+                do {
+                    // snippet 4
+                    var augmentation = TrainingAugmentation()
+                    augmentation.flipProbability = 0.5
+                    var random = RandomSource(seed: 1, stream: 0)
+                    let view = augmentation(image, size: 224, random: &random)
+                    try view.write(to: "view.png", as: .png)
+                    _ = augmentation
+                    _ = random
+                    _ = view
+                }
+            }
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/LayersAndCheckpoints.md
+private func layersAndCheckpoints() async throws {
+    do {
+        // snippet 1
+        struct Head {
+            let norm: LayerNorm
+            let projection: Linear
+
+            init(_ scope: ParameterScope, width: Int, classes: Int) {
+                norm = LayerNorm(scope / "norm", width)
+                projection = Linear(scope / "projection", width, classes)
+            }
+
+            func callAsFunction(_ x: Tensor) -> Tensor { projection(norm(x)) }
+        }
+
+        let store = ParameterStore(seed: 1)
+        let head = Head(ParameterScope(store) / "head", width: 64, classes: 10)
+        print(store.parameters.map(\.name))
+        // head.norm.weight, head.norm.bias, head.projection.weight, head.projection.bias
+        _ = store
+        _ = head
+        do {
+            // snippet 2
+            let checkpoint = try CheckpointReader(path: "head.safetensors")
+            let loaded = ParameterStore(sources: [ParameterSource(checkpoint, layout: .huggingFace)])
+            let sameHead = Head(ParameterScope(loaded) / "head", width: 64, classes: 10)
+            try loaded.finishLoading()
+            _ = checkpoint
+            _ = loaded
+            _ = sameHead
+            do {
+                // snippet 3
+                let reader = try CheckpointReader(path: "runs/emoji")
+                let report = KeyReport(
+                    expected: [.init("logit_scale", [])], found: reader.tensors.map { .init($0.name, $0.entry.shape) })
+                print(report.isExact, report.missing, report.unexpected.count)
+                _ = reader
+                _ = report
+                do {
+                    // snippet 4
+                    try store.save(to: "head.safetensors")
+                    try TensorFile.write([("mean", Tensor([0.5, 0.5] as [Float]))], to: "mean.safetensors")
+                    let tensors = try TensorFile.read("mean.safetensors")
+                    _ = tensors
+                    do {
+                        // snippet 5
+                        let model = try DualEncoder.load("runs/emoji")
+                        try model.store.freeze(matching: ["vision_model.*", "logit_scale"])
+                        print(model.store.trainable.count, "of", model.store.parameters.count)
+                        _ = model
+                        do {
+                            // snippet 6
+                            let pixels: Tensor = given()
+                            let ids: Tensor = given()
+                            do {
+                                let trainer = ContrastiveTrainer(
+                                    model: model, schedule: LearningRateSchedule(.cosine, peak: 1e-5, warmupSteps: 100, totalSteps: 1000),
+                                    options: AdamW.Options(weightDecay: 0.1), averageDecay: 0.999, seed: 1)
+                                let step = try trainer.step(0, pixels: pixels, texts: .tokens(ids: ids))
+                                print(step.loss, step.accuracy)
+                                _ = trainer
+                                _ = step
+                                do {
+                                    // snippet 7
+                                    let average = ExponentialMovingAverage(store.parameters, decay: 0.999)
+                                    average.update(step: 0)
+                                    try average.withAverages { try store.save(to: "average.safetensors") }
+                                    _ = average
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/RetrievalFigures.md
+private func retrievalFigures() async throws {
+    do {
+        // snippet 1
+        let model = try EmbeddingModel.load("runs/emoji")
+        let dataset = try CaptionDataset(contentsOf: "data/emoji")
+        let evaluation = RetrievalEvaluation(
+            model: model, dataset: dataset, gallery: try PictureGallery(model: model, dataset: dataset))
+        let result = try evaluation.measure(split: "held-out", language: "en", kind: nil)
+        print(result.table)
+        _ = model
+        _ = dataset
+        _ = evaluation
+        _ = result
+    }
+}
+
+// Sources/Concord/Concord.docc/Serving.md
+private func serving() async throws {
+    do {
+        // snippet 1
+        let model = try ExportedModel(folder: "artifacts/coca")
+        print(try model.caption(imageAt: "cat.jpg").text)
+        let picture = try model.prepare(imageAt: "cat.jpg")
+        let vector = try model.embed(images: [picture])[0]
+        _ = model
+        _ = picture
+        _ = vector
+    }
+}
+
+// Sources/Concord/Concord.docc/TensorEngine.md
+private func tensorEngine() async throws {
+    do {
+        // snippet 1
+        let x = Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3])
+        let weight = Tensor.normal([3, 3], generator: Generator(seed: 1))
+        let y = x.matmul(weight).relu().mean(axes: [1])  // [2]
+        print(y.shape, y.dtype, y.device, y.scalars(as: Float.self))
+        _ = x
+        _ = weight
+        _ = y
+        do {
+            // snippet 2
+            let device = TorchRuntime.hasCUDA ? Device.cuda(0) : .cpu
+            let half = Tensor.ones([4, 4], dtype: .bfloat16, device: device)
+            print((half * 2).to(.float32).sum().item())
+            _ = device
+            _ = half
+            do {
+                // snippet 3
+                let queries: Tensor = given()
+                let gallery: Tensor = given()
+                do {
+                    do {
+                        let scores = try withTensorErrors { queries.matmul(gallery) }
+                        print(scores.shape)
+                    } catch let error as ConcordError {
+                        print(error.message)
+                    }
+                    do {
+                        // snippet 4
+                        let w = Tensor.zeros([3, 1])
+                        w.requiresGradient = true
+                        let loss = (x.matmul(w) - 1).square().mean()
+                        loss.backward()
+                        if let gradient = w.gradient {
+                            withoutGradient { w.formAdd(gradient, scale: -0.1) }
+                        }
+                        w.clearGradient()
+                        _ = w
+                        _ = loss
+                        do {
+                            // snippet 5
+                            let model: DualEncoder = given()
+                            let pixels: Tensor = given()
+                            do {
+                                let output = autocast(.bfloat16, on: device.kind) { model.embedImages(pixels) }
+                                _ = output
+                                do {
+                                    // snippet 6
+                                    let tokens: Tensor = given()
+                                    let block: TransformerBlock = given()
+                                    do {
+                                        let hidden = checkpointed([tokens]) { block($0[0]) }
+                                        _ = hidden
+                                        do {
+                                            // snippet 7
+                                            final class Names: OpRecorder {
+                                                var names: [String] = []
+                                                func record(_ call: OpCall) { names.append(call.name) }
+                                            }
+
+                                            let recorder = Names()
+                                            withRecorder(recorder) { _ = x.softmax(axis: -1) }
+                                            print(recorder.names)  // ["aten::softmax.int"]
+                                            _ = recorder
+                                            do {
+                                                // snippet 8
+                                                let largest = Tensor.callOperator("aten::cummax", [.tensor(x), .int(1)])
+                                                print(largest[0], largest[1])
+                                                _ = largest
+                                            }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/Tokenizers.md
+private func tokenizers() async throws {
+    do {
+        // snippet 1
+        let tokenizer = try CLIPTokenizer(folder: "runs/emoji", mode: .huggingface)
+        let ids = tokenizer.encode("a red apple")  // start, tokens, end
+        print(ids.map { tokenizer.token(for: $0) ?? "?" }, tokenizer.decode(ids))
+
+        let batch = tokenizer.batch(["a red apple", "a dog"], contextLength: 77)
+        print(batch.width, batch.lengths, batch.truncatedCount)
+        _ = tokenizer
+        _ = ids
+        _ = batch
+        do {
+            // snippet 2
+            let captions = try CaptionDataset(contentsOf: "data/emoji").items.flatMap { $0.captions.map(\.text) }
+            let tokenizer = try BytePairTrainer.train(captions: captions, vocabularySize: 4096)
+            try tokenizer.write(to: "my-tokenizer", contextLength: 77)
+            _ = captions
+            _ = tokenizer
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/TrainingFromARecipe.md
+private func trainingFromARecipe() async throws {
+    do {
+        // snippet 1
+        let recipe = try Recipe(path: "recipes/emoji-clip.yaml", assignments: ["train.epochs=5"])
+        let run = try TrainingRun(recipe: recipe, folder: RunFolder("runs/short"))
+        switch try run() {
+        case .finished: print("done")
+        case .interrupted(let step): print("stopped after step \(step)")
+        }
+        _ = recipe
+        _ = run
+    }
+}
+
+// Sources/Concord/Concord.docc/UsingATrainedModel.md
+private func usingATrainedModel() async throws {
+    do {
+        // snippet 1
+        let model = try EmbeddingModel.load("runs/emoji")
+        let (texts, truncated) = model.embed(texts: ["red apple", "a dog"])
+        let images = try model.embed(images: [Image(contentsOf: "apple.png")])
+        let cosines = texts.matmul(images.transposed(0, 1))  // [2, 1]
+        print(cosines.scalars(as: Float.self), truncated)
+        _ = model
+        _ = texts
+        _ = truncated
+        _ = images
+        _ = cosines
+    }
+}
+
+// Sources/Concord/Concord.docc/YourOwnData.md
+private func yourOwnData() async throws {
+    do {
+        // snippet 1
+        let dataset = try CaptionDataset(contentsOf: "photos")
+        print(dataset.items.count, "pictures;", dataset.skipped.count, "rows or captions skipped")
+        let training = dataset.filtered(split: "train", language: "en")
+        _ = dataset
+        _ = training
+    }
+}

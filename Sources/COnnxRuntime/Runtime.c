@@ -69,6 +69,7 @@ int32_t cort_open(const char *path, cort_runtime **result, char **message) {
 #define CORT_FILL(place, result, name, parameters) runtime->call.name = (result(*) parameters)table[place];
   CORT_FUNCTIONS(CORT_FILL)
 #undef CORT_FILL
+  runtime->reads_data_files = cort_read_data_files(library);
   const int32_t code = start(runtime, message);
   if (code != CORT_OK) {
     free(runtime);
@@ -79,4 +80,5 @@ int32_t cort_open(const char *path, cort_runtime **result, char **message) {
 }
 
 const char *cort_version(const cort_runtime *runtime) { return runtime->version; }
+bool cort_reads_data_files(const cort_runtime *runtime) { return runtime->reads_data_files; }
 

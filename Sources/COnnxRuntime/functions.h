@@ -95,7 +95,12 @@ struct cort_runtime {
   OrtEnv *environment;
   OrtAllocator *allocator;
   OrtMemoryInfo *processor_memory;
+  /// Whether data files are read where ONNX Runtime would map them.
+  bool reads_data_files;
 };
+
+/// Has a library of ONNX Runtime read data files instead of mapping them; false where that cannot be.
+bool cort_read_data_files(void *library);
 
 /// Releases a status; gives its text to `message`, and its code as the result. NULL is success.
 int32_t cort_finish(const cort_runtime *runtime, OrtStatus *status, char **message);

@@ -9,11 +9,11 @@ public struct CheckpointReader: Sendable {
 
         public var name: String { entry.name }
 
-        /// The tensor's bytes, little-endian and row-major. Valid only inside the closure.
-        public func withUnsafeBytes<Result>(
-            _ body: (UnsafeRawBufferPointer) throws -> Result
-        ) rethrows -> Result {
-            try file.withUnsafeBytes(of: entry, body)
+        /// Fills `buffer` with bytes of the tensor (little-endian, row-major), from the one at `offset` on. Throws
+        /// `.fileSystem`.
+        public func read(at offset: Int = 0, into buffer: UnsafeMutableRawBufferPointer) throws(ConcordError) {
+            precondition(offset + buffer.count <= entry.byteRange.count, "`\(name)` does not reach so far")
+            try file.file.read(at: entry.byteRange.lowerBound + offset, into: buffer)
         }
     }
 

@@ -43,6 +43,12 @@ public enum Files {
             }
         }
         guard !failed else { throw .system("read", path) }
+        guard bytes.count == size else {
+            throw ConcordError(
+                .fileSystem,
+                "\(path) was cut short while it was read: \(bytes.count) of \(size) bytes; run again when it is complete"
+            )
+        }
         return bytes
     }
 

@@ -25,8 +25,8 @@ public enum Golden {
     ) throws -> [String: Tensor] {
         let golden = try SafetensorsFile(path: folder(area, file: file) + "/" + name)
         return Dictionary(
-            uniqueKeysWithValues: golden.entries.map { entry in
-                let values = golden.withUnsafeBytes(of: entry) { Golden.values($0, entry.dtype) }
+            uniqueKeysWithValues: try golden.entries.map { entry in
+                let values = try golden.withUnsafeBytes(of: entry) { Golden.values($0, entry.dtype) }
                 return (entry.name, Tensor(shape: entry.shape, values: values))
             })
     }

@@ -12,7 +12,9 @@ import Testing
         for member in expected {
             let tensor = try #require(checkpoint[member.name], "\(member.name)")
             #expect(tensor.entry.shape == member.value["shape"]?.elements?.compactMap(\.int))
-            let sum = tensor.withUnsafeBytes { Golden.values($0, tensor.entry.dtype).reduce(0, +) }
+            let sum = try tensor.file.withUnsafeBytes(of: tensor.entry) {
+                Golden.values($0, tensor.entry.dtype).reduce(0, +)
+            }
             expectClose([sum], [member.value["sum"]?.double ?? .nan], absolute: 1e-12, member.name)
         }
         #expect(checkpoint.metadata == ["format": "pt"])

@@ -59,7 +59,7 @@ import Testing
             let missing = folder + "/none/x"
             for attempt in [
                 { _ = try Files.read(missing) }, { try Files.replace(missing, with: "x") },
-                { _ = try MappedFile(path: missing) }, { try Files.synchronizeFolder(folder + "/none") },
+                { _ = try FileReader(path: missing) }, { try Files.synchronizeFolder(folder + "/none") },
             ] as [() throws -> Void] {
                 let error = #expect(throws: ConcordError.self, performing: attempt)
                 #expect(error?.code == .fileSystem)
@@ -106,19 +106,32 @@ import Testing
         #expect(Files.parent(of: "a") == ".")
     }
 
-    @Test func mapsFiles() throws {
+    @Test func readsAFileAtAnyPlace() throws {
         try withTemporaryFolder { folder in
-            try Files.replace(folder + "/x", with: "mapped")
-            let file = try MappedFile(path: folder + "/x")
-            // The mapping keeps the old contents when the file is replaced.
+            try Files.replace(folder + "/x", with: "opened")
+            let file = try FileReader(path: folder + "/x")
+            // What was opened stays readable when the file is replaced.
             try Files.replace(folder + "/x", with: "other!")
             #expect(file.count == 6)
-            #expect(file.withUnsafeBytes { Array($0) } == Array("mapped".utf8))
+            #expect(try file.read(0..<6) == Array("opened".utf8))
+            #expect(try file.read(4..<6) == Array("ed".utf8) && file.read(6..<6) == [])
             try Files.replace(folder + "/x", with: "")
-            let empty = try MappedFile(path: folder + "/x")
-            #expect(empty.count == 0)
-            #expect(empty.withUnsafeBytes { $0.isEmpty })
-            #expect(throws: ConcordError.self) { try MappedFile(path: folder) }
+            let empty = try FileReader(path: folder + "/x")
+            #expect(try empty.count == 0 && empty.read(0..<0) == [])
+            #expect(throws: ConcordError.self) { try FileReader(path: folder) }
+        }
+    }
+
+    @Test(arguments: [3, 8]) func aFileThatIsCutOrGrowsIsNamed(_ length: off_t) throws {
+        try withTemporaryFolder { folder in
+            try Files.replace(folder + "/x", with: "opened")
+            let file = try FileReader(path: folder + "/x")
+            #expect(truncate(folder + "/x", length) == 0)
+            // Also for what is still there: it may be another file's.
+            for range in [0..<2, 4..<6] {
+                let error = #expect(throws: ConcordError.self) { try file.read(range) }
+                #expect(error?.code == .fileSystem && error?.message.contains("\(folder)/x was changed") == true)
+            }
         }
     }
 }

@@ -7,26 +7,38 @@ import ConcordTestSupport
 import Foundation
 import Testing
 
-/// Loading borrows the mapped file, and says everything that is wrong with it.
+/// Loading reads a file once, and says everything that is wrong with it.
 @Suite struct LoadingTests {
-    @Test(arguments: ["huggingface-clip", "open-clip", "siglip", "open-clip-siglip", "open-clip-bert"])
-    func parametersLieInTheMappedFile(_ name: String) throws {
-        let golden = try GoldenFolder(name), reader = try golden.reader
-        let source = ParameterSource(reader, layout: golden.layout)
-        let model = DualEncoder(try golden.configuration, store: ParameterStore(sources: [source]))
-        try model.store.finishLoading()
-        let copied = model.store.parameters.filter { parameter in
-            !reader.files[0].file.withUnsafeBytes { file in
-                parameter.tensor.withUnsafeBytes { tensor in
-                    guard let start = file.baseAddress, let own = tensor.baseAddress else { return false }
-                    return own >= start && own + tensor.count <= start + file.count
-                }
+    @Test(arguments: [0, 8])
+    func aFileThatChangesWhileItIsReadIsNamed(_ remaining: Int) throws {
+        let golden = try GoldenFolder("siglip"), original = golden.weights + "/model.safetensors"
+        try withTemporaryFolder { folder in
+            let path = folder + "/model.safetensors"
+            try FileManager.default.copyItem(atPath: original, toPath: path)
+            let reader = try CheckpointReader(path: path)
+            // Whoever has the file open sees this; a mapping would end the process here.
+            #expect(truncate(path, off_t(reader.files[0].file.count - 1 + remaining)) == 0)
+            let source = ParameterSource(reader, layout: golden.layout)
+            let model = DualEncoder(try golden.configuration, store: ParameterStore(sources: [source]))
+            let error = #expect(throws: ConcordError.self) { try model.store.finishLoading() }
+            #expect(error?.code == .fileSystem && error?.message.contains("\(path) was changed") == true)
+        }
+    }
+
+    @Test func whatBecomesOfTheFileAfterLoadingIsOfNoMatter() throws {
+        let golden = try GoldenFolder("siglip"), original = golden.weights + "/model.safetensors"
+        try withTemporaryFolder { folder in
+            let path = folder + "/model.safetensors"
+            try FileManager.default.copyItem(atPath: original, toPath: path)
+            let source = ParameterSource(try CheckpointReader(path: path), layout: golden.layout)
+            let model = DualEncoder(try golden.configuration, store: ParameterStore(sources: [source]))
+            try model.store.finishLoading()
+            #expect(truncate(path, 0) == 0)
+            let untouched = try golden.dualEncoder()
+            for (parameter, expected) in zip(model.store.parameters, untouched.store.parameters) {
+                #expect(parameter.tensor.scalars(as: Float.self) == expected.tensor.scalars(as: Float.self))
             }
         }
-        // Only a transposed matrix is copied.
-        let transposed = model.store.parameters.filter { golden.layout.place(of: $0.name).isTransposed }
-        #expect(copied.map(\.name) == transposed.map(\.name))
-        #expect(transposed.count == (name == "open-clip" ? 2 : name == "open-clip-bert" ? 1 : 0))
     }
 
     @Test func trainingLeavesTheFileAlone() throws {

@@ -1,7 +1,10 @@
 import ConcordCore
+import ConcordMedia
 import ConcordRuntime
 import ConcordTestSupport
+import ConcordText
 import Foundation
+import Synchronization
 import Testing
 
 /// Folders that are not as they were written.
@@ -15,7 +18,7 @@ import Testing
     @Test func aChangedFileIsNamed() throws {
         try withTemporaryFolder { folder in
             try TinyArtifact.write(.coca, to: folder)
-            for name in ["config.json", "tokenizer.json", "caption_step.onnx", "report.json"] {
+            for name in ["config.json", "tokenizer.json", "caption_step.onnx", "weights.data", "report.json"] {
                 let path = folder + "/" + name, bytes = try Files.read(path)
                 try Files.replace(path, with: bytes + [0x20])
                 let error = try failure(folder)
@@ -145,5 +148,75 @@ import Testing
             try ExportedModel(folder: "none", options: ExportedModelOptions(batchBuckets: sizes))
         }
         #expect(error.code == .invalidArgument)
+    }
+
+    /// In a process of its own, which a mapping of the file would end by SIGBUS.
+    @Test func aFolderMayChangeUnderAnOpenModel() async {
+        await #expect(processExitsWith: .success) {
+            try withTemporaryFolder { folder in
+                try TinyArtifact.write(.coca, to: folder)
+                let model = try ExportedModel(folder: folder), picture = PreparedImage.canary(size: 16)
+                let size = try #require(Files.size(folder + "/weights.data"))
+                func answers() throws -> ([[Float]], [[Float]], [Int32]) {
+                    let session = try model.makeCaptionSession(for: [picture])
+                    let request = GenerationRequest(options: GenerationOptions(maxTokens: 8))
+                    return (
+                        try model.embed(texts: TinyArtifact.texts.map(model.prepare)),
+                        try model.embed(images: [picture]),
+                        try TokenGenerator(session, requests: [request]).run()[0][0].tokens
+                    )
+                }
+                let before = try answers()
+                for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                    let path = folder + "/" + name, handle = try #require(FileHandle(forWritingAtPath: path))
+                    try handle.write(contentsOf: Data(repeating: 0x3F, count: size))
+                    try handle.close()
+                    #expect(try answers() == before, "\(name) was overwritten")
+                    #expect(truncate(path, 0) == 0)
+                    #expect(try answers() == before, "\(name) was cut off")
+                }
+                #expect(!Files.systemText("/proc/self/maps").contains(folder))
+            }
+        }
+    }
+
+    @Test func stampsTellWhetherAFolderChanged() throws {
+        try withTemporaryFolder { folder in
+            try TinyArtifact.write(.clip, to: folder)
+            let before = try ArtifactManifest.stamps(folder: folder)
+            #expect(try ArtifactManifest.stamps(folder: folder) == before)
+            for name in before.keys.sorted() {
+                // The same bytes: another file all the same.
+                try Files.replace(folder + "/" + name, with: Files.read(folder + "/" + name))
+                let after = try ArtifactManifest.stamps(folder: folder)
+                #expect(after.filter { before[$0.key] != $0.value }.map(\.key).contains(name))
+            }
+            #expect(try ExportedModel(folder: folder).stamps == ArtifactManifest.stamps(folder: folder))
+        }
+    }
+
+    /// A copy that goes on while the model is opened: what was compared may not be what is run.
+    @Test func aFileThatChangesDuringTheLoadIsNamed() throws {
+        try withTemporaryFolder { folder in
+            let model = folder + "/model", isDone = Atomic(false)
+            try TinyArtifact.write(.clip, to: model)
+            let report = try Data(contentsOf: URL(fileURLWithPath: model + "/report.json"))
+            let copier = DispatchQueue(label: "copier")
+            copier.async {
+                while !isDone.load(ordering: .relaxed) {
+                    try? report.write(to: URL(fileURLWithPath: model + "/report.json"), options: .atomic)
+                }
+            }
+            defer {
+                isDone.store(true, ordering: .relaxed)
+                copier.sync {}
+            }
+            var error: ConcordError?
+            while error == nil {
+                do { _ = try ExportedModel(folder: model) } catch let found as ConcordError { error = found }
+            }
+            #expect(error?.code == .invalidCheckpoint)
+            #expect(error?.message.contains("report.json was changed while the model was loaded") == true, "\(error)")
+        }
     }
 }

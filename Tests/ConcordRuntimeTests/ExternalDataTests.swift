@@ -4,10 +4,11 @@ import ConcordTestSupport
 import Foundation
 import Testing
 
-/// Graphs that say their weights lie in another file: no file outside of their folder is read.
+/// Graphs that say their weights lie in another file: no file outside of their folder is read, and what is read once is
+/// not looked at again.
 @Suite struct ExternalDataTests {
     /// `y [2] = x [2] + w [2]`, with `w` in the file at `location`; by hand, as the package writes no such files.
-    private func graph(location: String) -> [UInt8] {
+    private static func graph(location: String) -> [UInt8] {
         func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] {
             // Lengths below 2^14, in one byte or two.
             let count = content.count
@@ -37,7 +38,7 @@ import Testing
             try FileManager.default.createSymbolicLink(
                 atPath: model + "/link.bin", withDestinationPath: folder + "/secret.bin")
             func open(_ location: String) throws -> OnnxSession {
-                try Files.replace(model + "/graph.onnx", with: graph(location: location))
+                try Files.replace(model + "/graph.onnx", with: Self.graph(location: location))
                 return try OnnxSession(
                     path: model + "/graph.onnx", options: OnnxSessionOptions(threadsPerRun: 1))
             }
@@ -51,6 +52,45 @@ import Testing
             ] {
                 let error = try #require(throws: ConcordError.self, "\(location)") { try open(location) }
                 #expect(error.code == .invalidModel, "\(error)")
+            }
+        }
+    }
+
+    /// What `y = x + w` says to `x = [10, 20]`.
+    private static func answer(_ session: OnnxSession) throws -> [Float]? {
+        try session.runBlocking(["x": try OnnxValue([10, 20] as [Float], shape: [2])])["y"]?.values()
+    }
+
+    private static func write(_ weights: [Float], over path: String) throws {
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.write(contentsOf: weights.withUnsafeBytes { Data($0) })
+        try handle.close()
+    }
+
+    /// In a process of its own, which a mapping of the file would end by SIGBUS.
+    @Test func whatBecomesOfADataFileIsOfNoMatterToOpenSessions() async {
+        await #expect(processExitsWith: .success) {
+            try withTemporaryFolder { folder in
+                let path = folder + "/graph.onnx", data = folder + "/weights.bin"
+                try Files.replace(path, with: Self.graph(location: "weights.bin"))
+                try Files.replace(data, with: [1, 2].flatMap { withUnsafeBytes(of: Float($0)) { Array($0) } })
+                let options = OnnxSessionOptions(threadsPerRun: 1)
+                let first = try OnnxSession(path: path, options: options)
+                var twin: OnnxSession? = try OnnxSession(path: path, options: options)
+                #expect(first.runtime.readsDataFiles)
+                #expect(try twin.map(Self.answer) == [11, 22])
+                // The memory that both share stays until the last is closed.
+                twin = nil
+                #expect(try Self.answer(first) == [11, 22])
+                try Self.write([5, 6], over: data)
+                let second = try OnnxSession(path: path, options: options)
+                #expect(try Self.answer(first) == [11, 22])
+                #expect(try Self.answer(second) == [15, 26])
+                #expect(truncate(data, 0) == 0)
+                #expect(try Self.answer(first) == [11, 22])
+                #expect(try Self.answer(second) == [15, 26])
+                #expect(throws: ConcordError.self) { try OnnxSession(path: path, options: options) }
+                #expect(!Files.systemText("/proc/self/maps").contains(folder))
             }
         }
     }

@@ -67,7 +67,7 @@ import Testing
                 #expect(result.status == 0, "\(result.errors)")
                 let file = try SafetensorsFile(path: folder + "/v.safetensors")
                 let entry = try #require(file["embeddings"])
-                let values = file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) }
+                let values = try file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) }
                 return stride(from: 0, to: values.count, by: entry.shape[1]).map {
                     Array(values[$0..<$0 + entry.shape[1]])
                 }

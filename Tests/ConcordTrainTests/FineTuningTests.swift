@@ -55,8 +55,8 @@ import Testing
     private func weights(_ folder: String) throws -> [String: [Float]] {
         let file = try SafetensorsFile(path: folder + "/model.safetensors")
         return Dictionary(
-            uniqueKeysWithValues: file.entries.map { entry in
-                (entry.name, file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) })
+            uniqueKeysWithValues: try file.entries.map { entry in
+                (entry.name, try file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) })
             })
     }
 

@@ -128,8 +128,8 @@ import Testing
             let first = try train(recipe, folder, output)
             #expect(first.status == 0)
             let file = try SafetensorsFile(path: output + "/model.safetensors")
-            var tensors = file.entries.map { entry in
-                let values = file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) }
+            var tensors = try file.entries.map { entry in
+                let values = try file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) }
                 return SafetensorsTensor(entry.name, entry.dtype, entry.shape, values: values)
             }
             let last = try #require(tensors.last { $0.shape == [16] })

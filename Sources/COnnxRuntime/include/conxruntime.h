@@ -56,6 +56,10 @@ int32_t cort_open(const char *path, cort_runtime **runtime, char **message);
 /// The release, such as `1.32.0`.
 const char *cort_version(const cort_runtime *runtime);
 
+/// Whether the data files of models are read into memory. Where that is not known how (other systems than Linux), ONNX
+/// Runtime maps them, and they must not change while a session is open.
+bool cort_reads_data_files(const cort_runtime *runtime);
+
 typedef struct {
   /// How many threads one run uses, the caller's among them.
   int32_t threads;

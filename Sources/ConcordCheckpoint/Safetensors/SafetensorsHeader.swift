@@ -12,10 +12,10 @@ struct SafetensorsHeader {
 
     private let path: String
 
-    init(_ bytes: UnsafeRawBufferPointer, path: String) throws(ConcordError) {
-        self.path = path
-        let dataStart = try Self.dataStart(bytes, path: path)
-        let text = bytes[Self.lengthByteCount..<dataStart]
+    init(_ file: FileReader) throws(ConcordError) {
+        path = file.path
+        let dataStart = try Self.dataStart(file)
+        let text = try file.read(Self.lengthByteCount..<dataStart)
         guard text.first == UInt8(ascii: "{") else { throw failure("its header does not begin with a brace") }
         let header: JSONValue
         do throws(ConcordError) {
@@ -27,14 +27,14 @@ struct SafetensorsHeader {
             if member.name == "__metadata__" {
                 try readMetadata(member.value)
             } else {
-                entries.append(try entry(member, dataStart: dataStart, dataEnd: bytes.count))
+                entries.append(try entry(member, dataStart: dataStart, dataEnd: file.count))
             }
         }
         // A stable order by range: tensors without elements share an offset with the next one.
         entries.sort {
             ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
         }
-        try checkTiling(dataStart: dataStart, dataEnd: bytes.count)
+        try checkTiling(dataStart: dataStart, dataEnd: file.count)
         try indexNames()
     }
 
@@ -48,16 +48,17 @@ struct SafetensorsHeader {
     }
 
     /// The offset of the first byte after the header.
-    private static func dataStart(_ bytes: UnsafeRawBufferPointer, path: String) throws(ConcordError) -> Int {
-        guard bytes.count >= lengthByteCount else {
-            throw failure(path, "it has \(bytes.count) bytes, fewer than the eight of the header length")
+    private static func dataStart(_ file: FileReader) throws(ConcordError) -> Int {
+        let path = file.path
+        guard file.count >= lengthByteCount else {
+            throw failure(path, "it has \(file.count) bytes, fewer than the eight of the header length")
         }
-        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        let length = try file.read(0..<lengthByteCount).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(maximumByteCount) else {
             throw failure(path, "it claims a header of \(length) bytes, more than the \(maximumByteCount) allowed")
         }
-        guard Int(length) <= bytes.count - lengthByteCount else {
-            throw failure(path, "it claims a header of \(length) bytes but has only \(bytes.count) in all")
+        guard Int(length) <= file.count - lengthByteCount else {
+            throw failure(path, "it claims a header of \(length) bytes but has only \(file.count) in all")
         }
         return lengthByteCount + Int(length)
     }

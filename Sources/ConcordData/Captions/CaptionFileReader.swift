@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// Reads the rows of a caption file, one after the other, from the mapped file.
+/// Reads the rows of a caption file, one after the other.
 enum CaptionFileReader {
     enum Format {
         case jsonLines, tabs, commas
@@ -20,7 +20,7 @@ enum CaptionFileReader {
         _ path: String, options: CaptionFileOptions, into collector: inout CaptionCollector
     ) throws(ConcordError) {
         let format = format(of: path) ?? .jsonLines
-        let file = try MappedFile(path: path)
+        let file = try Files.read(path)
         // `withUnsafeBytes` rethrows untyped, so the error is carried out by hand.
         let failure: ConcordError? = file.withUnsafeBytes { bytes in
             do throws(ConcordError) {

@@ -10,8 +10,8 @@ package enum GraphFiles {
 
     /// Writes each graph as `role.onnx`, and the constants of all as one file beside them, unless they are small.
     ///
-    /// Towers that several graphs of a model run are there once. ONNX Runtime maps such a file into memory, which makes
-    /// loading about 2.5 times as fast as parsing constants out of a graph's own file.
+    /// Towers that several graphs of a model run are there once. ONNX Runtime takes such constants one by one, which makes
+    /// loading faster, and needs less memory, than parsing all of them out of a graph's own file.
     ///
     /// - Returns: the name of each graph's file.
     package static func write(

@@ -16,7 +16,7 @@ extension OnnxModel {
             throw ConcordError(.invalidModel, "\(path) is no ONNX model, or is damaged; export it again")
         }
         weights = [:]
-        var dataFiles: [String: MappedFile] = [:]
+        var dataFiles: [String: FileReader] = [:]
         for index in proto.graph.initializer.indices {
             let tensor = proto.graph.initializer[index]
             func invalid(_ reason: String) -> ConcordError {
@@ -40,15 +40,14 @@ extension OnnxModel {
                     if let known = dataFiles[location] {
                         known
                     } else {
-                        try MappedFile(path: Files.parent(of: path) + "/" + location)
+                        try FileReader(path: Files.parent(of: path) + "/" + location)
                     }
                 dataFiles[location] = file
                 guard let offset = Int(entries["offset"] ?? "0"), offset >= 0, offset <= file.count,
                     let length = Int(entries["length"] ?? "\(file.count - offset)"), length >= 0,
                     length <= file.count - offset
                 else { throw invalid("lies outside of \(location), which has \(file.count) bytes") }
-                weights[tensor.name] = try file.withUnsafeBytes { value(.init(rebasing: $0[offset..<offset + length])) }
-                    .get()
+                weights[tensor.name] = try file.read(offset..<offset + length).withUnsafeBytes { value($0) }.get()
             } else {
                 weights[tensor.name] = try tensor.rawData.withUnsafeBytes { value($0) }.get()
             }

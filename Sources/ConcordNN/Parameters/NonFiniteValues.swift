@@ -5,8 +5,7 @@ import Synchronization
 
 /// Finds NaN and infinity in the tensors of a checkpoint.
 ///
-/// The files are read piece by piece, past their mapping: pages that the model never touches, as most rows of an
-/// embedding, stay out of memory.
+/// The files are read piece by piece, beside the parameters that were read from them.
 package enum NonFiniteValues {
     /// Bytes of a piece, of which threads take one after the other; and of what is read at once, to stay in a cache.
     private static let pieceSize = 1 << 23, bufferSize = 1 << 18
@@ -14,8 +13,7 @@ package enum NonFiniteValues {
     private struct Piece {
         let tensor: Int
         let bits: ExponentBits
-        let descriptor: Int32
-        let path: String
+        let file: FileReader
         let range: Range<Int>
     }
 
@@ -51,19 +49,13 @@ package enum NonFiniteValues {
 
     /// The names of those tensors that hold a value that is not finite, in their order.
     package static func names(among tensors: [CheckpointReader.Tensor]) throws(ConcordError) -> [String] {
-        var descriptors = [String: Int32]()
-        defer { descriptors.values.forEach { close($0) } }
         var pieces = [Piece]()
         for (index, tensor) in tensors.enumerated() {
             guard let bits = ExponentBits(tensor.entry.dtype) else { continue }
-            let path = tensor.file.file.path, range = tensor.entry.byteRange
-            let descriptor = descriptors[path] ?? open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw .system("open", path) }
-            descriptors[path] = descriptor
+            let range = tensor.entry.byteRange
             for start in stride(from: range.lowerBound, to: range.upperBound, by: pieceSize) {
                 let end = min(start + pieceSize, range.upperBound)
-                pieces.append(
-                    Piece(tensor: index, bits: bits, descriptor: descriptor, path: path, range: start..<end))
+                pieces.append(Piece(tensor: index, bits: bits, file: tensor.file.file, range: start..<end))
             }
         }
         let work = pieces
@@ -87,14 +79,7 @@ package enum NonFiniteValues {
         var offset = piece.range.lowerBound
         while offset < piece.range.upperBound {
             let count = min(bufferSize, piece.range.upperBound - offset)
-            var filled = 0
-            while filled < count {
-                let got = pread(
-                    piece.descriptor, buffer.baseAddress.map { $0 + filled }, count - filled, off_t(offset + filled))
-                if got < 0, errno == EINTR { continue }
-                guard got > 0 else { throw .system("read", piece.path) }
-                filled += got
-            }
+            try piece.file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
             // The last word may be cut short; zeros are finite.
             let words = (count + 7) / 8
             for index in count..<words * 8 { buffer[index] = 0 }

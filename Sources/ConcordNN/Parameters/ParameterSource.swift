@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordCore
 import ConcordTensor
 
 /// A checkpoint from which the parameters below a prefix are read.
@@ -32,10 +33,8 @@ public struct ParameterSource {
         return layout.place(of: replacement + parameter.dropFirst(prefix.count))
     }
 
-    /// The parameter over the mapped file's own memory, whatever shape it has there; nil when it is not there.
-    ///
-    /// Only a transpose is copied, for the kernels that want rows without gaps.
-    func tensor(at place: TensorPlace) -> Tensor? {
+    /// Reads a parameter, whatever shape it has in the file; nil when it is not there. Throws `.fileSystem`.
+    func tensor(at place: TensorPlace) throws(ConcordError) -> Tensor? {
         guard let found = reader[place.name], found.entry.shape.count >= place.leadingAxes,
             found.entry.shape.prefix(place.leadingAxes).allSatisfy({ $0 == 1 })
         else { return nil }
@@ -44,11 +43,15 @@ public struct ParameterSource {
             guard let rows = shape.first, rows.isMultiple(of: place.parts) else { return nil }
             shape[0] = rows / place.parts
         }
-        let tensor = found.withUnsafeBytes { bytes in
-            let size = bytes.count / place.parts
-            let slice = UnsafeRawBufferPointer(rebasing: bytes[place.part * size..<(place.part + 1) * size])
-            return Tensor(borrowing: found.file.file, bytes: slice, shape: shape, dtype: found.entry.dtype)
+        let tensor = Tensor.empty(shape, dtype: found.entry.dtype)
+        let offset = found.entry.byteRange.count / place.parts * place.part
+        // `withUnsafeMutableBytes` rethrows untyped, so the error is carried out by hand.
+        let failure: ConcordError? = tensor.withUnsafeMutableBytes { bytes in
+            do throws(ConcordError) { try found.read(at: offset, into: bytes) } catch { return error }
+            return nil
         }
+        if let failure { throw failure }
+        // The kernels want rows without gaps.
         return place.isTransposed && shape.count == 2 ? tensor.transposed(0, 1).contiguous() : tensor
     }
 }

@@ -25,6 +25,8 @@ public final class ParameterStore {
     private var expected: [[KeyReport.Key]]
     /// Tensors of the checkpoints that hold no floating point numbers.
     private var unreadable: [(path: String, name: String, dtype: DType)] = []
+    /// The first failure to read a checkpoint.
+    private var failure: ConcordError?
     private var names: Set<String> = []
 
     /// Whether dropout and patch dropout are active.
@@ -36,8 +38,8 @@ public final class ParameterStore {
 
     /// A store whose parameters are read from checkpoints, and drawn at random from `seed` where none is for them.
     ///
-    /// Call ``finishLoading()`` once the model is made. On the CPU a parameter of the checkpoint's own dtype lies in the
-    /// mapped file; nothing is copied until training changes it.
+    /// Call ``finishLoading()`` once the model is made. Each parameter is read when it is made; the files do not change,
+    /// and what becomes of them afterwards is of no matter.
     ///
     /// - Parameters:
     ///   - sources: checkpoints; the first whose prefix fits a parameter's name is asked.
@@ -84,7 +86,12 @@ public final class ParameterStore {
                 // The parts of one tensor are expected once, as that tensor.
                 if place.part == 0 { expected[index].append(.init(place.name, place.fileShape(shape))) }
             }
-            guard let tensor = source.tensor(at: place) else {
+            let found: Tensor?
+            do throws(ConcordError) { found = try source.tensor(at: place) } catch {
+                failure = failure ?? error
+                return .zeros([0])
+            }
+            guard let tensor = found else {
                 expect(shape)
                 // Whatever size the configuration claims, a placeholder is small; `finishLoading` reports it.
                 return .zeros([0])
@@ -106,8 +113,10 @@ public final class ParameterStore {
     }
 
     /// Throws one `.invalidCheckpoint` error for a checkpoint that does not fit, which lists every missing, unexpected
-    /// and mismatched key, or that holds integers; notes which tensors hold values that are not finite.
+    /// and mismatched key, or that holds integers; notes which tensors hold values that are not finite. Throws
+    /// `.fileSystem` for a file that could not be read, or was changed meanwhile.
     public func finishLoading() throws(ConcordError) {
+        if let failure { throw failure }
         let read = zip(sources, expected).map { source, expected in
             let known = Set(expected.map { Array($0.name.utf8) })
             return source.reader.tensors.filter { !source.isPartial || known.contains(Array($0.name.utf8)) }

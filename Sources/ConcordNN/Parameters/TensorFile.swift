@@ -20,7 +20,7 @@ public enum TensorFile {
         let file = try SafetensorsFile(path: path)
         var tensors = [String: Tensor]()
         for entry in file.entries {
-            tensors[entry.name] = file.withUnsafeBytes(of: entry) {
+            tensors[entry.name] = try file.withUnsafeBytes(of: entry) {
                 Tensor(copying: $0, shape: entry.shape, dtype: entry.dtype)
             }
         }

@@ -42,6 +42,20 @@ extension ArtifactManifest {
         }
     }
 
+    /// The stamps of all files of a folder, of which a manifest names all but itself. Throws `.fileSystem`.
+    func stamps(folder: String, manifest: FileStamp) throws(ConcordError) -> [String: FileStamp] {
+        var stamps = [Self.fileName: manifest]
+        for name in hashes.keys { stamps[name] = try FileStamp(path: folder + "/" + name) }
+        return stamps
+    }
+
+    /// The stamps of a folder's files as they are now. Throws as ``init(folder:)``, and `.fileSystem`.
+    package static func stamps(folder: String) throws(ConcordError) -> [String: FileStamp] {
+        // Before the manifest is read: whoever changes it meanwhile is noticed the next time.
+        let stamp = try FileStamp(path: folder + "/" + fileName)
+        return try ArtifactManifest(folder: folder).stamps(folder: folder, manifest: stamp)
+    }
+
     /// A path without links; nil where there is nothing.
     private static func resolved(_ path: String) -> String? {
         guard let text = realpath(path, nil) else { return nil }

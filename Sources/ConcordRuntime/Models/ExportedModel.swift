@@ -20,13 +20,16 @@ public final class ExportedModel: Sendable {
     /// The most bits that weights have which are multiplied with other 8-bit numbers: 8, or 7 of a reduced range; nil
     /// where no graph has such products. Where `ByteProducts.saturate` holds, 8 give wrong results.
     public let multipliedWeightBits: Int?
+    /// The stamps of the folder's files when they were read, by name: where one is another now, so is the model there.
+    package let stamps: [String: FileStamp]
     private let texts: ExportedTextTower
     private let pictures: ExportedImageTower?
     private let captioning: CaptionGraphs?
 
     /// Opens a folder that `concord export` wrote.
     ///
-    /// Files are compared with their checksums while the sessions open and the canary is asked.
+    /// Files are compared with their checksums while the sessions open and the canary is asked. They are read into memory;
+    /// what becomes of them afterwards is of no matter, where ``OnnxRuntime/readsDataFiles`` holds.
     ///
     /// - Throws: `.fileSystem`, `.malformedText`, `.invalidConfiguration` for a manifest or configuration that cannot be
     ///   used, `.invalidCheckpoint` for a file that is not the one exported, `.invalidModel`, `.unavailable` without
@@ -35,25 +38,44 @@ public final class ExportedModel: Sendable {
         folder: String, options: ExportedModelOptions = ExportedModelOptions()
     ) throws(ConcordError) {
         try options.validate()
+        let stamp = try FileStamp(path: folder + "/" + ArtifactManifest.fileName)
         let manifest = try ArtifactManifest(folder: folder)
         try manifest.checkPlaces(folder: folder)
+        let stamps = try manifest.stamps(folder: folder, manifest: stamp)
         let verification = BackgroundWork { () throws(ConcordError) -> Void in
             if options.verifiesHashes { try manifest.verifyHashes(folder: folder) }
         }
         do throws(ConcordError) {
-            try self.init(folder: folder, manifest: manifest, options: options)
+            try self.init(folder: folder, manifest: manifest, stamps: stamps, options: options)
             if options.checksCanary { try checkCanary() }
         } catch {
             // A file that is not the one exported explains whatever else is wrong.
             try verification.value()
+            try Self.requireUnchanged(stamps, folder: folder)
             throw error
         }
         try verification.value()
+        // What was compared is what the sessions read, then.
+        try Self.requireUnchanged(stamps, folder: folder)
     }
 
-    private init(folder: String, manifest: ArtifactManifest, options: ExportedModelOptions) throws(ConcordError) {
+    private static func requireUnchanged(_ stamps: [String: FileStamp], folder: String) throws(ConcordError) {
+        for (name, stamp) in stamps.sorted(by: { $0.key < $1.key }) {
+            guard let found = try? FileStamp(path: folder + "/" + name), found == stamp else {
+                throw ConcordError(
+                    .invalidCheckpoint,
+                    "\(folder)/\(name) was changed while the model was loaded; load it again when the folder is complete"
+                )
+            }
+        }
+    }
+
+    private init(
+        folder: String, manifest: ArtifactManifest, stamps: [String: FileStamp], options: ExportedModelOptions
+    ) throws(ConcordError) {
         self.folder = folder
         self.manifest = manifest
+        self.stamps = stamps
         self.options = options
         func graph(_ role: ArtifactManifest.GraphRole) throws(ConcordError) -> ExportedGraph? {
             try ExportedModel.graph(role, folder: folder, manifest: manifest, options: options.session)

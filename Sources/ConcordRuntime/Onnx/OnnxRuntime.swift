@@ -8,6 +8,9 @@ public final class OnnxRuntime: Sendable {
     public let version: String
     /// The library's file, or its bare name where the system found it.
     public let path: String
+    /// Whether data files of models are read into memory when a session opens. Elsewhere than on Linux they are mapped,
+    /// and must not change while it is open.
+    public let readsDataFiles: Bool
     /// Never closed; its functions may be called from any thread.
     nonisolated(unsafe) let handle: OpaquePointer
 
@@ -61,6 +64,7 @@ public final class OnnxRuntime: Sendable {
         self.handle = handle
         self.path = path
         version = String(cString: cort_version(handle))
+        readsDataFiles = cort_reads_data_files(handle)
     }
 
     // MARK: - Places

@@ -18,7 +18,8 @@ public final class OnnxSession: Sendable {
     /// What the model's file says about itself.
     public var metadata: OnnxModelMetadata { model.metadata }
 
-    /// Loads the model at `path`, and data files beside it. Blocks for as long as that takes.
+    /// Loads the model at `path`, and data files beside it. Blocks for as long as that takes. What becomes of the files
+    /// afterwards is of no matter, where ``OnnxRuntime/readsDataFiles`` holds.
     ///
     /// Throws `.fileSystem` when the file is not there, `.invalidModel` when ONNX Runtime refuses it, `.unavailable`
     /// when ONNX Runtime itself cannot be opened (`runtime` nil means the shared one), `.invalidArgument` for
@@ -27,7 +28,7 @@ public final class OnnxSession: Sendable {
         path: String, options: OnnxSessionOptions = OnnxSessionOptions(), runtime: OnnxRuntime? = nil
     ) throws(ConcordError) {
         // ONNX Runtime's own texts about files are about its source code.
-        _ = try MappedFile(path: path)
+        _ = try FileReader(path: path)
         try self.init(source: path, options: options, runtime: runtime) { runtime, options, session, message in
             cort_session_open(runtime, path, options, session, message)
         }

@@ -24,6 +24,8 @@ public struct TinyArtifact {
     }
 
     public static let imageSize = 16, patchSize = 8, width = 16, heads = 2, embeddingWidth = 12, contextLength = 20
+    /// The file of all graphs' weights.
+    public static let weightsFile = GraphFiles.weights
     /// Rows of the picture's tokens.
     public static let pictureTokens = 4
     public static let logitScale = 25.0
@@ -57,17 +59,18 @@ public struct TinyArtifact {
         let inputs = try TinyInputs(kind, folder: folder)
         var graphs = TinyGraphs(kind, inputs, seed: seed, metadata: metadata)
         var files: [ArtifactManifest.GraphRole: String] = [.text: "text.onnx"]
-        try graphs.text().write(to: folder + "/text.onnx")
+        var models = [(model: try graphs.text(), path: folder + "/text.onnx")]
         if kind != .sentences {
             files[.image] = "image.onnx"
-            try graphs.image().write(to: folder + "/image.onnx")
+            models.append((try graphs.image(), folder + "/image.onnx"))
         }
         if kind == .coca {
             files[.captionPrefill] = "caption_prefill.onnx"
             files[.captionStep] = "caption_step.onnx"
-            try graphs.caption(isFirst: true).write(to: folder + "/caption_prefill.onnx")
-            try graphs.caption(isFirst: false).write(to: folder + "/caption_step.onnx")
+            models.append((try graphs.caption(isFirst: true), folder + "/caption_prefill.onnx"))
+            models.append((try graphs.caption(isFirst: false), folder + "/caption_step.onnx"))
         }
+        try OnnxModel.write(models, sharedWeights: folder + "/" + weightsFile)
         try Files.replace(folder + "/report.json", with: "{\"graphs\": {}}\n")
         var (hashes, checksums): ([String: String], [String: String]) = ([:], [:])
         for file in try FileManager.default.contentsOfDirectory(atPath: folder) where file != ArtifactManifest.fileName

@@ -120,7 +120,7 @@ extension ModelInspection {
         }
         return (weights + others).map { path in
             // Through the links of a hub's cache.
-            let size = (try? MappedFile(path: path).count) ?? 0
+            let size = Files.size(path) ?? 0
             let name = path.hasPrefix(folder.path + "/") ? String(path.dropFirst(folder.path.count + 1)) : path
             return ["name": .string(name), "bytes": .integer(size)]
         }

@@ -1,3 +1,5 @@
+import HTTPTypes
+
 /// Embeds the inputs of a request, many at a time.
 struct Embedder: Sendable {
     struct Item: Sendable {

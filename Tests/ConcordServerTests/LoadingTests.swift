@@ -79,9 +79,9 @@ import Testing
             try TinyArtifact.write(.clip, to: folder)
             try Files.replace(folder + "/text.onnx", with: Files.read(folder + "/text.onnx") + [0])
             let direct = #expect(throws: ConcordError.self) { try ExportedModel(folder: folder) }
-            let (error, hasListened) = try await failure(serving: folder)
+            let (error, hasListened, log) = try await failure(serving: folder)
             #expect(error == direct && error?.code == .invalidCheckpoint)
-            #expect(hasListened)
+            #expect(hasListened && log == [])
             // Nothing to wait for: this is known before.
             try Files.replace(folder + "/artifact.json", with: "{")
             let early = try await failure(serving: folder)
@@ -89,7 +89,9 @@ import Testing
         }
     }
 
-    private func failure(serving folder: String) async throws -> (error: ConcordError?, hasListened: Bool) {
+    private func failure(
+        serving folder: String
+    ) async throws -> (error: ConcordError?, hasListened: Bool, log: [String]) {
         var configuration = ServerConfiguration()
         configuration.port = 0
         configuration.models = [ModelArgument(folder: folder)]
@@ -99,7 +101,8 @@ import Testing
             isListening.wait()
             return try ExportedModel(folder: folder, options: options)
         }
-        let server = try InferenceServer(configuration, logger: Logger(label: "test") { LogLines().handler(label: $0) })
+        let log = LogLines()
+        let server = try InferenceServer(configuration, logger: Logger(label: "test") { log.handler(label: $0) })
         let error = await #expect(throws: ConcordError.self) {
             try await server.run(
                 signals: [],
@@ -108,7 +111,7 @@ import Testing
                     isListening.signal()
                 }, onReady: { _ in Issue.record("it was ready") })
         }
-        return (error, hasListened.withLock { $0 })
+        return (error, hasListened.withLock { $0 }, log.all)
     }
 
     /// What is being loaded is loaded to its end, and nothing after it.

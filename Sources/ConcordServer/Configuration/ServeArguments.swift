@@ -4,11 +4,12 @@ import ConcordPlatform
 import Logging
 
 /// What `concord-server` and `concord serve` are told, and what they do.
-public struct ServeArguments: ParsableArguments {
+public struct ServeArguments: ParsableArguments, Sendable {
     public static let discussion = """
         Without --keys no key is asked for, which is allowed on this machine's own address only. The server
         listens at once, and answers 503 until its models are loaded. It says on standard output when it is ready, and
-        ends on SIGTERM when all accepted requests are answered.
+        ends on SIGTERM when all accepted requests are answered. SIGHUP has it read the file of settings, the keys and the
+        artifact folders again; settings marked "restart" by --settings wait for one.
 
         Examples:
           concord-server --model artifacts/coca
@@ -72,17 +73,21 @@ public struct ServeArguments: ParsableArguments {
     public func run() async throws {
         let start = ContinuousClock.now
         if settings {
-            for setting in ServerSettings.all { print("\(setting.key): \(setting.summary)") }
+            for setting in ServerSettings.all {
+                print("\(setting.key): \(setting.summary)" + (setting.effect == .afterRestart ? " (restart)" : ""))
+            }
             return
         }
         if let makeKey { return try printKey(makeKey) }
         ProcessMemory.staysSmall()
-        let server = try InferenceServer(configuration())
+        // Whoever reads the log or an answer may go; the service stays.
+        signal(SIGPIPE, SIG_IGN)
+        let server = try InferenceServer(configuration()) { try configuration() }
         try await server.run(onReady: { report in
             let elapsed = start.duration(to: .now) / .seconds(1)
             let models = report.models.map { "\($0.name) (\($0.abilities.joined(separator: ", ")))" }
             print(
-                "ready: http://\(report.host):\(report.port)  models: \(models.joined(separator: ", "))  "
+                "ready: \(report.url)  models: \(models.joined(separator: ", "))  "
                     + "started in \(NumberText.fixed(elapsed, decimals: 3)) s")
             // A pipe is not flushed line by line.
             fflush(nil)
@@ -97,12 +102,20 @@ public struct ServeArguments: ParsableArguments {
         }
         if !models.isEmpty { configuration.models = try models.map { try ModelArgument($0) } }
         if !aliases.isEmpty { configuration.aliases = try aliases.map { try ModelAlias($0) } }
-        if let host { configuration.host = host }
+        if let host {
+            guard let name = ServerSettings.hostName(host) else { throw ValidationError("--host is empty.") }
+            configuration.host = name
+        }
         if let port {
             guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); it is in 0…65535.") }
             configuration.port = port
         }
-        if let metricsPort { configuration.metricsPort = metricsPort }
+        if let metricsPort {
+            guard (0...65535).contains(metricsPort) else {
+                throw ValidationError("--metrics-port is \(metricsPort); it is in 0…65535.")
+            }
+            configuration.metricsPort = metricsPort
+        }
         if let keys { configuration.keys = keys }
         if let threads {
             guard (1...1024).contains(threads) else {

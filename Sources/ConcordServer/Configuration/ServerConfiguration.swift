@@ -52,10 +52,7 @@ public struct ServerConfiguration: Sendable {
     var keylessAccess: KeylessAccess { KeylessAccess(names: hostNames, crossOrigin: crossOrigin) }
 
     /// Whether only this machine can reach the server.
-    var isLoopback: Bool {
-        host == "localhost" || host == "::1"
-            || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." })
-    }
+    var isLoopback: Bool { host == "localhost" || InternetAddress(host)?.isLoopback == true }
 
     /// The name of the model that requests call so.
     func modelName(_ name: String) -> String {
@@ -88,6 +85,10 @@ public struct ServerConfiguration: Sendable {
         let names = models.compactMap(\.name)
         if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
             throw ConcordError(.invalidConfiguration, "two models are called \"\(twice)\"; give one another name")
+        }
+        guard metricsPort != port || port == 0 || metricsHost != host else {
+            throw ConcordError(
+                .invalidConfiguration, "port and metrics_port are both \(port); give one of them another number")
         }
         guard isLoopback || keys != nil else {
             throw ConcordError(

@@ -5,11 +5,22 @@ import Logging
 
 /// The keys of `server.yaml`, each with what it sets.
 enum ServerSettings {
+    /// When a setting that changed has an effect.
+    enum Effect: Sendable {
+        /// As soon as the server is told to read its file again.
+        case atOnce
+        case afterRestart
+    }
+
     struct Setting: Sendable {
         let key: String
         let summary: String
+        let effect: Effect
         /// Sets what the texts say: one, or those of a list. Gives back what was expected instead, where they do not.
         let set: @Sendable (inout ServerConfiguration, [String]) throws(ConcordError) -> String?
+        let isEqual: @Sendable (ServerConfiguration, ServerConfiguration) -> Bool
+        /// Takes over the value of another configuration.
+        let copy: @Sendable (_ source: ServerConfiguration, _ target: inout ServerConfiguration) -> Void
     }
 
     /// Reads a file's text into the configuration; `source` names it in errors. Throws `.invalidConfiguration`.
@@ -48,147 +59,177 @@ enum ServerSettings {
     }
 
     static let all: [Setting] = [
-        Setting(key: "models", summary: "Models, each [NAME=]FOLDER.") { configuration, texts throws(ConcordError) in
-            configuration.models = try texts.map { text throws(ConcordError) in try ModelArgument(text) }
-            return nil
+        Setting(
+            key: "models", summary: "Models, each [NAME=]FOLDER.", effect: .atOnce,
+            set: { configuration, texts throws(ConcordError) in
+                configuration.models = try texts.map { text throws(ConcordError) in try ModelArgument(text) }
+                return nil
+            }, isEqual: { $0.models == $1.models }, copy: { $1.models = $0.models }),
+        Setting(
+            key: "aliases", summary: "Other names of models, each NAME=MODEL.", effect: .atOnce,
+            set: { configuration, texts throws(ConcordError) in
+                configuration.aliases = try texts.map { text throws(ConcordError) in try ModelAlias(text) }
+                return nil
+            }, isEqual: { $0.aliases == $1.aliases }, copy: { $1.aliases = $0.aliases }),
+        value("host", "Address to listen on.", .afterRestart, \.host, "an address") { hostName($0) },
+        integer("port", "Port; 0 takes a free one.", .afterRestart, 0...65535, \.port),
+        value("metrics_port", "A port for /metrics alone.", .afterRestart, \.metricsPort, "a port") { text in
+            Int(text).flatMap { (0...65535).contains($0) ? .some(.some($0)) : nil }
         },
-        Setting(key: "aliases", summary: "Other names of models, each NAME=MODEL.") {
-            configuration, texts throws(ConcordError) in
-            configuration.aliases = try texts.map { text throws(ConcordError) in try ModelAlias(text) }
-            return nil
+        value("metrics_host", "Address of the port for /metrics.", .afterRestart, \.metricsHost, "an address") {
+            hostName($0)
         },
-        text("host", "Address to listen on.", \.host),
-        integer("port", "Port; 0 takes a free one.", 0...65535, \.port),
-        Setting(key: "metrics_port", summary: "A port for /metrics alone.") { configuration, texts in
-            guard texts.count == 1, let port = Int(texts[0]), (0...65535).contains(port) else { return "a port" }
-            configuration.metricsPort = port
-            return nil
+        value("keys", "The file of keys.", .atOnce, \.keys, "a path") { $0 },
+        value("threads", "Threads that run models, and that decode pictures.", .afterRestart, \.threads, "1 or more") {
+            text in Int(text).flatMap { (1...1024).contains($0) ? $0 : nil }
         },
-        text("metrics_host", "Address of the port for /metrics.", \.metricsHost),
-        Setting(key: "keys", summary: "The file of keys.") { configuration, texts in
-            guard texts.count == 1 else { return "a path" }
-            configuration.keys = texts[0]
-            return nil
-        },
-        Setting(key: "threads", summary: "Threads that run models, and that decode pictures.") { configuration, texts in
-            guard texts.count == 1, let count = Int(texts[0]), (1...1024).contains(count) else { return "1 or more" }
-            configuration.setThreads(count)
-            return nil
-        },
-        integer("body_bytes", "Most bytes of one body.", 1024...(1 << 40), \.bodyBytes),
-        integer("bodies_bytes", "Most bytes of all bodies at a time.", 1024...(1 << 40), \.bodiesBytes),
-        integer("image_bytes", "Most bytes of an encoded picture.", 16...(1 << 40), \.serving.imageLimits.maximumBytes),
-        integer("image_pixels", "Most pixels of a picture.", 1...(1 << 40), \.serving.imageLimits.maximumPixels),
-        integer("decoded_bytes", "Most bytes of all pictures being decoded.", 1024...(1 << 40), \.serving.decodedBytes),
-        integer("connections", "Most connections at a time.", 1...1_000_000, \.connections),
-        integer("queue_capacity", "Most items that wait for a model.", 1...10_000_000, \.serving.queueCapacity),
-        integer("caption_batch", "Pictures that are captioned together.", 1...256, \.serving.captionBatch),
+        integer("body_bytes", "Most bytes of one body.", .atOnce, 1024...(1 << 40), \.bodyBytes),
+        integer("bodies_bytes", "Most bytes of all bodies at a time.", .atOnce, 1024...(1 << 40), \.bodiesBytes),
         integer(
-            "cached_embeddings", "Vectors of pictures that are kept; 0 keeps none.", 0...100_000_000,
+            "image_bytes", "Most bytes of an encoded picture.", .afterRestart, 16...(1 << 40),
+            \.serving.imageLimits.maximumBytes),
+        integer(
+            "image_pixels", "Most pixels of a picture.", .afterRestart, 1...(1 << 40),
+            \.serving.imageLimits.maximumPixels),
+        integer(
+            "decoded_bytes", "Most bytes of all pictures being decoded.", .afterRestart, 1024...(1 << 40),
+            \.serving.decodedBytes),
+        integer("connections", "Most connections at a time.", .afterRestart, 1...1_000_000, \.connections),
+        integer(
+            "queue_capacity", "Most items that wait for a model.", .afterRestart, 1...10_000_000,
+            \.serving.queueCapacity),
+        integer(
+            "caption_batch", "Pictures that are captioned together.", .afterRestart, 1...256, \.serving.captionBatch),
+        integer(
+            "cached_embeddings", "Vectors of pictures that are kept; 0 keeps none.", .afterRestart, 0...100_000_000,
             \.serving.cachedEmbeddings),
-        Setting(key: "model_bytes", summary: "Bytes that all models may take.") { configuration, texts in
-            guard texts.count == 1, let count = Int(texts[0]), count > 0 else { return "a number of bytes" }
-            configuration.serving.modelBytes = count
-            return nil
-        },
-        Setting(key: "bulk_share", summary: "Least share of the work for the bulk lane.") { configuration, texts in
-            guard texts.count == 1, let share = Double(texts[0]), (0...1).contains(share) else { return "in 0…1" }
-            configuration.serving.bulkShare = share
-            return nil
-        },
-        Setting(key: "verify_hashes", summary: "Whether files are compared with their hashes.") {
-            configuration, texts in
-            guard texts.count == 1, let flag = ["true": true, "false": false][texts[0]] else { return "true or false" }
-            configuration.serving.model.verifiesHashes = flag
-            return nil
-        },
-        Setting(key: "canary_seconds", summary: "How often models are checked; 0 for never.") { configuration, texts in
-            guard texts.count == 1, let seconds = Double(texts[0]), (0...86400).contains(seconds) else {
-                return "a number of seconds"
-            }
-            configuration.serving.canaryInterval = seconds > 0 ? .seconds(seconds) : nil
-            return nil
-        },
-        seconds("longest_wait_seconds", "Requests that would wait longer are refused.", \.serving.longestWait),
-        seconds("longest_run_seconds", "Runs have no more items than are done in it, or two.", \.serving.longestRun),
-        seconds("stuck_after_seconds", "A run that takes longer is given up.", \.serving.stuckAfter),
-        seconds("idle_seconds", "Idle connections are closed after it.", \.idleTimeout),
-        seconds("body_seconds", "How long a body may bring nothing.", \.bodyTimeout),
-        seconds("request_seconds", "After which an answer is of no use.", \.requestTimeout),
-        seconds("drain_delay_seconds", "How long an ending server still answers.", \.drainDelay),
-        seconds("drain_seconds", "How long it waits for accepted requests.", \.drainTimeout),
-        Setting(key: "image_urls", summary: "Whether pictures are fetched from http and https addresses.") {
-            configuration, texts in
-            guard texts.count == 1, let flag = ["true": true, "false": false][texts[0]] else { return "true or false" }
-            configuration.imageFetching = flag ? configuration.imageFetching ?? PictureFetchOptions() : nil
-            return nil
-        },
-        Setting(key: "image_url_hosts", summary: "The only hosts that pictures are fetched from; *.NAME for all below.")
-        {
-            configuration, texts in
-            var options = configuration.imageFetching ?? PictureFetchOptions()
-            options.hosts = texts
-            configuration.imageFetching = options
-            return nil
-        },
-        Setting(key: "cross_origins", summary: "Pages that may use the server from a browser.") {
-            configuration, texts in
-            configuration.crossOrigins = texts
-            return nil
-        },
-        Setting(key: "host_names", summary: "Names that a server without keys answers to; * for all.") {
-            configuration, texts in
-            configuration.hostNames = texts
-            return nil
-        },
-        Setting(key: "log_level", summary: "trace, debug, info, notice, warning, error or critical.") {
-            configuration, texts in
-            guard texts.count == 1, let level = Logger.Level(rawValue: texts[0]) else {
-                return "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"
-            }
-            configuration.logLevel = level
-            return nil
-        },
-        Setting(key: "log_format", summary: "text or json.") { configuration, texts in
-            guard texts == ["text"] || texts == ["json"] else { return "text or json" }
-            configuration.logsJSON = texts == ["json"]
-            return nil
+        value(
+            "model_bytes", "Bytes that all models may take.", .atOnce, \.serving.modelBytes, "a number of bytes"
+        ) { text in Int(text).flatMap { $0 > 0 ? .some(.some($0)) : nil } },
+        value(
+            "bulk_share", "Least share of the work for the bulk lane.", .afterRestart, \.serving.bulkShare, "in 0…1"
+        ) { text in Double(text).flatMap { (0...1).contains($0) ? $0 : nil } },
+        value(
+            "verify_hashes", "Whether files are compared with their hashes.", .atOnce, \.serving.model.verifiesHashes,
+            "true or false"
+        ) { flags[$0] },
+        value(
+            "canary_seconds", "How often models are checked; 0 for never.", .afterRestart, \.serving.canaryInterval,
+            "a number of seconds"
+        ) { text in seconds(text).map { $0 > .zero ? $0 : nil } },
+        duration(
+            "longest_wait_seconds", "Requests that would wait longer are refused.", .afterRestart, \.serving.longestWait
+        ),
+        duration(
+            "longest_run_seconds", "Runs have no more items than are done in it, or two.", .afterRestart,
+            \.serving.longestRun),
+        duration("stuck_after_seconds", "A run that takes longer is given up.", .afterRestart, \.serving.stuckAfter),
+        duration("idle_seconds", "Idle connections are closed after it.", .afterRestart, \.idleTimeout),
+        duration("body_seconds", "How long a body may bring nothing.", .afterRestart, \.bodyTimeout),
+        duration("request_seconds", "After which an answer is of no use.", .atOnce, \.requestTimeout),
+        duration("drain_delay_seconds", "How long an ending server still answers.", .atOnce, \.drainDelay),
+        duration("drain_seconds", "How long it waits for accepted requests.", .afterRestart, \.drainTimeout),
+        Setting(
+            key: "image_urls", summary: "Whether pictures are fetched from http and https addresses.", effect: .atOnce,
+            set: { configuration, texts in
+                guard texts.count == 1, let flag = flags[texts[0]] else { return "true or false" }
+                configuration.imageFetching = flag ? configuration.imageFetching ?? PictureFetchOptions() : nil
+                return nil
+            }, isEqual: { ($0.imageFetching == nil) == ($1.imageFetching == nil) },
+            copy: { $1.imageFetching = $0.imageFetching }),
+        Setting(
+            key: "image_url_hosts", summary: "The only hosts that pictures are fetched from; *.NAME for all below.",
+            effect: .atOnce,
+            set: { configuration, texts in
+                var options = configuration.imageFetching ?? PictureFetchOptions()
+                options.hosts = texts
+                configuration.imageFetching = options
+                return nil
+            }, isEqual: { $0.imageFetching?.hosts == $1.imageFetching?.hosts },
+            copy: { $1.imageFetching = $0.imageFetching }),
+        list("cross_origins", "Pages that may use the server from a browser.", \.crossOrigins),
+        list("host_names", "Names that a server without keys answers to; * for all.", \.hostNames),
+        value(
+            "log_level", "trace, debug, info, notice, warning, error or critical.", .atOnce, \.logLevel,
+            "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"
+        ) { Logger.Level(rawValue: $0) },
+        value("log_format", "text or json.", .afterRestart, \.logsJSON, "text or json") { text in
+            ["text": false, "json": true][text]
         },
     ]
 
-    private static func text(
-        _ key: String, _ summary: String, _ path: any WritableKeyPath<ServerConfiguration, String> & Sendable
+    private static let flags = ["true": true, "false": false]
+
+    /// An address without the brackets that IPv6 has in URLs; nil for nothing.
+    static func hostName(_ text: String) -> String? {
+        let isBracketed = text.hasPrefix("[") && text.hasSuffix("]") && text.count > 2
+        let name = isBracketed ? String(text.dropFirst().dropLast()) : text
+        return name.isEmpty ? nil : name
+    }
+
+    private static func seconds(_ text: String) -> Duration? {
+        guard let seconds = Double(text), (0...86400).contains(seconds) else { return nil }
+        return .seconds(seconds)
+    }
+
+    /// A setting of one value.
+    ///
+    /// - Parameters:
+    ///   - expected: what the text must be.
+    ///   - read: the value that a text says; nil for none.
+    private static func value<Value: Equatable & Sendable>(
+        _ key: String, _ summary: String, _ effect: Effect,
+        _ path: any WritableKeyPath<ServerConfiguration, Value> & Sendable, _ expected: String,
+        _ read: @escaping @Sendable (String) -> Value?
     ) -> Setting {
-        Setting(key: key, summary: summary) { configuration, texts in
-            guard texts.count == 1, !texts[0].isEmpty else { return "a text" }
-            configuration[keyPath: path] = texts[0]
-            return nil
+        setting(key, summary, effect, path) { texts in
+            guard texts.count == 1, let value = read(texts[0]) else { return .failure(Expectation(text: expected)) }
+            return .success(value)
         }
+    }
+
+    private static func list(
+        _ key: String, _ summary: String, _ path: any WritableKeyPath<ServerConfiguration, [String]> & Sendable
+    ) -> Setting {
+        setting(key, summary, .atOnce, path) { .success($0) }
     }
 
     private static func integer(
-        _ key: String, _ summary: String, _ range: ClosedRange<Int>,
+        _ key: String, _ summary: String, _ effect: Effect, _ range: ClosedRange<Int>,
         _ path: any WritableKeyPath<ServerConfiguration, Int> & Sendable
     ) -> Setting {
-        Setting(key: key, summary: summary) { configuration, texts in
-            guard texts.count == 1, let number = Int(texts[0]), range.contains(number) else {
-                return "a whole number in \(range.lowerBound)…\(range.upperBound)"
-            }
-            configuration[keyPath: path] = number
-            return nil
+        value(key, summary, effect, path, "a whole number in \(range.lowerBound)…\(range.upperBound)") { text in
+            Int(text).flatMap { range.contains($0) ? $0 : nil }
         }
     }
 
-    private static func seconds(
-        _ key: String, _ summary: String, _ path: any WritableKeyPath<ServerConfiguration, Duration> & Sendable
+    private static func duration(
+        _ key: String, _ summary: String, _ effect: Effect,
+        _ path: any WritableKeyPath<ServerConfiguration, Duration> & Sendable
     ) -> Setting {
-        Setting(key: key, summary: summary) { configuration, texts in
-            guard texts.count == 1, let seconds = Double(texts[0]), (0...86400).contains(seconds) else {
-                return "a number of seconds in 0…86400"
-            }
-            configuration[keyPath: path] = .seconds(seconds)
-            return nil
-        }
+        value(key, summary, effect, path, "a number of seconds in 0…86400", seconds)
+    }
+
+    /// What a text was expected to be.
+    private struct Expectation: Error {
+        let text: String
+    }
+
+    private static func setting<Value: Equatable & Sendable>(
+        _ key: String, _ summary: String, _ effect: Effect,
+        _ path: any WritableKeyPath<ServerConfiguration, Value> & Sendable,
+        _ read: @escaping @Sendable ([String]) -> Result<Value, Expectation>
+    ) -> Setting {
+        Setting(
+            key: key, summary: summary, effect: effect,
+            set: { configuration, texts in
+                switch read(texts) {
+                case .success(let value): configuration[keyPath: path] = value
+                case .failure(let expectation): return expectation.text
+                }
+                return nil
+            }, isEqual: { $0[keyPath: path] == $1[keyPath: path] },
+            copy: { source, target in target[keyPath: path] = source[keyPath: path] })
     }
 }
 
@@ -202,10 +243,35 @@ extension ServerConfiguration {
     }
 
     /// How many threads run models, and how many decode pictures.
-    public mutating func setThreads(_ count: Int) {
-        let serving = ServingOptions(processors: count)
-        self.serving.concurrentRuns = serving.concurrentRuns
-        self.serving.decodingThreads = serving.decodingThreads
-        self.serving.model.session.threadsPerRun = serving.model.session.threadsPerRun
+    public mutating func setThreads(_ count: Int) { threads = count }
+
+    fileprivate var threads: Int {
+        get { serving.decodingThreads }
+        set {
+            let serving = ServingOptions(processors: newValue)
+            self.serving.concurrentRuns = serving.concurrentRuns
+            self.serving.decodingThreads = serving.decodingThreads
+            self.serving.model.session.threadsPerRun = serving.model.session.threadsPerRun
+        }
+    }
+
+    /// This configuration with those settings of another that need no restart.
+    ///
+    /// - Returns: the keys of settings that changed, and of those that differ but have to wait for a restart.
+    func taking(
+        over other: ServerConfiguration
+    ) -> (configuration: ServerConfiguration, changed: [String], waiting: [String]) {
+        var result = self, changed: [String] = [], waiting: [String] = []
+        for setting in ServerSettings.all where !setting.isEqual(self, other) {
+            // Nobody loses the protection of keys by a slip in a file.
+            let isKept = setting.key == "keys" && other.keys == nil
+            guard setting.effect == .atOnce, !isKept else {
+                waiting.append(setting.key)
+                continue
+            }
+            setting.copy(other, &result)
+            changed.append(setting.key)
+        }
+        return (result, changed, waiting)
     }
 }

@@ -2,16 +2,17 @@ import Synchronization
 
 /// The bytes that the bodies of all requests being read may take together.
 final class BodyBudget: Sendable {
-    private let capacity: Int
-    private let used = Mutex(0)
+    private let state: Mutex<(capacity: Int, used: Int)>
 
-    init(capacity: Int) { self.capacity = capacity }
+    init(capacity: Int) { state = Mutex((capacity, 0)) }
+
+    func change(capacity: Int) { state.withLock { $0.capacity = capacity } }
 
     /// Takes more bytes for a body. Throws a failure with 503 when they are not free.
     func take(_ count: Int) throws(RequestFailure) {
-        let fits = used.withLock { used in
-            guard count <= capacity - used else { return false }
-            used += count
+        let fits = state.withLock { state in
+            guard count <= state.capacity - state.used else { return false }
+            state.used += count
             return true
         }
         guard fits else {
@@ -19,5 +20,5 @@ final class BodyBudget: Sendable {
         }
     }
 
-    func giveBack(_ count: Int) { used.withLock { $0 -= count } }
+    func giveBack(_ count: Int) { state.withLock { $0.used -= count } }
 }

@@ -12,20 +12,36 @@ import UnixSignals
 /// The service: models behind HTTP, from the start to the end of the process.
 public final class InferenceServer: Sendable {
     private let configuration: ServerConfiguration
+    /// What the settings say now.
+    private let readConfiguration: @Sendable () throws -> ServerConfiguration
     private let logger: Logger
+    /// That of the logger; nil for a logger of somebody else's.
+    private let logLevel: LogLevel?
     private let group = Mutex<ServiceGroup?>(nil)
+    private let reloads = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    /// Signals that a server knows what to do with: SIGTERM, SIGINT and SIGQUIT end it when what it accepted is answered
+    /// (SIGINT and SIGQUIT again end it at once), SIGHUP is ``reload()``, and SIGUSR1 and SIGUSR2 do nothing.
+    public static let knownSignals: [UnixSignal] = [.sigterm, .sigint, .sigquit, .sighup, .sigusr1, .sigusr2]
 
     /// Throws `.invalidConfiguration` for what cannot be served, or should not.
     ///
-    /// - Parameter logger: nil for lines on standard error, as the configuration wants them.
-    public init(_ configuration: ServerConfiguration, logger: Logger? = nil) throws(ConcordError) {
+    /// - Parameters:
+    ///   - logger: nil for lines on standard error, as the configuration wants them.
+    ///   - readConfiguration: what ``reload()`` follows; nil for the configuration as it is.
+    public init(
+        _ configuration: ServerConfiguration, logger: Logger? = nil,
+        readConfiguration: (@Sendable () throws -> ServerConfiguration)? = nil
+    ) throws(ConcordError) {
         try configuration.validate()
         self.configuration = configuration
+        self.readConfiguration = readConfiguration ?? { configuration }
+        let level = LogLevel(configuration.logLevel)
+        logLevel = logger == nil ? level : nil
         self.logger =
             logger
             ?? Logger(label: "concord-server") { label in
-                JSONLogHandler(
-                    label: label, format: configuration.logsJSON ? .json : .text, logLevel: configuration.logLevel)
+                JSONLogHandler(label: label, format: configuration.logsJSON ? .json : .text, level: level)
             }
     }
 
@@ -35,16 +51,18 @@ public final class InferenceServer: Sendable {
     /// model with 503 and `Retry-After`. Told to end while it loads, it ends when the model that it is at is loaded.
     ///
     /// - Parameters:
-    ///   - signals: what tells the process to end.
+    ///   - signals: those of ``knownSignals`` that are handled; others do what the system does.
     ///   - onListening: called with the port when connections are taken.
     ///   - onReady: called when all models are loaded, and requests for them are answered.
     /// - Throws: `ConcordError` for models, keys or an address that cannot be used.
     public func run(
-        signals: [UnixSignal] = [.sigterm, .sigint],
+        signals: [UnixSignal] = knownSignals,
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in },
         onReady: @escaping @Sendable (ReadyReport) async -> Void = { _ in }
     ) async throws {
-        let keys = try configuration.keys.map { path throws(ConcordError) in try APIKeys(path: path) }
+        // First of all: a signal that comes early waits until there is somebody to tell.
+        let caught = await UnixSignalsSequence(trapping: signals)
+        let settings = try ServerState.Settings(configuration)
         let metrics = ServerMetrics()
         var serving = configuration.serving
         serving.onFault = { [logger] model, error in
@@ -54,16 +72,12 @@ public final class InferenceServer: Sendable {
             logger.warning("model warning", metadata: ["model": "\(model)", "warning": "\(warning)"])
         }
         let registry = ModelRegistry(options: serving, metrics: metrics)
-        var models: [LoadingService.Model] = []
+        var models: [ModelRegistry.Named] = []
         for model in configuration.models {
-            models.append((try await registry.announce(name: model.name, folder: model.folder), model.folder))
+            models.append((try await registry.announce(name: model.name, folder: model.folder), model))
         }
         try configuration.checkAliases(models: models.map(\.name))
-        let fetcher = try configuration.imageFetching.map { options throws(ConcordError) in
-            try PictureFetcher(options: options)
-        }
-        let state = ServerState(
-            configuration, registry: registry, keys: keys, metrics: metrics, fetcher: fetcher, logger: logger)
+        let state = ServerState(settings, registry: registry, metrics: metrics, logger: logger, logLevel: logLevel)
         let start = ServerStart(awaiting: configuration.metricsPort == nil ? ["http"] : ["http", "metrics"]) {
             [configuration] ports in
             await onReady(
@@ -71,8 +85,10 @@ public final class InferenceServer: Sendable {
                     host: configuration.host, port: ports["http"] ?? configuration.port, metricsPort: ports["metrics"],
                     models: registry.statuses.map(ReadyReport.Model.init)))
         }
-        let loading = LoadingService(models: models, state: state) { await start.modelsAreLoaded() }
-        try await serve(state, loading, signals: signals) { name, port in
+        let loading = LoadingService(
+            models: models, state: state, reloads: reloads.stream, readConfiguration: readConfiguration
+        ) { await start.modelsAreLoaded() }
+        try await serve(state, loading, signals: caught) { name, port in
             if name == "http" { await onListening(port) }
             await start.listens(name, port: port)
         }
@@ -81,53 +97,76 @@ public final class InferenceServer: Sendable {
     /// Ends ``run(signals:onListening:onReady:)`` as a signal would.
     public func stop() async { await group.withLock { $0 }?.triggerGracefulShutdown() }
 
+    /// Has the server follow its settings, the file of keys and the artifact folders, as SIGHUP does, and returns at once.
+    ///
+    /// Models whose folder or files are other ones are loaded beside those in use, which stay where that fails. Settings
+    /// that have no effect before a restart are named in the log. While models are being loaded, this waits for them.
+    public func reload() { reloads.continuation.yield() }
+
     private func serve(
-        _ state: ServerState, _ loading: LoadingService, signals: [UnixSignal],
+        _ state: ServerState, _ loading: LoadingService, signals: UnixSignalsSequence,
         onListening: @escaping @Sendable (_ name: String, _ port: Int) async -> Void
     ) async throws {
-        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: RegistryService(registry: state.registry)),
+        let failure = FirstFailure()
+        func service(_ service: any Service) -> ServiceGroupConfiguration.ServiceConfiguration {
             .init(
-                service: application(
-                    state, .server(state), host: configuration.host, port: configuration.port
-                ) { await onListening("http", $0) }),
+                service: WatchedService(service: service, failure: failure),
+                failureTerminationBehavior: .gracefullyShutdownGroup)
+        }
+        let address = ListeningAddress(host: configuration.host, port: configuration.port)
+        let http = application(state, .server(state), address) { await onListening("http", $0) }
+        var services = [
+            service(RegistryService(registry: state.registry)),
+            service(ListeningService(server: http, address: address, setting: "port")),
         ]
         if let port = configuration.metricsPort {
             // A state of its own, without keys: the port is for this machine, or for whoever its host is chosen for,
             // by whatever name.
-            var named = configuration
-            named.hostNames = ["*"]
-            let open = ServerState(
-                named, registry: state.registry, keys: nil, metrics: state.metrics, logger: logger)
-            services.append(
-                .init(
-                    service: application(
-                        open, .metrics, host: configuration.metricsHost, port: port
-                    ) { await onListening("metrics", $0) }))
+            var open = configuration
+            (open.hostNames, open.keys, open.imageFetching) = (["*"], nil, nil)
+            let openState = ServerState(
+                try ServerState.Settings(open), registry: state.registry, metrics: state.metrics, logger: logger)
+            let address = ListeningAddress(host: configuration.metricsHost, port: port)
+            let metrics = application(openState, .metrics, address) { await onListening("metrics", $0) }
+            services.append(service(ListeningService(server: metrics, address: address, setting: "metrics_port")))
         }
-        if let keys = state.keys { services.append(.init(service: KeysService(keys: keys, logger: logger))) }
+        services.append(service(KeysService(state: state)))
         // After what listens, so that probes are answered while the last model is loaded.
-        services.append(.init(service: loading))
+        services.append(service(loading))
         // The last to start is the first to end.
-        services.append(.init(service: DrainService(state: state)))
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
-        var settings = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: signals, logger: quiet)
+        services.append(service(DrainService(state: state, failure: failure)))
+        var settings = ServiceGroupConfiguration(services: services, logger: quiet)
         settings.maximumGracefulShutdownDuration = configuration.drainDelay + configuration.drainTimeout
         let group = ServiceGroup(configuration: settings)
         self.group.withLock { $0 = group }
-        do { try await group.run() } catch is CancellationError where state.isDraining {
-            logger.warning("the time to end was over before all requests were answered")
-        } catch let error as IOError {
-            throw ConcordError(
-                .unavailable,
-                "\(configuration.host):\(configuration.port) cannot be listened on: \(error.description)")
+        let running = Task { try await group.run() }
+        let handler = SignalHandler(
+            logger: logger, reload: reload, end: { await group.triggerGracefulShutdown() },
+            endAtOnce: { running.cancel() })
+        let handling = Task { await handler.run(signals) }
+        defer { handling.cancel() }
+        do {
+            try await withTaskCancellationHandler {
+                try await running.value
+            } onCancel: {
+                running.cancel()
+            }
+        } catch is CancellationError where state.isDraining && failure.error == nil {
+            logger.warning("ended before all requests were answered")
+        } catch {
+            throw failure.error ?? error
         }
     }
 
+    /// For what the libraries below have to say.
+    private var quiet: Logger {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        return quiet
+    }
+
     private func application(
-        _ state: ServerState, _ table: RouteTable, host: String, port: Int,
+        _ state: ServerState, _ table: RouteTable, _ address: ListeningAddress,
         onListening: @escaping @Sendable (_ port: Int) async -> Void
     ) -> some Service {
         let guardLimits = RequestGuard.Limits(
@@ -136,17 +175,15 @@ public final class InferenceServer: Sendable {
             additionalChannelHandlers: [RequestGuard(guardLimits)], idleTimeout: .init(configuration.idleTimeout),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 128))
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
         return Application(
             responder: ConcordResponder(state: state, table: table),
             server: HTTPServerBuilder { responder in
                 ConnectionChannel(http: HTTP1Channel(responder: responder, configuration: connections))
             },
             configuration: ApplicationConfiguration(
-                address: .hostname(host, port: port), backlog: 1024,
+                address: .hostname(address.host, port: address.port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections, logger: quiet)),
-            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? port) },
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? address.port) },
             logger: quiet)
     }
 }

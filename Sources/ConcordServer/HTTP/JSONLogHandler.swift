@@ -1,6 +1,22 @@
 import ConcordCore
 import ConcordPlatform
 import Logging
+import Synchronization
+
+/// The level below which nothing is logged, which may change while loggers use it.
+final class LogLevel: Sendable {
+    private static let all = Logger.Level.allCases
+    private let place: Atomic<Int>
+
+    init(_ level: Logger.Level) { place = Atomic(Self.place(of: level)) }
+
+    var value: Logger.Level {
+        get { Self.all[place.load(ordering: .relaxed)] }
+        set { place.store(Self.place(of: newValue), ordering: .relaxed) }
+    }
+
+    private static func place(of level: Logger.Level) -> Int { all.firstIndex(of: level) ?? 0 }
+}
 
 /// Writes log events to standard error, a line each: as JSON objects, or as text.
 struct JSONLogHandler: LogHandler {
@@ -10,18 +26,25 @@ struct JSONLogHandler: LogHandler {
 
     let label: String
     let format: Format
-    var logLevel: Logger.Level
+    let level: LogLevel
+    /// Of this handler alone; nil for the one that all share.
+    private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
     private let write: @Sendable (String) -> Void
 
     init(
-        label: String, format: Format, logLevel: Logger.Level,
+        label: String, format: Format, level: LogLevel,
         write: @escaping @Sendable (String) -> Void = Self.writeToStandardError
     ) {
         self.label = label
         self.format = format
-        self.logLevel = logLevel
+        self.level = level
         self.write = write
+    }
+
+    var logLevel: Logger.Level {
+        get { ownLevel ?? level.value }
+        set { ownLevel = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -11,4 +11,7 @@ public struct ReadyReport: Sendable, Hashable {
     /// Nil without a port for figures.
     public var metricsPort: Int?
     public var models: [Model]
+
+    /// Such as `http://127.0.0.1:8080`.
+    public var url: String { "http://" + ListeningAddress(host: host, port: port).text }
 }

@@ -5,31 +5,68 @@ import Synchronization
 
 /// What all requests of a server share.
 final class ServerState: Sendable {
-    let configuration: ServerConfiguration
+    /// What a server's settings may change while it runs.
+    struct Settings: Sendable {
+        var configuration: ServerConfiguration
+        /// Nil where no key is asked for.
+        var keys: APIKeys?
+        /// Nil where pictures come in requests only.
+        var fetcher: PictureFetcher?
+
+        /// Throws as `APIKeys.init(path:)` and `PictureFetcher.init(options:)`.
+        ///
+        /// - Parameter earlier: what was in use so far; its fetcher stays where the same is asked of it.
+        init(_ configuration: ServerConfiguration, after earlier: Settings? = nil) throws(ConcordError) {
+            self.configuration = configuration
+            keys = try configuration.keys.map { path throws(ConcordError) in try APIKeys(path: path) }
+            if let earlier, earlier.configuration.imageFetching == configuration.imageFetching {
+                fetcher = earlier.fetcher
+                return
+            }
+            fetcher = try configuration.imageFetching.map { options throws(ConcordError) in
+                try PictureFetcher(options: options)
+            }
+        }
+    }
+
+    private let settings: Mutex<Settings>
     let registry: ModelRegistry
-    /// Nil where no key is asked for.
-    let keys: APIKeys?
     let limiter = RateLimiter()
-    /// Nil where pictures come in requests only.
-    let fetcher: PictureFetcher?
     let metrics: ServerMetrics
     let logger: Logger
+    private let logLevel: LogLevel?
     let bodies: BodyBudget
     /// For JSON and base64 that would hold up an event loop.
     let wire = WorkerThreads(count: Processors.available, name: "wire")
     private let draining = Atomic(false)
 
+    /// - Parameter logLevel: that of the logger, where it follows the settings.
     init(
-        _ configuration: ServerConfiguration, registry: ModelRegistry, keys: APIKeys?, metrics: ServerMetrics,
-        fetcher: PictureFetcher? = nil, logger: Logger
+        _ settings: Settings, registry: ModelRegistry, metrics: ServerMetrics, logger: Logger, logLevel: LogLevel? = nil
     ) {
-        self.configuration = configuration
+        self.logLevel = logLevel
+        self.settings = Mutex(settings)
         self.registry = registry
-        self.keys = keys
-        self.fetcher = fetcher
         self.metrics = metrics
         self.logger = logger
-        bodies = BodyBudget(capacity: configuration.bodiesBytes)
+        bodies = BodyBudget(capacity: settings.configuration.bodiesBytes)
+    }
+
+    var configuration: ServerConfiguration { settings.withLock { $0.configuration } }
+    /// Nil where no key is asked for.
+    var keys: APIKeys? { settings.withLock { $0.keys } }
+    /// Nil where pictures come in requests only.
+    var fetcher: PictureFetcher? { settings.withLock { $0.fetcher } }
+
+    /// Takes over settings, and reads the file of keys, for requests that come from now on.
+    ///
+    /// Throws, and changes nothing, for keys or hosts that cannot be used.
+    func change(to configuration: ServerConfiguration) throws(ConcordError) {
+        let changed = try Settings(configuration, after: settings.withLock { $0 })
+        settings.withLock { $0 = changed }
+        logLevel?.value = configuration.logLevel
+        bodies.change(capacity: configuration.bodiesBytes)
+        registry.change(to: configuration.serving)
     }
 
     /// Whether the server is about to end: it is not ready, and each answer closes its connection.

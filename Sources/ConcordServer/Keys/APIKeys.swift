@@ -1,6 +1,5 @@
 import ConcordCheckpoint
 import ConcordCore
-import ConcordRuntime
 import Synchronization
 
 /// The keys that callers show, read from a file that holds only their hashes.
@@ -57,17 +56,6 @@ public final class APIKeys: Sendable {
         state.withLock { state in
             defer { state.fingerprint = fingerprint }
             return state.fingerprint != fingerprint
-        }
-    }
-
-    /// Looks for changes of the file until the task is cancelled, on a thread of its own.
-    public func watch(
-        every interval: Duration = .seconds(2), onError: @escaping @Sendable (ConcordError) -> Void
-    ) async {
-        let thread = WorkerThreads(count: 1, name: "concord-keys")
-        while true {
-            do { try await Task.sleep(for: interval) } catch { return }
-            if let error = await thread.run({ () throws(Never) in self.reloadIfChanged() }) { onError(error) }
         }
     }
 

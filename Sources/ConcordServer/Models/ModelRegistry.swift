@@ -8,14 +8,17 @@ import Synchronization
 /// now and then, through the queues that requests wait in, so that being ready is something they show.
 public final class ModelRegistry: Sendable {
     let options: ServingOptions
+    /// Those of the options that may change while models are served.
+    private let limits: Mutex<(modelBytes: Int?, verifiesHashes: Bool)>
     let metrics: ServerMetrics
     let decoding: DecodingPool
-    private let loader = WorkerThreads(count: 1, name: "concord-load")
+    let loader = WorkerThreads(count: 1, name: "concord-load")
     let table = Mutex(ModelTable())
     private let monitor = Mutex<Task<Void, Never>?>(nil)
 
     public init(options: ServingOptions = ServingOptions(), metrics: ServerMetrics) {
         self.options = options
+        limits = Mutex((options.modelBytes, options.model.verifiesHashes))
         self.metrics = metrics
         decoding = DecodingPool(options)
     }
@@ -43,10 +46,17 @@ public final class ModelRegistry: Sendable {
     /// Makes a model known as one that is being loaded, and returns what requests call it.
     ///
     /// Throws as `ArtifactManifest.init(folder:)`; `.invalidArgument` for a name that is taken.
-    func announce(name: String?, folder: String, isPinned: Bool = true) async throws(ConcordError) -> String {
+    ///
+    /// - Parameter isAwaited: whether the server is not ready until the model is loaded.
+    func announce(
+        name: String?, folder: String, isPinned: Bool = true, isAwaited: Bool = true
+    ) async throws(ConcordError) -> String {
         let manifest = try await loader.run { () throws(ConcordError) in try ArtifactManifest(folder: folder) }
         let name = name ?? manifest.name
-        guard table.withLock({ $0.add(name: name, folder: folder, manifest: manifest, isPinned: isPinned) }) else {
+        let isNew = table.withLock {
+            $0.add(name: name, folder: folder, manifest: manifest, isPinned: isPinned, isAwaited: isAwaited)
+        }
+        guard isNew else {
             throw ConcordError(.invalidArgument, "there is a model `\(name)` already; give this one another name")
         }
         watch()
@@ -54,8 +64,12 @@ public final class ModelRegistry: Sendable {
     }
 
     /// Opens the model of a name's folder and puts it in place. What was there stays when that fails.
+    ///
+    /// - Parameter tellsFault: whether `onFault` is told when that fails; not so where the error ends the server.
     @discardableResult
-    func load(announced name: String, folder: String) async throws(ConcordError) -> ServedModel {
+    func load(
+        announced name: String, folder: String, tellsFault: Bool = true
+    ) async throws(ConcordError) -> ServedModel {
         let start = ContinuousClock.now
         // Kept until the lock is free: a model's end may take a while.
         let old = table.withLock { $0[name]?.model }
@@ -77,7 +91,8 @@ public final class ModelRegistry: Sendable {
             return served
         } catch {
             table.withLock { $0.fail(name) }
-            options.onFault(name, error)
+            // Nothing is wrong with a model that nobody wants any more.
+            if tellsFault, error.code != .cancelled { options.onFault(name, error) }
             throw error
         }
     }
@@ -94,6 +109,7 @@ public final class ModelRegistry: Sendable {
         try makeRoom(for: bytes, sparing: name)
         var opening = options.model
         opening.checksCanary = true
+        opening.verifiesHashes = limits.withLock { $0.verifiesHashes }
         let model = try options.openModel(folder, opening)
         if warmsUp { try model.warmUp() }
         return (model, bytes)
@@ -101,7 +117,7 @@ public final class ModelRegistry: Sendable {
 
     /// Has models that are not pinned give up their memory, those used least recently first.
     private func makeRoom(for bytes: Int, sparing name: String) throws(ConcordError) {
-        guard let limit = options.modelBytes else { return }
+        guard let limit = limits.withLock({ $0.modelBytes }) else { return }
         // Dropped after the lock is free: a model's end may take a while.
         var dropped = [ServedModel]()
         let used = table.withLock { table in
@@ -140,6 +156,12 @@ public final class ModelRegistry: Sendable {
         let model = try table.withLock { $0.withdraw(name) }.get()
         metrics.resident(model: name, bytes: nil)
         withExtendedLifetime(model) {}
+    }
+
+    /// Takes over what options may change while models are served: the memory that all may take, and whether files are
+    /// compared with their hashes, both for models that are loaded from now on.
+    func change(to options: ServingOptions) {
+        limits.withLock { $0 = (options.modelBytes, options.model.verifiesHashes) }
     }
 
     // MARK: - Use

@@ -6,6 +6,8 @@ struct ModelTable {
         let name: String
         var folder: String
         let isPinned: Bool
+        /// Whether the server is not ready until it is loaded.
+        let isAwaited: Bool
         var state = ModelStatus.State.loading
         /// Nil unless ready.
         var model: ServedModel?
@@ -20,7 +22,7 @@ struct ModelTable {
         var problem: String? {
             switch state {
             case .ready: queueProblem ?? canaryProblem
-            case .loading: "is being loaded"
+            case .loading: isAwaited ? "is being loaded" : nil
             case .failed: "could not be loaded"
             case .unloaded, .withdrawn: nil
             }
@@ -59,14 +61,17 @@ struct ModelTable {
     }
 
     /// False where the name is taken. One that failed may be loaded again.
-    mutating func add(name: String, folder: String, manifest: ArtifactManifest, isPinned: Bool) -> Bool {
+    mutating func add(
+        name: String, folder: String, manifest: ArtifactManifest, isPinned: Bool, isAwaited: Bool
+    ) -> Bool {
         if let index = index(name) {
             guard entries[index].state == .failed else { return false }
             entries[index].folder = folder
             entries[index].manifest = manifest
             entries[index].state = .loading
         } else {
-            entries.append(Entry(name: name, folder: folder, isPinned: isPinned, manifest: manifest))
+            entries.append(
+                Entry(name: name, folder: folder, isPinned: isPinned, isAwaited: isAwaited, manifest: manifest))
         }
         return true
     }
@@ -107,6 +112,23 @@ struct ModelTable {
             entries[index].state = .withdrawn
         }
         return .success(entries[index].model)
+    }
+
+    /// Has a model that is not in memory be loaded from another folder, when it is asked for.
+    mutating func move(_ name: String, to folder: String, manifest: ArtifactManifest) {
+        guard let index = index(name) else { return }
+        (entries[index].folder, entries[index].manifest) = (folder, manifest)
+    }
+
+    /// Forgets a model, and returns it where it was in memory.
+    mutating func remove(_ name: String) -> ServedModel? { index(name).flatMap { entries.remove(at: $0).model } }
+
+    /// Puts models first, in this order.
+    mutating func arrange(_ names: [String]) {
+        let places = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: min)
+        entries = entries.enumerated().sorted { first, second in
+            (places[first.element.name] ?? .max, first.offset) < (places[second.element.name] ?? .max, second.offset)
+        }.map(\.element)
     }
 
     mutating func use(_ name: String?) -> Result<Found, ServingError> {

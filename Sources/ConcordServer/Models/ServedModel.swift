@@ -44,6 +44,9 @@ public final class ServedModel: Sendable {
         "The weights have 8 bits, and this processor, which has no VNNI, cuts off sums of their products: vectors may be "
         + "wrong. Export the model on such a processor, which gives weights of 7 bits, or serve it on one with VNNI."
 
+    /// Those of its folder's files when they were read, by name.
+    var stamps: [String: FileStamp] { model.stamps }
+
     public var embedsImages: Bool { images != nil }
     public var captions: Bool { captioner != nil }
 

@@ -11,14 +11,17 @@ struct TestServer: Sendable {
     let port: Int
     let metricsPort: Int?
     let log: LogLines
+    private let settings: Settings
     private let server: InferenceServer
     private let reports: AsyncStream<ReadyReport>
 
     /// Runs `body` against a server that ends with it.
     ///
-    /// - Parameter isLoaded: whether the server is ready when `body` begins; it listens only otherwise.
+    /// - Parameters:
+    ///   - isLoaded: whether the server is ready when `body` begins; it listens only otherwise.
+    ///   - handlesSignals: whether signals to this process are the server's.
     static func with(
-        _ kinds: [TinyArtifact.Kind] = [.coca], isLoaded: Bool = true,
+        _ kinds: [TinyArtifact.Kind] = [.coca], isLoaded: Bool = true, handlesSignals: Bool = false,
         configure: (inout ServerConfiguration) throws -> Void = { _ in }, _ body: (TestServer) async throws -> Void
     ) async throws {
         var configuration = ServerConfiguration()
@@ -30,9 +33,10 @@ struct TestServer: Sendable {
         configuration.serving.canaryInterval = nil
         configuration.setThreads(1)
         try configure(&configuration)
-        let log = LogLines()
+        let log = LogLines(), settings = Settings(configuration)
         let server = try InferenceServer(
-            configuration, logger: Logger(label: "test") { label in log.handler(label: label) })
+            configuration, logger: Logger(label: "test") { label in log.handler(label: label) },
+            readConfiguration: settings.read)
         let (ports, listening) = AsyncStream.makeStream(of: Int.self)
         let (reports, ready) = AsyncStream.makeStream(of: ReadyReport.self)
         let running = Task {
@@ -40,7 +44,9 @@ struct TestServer: Sendable {
                 listening.finish()
                 ready.finish()
             }
-            try await server.run(signals: [], onListening: { listening.yield($0) }, onReady: { ready.yield($0) })
+            try await server.run(
+                signals: handlesSignals ? InferenceServer.knownSignals : [], onListening: { listening.yield($0) },
+                onReady: { ready.yield($0) })
         }
         let port = await ports.first { _ in true }
         let report = await isLoaded ? reports.first { _ in true } : nil
@@ -53,7 +59,8 @@ struct TestServer: Sendable {
         do {
             try await body(
                 TestServer(
-                    port: port, metricsPort: report?.metricsPort, log: log, server: server, reports: reports))
+                    port: port, metricsPort: report?.metricsPort, log: log, settings: settings, server: server,
+                    reports: reports))
             result = .success(())
         } catch { result = .failure(error) }
         await server.stop()
@@ -63,6 +70,23 @@ struct TestServer: Sendable {
 
     /// What a server that was not loaded says when it is ready; nil when it ended instead.
     func whenReady() async -> ReadyReport? { await reports.first { _ in true } }
+
+    /// Has the server follow settings that `change` has changed, and returns what it logged meanwhile.
+    func reload(_ change: @Sendable @escaping (inout ServerConfiguration) throws -> Void = { _ in }) async -> [String] {
+        settings.change = change
+        return await reloaded { server.reload() }
+    }
+
+    /// What the server logs from now to the end of a reload that `body` has it begin.
+    func reloaded(_ body: () -> Void) async -> [String] {
+        let start = log.all.count
+        body()
+        while true {
+            let lines = log.all.dropFirst(start)
+            if lines.contains(where: { $0.hasPrefix("reloaded ") }) { return Array(lines) }
+            await Task.yield()
+        }
+    }
 
     /// Tells the server to end, as a signal would.
     func stop() async { await server.stop() }
@@ -97,6 +121,25 @@ struct TestServer: Sendable {
         let answer = try await post("/v1/embeddings", ["input": "a red apple"], headers: headers)
         return answer.status == 200
             && answer.json["data"]?.elements?.first?["embedding"]?.elements?.count == TinyArtifact.embeddingWidth
+    }
+}
+
+/// What a server reads when it is told to read its settings.
+private final class Settings: Sendable {
+    private let start: ServerConfiguration
+    private let changes = Mutex<@Sendable (inout ServerConfiguration) throws -> Void>({ _ in })
+
+    init(_ start: ServerConfiguration) { self.start = start }
+
+    var change: @Sendable (inout ServerConfiguration) throws -> Void {
+        get { changes.withLock { $0 } }
+        set { changes.withLock { $0 = newValue } }
+    }
+
+    @Sendable func read() throws -> ServerConfiguration {
+        var configuration = start
+        try change(&configuration)
+        return configuration
     }
 }
 

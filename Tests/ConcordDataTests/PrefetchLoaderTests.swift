@@ -52,6 +52,26 @@ import Testing
         }
     }
 
+    @Test func aBatchThatDoesNotComeIsNotWaitedForForever() throws {
+        let gate = DispatchSemaphore(value: 0), isOver = Mutex(false)
+        let loader = PrefetchLoader(batches: 0..<3, ahead: 1) { index in
+            if index == 1 { gate.wait() }
+            return index
+        }
+        #expect(try loader.next { isOver.withLock { $0 } } == 0)
+        // Asked again and again while the batch is not there.
+        var asked = 0
+        let batch = try loader.next {
+            asked += 1
+            return asked > 2
+        }
+        #expect(batch == nil && asked == 3)
+        // Nothing is lost: the batch comes when it can.
+        gate.signal()
+        #expect(try loader.next { false } == 1)
+        #expect(try loader.next() == 2)
+    }
+
     @Test func stoppingEarlyEndsTheThreads() throws {
         let running = Mutex(0)
         let loader = PrefetchLoader(batches: 0..<1000, threads: 3, ahead: 2) { index in

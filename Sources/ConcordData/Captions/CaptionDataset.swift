@@ -111,4 +111,13 @@ public struct CaptionDataset: Sendable {
         return CaptionDataset(
             folder: folder, captionFile: captionFile, items: chosen, skipped: skipped, rowCount: rowCount, notes: notes)
     }
+
+    /// The same pictures in other splits: those that `split` says, which is asked of each; nil is none.
+    public func assigning(_ split: (CaptionItem) -> String?) -> CaptionDataset {
+        let assigned = items.map {
+            CaptionItem(image: $0.image, captions: $0.captions, split: split($0), line: $0.line)
+        }
+        return CaptionDataset(
+            folder: folder, captionFile: captionFile, items: assigned, skipped: skipped, rowCount: rowCount)
+    }
 }

@@ -30,7 +30,11 @@ public final class PrefetchLoader<Batch: Sendable> {
     /// The next batch; nil after the last one and after ``stop()``. Blocks until it is ready.
     ///
     /// Throws what `prepare` threw for this batch, when its turn comes; from then on every call throws it again.
-    public func next() throws -> Batch? { try state.next() }
+    public func next() throws -> Batch? { try state.next { false } }
+
+    /// As ``next()``, but nil as soon as `isStopped` says so, ten times a second asked: a picture on a disk that does not
+    /// answer must not keep a run from saving what it has.
+    public func next(unless isStopped: () -> Bool) throws -> Batch? { try state.next(unless: isStopped) }
 
     /// Seconds that ``next()`` has waited so far: what the trainer lost to loading.
     public var waitSeconds: Double { state.waitSeconds }
@@ -89,12 +93,15 @@ public final class PrefetchLoader<Batch: Sendable> {
             }
         }
 
-        func next() throws -> Batch? {
+        func next(unless isOver: () -> Bool) throws -> Batch? {
             try condition.locked {
                 if let failure { throw failure }
                 guard nextToDeliver < end else { return nil }
                 let start = ContinuousClock.now
-                while !isStopped && ready[nextToDeliver] == nil { condition.wait() }
+                while !isStopped && ready[nextToDeliver] == nil {
+                    if isOver() { return nil }
+                    _ = condition.wait(for: .milliseconds(100))
+                }
                 waited += ContinuousClock.now - start
                 guard !isStopped, let result = ready.removeValue(forKey: nextToDeliver) else { return nil }
                 nextToDeliver += 1

@@ -14,7 +14,11 @@ struct ConcordCommand: AsyncParsableCommand {
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord search --model runs/emoji --data data/emoji --text "red apple"
 
-            The same with captions:
+            With pictures of your own:
+              concord init --data photos
+              concord train photos.yaml --output runs/photos
+
+            The emoji with captions:
               concord train recipes/emoji-coca.yaml --output runs/emoji-coca
               concord caption --model runs/emoji-coca --image data/emoji/images/1f34e.png
 
@@ -24,7 +28,8 @@ struct ConcordCommand: AsyncParsableCommand {
             """,
         version: ConcordVersion.current,
         subcommands: [
-            DatasetCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self, EmbedCommand.self,
+            DatasetCommand.self, InitCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self,
+            EmbedCommand.self,
             CaptionCommand.self, SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self,
             PreprocessCommand.self, InspectCommand.self, ConvertCommand.self, ExportCommand.self, ServeCommand.self,
             PullCommand.self, DoctorCommand.self,

@@ -13,6 +13,8 @@ struct EvaluateCommand: ParsableCommand {
             {"index": …, "path": …, "reason": …}, and rows of the caption file that cannot be used as
             {"file": …, "line": …, "reason": …, "detail": …}.
 
+            Where the data name no splits, the pictures that a run held out by itself are its split held-out.
+
             Examples:
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord evaluate --model runs/emoji --data data/emoji --split all --json
@@ -40,9 +42,9 @@ struct EvaluateCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        _ = try model.folder()
+        let folder = try RunFolder(model.folder())
         if captions { try generation.check() }
-        let dataset = try data.load(needsCaptions: true)
+        let dataset = try folder.withHeldOut(data.load(needsCaptions: true))
         // Before the pictures are embedded, which may take long.
         try RetrievalEvaluation.check(dataset, split: split, language: language, kind: kind)
         let model = try model.load(), captioner = captions ? try Captioner(model) : nil

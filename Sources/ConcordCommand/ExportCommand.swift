@@ -70,7 +70,9 @@ struct ExportCommand: ParsableCommand {
         options.name = name
         options.precision = quantize.map { $0 == .int8 ? .int8 : .int8Weights } ?? .float32
         let folder = try location.weightsPath(), fileOptions = try file.options(maximumSkippedFraction: 0.1)
-        let dataset = try data.map { try CaptionDataset(contentsOf: $0, options: fileOptions) }
+        let dataset = try data.map {
+            try RunFolder(folder).withHeldOut(CaptionDataset(contentsOf: $0, options: fileOptions))
+        }
         if let dataset { Message.notes(of: dataset) }
         let export = try ArtifactExport(of: folder, to: output, options: options, data: dataset, bar: ProgressBar())
         Message.warn(export.notes)

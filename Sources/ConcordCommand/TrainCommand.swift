@@ -10,9 +10,14 @@ struct TrainCommand: ParsableCommand {
               concord train recipes/emoji-clip.yaml --output runs/emoji
               concord train recipes/emoji-clip.yaml --set train.epochs=5 --set train.batch_size=128 --output runs/short
               concord train recipes/emoji-clip.yaml --output runs/emoji --resume
+              concord train recipes/emoji-clip.yaml --output runs/emoji --epochs-more 10
               concord train --keys
 
-            Ctrl-C saves a checkpoint and says how to go on. The output folder then holds metrics.jsonl, TensorBoard
+            `concord init --data FOLDER` writes a recipe that fits a folder of pictures with captions.
+
+            Ctrl-C, SIGTERM and a closed terminal save a checkpoint; the last line says how to go on. A finished run goes
+            on for more epochs with its optimizer as it was; the learning rate is then that of the longer schedule, as
+            if the run had been planned so. The output folder then holds metrics.jsonl, TensorBoard
             events, checkpoints, report.html and, once training has ended, the model itself.
             """)
 
@@ -28,12 +33,18 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Go on from the newest checkpoint in the output folder.")
     var resume = false
 
+    @Option(help: "Go on with a run, a finished one too, for so many epochs more than it was planned for.")
+    var epochsMore: Int?
+
     @Flag(help: "List every key of a recipe with its default and meaning.")
     var keys = false
 
     func validate() throws {
         guard keys || (recipe != nil && output != nil) else {
             throw ValidationError("Name a recipe and an --output folder, or ask for --keys.")
+        }
+        if let epochsMore, !(1...1_000_000).contains(epochsMore) {
+            throw ValidationError("--epochs-more is \(epochsMore); it is 1 at least.")
         }
     }
 
@@ -45,22 +56,26 @@ struct TrainCommand: ParsableCommand {
             return
         }
         guard let recipe, let output else { return }
-        InterruptSignal.listen()
         let run = try TrainingRun(
-            recipe: Recipe(path: recipe, assignments: assignments), folder: RunFolder(output), resumes: resume)
+            recipe: Recipe(path: recipe, assignments: assignments), folder: RunFolder(output),
+            resumes: resume || epochsMore != nil, epochsMore: epochsMore, stopsOnSignals: true)
         switch try run() {
         case .finished:
             print("model: \(output)\nreport: \(output)/report.html")
         case .interrupted(let step):
             let sets = assignments.flatMap { ["--set", $0] }
+            // Without --epochs-more, which would lengthen the run once more: it knows how long it is by now.
             let again = ["concord", "train", recipe] + sets + ["--output", output, "--resume"]
-            print("stopped after step \(step); go on with:\n  \(again.map(quoted).joined(separator: " "))")
+            print("stopped after step \(step); go on with:\n  \(again.map(ShellWord.quoted).joined(separator: " "))")
             throw ExitCode(130)
         }
     }
+}
 
+/// Words of commands that are shown to be copied.
+enum ShellWord {
     /// The word as a shell reads it back.
-    private func quoted(_ word: String) -> String {
+    static func quoted(_ word: String) -> String {
         let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "_-./=,:@%+".contains($0) }
         return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }

@@ -91,7 +91,7 @@ import Testing
         try withModel { folder, model in
             try Files.replace(
                 folder + "/recipe.yaml",
-                with: "data.folder: \(folder)\nmodel.start: \(model)\n"
+                with: "data: {folder: \(folder), held_out_fraction: 0}\nmodel.start: \(model)\n"
                     + "train: {batch_size: 8, epochs: 1, precision: float32, threads: 1}\n")
             let result = try Program.run(
                 ["train", folder + "/recipe.yaml", "--output", folder + "/more"], in: folder)

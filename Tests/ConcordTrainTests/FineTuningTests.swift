@@ -31,6 +31,7 @@ import Testing
         """
         data:
           folder: \(try Self.base.get().folder.path)
+          held_out_fraction: 0
           augmentation: {scale: [0.9, 1.0]}
         train.epochs: 2
         train.batch_size: 8

@@ -87,7 +87,8 @@ import Testing
             #expect(try open.imageSide().encoder.logitBias?.item() == bias)
 
             let start =
-                #"data.folder: "\#(folder)""# + "\nmodel.start: \(output)\nloss.kind: siglip\ntrain: "
+                #"data: {folder: "\#(folder)", held_out_fraction: 0}"#
+                + "\nmodel.start: \(output)\nloss.kind: siglip\ntrain: "
                 + "{batch_size: 8, epochs: 1, learning_rate: 0, warmup_steps: 0, precision: float32, threads: 1}\n"
             try Files.replace(folder + "/recipe.yaml", with: start)
             let again = try train(folder, folder + "/again", [])
@@ -107,7 +108,7 @@ import Testing
             let base = try train(folder, folder + "/base", [])
             try #require(base.status == 0, "\(base.errors)")
             let common =
-                "data.folder: \(folder)\nloss.kind: siglip\n"
+                "data: {folder: \(folder), held_out_fraction: 0}\nloss.kind: siglip\n"
                 + "train: {batch_size: 8, epochs: 1, precision: float32, threads: 1}\n"
             try Files.replace(folder + "/recipe.yaml", with: common + "model.start: \(folder)/base\n")
             let refused = try train(folder, folder + "/refused", [])
@@ -145,7 +146,7 @@ import Testing
 
     @Test func aCollapseIsPrintedOnce() throws {
         try withTemporaryFolder { folder in
-            _ = try TinyData.write(to: folder, epochs: 4)
+            _ = try TinyData.write(to: folder, epochs: 16)
             // Nothing learns, so pictures stay near the one point where they begin.
             let result = try train(
                 folder, folder + "/run", ["train.learning_rate=0", "train.warmup_steps=0", "loss.temperature=10"])

@@ -15,7 +15,7 @@ import Testing
         #expect(recipe.seed == 7)
         #expect(recipe.train.epochs == 5)
         #expect(recipe.train.learningRate == 1e-3)
-        #expect(recipe.train.batchSize == 256)
+        #expect(recipe.train.batchSize == nil && recipe.train.checkpointMinutes == 10)
         #expect(recipe.data.languages == ["de"])
         #expect(recipe.data.captionWeights == ["name": 2, "keyword": 0.5])
     }

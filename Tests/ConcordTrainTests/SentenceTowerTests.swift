@@ -21,7 +21,7 @@ import Testing
             try Files.replace(
                 folder + "/recipe.yaml",
                 with: """
-                    data: {folder: \(folder)}
+                    data: {folder: \(folder), held_out_fraction: 0}
                     model.text_tower: \(encoder)
                     model.image_size: 16
                     model.patch_size: 8

@@ -6,6 +6,7 @@ import Foundation
 enum TinyData {
     static let recipe = """
         data:
+          held_out_fraction: 0
           augmentation: {scale: [0.9, 1.0]}
         tokenizer: {vocabulary_size: 600}
         model:

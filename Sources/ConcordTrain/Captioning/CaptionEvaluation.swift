@@ -47,7 +47,7 @@ public struct CaptionEvaluation {
         var pictures = [(image: String, caption: GeneratedCaption, references: [String])]()
         var failures = [(image: String, problem: String)]()
         for range in batches {
-            guard let batch = try loader.next() else { break }
+            guard let batch = try loader.next(unless: { InterruptSignal.hasArrived }) else { break }
             let captions = try captioner.captions(
                 pixels: batch.pixels, count: batch.rows.count, prompt: prompt, options: options)
             for (row, found) in zip(batch.rows, captions) {
@@ -57,6 +57,7 @@ public struct CaptionEvaluation {
             failures += batch.failures.map { (chosen[range.lowerBound + $0.row].image, $0.error.message) }
             progress?.show(done: range.upperBound, of: chosen.count)
         }
+        try InterruptSignal.check()
         progress?.finish()
         metrics = try CaptionMetrics(
             ids: pictures.map(\.image), candidates: pictures.map(\.caption.text), references: pictures.map(\.references)

@@ -28,7 +28,7 @@ public struct PictureGallery {
         }
         var blocks = [Tensor](), kept = [CaptionItem](), skipped = [SkippedInput]()
         for range in batches {
-            guard let batch = try loader.next() else { break }
+            guard let batch = try loader.next(unless: { InterruptSignal.hasArrived }) else { break }
             skipped += batch.failures.map { failure in
                 let index = range.lowerBound + failure.row
                 return SkippedInput(index: index, path: items[index].image, reason: failure.error.message)
@@ -40,6 +40,7 @@ public struct PictureGallery {
             kept += batch.rows.map { items[range.lowerBound + $0] }
             progress?.show(done: range.upperBound, of: items.count)
         }
+        try InterruptSignal.check()
         progress?.finish()
         guard !kept.isEmpty else { throw Self.tooMany(skipped, of: items.count) }
         if let first = skipped.first {

@@ -95,6 +95,8 @@ extension Recipe {
         var givenImageSize: Int? { given.contains("image_size") ? imageSize : nil }
         /// The width of the embedding that the recipe asks for; nil where it says nothing.
         var givenProjectionWidth: Int? { given.contains("projection_width") ? projectionWidth : nil }
+        /// Whether a tower begins with random weights.
+        var isNew: Bool { Tower.allCases.contains { !loads($0) } }
         /// Whether the weights of a tower are read from a folder.
         func loads(_ tower: Tower) -> Bool { start != nil || (tower == .image ? imageTower : textTower) != nil }
     }

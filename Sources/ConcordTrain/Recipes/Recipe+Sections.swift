@@ -6,7 +6,11 @@ import ConcordText
 extension Recipe {
     /// `data`: which pictures and captions are trained on, and how they are varied.
     public struct DataSection: Sendable {
-        public var folder, split: String
+        public var folder: String
+        /// Nil takes what the data set says is for training, or all rows but those that are held out.
+        public var split: String?
+        /// Share of the pictures that are kept out of training; nil is up to the data.
+        public var heldOutFraction: Double?
         public var imageColumn: String?
         public var captionColumns: [String]
         /// The byte between the columns of a table; nil finds it.
@@ -23,7 +27,14 @@ extension Recipe {
 
         init(_ read: inout RecipeReader) throws {
             folder = try read.text("data.folder", "data", "Folder with captions.jsonl, .tsv or .csv, or such a file.")
-            split = try read.text("data.split", "", "Train on rows of this split only; empty takes all rows.")
+            split = try read.optionalText(
+                "data.split",
+                "Train on rows of this split only; all takes every row. Empty takes the split train, or all rows that "
+                    + "are of no split for tests; where there is none of these, some pictures are held out.")
+            heldOutFraction = try read.number(
+                "data.held_out_fraction", or: Recipe.automatic, in: 0...0.9,
+                "Share of the pictures that is kept out of training and measured at the end, copies on one side; auto "
+                    + "holds out about a tenth where data and recipe name no split.")
             imageColumn = try read.optionalText("data.image_column", "Column or JSON member that names the picture.")
             captionColumns = try read.list("data.caption_columns", [], "Columns or JSON members that hold captions.")
             separator = try read.separator(
@@ -98,10 +109,10 @@ extension Recipe {
             case auto
         }
 
-        public var epochs, batchSize: Int
+        /// Nil is up to the size of the data; ``TrainingPlan`` says how.
+        public var epochs, batchSize, warmupSteps, checkpointEvery: Int?
         public var learningRate: Double
         public var schedule: LearningRateSchedule.Shape
-        public var warmupSteps: Int
         public var weightDecay, beta1, beta2, epsilon, gradientClip, emaDecay: Double
         public var precision: Precision
         public var patchDropout: Double
@@ -112,15 +123,24 @@ extension Recipe {
         public var adapters: AdapterSection
         public var textCacheMegabytes: Int
         public var device: String
-        public var threads, logEvery, checkpointEvery, checkpointsKept: Int
+        /// 0 saves by steps alone.
+        public var checkpointMinutes: Double
+        public var threads, logEvery, checkpointsKept: Int
 
         init(_ read: inout RecipeReader) throws {
             let steps = 1...1_000_000_000
-            epochs = try read.integer("train.epochs", 32, in: 1...1_000_000, "Passes over the pictures.")
-            batchSize = try read.integer("train.batch_size", 256, in: 2...1_000_000, "Pictures in a step.")
+            epochs = try read.integer(
+                "train.epochs", or: Recipe.automatic, in: 1...1_000_000,
+                "Passes over the pictures; auto takes as many as a model of this kind needs, the more the fewer pictures. "
+                    + "A run goes on for more by --resume with a higher number, or by --epochs-more.")
+            batchSize = try read.integer(
+                "train.batch_size", or: Recipe.automatic, in: 2...1_000_000,
+                "Pictures in a step; auto takes 256, and less where there are few pictures.")
             learningRate = try read.number("train.learning_rate", 5e-4, in: 0...10, "Peak learning rate.")
             schedule = try read.choice("train.schedule", LearningRateSchedule.Shape.cosine, "What follows the warm-up.")
-            warmupSteps = try read.integer("train.warmup_steps", 100, in: 0...1_000_000_000, "Steps of linear warm-up.")
+            warmupSteps = try read.integer(
+                "train.warmup_steps", or: Recipe.automatic, in: 0...1_000_000_000,
+                "Steps of linear warm-up, half of the run at most; auto takes 100, a tenth of the run at most.")
             weightDecay = try read.number(
                 "train.weight_decay", 0.2, in: 0...10, "Decay of matrices; vectors have none.")
             beta1 = try read.number("train.beta1", 0.9, in: 0...0.9999999, "Decay of AdamW's first moment.")
@@ -156,18 +176,27 @@ extension Recipe {
             threads = try read.integer(
                 "train.threads", 0, in: 0...4096, "Threads of the tensor engine; 0 is all cores.")
             logEvery = try read.integer("train.log_every", 1, in: steps, "Steps between lines of metrics.jsonl.")
-            checkpointEvery = try read.integer("train.checkpoint_every", 200, in: steps, "Steps between checkpoints.")
+            checkpointEvery = try read.integer(
+                "train.checkpoint_every", or: Recipe.automatic, in: steps,
+                "Steps between checkpoints; auto takes a twentieth of the run, 10 to 200.")
+            checkpointMinutes = try read.number(
+                "train.checkpoint_minutes", 10, in: 0...100_000,
+                "Minutes after which a checkpoint is written in any case; 0 writes them by steps alone.")
             checkpointsKept = try read.integer("train.checkpoints_kept", 2, in: 1...1000, "Checkpoints kept on disk.")
         }
     }
 
     /// `evaluate`: what the report at the end measures.
     public struct EvaluateSection: Sendable {
+        /// Empty is up to the data; ``TrainingSplit`` says how.
         public var splits, languages: [String]
         public var kind: String?
 
         init(_ read: inout RecipeReader) throws {
-            splits = try read.list("evaluate.splits", ["all"], "Splits whose retrieval is measured at the end.")
+            splits = try read.list(
+                "evaluate.splits", [],
+                "Splits whose retrieval is measured at the end; empty takes what is held out and what is trained on, or "
+                    + "all where data.split is given.")
             languages = try read.list(
                 "evaluate.languages", [], "Languages measured one by one; empty takes all as one.")
             kind = try read.optionalText(

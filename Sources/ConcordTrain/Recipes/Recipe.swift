@@ -17,6 +17,13 @@ public struct Recipe: Sendable {
     /// All values given in the file and by assignments, as YAML that reads back as the same recipe.
     public let text: String
 
+    /// The value of keys that are left to the data.
+    static let automatic = "auto"
+    /// A recipe's ``text`` without the number of epochs, the one thing that may change when a run goes on.
+    static func withoutEpochs(_ text: String) -> String {
+        text.split(separator: "\n").filter { !$0.hasPrefix("train.epochs: ") }.joined(separator: "\n")
+    }
+
     /// Reads a recipe file and applies assignments such as `train.epochs=5`.
     ///
     /// - Throws: `.invalidConfiguration` for bad YAML, an unknown key (with the nearest known one) or a value out of

@@ -65,22 +65,24 @@ struct RecipeReader {
 
     /// All values that were given, as YAML that reads back as the same recipe: one dotted key a line, in order.
     var effectiveText: String {
-        func quoted(_ text: String) -> String {
-            let isPlain =
-                !text.isEmpty
-                && text.utf8.allSatisfy { byte in
-                    byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/")
-                        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-                }
-            return isPlain ? text : JSONValue.string(text).text()
-        }
-        return values.sorted { $0.key < $1.key }.map { key, value in
+        values.sorted { $0.key < $1.key }.map { key, value in
             switch value {
-            case .scalar(let text): "\(key): \(quoted(text))\n"
-            case .list(let items): "\(key): [\(items.map(quoted).joined(separator: ", "))]\n"
+            case .scalar(let text): "\(key): \(Self.quoted(text))\n"
+            case .list(let items): "\(key): [\(items.map(Self.quoted).joined(separator: ", "))]\n"
             }
         }.joined()
+    }
+
+    /// A value as YAML reads it back.
+    static func quoted(_ text: String) -> String {
+        let isPlain =
+            !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "/")
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+            }
+        return isPlain ? text : JSONValue.string(text).text()
     }
 
     /// Whether the recipe has a value for the key.
@@ -150,6 +152,16 @@ struct RecipeReader {
         _ path: String, or word: String, in range: ClosedRange<Double>, _ summary: String
     ) throws -> Double? {
         try numberOr(path, word, in: range, summary, expecting: "\(word) or a number in \(Self.text(range))")
+    }
+
+    /// A whole number, or nil for a word, which is the default.
+    mutating func integer(
+        _ path: String, or word: String, in range: ClosedRange<Int>, _ summary: String
+    ) throws -> Int? {
+        try Int(
+            scalar(path, word, summary, expecting: "\(word) or a whole number in \(Self.text(range))") { text in
+                text == word || Int(text).map(range.contains) == true ? text : nil
+            })
     }
 
     private mutating func numberOr(

@@ -9,6 +9,7 @@ struct CaptionSection {
 
     let captioner: Captioner
     let dataset: CaptionDataset
+    let splits: [String]
     let evaluate: Recipe.EvaluateSection
     let progress: ProgressDisplay
 
@@ -16,7 +17,7 @@ struct CaptionSection {
     func sections() throws -> [HTMLPage.Section] {
         let languages: [String?] = evaluate.languages.isEmpty ? [nil] : evaluate.languages
         var rows = [[String]](), pictures = [PictureGrid.Query]()
-        for split in evaluate.splits {
+        for split in splits {
             for language in languages {
                 let found = try CaptionEvaluation(
                     captioner, dataset: dataset, split: split, language: language, kind: evaluate.kind,

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordData
+import ConcordLosses
 import ConcordMedia
 import Foundation
 
@@ -8,31 +9,38 @@ struct TrainingReport {
     let recipe: Recipe
     let folder: RunFolder
     let model: EmbeddingModel
-    let dataset: CaptionDataset
     let gallery: PictureGallery
+    let split: TrainingSplit
+    let plan: TrainingPlan
+    let survey: DataSurvey
     /// Shows the work that takes long.
     let progress: ProgressDisplay
 
     private static let queryCount = 12
     private static let resultCount = 6
 
+    private var dataset: CaptionDataset { split.dataset }
+
     /// Measures, draws and writes the page.
-    func write() throws {
+    ///
+    /// - Returns: what is wrong with the model, if anything is: the page says it, too.
+    func write() throws -> [String] {
         let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)
         let results = try measure(evaluation)
         let embeddings = EmbeddingSection(results.map { ($0.split, $0.language, $0.embeddings) })
         let lines = try MetricsLog.read(folder.metrics)
+        let warnings = warnings(results, lines)
         var page = HTMLPage(
             title: "Training report",
             subtitle: "\(folder.path) · concord \(ConcordVersion.current) · \(recipe.data.folder)")
-        page.sections = [
-            .figures(figures(lines)), .heading("Retrieval"), .table(table(results)), .heading("Curves"),
-            .charts(charts(lines)),
-        ]
+        page.sections =
+            [.figures(figures(lines)), .heading("Retrieval")] + warnings.map { .paragraph($0 + ".") }
+            + [.table(table(results)), .heading("Curves"), .charts(charts(lines))]
         page.sections += embeddings.sections
         if let captioner = try? Captioner(model) {
             page.sections += try CaptionSection(
-                captioner: captioner, dataset: dataset, evaluate: recipe.evaluate, progress: progress
+                captioner: captioner, dataset: dataset, splits: split.evaluated, evaluate: recipe.evaluate,
+                progress: progress
             ).sections()
         }
         page.sections += [
@@ -40,6 +48,7 @@ struct TrainingReport {
             .pictures(PictureGrid(try queries())), .heading("Recipe"), .code(recipe.text),
         ]
         try page.write(to: folder.report)
+        return warnings
     }
 
     // MARK: Retrieval
@@ -52,15 +61,32 @@ struct TrainingReport {
 
     private func measure(_ evaluation: RetrievalEvaluation) throws -> [Row] {
         let languages: [String?] = recipe.evaluate.languages.isEmpty ? [nil] : recipe.evaluate.languages
-        return try recipe.evaluate.splits.flatMap { split in
+        return try split.evaluated.flatMap { split in
             try languages.map { language in
-                Row(
+                try InterruptSignal.check()
+                return Row(
                     split: split, language: language ?? "all",
                     result: try evaluation.measure(split: split, language: language, kind: recipe.evaluate.kind),
                     embeddings: try evaluation.measureEmbeddings(
                         split: split, language: language, kind: recipe.evaluate.kind))
             }
         }
+    }
+
+    private func warnings(_ rows: [Row], _ lines: [JSONValue]) -> [String] {
+        func last(_ name: String) -> Double { lines.last?[name]?.double ?? .nan }
+        let contrastive = last("contrastive_loss")
+        let check = ChanceWarning(
+            recipe: recipe, plan: plan, survey: survey, loss: contrastive.isNaN ? last("loss") : contrastive,
+            guessingLoss: recipe.loss.kind == .infonce ? last("ln_n") : .nan)
+        return check(
+            rows.map { row in
+                let report = row.embeddings.report
+                return ChanceWarning.Measurement(
+                    split: row.split, isTrained: split.isTrained(row.split), result: row.result,
+                    uniformity: report.nonFiniteCount > 0
+                        ? .nan : max(report.first.uniformity, report.second.uniformity))
+            })
     }
 
     private func table(_ rows: [Row]) -> HTMLTable {
@@ -130,7 +156,7 @@ struct TrainingReport {
 
     /// Captions spread over the first split that is measured, each with the pictures found first.
     private func queries() throws -> [PictureGrid.Query] {
-        let split = recipe.evaluate.splits.first ?? "all"
+        let split = self.split.evaluated.first ?? "all"
         let rows = gallery.items.indices.filter { split == "all" || gallery.items[$0].split == split }
         let count = min(Self.queryCount, rows.count)
         let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)

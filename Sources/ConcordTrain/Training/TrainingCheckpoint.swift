@@ -26,7 +26,7 @@ struct TrainingCheckpoint {
     /// - Throws: `.fileSystem`, for example on a full disk; older checkpoints are then still there.
     static func save(
         step: Int, store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
-        fingerprint: RunFingerprint, in folder: RunFolder, keeping kept: Int
+        plan: TrainingPlan, fingerprint: RunFingerprint, in folder: RunFolder, keeping kept: Int
     ) throws {
         let name = prefix + String(step)
         let final = folder.checkpoints + "/" + name
@@ -38,13 +38,18 @@ struct TrainingCheckpoint {
             try TensorFile.write(optimizer.namedState, to: draft.optimizer)
             if let averages { try TensorFile.write(averages.namedState, to: draft.averages) }
             let state = JSONValue.object(
-                [.init("step", .integer(step)), .init("recipe", .string(recipe.text))] + fingerprint.members)
+                [
+                    .init("step", .integer(step)), .init("epochs", .integer(plan.epochs)),
+                    .init("batch_size", .integer(plan.batchSize)), .init("recipe", .string(recipe.text)),
+                ] + fingerprint.members)
             try Files.replace(draft.state, with: state.text(pretty: true) + "\n")
             try Files.synchronizeFolder(draft.path)
             // A checkpoint of this very step can only be there from before a resume; the new one is the same.
             try? FileManager.default.removeItem(atPath: final)
             guard rename(draft.path, final) == 0 else { throw ConcordError.system("rename", draft.path) }
             try Files.synchronizeFolder(folder.checkpoints)
+            // The folder of checkpoints itself may be new.
+            try Files.synchronizeFolder(folder.path)
         } catch {
             try? FileManager.default.removeItem(atPath: draft.path)
             throw error
@@ -68,22 +73,29 @@ struct TrainingCheckpoint {
         }
     }
 
-    /// Puts weights, moments and averages back.
+    /// The plan of the run as it goes on from here: the one that it began with, or one of more epochs.
     ///
-    /// - Throws: `.invalidConfiguration` when the run was started with another recipe, other captions or from other
-    ///   weights, `.invalidCheckpoint` when a tensor is missing or misshapen.
-    func restore(
-        store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
-        fingerprint: RunFingerprint
-    ) throws {
+    /// - Parameter epochsMore: epochs beyond those of the saved plan; nil takes the recipe's, where it has more now.
+    /// - Throws: `.invalidConfiguration` when the run was started with another recipe or has more epochs already, other
+    ///   captions or from other weights; `.invalidCheckpoint` for a state that cannot be read.
+    func plan(
+        _ recipe: Recipe, pictures: Int, epochsMore: Int?, fingerprint: RunFingerprint
+    ) throws -> (now: TrainingPlan, before: TrainingPlan) {
         let saved = try JSONValue(parsing: Files.read(state, limit: 1 << 22), source: state)
-        guard let savedRecipe = saved["recipe"]?.string, saved["step"]?.int == step else {
+        guard let savedText = saved["recipe"]?.string, saved["step"]?.int == step else {
             throw ConcordError(.invalidCheckpoint, "\(state) names no recipe or another step; remove \(path)")
         }
-        guard savedRecipe == recipe.text else {
+        guard let epochs = saved["epochs"]?.int, let batchSize = saved["batch_size"]?.int else {
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(state) is of an earlier version of concord, which planned runs in another way; start anew in another "
+                    + "--output folder")
+        }
+        let old = Recipe.withoutEpochs(savedText), given = Recipe.withoutEpochs(recipe.text)
+        guard old == given else {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(path) was made with another recipe (\(Self.firstDifference(savedRecipe, recipe.text))); "
+                "\(path) was made with another recipe (\(Self.firstDifference(old, given))); "
                     + "resume with the same recipe and --set values, or start anew in another --output folder")
         }
         if let changed = fingerprint.firstChange(since: saved) {
@@ -92,6 +104,29 @@ struct TrainingCheckpoint {
                 "\(changed) has changed since \(path) was saved, so the run would not go on as it began; put the old "
                     + "file back, or start anew in another --output folder")
         }
+        let before = try TrainingPlan(recipe, pictures: pictures, epochs: epochs)
+        guard before.batchSize == batchSize else {
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(path) was made with batches of \(batchSize), and this version of concord would take "
+                    + "\(before.batchSize); start anew in another --output folder")
+        }
+        if let epochsMore { return (try TrainingPlan(recipe, pictures: pictures, epochs: epochs + epochsMore), before) }
+        guard savedText != recipe.text else { return (before, before) }
+        let now = try TrainingPlan(recipe, pictures: pictures)
+        guard now.epochs >= epochs else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "the run in \(path) is one of \(epochs) epochs, and train.epochs is \(now.epochs) now; go on with "
+                    + "--set train.epochs=\(epochs), or a higher number")
+        }
+        return (now, before)
+    }
+
+    /// Puts weights, moments and averages back.
+    ///
+    /// - Throws: `.invalidCheckpoint` when a tensor is missing or misshapen.
+    func restore(store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?) throws {
         try store.restore(TensorFile.read(weights), path: weights)
         try optimizer.restore(TensorFile.read(self.optimizer), path: self.optimizer)
         try averages?.restore(TensorFile.read(self.averages), path: self.averages)
@@ -102,7 +137,7 @@ struct TrainingCheckpoint {
         let new = given.split(separator: "\n", omittingEmptySubsequences: false)
         for index in 0..<max(old.count, new.count) {
             let (was, now) = (index < old.count ? old[index] : "nothing", index < new.count ? new[index] : "nothing")
-            if was != now { return "line \(index + 1) was \"\(was)\" and is \"\(now)\"" }
+            if was != now { return "it had \"\(was)\" where this one has \"\(now)\"" }
         }
         return "no line differs"
     }

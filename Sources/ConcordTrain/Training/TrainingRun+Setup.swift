@@ -10,7 +10,68 @@ import Foundation
 
 // What a run makes before its first step.
 extension TrainingRun {
-    func readDataset() throws -> CaptionDataset {
+    /// The data of a run, and what follows from them; nothing is written to find it out.
+    struct DataParts {
+        let split: TrainingSplit
+        let start: StartingModel
+        let fingerprint: RunFingerprint
+        /// What the run goes on from; nil when it starts anew.
+        let checkpoint: TrainingCheckpoint?
+        let plan: TrainingPlan
+        /// The plan that the checkpoint was made by.
+        let earlierPlan: TrainingPlan?
+    }
+
+    /// All that takes the steps.
+    struct Parts {
+        let data: DataParts
+        let tokenizer: any Tokenizer
+        let loss: TrainingLoss
+        let survey: DataSurvey
+        let builder: ContrastiveBatchBuilder<[[Int32]]>
+        let sampler: DistributedSampler
+        let model: any ImageTextEncoder
+        /// The same model, as its users see it.
+        let whole: EmbeddingModel
+        let trainer: ContrastiveTrainer
+    }
+
+    func useThreads() {
+        TorchRuntime.threadCount =
+            recipe.train.threads > 0 ? recipe.train.threads : ProcessInfo.processInfo.activeProcessorCount
+    }
+
+    /// Reads the data, splits them and plans the run; what cannot be trained on is refused here.
+    func readData() throws -> DataParts {
+        let dataset = try readDataset()
+        let checkpoint = resumes ? try TrainingCheckpoint.latest(in: folder) : nil
+        if checkpoint == nil, folder.isFinished || epochsMore != nil {
+            throw ConcordError(
+                .invalidConfiguration,
+                folder.isFinished
+                    ? "\(folder.path) holds a finished run without checkpoints, so it cannot go on; start another from "
+                        + "its model by model.start"
+                    : "\(folder.path) has no checkpoint that --epochs-more could go on from; leave it out")
+        }
+        let split = try TrainingSplit(dataset, recipe, known: checkpoint == nil ? nil : folder.readHeldOut())
+        try sampling.validate(for: split.examples)
+        for name in split.evaluated {
+            for language in evaluatedLanguages {
+                try RetrievalEvaluation.check(
+                    split.dataset, split: name, language: language, kind: recipe.evaluate.kind)
+            }
+        }
+        let start = try StartingModel(recipe.model), fingerprint = try RunFingerprint(dataset, start)
+        let pictures = split.examples.items.count
+        let plans = try checkpoint?.plan(recipe, pictures: pictures, epochsMore: epochsMore, fingerprint: fingerprint)
+        let plan = try plans?.now ?? TrainingPlan(recipe, pictures: pictures)
+        for note in split.notes + plan.notes { bar.print(note) }
+        return DataParts(
+            split: split, start: start, fingerprint: fingerprint, checkpoint: checkpoint, plan: plan,
+            earlierPlan: plans?.before)
+    }
+
+    private func readDataset() throws -> CaptionDataset {
         let dataset = try CaptionDataset(contentsOf: recipe.data.folder, options: recipe.data.fileOptions)
         for note in dataset.notes { bar.print(note) }
         if !dataset.skipped.isEmpty {
@@ -20,36 +81,61 @@ extension TrainingRun {
     }
 
     /// The languages that are measured one by one; nil stands for all as one.
-    var evaluatedLanguages: [String?] {
+    private var evaluatedLanguages: [String?] {
         recipe.evaluate.languages.isEmpty ? [nil] : recipe.evaluate.languages
+    }
+
+    /// Makes tokenizer, model and trainer.
+    ///
+    /// - Parameter isRehearsal: whether nothing is written, not even the tokenizer.
+    func makeParts(_ data: DataParts, isRehearsal: Bool = false) throws -> Parts {
+        let examples = data.split.examples, start = data.start, loss = TrainingLoss(recipe.loss)
+        let tokenizer: any Tokenizer
+        var towers: DualEncoderConfiguration
+        if let loaded = try start.tokenizer() {
+            tokenizer = loaded
+            towers = try start.configuration(newTextTower: nil)
+        } else {
+            let made = try makeTokenizer(examples, isThere: data.checkpoint != nil)
+            if !isRehearsal, data.checkpoint == nil {
+                try made.write(to: folder.path, contextLength: recipe.model.contextLength)
+            }
+            tokenizer = made
+            towers = try start.configuration(newTextTower: recipe.model.newTextTower(made))
+        }
+        try loss.configure(&towers, start: recipe.model.start)
+        let architecture = try start.architecture(towers)
+        try loss.check(architecture)
+        let context = architecture.text.contextLength, preprocessing = try start.preprocessing()
+        let survey = DataSurvey(examples, sampling, tokenizer, contextLength: context)
+        bar.print(
+            "\(survey.pictures) pictures, \(survey.captions) captions, \(tokenizer.vocabularySize) tokens; "
+                + "\(survey.truncated) captions are cut at \(context) tokens")
+        for warning in survey.warnings(recipe, imageSize: preprocessing.cropSize, contextLength: context) {
+            bar.print("warning: \(warning)")
+        }
+        let builder = try makeBuilder(examples, tokenizer, contextLength: context, preprocessing)
+        let sampler = DistributedSampler(
+            count: examples.items.count, batchSize: data.plan.batchSize, seed: UInt64(recipe.seed), dropLast: true)
+        let model = try makeModel(architecture, start, loss)
+        let whole = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
+        try whole.checkSaving()
+        let trainer = try makeTrainer(model, loss, data.plan)
+        return Parts(
+            data: data, tokenizer: tokenizer, loss: loss, survey: survey, builder: builder, sampler: sampler,
+            model: model, whole: whole, trainer: trainer)
     }
 
     /// The tokenizer of a new text tower.
     ///
     /// - Parameter isThere: whether the run has written it already.
-    func makeTokenizer(_ examples: CaptionDataset, isThere: Bool) throws -> CLIPTokenizer {
-        let mode = recipe.tokenizer.mode, context = recipe.model.contextLength
-        let tokenizer: CLIPTokenizer
-        if isThere {
-            tokenizer = try CLIPTokenizer(folder: folder.path, mode: mode)
-        } else if let source = recipe.tokenizer.folder {
-            tokenizer = try CLIPTokenizer(folder: source, mode: mode)
-            try tokenizer.write(to: folder.path, contextLength: context)
-        } else {
-            tokenizer = try BytePairTrainer.train(
-                captions: examples.items.lazy.flatMap { $0.captions.map(\.text) },
-                vocabularySize: recipe.tokenizer.vocabularySize, mode: mode)
-            try tokenizer.write(to: folder.path, contextLength: context)
-        }
-        return tokenizer
-    }
-
-    func describe(_ examples: CaptionDataset, _ tokenizer: any Tokenizer, contextLength context: Int) {
-        let captions = examples.items.flatMap(\.captions)
-        let truncated = captions.count { tokenizer.encode($0.text, contextLength: context).isTruncated }
-        bar.print(
-            "\(examples.items.count) pictures, \(captions.count) captions, \(tokenizer.vocabularySize) tokens; "
-                + "\(truncated) captions are cut at \(context) tokens")
+    private func makeTokenizer(_ examples: CaptionDataset, isThere: Bool) throws -> CLIPTokenizer {
+        let mode = recipe.tokenizer.mode
+        if isThere { return try CLIPTokenizer(folder: folder.path, mode: mode) }
+        if let source = recipe.tokenizer.folder { return try CLIPTokenizer(folder: source, mode: mode) }
+        return try BytePairTrainer.train(
+            captions: examples.items.lazy.flatMap { $0.captions.map(\.text) },
+            vocabularySize: recipe.tokenizer.vocabularySize, mode: mode)
     }
 
     var sampling: CaptionSampling {
@@ -58,7 +144,7 @@ extension TrainingRun {
             languages: recipe.data.languages, avoidsDuplicateCaptions: recipe.data.avoidsDuplicateCaptions)
     }
 
-    func makeBuilder(
+    private func makeBuilder(
         _ examples: CaptionDataset, _ tokenizer: any Tokenizer, contextLength context: Int,
         _ preprocessing: ImagePreprocessing
     ) throws -> ContrastiveBatchBuilder<[[Int32]]> {
@@ -81,7 +167,7 @@ extension TrainingRun {
     }
 
     /// The model with its first weights; what the recipe keeps does not train.
-    func makeModel(
+    private func makeModel(
         _ architecture: ModelFolder.Architecture, _ start: StartingModel, _ loss: TrainingLoss
     ) throws -> any ImageTextEncoder {
         let store = ParameterStore(
@@ -104,14 +190,13 @@ extension TrainingRun {
     }
 
     /// The vectors of all captions that may be drawn, where the text tower is locked and there is memory for them.
-    func makeLockedCaptions(
-        _ model: any ImageTextEncoder, _ examples: CaptionDataset, _ tokenizer: any Tokenizer
-    ) -> LockedCaptions? {
+    func makeLockedCaptions(_ parts: Parts) -> LockedCaptions? {
+        let model = parts.model, tokenizer = parts.tokenizer
         // A decoder reads the states of all tokens, so that for a CoCa vectors would not do.
         guard !(model is CoCa), FineTuning(recipe.train).keepsTexts(of: model), recipe.train.textCacheMegabytes > 0
         else { return nil }
         let context = model.textConfiguration.contextLength, sampling = sampling
-        let captions = examples.items.lazy.flatMap { $0.captions.filter(sampling.mayDraw) }
+        let captions = parts.data.split.examples.items.lazy.flatMap { $0.captions.filter(sampling.mayDraw) }
         let locked = LockedCaptions(
             captions.map { tokenizer.encode($0.text, contextLength: context).ids }, model: model,
             tokenizer: tokenizer, limit: recipe.train.textCacheMegabytes << 20,
@@ -124,8 +209,8 @@ extension TrainingRun {
         return locked
     }
 
-    func makeTrainer(
-        _ model: any ImageTextEncoder, _ loss: TrainingLoss, totalSteps: Int
+    private func makeTrainer(
+        _ model: any ImageTextEncoder, _ loss: TrainingLoss, _ plan: TrainingPlan
     ) throws(ConcordError) -> ContrastiveTrainer {
         let train = recipe.train
         let computesInBFloat16 =
@@ -135,8 +220,7 @@ extension TrainingRun {
             case .auto: device.kind != .cpu || TorchRuntime.hasFastBFloat16
             }
         let precision = computesInBFloat16 ? DType.bfloat16 : .float32
-        let schedule = LearningRateSchedule(
-            train.schedule, peak: train.learningRate, warmupSteps: train.warmupSteps, totalSteps: totalSteps)
+        let schedule = plan.schedule(train)
         let options = AdamW.Options(
             beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay)
         let layerDecay = train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil
@@ -154,19 +238,21 @@ extension TrainingRun {
             gradientClip: gradientClip, averageDecay: averageDecay, seed: UInt64(recipe.seed))
     }
 
-    /// The steps done before; nil when the run starts anew.
-    func restore(
-        _ trainer: ContrastiveTrainer, _ checkpoint: TrainingCheckpoint?, fingerprint: RunFingerprint
-    ) throws -> Int? {
+    /// Puts the state of the checkpoint back.
+    ///
+    /// - Returns: the steps done before; nil when the run starts anew.
+    func restore(_ parts: Parts) throws -> Int? {
         guard resumes else { return nil }
-        guard let checkpoint else {
+        guard let checkpoint = parts.data.checkpoint else {
             bar.print("\(folder.path) has no checkpoint yet; training starts from the beginning")
             return nil
         }
         try checkpoint.restore(
-            store: trainer.model.store, optimizer: trainer.optimizer, averages: trainer.averages, recipe: recipe,
-            fingerprint: fingerprint)
+            store: parts.model.store, optimizer: parts.trainer.optimizer, averages: parts.trainer.averages)
         bar.print("going on after step \(checkpoint.step)")
+        if let earlier = parts.data.earlierPlan, earlier.epochs < parts.data.plan.epochs {
+            bar.print(parts.data.plan.extensionNote(after: checkpoint.step, of: earlier, recipe.train))
+        }
         return checkpoint.step
     }
 }

@@ -1,0 +1,107 @@
+import ConcordCore
+import ConcordNN
+
+/// The numbers of a run: those of the recipe, and those that follow from the size of the data where it gives none.
+public struct TrainingPlan: Sendable, Hashable {
+    /// Pictures that are trained on.
+    public let pictures: Int
+    public let batchSize, epochs, warmupSteps, checkpointEvery: Int
+    /// What the user should know of how these came about.
+    public let notes: [String]
+
+    /// An epoch leaves out the pictures that fill no batch, others each time.
+    public var batchesPerEpoch: Int { pictures / batchSize }
+    public var totalSteps: Int { batchesPerEpoch * epochs }
+
+    /// The steps that a new model needs to tell pictures apart at all, and those that a loaded one needs to adapt.
+    static func usefulSteps(isNew: Bool) -> Int { isNew ? 500 : 200 }
+    private static let usualWarmup = 100
+
+    /// - Parameters:
+    ///   - pictures: how many there are to train on.
+    ///   - epochs: in place of the recipe's, where a run goes on for more.
+    /// - Throws: `.invalidDataset` for fewer pictures than a batch, or than two.
+    public init(_ recipe: Recipe, pictures: Int, epochs: Int? = nil) throws(ConcordError) {
+        let train = recipe.train, isNew = recipe.model.isNew
+        guard pictures >= 2 else {
+            throw ConcordError(
+                .invalidDataset,
+                "\(recipe.data.folder) has \(pictures == 0 ? "no picture" : "one picture") to train on, and a model "
+                    + "learns by telling pictures apart; add some")
+        }
+        let batchSize = train.batchSize ?? Self.usualBatchSize(pictures: pictures)
+        guard pictures >= batchSize else {
+            throw ConcordError(
+                .invalidDataset,
+                "\(recipe.data.folder) has \(pictures) pictures to train on, fewer than train.batch_size \(batchSize); "
+                    + "lower it, or leave it out to have one that fits")
+        }
+        let batches = pictures / batchSize
+        let epochs = epochs ?? train.epochs ?? Self.usualEpochs(batches: batches, isNew: isNew)
+        let steps = batches * epochs
+        var notes = [String]()
+        let own = [("train.batch_size", train.batchSize == nil), ("train.epochs", train.epochs == nil)]
+        let chosen = own.filter(\.1).map(\.0)
+        notes.append(
+            "\(steps) steps: \(epochs) epochs of \(batches) batches of \(batchSize) pictures"
+                + (chosen.isEmpty ? "" : "; \(chosen.joined(separator: " and ")) follow from \(pictures) pictures"))
+        if let given = train.warmupSteps {
+            warmupSteps = min(given, steps / 2)
+            if warmupSteps < given {
+                notes.append(
+                    "train.warmup_steps \(given) is more than half of the \(steps) steps, so the learning rate rises over "
+                        + "the first \(warmupSteps)")
+            }
+        } else {
+            warmupSteps = min(Self.usualWarmup, steps / 10)
+        }
+        checkpointEvery = train.checkpointEvery ?? min(200, max(10, steps / 20))
+        if 4 * (pictures - batches * batchSize) > pictures {
+            notes.append(
+                "every epoch leaves out \(pictures - batches * batchSize) of the \(pictures) pictures, which fill no "
+                    + "batch; train.batch_size \(pictures / (batches + 1)) leaves out fewer")
+        }
+        let few = Self.usefulSteps(isNew: isNew) / 5
+        if steps < few {
+            let fitting = Self.usualBatchSize(pictures: pictures)
+            let advice = fitting < batchSize ? "train.batch_size \(fitting) and " : ""
+            let more = Self.usualEpochs(batches: pictures / min(fitting, batchSize), isNew: isNew)
+            notes.append(
+                "warning: \(steps) steps are few for a model that \(isNew ? "begins with nothing" : "is to adapt"); "
+                    + "\(advice)train.epochs \(more) would make \(pictures / min(fitting, batchSize) * more)")
+        }
+        self.pictures = pictures
+        self.batchSize = batchSize
+        self.epochs = epochs
+        self.notes = notes
+    }
+
+    /// Small enough for several batches an epoch, large enough for a picture to have others to be told from.
+    static func usualBatchSize(pictures: Int) -> Int {
+        var size = 256
+        while size > 16, size * 8 > pictures { size /= 2 }
+        return min(size, pictures)
+    }
+
+    /// So many epochs that the steps suffice; but a few hundred views of each picture are enough.
+    private static func usualEpochs(batches: Int, isNew: Bool) -> Int {
+        let needed = (usefulSteps(isNew: isNew) + batches - 1) / batches
+        return isNew ? min(300, max(32, needed)) : min(32, max(5, needed))
+    }
+
+    /// The learning rate over the whole run.
+    func schedule(_ train: Recipe.TrainSection) -> LearningRateSchedule {
+        LearningRateSchedule(
+            train.schedule, peak: train.learningRate, warmupSteps: warmupSteps, totalSteps: totalSteps)
+    }
+
+    /// How the learning rate goes on in a run that was planned for fewer epochs and has done `step` steps.
+    func extensionNote(after step: Int, of old: TrainingPlan, _ train: Recipe.TrainSection) -> String {
+        func text(_ rate: Double) -> String { NumberText.significant(rate, digits: 2) }
+        let last = old.schedule(train)(max(0, step - 1)), next = schedule(train)(step)
+        let shape = train.schedule == .cosine ? "the cosine of all \(totalSteps) steps" : "the constant schedule"
+        return "\(epochs) epochs in place of \(old.epochs): \(totalSteps - step) more steps, with the optimizer as it "
+            + "was. The learning rate is that of \(shape), as if the run had been planned so: it was \(text(last)) in the "
+            + "last step and is \(text(next)) in the next"
+    }
+}

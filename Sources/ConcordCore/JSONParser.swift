@@ -4,7 +4,7 @@ extension JSONValue {
     /// Reads one JSON document (RFC 8259) from UTF-8 bytes.
     ///
     /// - Parameters:
-    ///   - bytes: the whole document; a byte-order mark is refused, as the standard allows.
+    ///   - bytes: the whole document; a byte-order mark in front is passed over, as the standard allows.
     ///   - source: what to call the document in an error, a path as a rule.
     ///   - limits: what a document may have that a stranger wrote.
     /// - Throws: `.malformedText` with the byte offset, for anything that is not JSON: also invalid UTF-8, more than the
@@ -45,6 +45,7 @@ private struct JSONParser {
     }
 
     mutating func document() throws(ConcordError) -> JSONValue {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try value(depth: 0)
         skipWhitespace()
         guard next == nil else { throw failure("text after the end of the document") }
@@ -72,6 +73,8 @@ private struct JSONParser {
         case UInt8(ascii: "t"): return try literal("true", .bool(true))
         case UInt8(ascii: "f"): return try literal("false", .bool(false))
         case UInt8(ascii: "n"): return try literal("null", .null)
+        case UInt8(ascii: "N"): return try nonFinite("NaN", .nan)
+        case UInt8(ascii: "I"): return try nonFinite("Infinity", .infinity)
         default: return try number()
         }
     }
@@ -89,6 +92,31 @@ private struct JSONParser {
             throw failure("an unknown word")
         }
         return value
+    }
+
+    /// A word that stands for a number which JSON does not have.
+    private mutating func nonFinite(_ word: StaticString, _ number: Double) throws(ConcordError) -> JSONValue {
+        let start = position, value = try literal(word, .number(number))
+        guard limits.nonFiniteNumbers else {
+            position = start
+            let place = memberName.map { " as the value of `\($0)`" } ?? ""
+            throw failure("`\(word)`\(place), which Python writes although JSON does not have it,")
+        }
+        return value
+    }
+
+    /// The name of the member whose value begins at `position`; nil for an element of an array.
+    private var memberName: String? {
+        // For messages alone, so it is looked for backwards instead of being kept for every value.
+        var end = position
+        func skipBack() { while end > 0, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[end - 1]) { end -= 1 } }
+        if end > 0, bytes[end - 1] == UInt8(ascii: "-") { end -= 1 }
+        skipBack()
+        guard end > 0, bytes[end - 1] == UInt8(ascii: ":") else { return nil }
+        end -= 1
+        skipBack()
+        guard end > 1, bytes[end - 1] == 0x22, let start = bytes[..<(end - 1)].lastIndex(of: 0x22) else { return nil }
+        return String(decoding: bytes[(start + 1)..<(end - 1)], as: UTF8.self)
     }
 
     private mutating func object(depth: Int) throws(ConcordError) -> JSONValue {
@@ -220,7 +248,7 @@ private struct JSONParser {
 
     private mutating func number() throws(ConcordError) -> JSONValue {
         let start = position
-        _ = take("-")
+        if take("-"), next == UInt8(ascii: "I") { return try nonFinite("Infinity", -.infinity) }
         let startsWithZero = next == UInt8(ascii: "0")
         let firstDigit = position
         guard digits() else { throw failure("a value was expected") }

@@ -12,11 +12,11 @@ extension ImagePreprocessing {
         let own = folder + "/preprocessor_config.json"
         var found: (path: String, config: JSONValue)?
         if Files.exists(nested),
-            let config = try JSONValue(parsing: Files.read(nested, limit: 1 << 24), source: nested)["image_processor"]
+            let config = try JSONValue(contentsOf: nested)["image_processor"]
         {
             found = (nested, config)
         } else if Files.exists(own) {
-            found = (own, try JSONValue(parsing: Files.read(own, limit: 1 << 24), source: own))
+            found = (own, try JSONValue(contentsOf: own))
         }
         guard let found else {
             throw ConcordError(

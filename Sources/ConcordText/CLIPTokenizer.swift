@@ -69,6 +69,21 @@ public struct CLIPTokenizer: Tokenizer {
         return ids
     }
 
+    public func specialTokens(in text: String) -> [String] {
+        // open_clip has names of its own, whatever the vocabulary file calls the tokens.
+        let own = (start: vocabulary.tokens[Int(vocabulary.start)], end: vocabulary.tokens[Int(vocabulary.end)])
+        let names = mode == .openai ? BytePairVocabulary.specialNames[1] : own
+        var found = [String]()
+        pipeline.forEachUnit(of: text) { unit in
+            switch unit {
+            case .start: found.append(names.start)
+            case .end: found.append(names.end)
+            case .piece: break
+            }
+        }
+        return found
+    }
+
     /// The ids of a text, at most `contextLength` of them.
     ///
     /// A longer text loses its last tokens, but not the end token.

@@ -25,6 +25,8 @@ public struct CleaningTokenizer: Tokenizer {
         return encoded
     }
 
+    public func specialTokens(in text: String) -> [String] { base.specialTokens(in: cleaning.cleaned(text)) }
+
     public func token(for id: Int32) -> String? { base.token(for: id) }
     public func decode(_ ids: [Int32]) -> String { base.decode(ids) }
 

@@ -67,6 +67,10 @@ public struct PipelineTokenizer: Tokenizer {
         pipeline.framing.frame(pipeline.encode(text, cache), contextLength: contextLength)
     }
 
+    public func specialTokens(in text: String) -> [String] {
+        pipeline.specialTokens(in: text).compactMap(token(for:))
+    }
+
     public func token(for id: Int32) -> String? {
         pipeline.tokens.indices.contains(Int(id)) ? pipeline.tokens[Int(id)] : nil
     }

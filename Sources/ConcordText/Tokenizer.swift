@@ -13,6 +13,12 @@ public protocol Tokenizer: Sendable {
     /// A longer text loses its last tokens, but not the special ones.
     func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool)
 
+    /// The special tokens whose names stand in a text, in the order of their places.
+    ///
+    /// They are read as those tokens, not as their characters, as the peers do. A text that ends early for a model, such
+    /// as one with `<|endoftext|>` in it, has a vector of what stands before.
+    func specialTokens(in text: String) -> [String]
+
     /// How the vocabulary spells a token; nil for an id that it does not have.
     func token(for id: Int32) -> String?
 

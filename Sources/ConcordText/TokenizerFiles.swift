@@ -55,9 +55,7 @@ extension CLIPTokenizer {
     }
 
     private static func mergePairs(_ path: String) throws(ConcordError) -> [(left: String, right: String)] {
-        guard let text = String(validating: try Files.read(path), as: UTF8.self) else {
-            throw ConcordError(.invalidTokenizer, "\(path) is not UTF-8")
-        }
+        let text = try TokenizerSettings.text(path)
         var pairs = [(left: String, right: String)]()
         for (index, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .enumerated()

@@ -63,13 +63,23 @@ struct TokenizerSettings: Sendable {
         }
     }
 
+    /// A file of lines, without a byte-order mark. Throws `.fileSystem`, and `.invalidTokenizer` for another kind of file.
+    static func text(_ path: String) throws(ConcordError) -> String {
+        let bytes = try Files.read(path)
+        try ForeignContent.refuse(bytes, path: path, .invalidTokenizer)
+        let isMarked = bytes.starts(with: [0xEF, 0xBB, 0xBF])
+        guard let text = String(validating: bytes.dropFirst(isMarked ? 3 : 0), as: UTF8.self) else {
+            throw ConcordError(.invalidTokenizer, "\(path) is not UTF-8")
+        }
+        return text
+    }
+
     /// The JSON of a file; text that is not JSON is a bad tokenizer.
     static func json(_ path: String) throws(ConcordError) -> JSONValue {
-        let bytes = try Files.read(path)
-        do {
-            return try JSONValue(parsing: bytes, source: path)
+        do throws(ConcordError) {
+            return try JSONValue(contentsOf: path, limit: .max)
         } catch {
-            throw ConcordError(.invalidTokenizer, error.message)
+            throw ConcordError(error.code == .malformedText ? .invalidTokenizer : error.code, error.message)
         }
     }
 }

@@ -65,6 +65,37 @@ import Testing
         #expect(error?.message.hasSuffix("at byte \(offset)") == true, "\(error?.message ?? "")")
     }
 
+    /// Editors of Windows put it there.
+    @Test func aByteOrderMarkIsPassedOver() throws {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        #expect(try JSONValue(parsing: mark + Array("{\"a\": 1}".utf8), source: "marked") == ["a": 1])
+        #expect(throws: ConcordError.self) { try JSONValue(parsing: mark, source: "only a mark") }
+        #expect(throws: ConcordError.self) { try JSONValue(parsing: mark + mark + [0x31], source: "two marks") }
+    }
+
+    /// What Python's `json` writes for them, and where.
+    @Test(arguments: [
+        (#"{"a": 1, "layer_norm_eps": NaN}"#, "`NaN` as the value of `layer_norm_eps`", 27),
+        (#"{"a": {"scale" : -Infinity}}"#, "`Infinity` as the value of `scale`", 18),
+        ("[1, Infinity]", "`Infinity`", 4),
+        ("NaN", "`NaN`", 0),
+    ])
+    func numbersThatJSONLacksAreNamed(_ text: String, _ name: String, _ offset: Int) throws {
+        let error = #expect(throws: ConcordError.self) { try JSONValue(parsing: text) }
+        let message = error?.message ?? ""
+        #expect(
+            message.contains("\(name), which Python writes") && message.hasSuffix("at byte \(offset)"), "\(message)")
+        let limits = JSONLimits(nonFiniteNumbers: true)
+        let value = try JSONValue(parsing: Array(text.utf8), source: "Python's", limits: limits)
+        let number = value.double ?? value.elements?.last?.double ?? value["layer_norm_eps"]?.double
+        #expect((number ?? value["a"]?["scale"]?.double)?.isFinite == false)
+        for other in ["Nan", "Inf", "-NaN", "-Infinit", "nan"] {
+            #expect(throws: ConcordError.self) {
+                try JSONValue(parsing: Array(other.utf8), source: "no word", limits: limits)
+            }
+        }
+    }
+
     @Test func numbersKeepTheirKind() throws {
         for (text, value) in [
             ("0", JSONValue.integer(0)), ("-0", .integer(0)), ("-7", .integer(-7)), ("1.0", .number(1)),

@@ -34,6 +34,27 @@ import Testing
         }
     }
 
+    /// What is there instead says more than another checksum.
+    @Test func aPointerOrPageInPlaceOfAFileIsNamed() throws {
+        try withTemporaryFolder { folder in
+            try TinyArtifact.write(.clip, to: folder)
+            for name in ["text.onnx", "config.json", "tokenizer.json", "report.json"] {
+                let path = folder + "/" + name, bytes = try Files.read(path)
+                for (content, message) in [
+                    ("version https://git-lfs.github.com/spec/v1\nsize 77\n", "is a Git LFS pointer to a file of 77 B"),
+                    ("<!DOCTYPE html>", "is an HTML page"),
+                ] {
+                    try Files.replace(path, with: content)
+                    let error = try failure(folder)
+                    #expect(error.code == .invalidCheckpoint)
+                    #expect(error.message.contains("\(path) \(message)"), "\(error)")
+                }
+                try Files.replace(path, with: bytes)
+            }
+            _ = try ExportedModel(folder: folder)
+        }
+    }
+
     @Test func foldersWithoutChecksumsAreComparedByTheirHashes() throws {
         try withTemporaryFolder { folder in
             try TinyArtifact.write(.clip, to: folder)

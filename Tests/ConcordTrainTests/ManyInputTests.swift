@@ -35,7 +35,7 @@ import Testing
             width = array.shape[1]
         } else {
             let file = try SafetensorsFile(path: path), entry = try #require(file["embeddings"])
-            values = file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) }
+            values = try file.withUnsafeBytes(of: entry) { Array($0.bindMemory(to: Float.self)) }
             width = entry.shape[1]
         }
         return stride(from: 0, to: values.count, by: width).map { Array(values[$0..<$0 + width]) }

@@ -35,7 +35,7 @@ public struct HubCache: Sendable {
         }
         let path = "\(repositoryFolder(repository))/snapshots/\(commit)"
         let (files, broken) = try Self.files(below: path)
-        let missing = try broken + Self.missing(from: files, in: path)
+        let missing = try broken + Self.missing(from: files, in: path).filter { !broken.contains($0) }
         guard missing.isEmpty else {
             throw ConcordError(
                 .unavailable,

@@ -34,6 +34,9 @@ extension ArtifactManifest {
             let expected = checksums[name] ?? expected
             let found = try FileHash(checksums[name] == nil ? .sha256 : .xxh128, ofFile: path)
             guard found.hexadecimal == expected else {
+                if let name = ForeignContent.name(ofFile: path) {
+                    throw ConcordError(.invalidCheckpoint, "\(path) \(name)")
+                }
                 throw ConcordError(
                     .invalidCheckpoint,
                     "\(path) has the \(found), but \(Self.fileName) was written for \(expected); copy the "

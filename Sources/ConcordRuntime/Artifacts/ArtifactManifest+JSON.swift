@@ -42,7 +42,7 @@ extension ArtifactManifest {
     public init(folder: String) throws(ConcordError) {
         let path = folder + "/" + Self.fileName
         guard Files.exists(path) else { throw Self.absence(folder) }
-        try self.init(JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path), path: path)
+        try self.init(JSONValue(contentsOf: path), path: path)
     }
 
     /// What a folder without the file is, and what to do.

@@ -44,31 +44,50 @@ final class Pipeline: Sendable {
     func encode(_ text: String, _ cache: PieceCache) -> [Int32] {
         var ids = [Int32]()
         var bytes = [UInt8]()
-        // The view does not know its length; an array made from it would count first.
-        var scalars = [Unicode.Scalar]()
-        scalars.reserveCapacity(text.utf8.count)
-        for scalar in text.unicodeScalars { scalars.append(scalar) }
-        addedTokens.raw.forEachPart(of: scalars[...]) { part in
-            guard case .text(let raw) = part else { return append(part, to: &ids) }
-            var normalized = NormalizedText(scalars: Array(raw), originCount: raw.startIndex == 0 ? 1 : 0)
-            for normalizer in normalizers { normalizer.apply(to: &normalized) }
-            let isAtOrigin = normalized.originCount > 0
-            addedTokens.normalized.forEachPart(of: normalized.scalars[...]) { part in
-                guard case .text(let scalars) = part else { return append(part, to: &ids) }
-                let slice = TextSlice(
-                    scalars: scalars, isAtOrigin: isAtOrigin && scalars.startIndex < normalized.originCount)
-                split(slice, by: preTokenizers[...]) { piece in
-                    bytes.removeAll(keepingCapacity: true)
-                    for scalar in piece { bytes.append(utf8Of: scalar) }
-                    ids += cache.tokens(of: bytes[...]) { model.encode(bytes[...]) }
-                }
+        forEachPart(of: text) { id in
+            ids.append(id)
+        } text: { slice in
+            split(slice, by: preTokenizers[...]) { piece in
+                bytes.removeAll(keepingCapacity: true)
+                for scalar in piece { bytes.append(utf8Of: scalar) }
+                ids += cache.tokens(of: bytes[...]) { model.encode(bytes[...]) }
             }
         }
         return ids
     }
 
-    private func append(_ part: AddedTokens.Part, to ids: inout [Int32]) {
-        if case .token(let id) = part { ids.append(id) }
+    /// The special tokens whose names stand in a text.
+    func specialTokens(in text: String) -> [Int32] {
+        var ids = [Int32]()
+        forEachPart(of: text) { id in
+            if addedTokens.specialIDs.contains(id) { ids.append(id) }
+        } text: { _ in
+        }
+        return ids
+    }
+
+    /// Cuts a text at the added tokens in it: `token` gets those, `body` the normalized text between them.
+    private func forEachPart(of text: String, token: (Int32) -> Void, text body: (TextSlice) -> Void) {
+        // The view does not know its length; an array made from it would count first.
+        var scalars = [Unicode.Scalar]()
+        scalars.reserveCapacity(text.utf8.count)
+        for scalar in text.unicodeScalars { scalars.append(scalar) }
+        addedTokens.raw.forEachPart(of: scalars[...]) { part in
+            guard case .text(let raw) = part else { return visit(part, token) }
+            var normalized = NormalizedText(scalars: Array(raw), originCount: raw.startIndex == 0 ? 1 : 0)
+            for normalizer in normalizers { normalizer.apply(to: &normalized) }
+            let isAtOrigin = normalized.originCount > 0
+            addedTokens.normalized.forEachPart(of: normalized.scalars[...]) { part in
+                guard case .text(let scalars) = part else { return visit(part, token) }
+                body(
+                    TextSlice(
+                        scalars: scalars, isAtOrigin: isAtOrigin && scalars.startIndex < normalized.originCount))
+            }
+        }
+    }
+
+    private func visit(_ part: AddedTokens.Part, _ body: (Int32) -> Void) {
+        if case .token(let id) = part { body(id) }
     }
 
     private func split(

@@ -67,10 +67,8 @@ struct WordPieceFolder {
 
     /// The lines of the file: token 0 first.
     private func tokens(_ path: String) throws(ConcordError) -> [String] {
-        guard let text = String(validating: try Files.read(path), as: UTF8.self) else {
-            throw ConcordError(.invalidTokenizer, "\(path) is not UTF-8")
-        }
-        var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        var lines = try TokenizerSettings.text(path).utf8.split(
+            separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         if lines.last?.isEmpty == true { lines.removeLast() }
         return lines.map { line in
             String(Substring(line.last == UInt8(ascii: "\r") ? line.dropLast() : line))

@@ -13,6 +13,7 @@ final class SentencePieceModel: @unchecked Sendable {
 
     /// Loads the bytes of a model file. Throws `.invalidTokenizer` when they are damaged.
     init(bytes: [UInt8], source: String) throws(ConcordError) {
+        try ForeignContent.refuse(bytes, path: source, .invalidTokenizer)
         let file = try SentencePieceFile(bytes, source: source)
         var message: UnsafeMutablePointer<CChar>?
         guard let model = csentencepiece_load(bytes, bytes.count, &message) else {

@@ -111,6 +111,14 @@ public struct SentencePieceTokenizer: Tokenizer {
         return ids
     }
 
+    public func specialTokens(in text: String) -> [String] {
+        var names = [String]()
+        specialTokens.raw.forEachPart(of: Array(text.unicodeScalars)[...]) { part in
+            if case .token(let id) = part, let name = token(for: id) { names.append(name) }
+        }
+        return names
+    }
+
     public func token(for id: Int32) -> String? {
         model.tokens.indices.contains(Int(id)) ? model.tokens[Int(id)] : nil
     }

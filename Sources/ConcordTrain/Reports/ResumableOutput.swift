@@ -23,7 +23,7 @@ struct ResumableOutput {
         try Files.checkIsWritable(path)
         if startsOver { for path in [partial, state] { try Self.remove(path) } }
         guard Files.exists(state) else { return }
-        let saved = try JSONValue(parsing: Files.read(state, limit: 1 << 24), source: state)
+        let saved = try JSONValue(contentsOf: state)
         guard saved != settings else { return }
         let names = (settings.members ?? []).filter { saved[$0.name] != $0.value }.map(\.name)
         throw ConcordError(

@@ -81,7 +81,7 @@ struct TrainingCheckpoint {
     func plan(
         _ recipe: Recipe, pictures: Int, epochsMore: Int?, fingerprint: RunFingerprint
     ) throws -> (now: TrainingPlan, before: TrainingPlan) {
-        let saved = try JSONValue(parsing: Files.read(state, limit: 1 << 22), source: state)
+        let saved = try JSONValue(contentsOf: state)
         guard let savedText = saved["recipe"]?.string, saved["step"]?.int == step else {
             throw ConcordError(.invalidCheckpoint, "\(state) names no recipe or another step; remove \(path)")
         }

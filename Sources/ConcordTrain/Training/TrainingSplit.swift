@@ -125,7 +125,7 @@ extension RunFolder {
     /// Reads ``heldOut``; nil where there is none. Throws `.fileSystem` or `.malformedText`.
     func readHeldOut() throws(ConcordError) -> [String]? {
         guard Files.exists(heldOut) else { return nil }
-        let list = try JSONValue(parsing: Files.read(heldOut), source: heldOut)
+        let list = try JSONValue(contentsOf: heldOut)
         return (list["held_out"]?.elements ?? []).compactMap(\.string)
     }
 

@@ -4,10 +4,10 @@ import ConcordCore
 public struct CheckpointReader: Sendable {
     /// One tensor and the file that holds it.
     public struct Tensor: Sendable {
+        /// The name in the file, but for what wrappers around layers have put into it; see ``unwrapped(_:)``.
+        public let name: String
         public let entry: SafetensorsFile.Entry
         public let file: SafetensorsFile
-
-        public var name: String { entry.name }
 
         /// Fills `buffer` with bytes of the tensor (little-endian, row-major), from the one at `offset` on. Throws
         /// `.fileSystem`.
@@ -33,6 +33,8 @@ public struct CheckpointReader: Sendable {
     public let files: [SafetensorsFile]
     /// The tensors, file after file, in the order of their bytes.
     public let tensors: [Tensor]
+    /// The tensors of types that cannot be read, and what the files call these.
+    public let unreadable: [(name: String, dtypeName: String)]
     // Keyed by bytes: `String` equality would merge names that are canonically equivalent.
     private let positions: [[UInt8]: Int]
 
@@ -48,14 +50,23 @@ public struct CheckpointReader: Sendable {
         var opened = [SafetensorsFile]()
         for file in index?.files ?? [location] { opened.append(try SafetensorsFile(path: file)) }
         files = opened
-        tensors = files.flatMap { file in file.entries.map { Tensor(entry: $0, file: file) } }
+        tensors = files.flatMap { file in
+            file.entries.map { Tensor(name: Self.unwrapped($0.name), entry: $0, file: file) }
+        }
+        unreadable = files.flatMap { file in
+            file.unreadable.map { (Self.unwrapped($0.name), $0.dtypeName) }
+        }
         var positions = [[UInt8]: Int](minimumCapacity: tensors.count)
         for (position, tensor) in tensors.enumerated() {
-            if let other = positions.updateValue(position, forKey: Array(tensor.name.utf8)) {
+            if let position = positions.updateValue(position, forKey: Array(tensor.name.utf8)) {
+                let other = tensors[position], path = tensor.file.file.path
                 throw ConcordError(
                     .invalidCheckpoint,
-                    "tensor `\(tensor.name)` is in \(tensors[other].file.file.path) and in \(tensor.file.file.path); "
-                        + "remove one of the files or save the model again")
+                    other.file.file.path == path
+                        ? "\(path) holds tensor `\(tensor.name)` twice, as `\(other.entry.name)` and as "
+                            + "`\(tensor.entry.name)`; save the model again without the wrapper"
+                        : "tensor `\(tensor.name)` is in \(other.file.file.path) and in \(path); remove one of the "
+                            + "files or save the model again")
             }
         }
         self.positions = positions
@@ -64,6 +75,15 @@ public struct CheckpointReader: Sendable {
 
     /// The tensor called `name`; nil when there is none.
     public subscript(name: String) -> Tensor? { positions[Array(name.utf8)].map { tensors[$0] } }
+
+    /// A tensor's name without what `torch.compile`, FSDP, activation checkpointing and Lightning Fabric put into it,
+    /// around the model or around a layer within: `module._orig_mod.logit_scale` → `module.logit_scale`.
+    static func unwrapped(_ name: String) -> String {
+        let wrappers = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"]
+        guard wrappers.contains(where: name.contains) else { return name }
+        return name.split(separator: ".", omittingEmptySubsequences: false)
+            .filter { !wrappers.contains(String($0)) }.joined(separator: ".")
+    }
 
     /// The metadata of the first file.
     public var metadata: [String: String] { files.first?.metadata ?? [:] }

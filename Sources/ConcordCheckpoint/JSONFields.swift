@@ -57,7 +57,7 @@ package struct JSONFields {
     }
 
     package func number(_ name: String, default standard: Double? = nil) throws(ConcordError) -> Double {
-        guard let value = try value(name, default: standard.map(JSONValue.number)).double else {
+        guard let value = try value(name, default: standard.map(JSONValue.number)).double, value.isFinite else {
             throw wrong(name, "a number")
         }
         return value
@@ -131,6 +131,8 @@ package struct JSONFields {
     }
 
     private static func shown(_ value: JSONValue) -> String {
+        // JSON has no text for what Python writes as NaN and Infinity.
+        if let number = value.double, !number.isFinite { return NumberText.fixed(number, decimals: 0) }
         let text = value.text()
         return text.utf8.count > 60 ? text.prefix(57) + "…" : text
     }

@@ -32,7 +32,7 @@ public struct KeyReport: Sendable, Hashable {
     /// saved, the sizes in OpenAI's own files, and the heads of a BERT that was trained as a language model.
     public static let ignorable: [NamePattern] = [
         "*.position_ids", "attn_mask", "*.attn_mask", "input_resolution", "context_length", "vocab_size", "cls.*",
-        "lm_head.*",
+        "lm_head.*", "*.cls.predictions.*", "*.cls.seq_relationship.*", "*.lm_head.*",
     ]
 
     /// Compares names by their bytes, and shapes.

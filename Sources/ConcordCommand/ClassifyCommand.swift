@@ -54,6 +54,7 @@ struct ClassifyCommand: ParsableCommand {
     func run() throws {
         try faults.check()
         let labels = try ZeroShotClassifier.readLabels(labels), model = try model.load()
+        Message.warn(ofSpecialTokensIn: labels + templates, try model.textSide().tokenizer)
         let classifier = try ZeroShotClassifier(
             model: model, labels: labels,
             templates: templates.isEmpty ? ZeroShotClassifier.standardTemplates : templates,

@@ -76,6 +76,7 @@ struct EmbedCommand: ParsableCommand {
             try input.map { try EmbeddingInputs(contentsOf: $0) }
             ?? EmbeddingInputs(texts.map(EmbeddingInput.text) + paths.map(EmbeddingInput.image))
         let model = try model.load()
+        if !texts.isEmpty { Message.warn(ofSpecialTokensIn: texts, try model.textSide().tokenizer) }
         let run = try EmbeddingRun(model, folder: folder, inputs: inputs, output: output, startsOver: force)
         let summary = try run(
             isStrict: strict, progress: Message.progress("embedding", count: inputs.count),

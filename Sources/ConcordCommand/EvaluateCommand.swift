@@ -47,7 +47,9 @@ struct EvaluateCommand: ParsableCommand {
         let dataset = try folder.withHeldOut(data.load(needsCaptions: true))
         // Before the pictures are embedded, which may take long.
         try RetrievalEvaluation.check(dataset, split: split, language: language, kind: kind)
-        let model = try model.load(), captioner = captions ? try Captioner(model) : nil
+        let model = try model.load()
+        _ = try model.imageTextEncoder()
+        let captioner = captions ? try Captioner(model) : nil
         let prompt = try captioner.flatMap { try generation.prompt(for: $0) }
         let options = try captioner.map { try generation.options(for: $0) }
         let gallery = try PictureGallery(

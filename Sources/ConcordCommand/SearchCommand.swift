@@ -45,6 +45,10 @@ struct SearchCommand: ParsableCommand {
         // Before the pictures are embedded, which may take long.
         if let image { _ = try Image(contentsOf: image) }
         let dataset = try data.load(needsCaptions: false), model = try model.load()
+        if let text {
+            _ = try model.imageTextEncoder()
+            Message.warn(ofSpecialTokensIn: [text], try model.textSide().tokenizer)
+        }
         let gallery = try PictureGallery(
             model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))

@@ -79,6 +79,16 @@ enum Message {
         warn(["\(count) of \(total) pictures are left out\(more)" + (file.map { "; \($0) lists them" } ?? "")])
     }
 
+    /// Tells of texts that spell a special token, which is not read as the letters that somebody typed.
+    static func warn(ofSpecialTokensIn texts: [String], _ tokenizer: any Tokenizer) {
+        let found = texts.compactMap { tokenizer.specialTokens(in: $0).first }
+        guard let first = found.first else { return }
+        warn([
+            "\(found.count) of \(texts.count) texts spell a special token, the first `\(first)`; it is read as that token, "
+                + "as other programs do, not as the letters of its name"
+        ])
+    }
+
     /// Tells how many texts lost their ends, if any did.
     static func warn(ofTruncated count: Int, of total: Int) {
         guard count > 0 else { return }

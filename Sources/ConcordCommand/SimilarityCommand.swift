@@ -37,10 +37,13 @@ struct SimilarityCommand: ParsableCommand {
     func run() throws {
         try faults.check()
         let model = try model.load()
+        // Before the pictures are embedded, which may take long.
+        _ = try model.imageTextEncoder()
+        Message.warn(ofSpecialTokensIn: texts, try model.textSide().tokenizer)
         let pictures = try model.embed(
             images.map(EmbeddingInput.image), isStrict: faults.strict,
             progress: Message.progress("pictures", count: images.count))
-        let (vectors, truncated) = model.embed(texts: texts)
+        let (vectors, truncated) = try model.embed(texts: texts)
         Message.warn(ofTruncated: truncated, of: texts.count)
         let similarity = try Similarity(model: model, images: pictures.vectors, texts: vectors)
         let rows = similarity.pictures(images, leftOut: pictures.skipped)

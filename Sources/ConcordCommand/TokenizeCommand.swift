@@ -21,7 +21,8 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let folder = try ModelFolder(location.path())
-        let tokenizer = try folder.loadTokenizer(), context = folder.text.contextLength
+        let tokenizer = try folder.loadTokenizer(), context = folder.text?.contextLength ?? .max
+        Message.warn(ofSpecialTokensIn: texts, tokenizer)
         let encoded = texts.map { tokenizer.encode($0, contextLength: context) }, ids = encoded.map(\.ids)
         Message.warn(ofTruncated: encoded.count { $0.isTruncated }, of: texts.count)
         if json {

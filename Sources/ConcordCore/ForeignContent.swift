@@ -1,7 +1,7 @@
 /// What a file holds in place of what it should: the usual ends of a fetch that went wrong.
 package enum ForeignContent {
     /// How much of a file is looked at, in bytes.
-    private static let lookLength = 1024
+    package static let lookLength = 1024
 
     /// What the bytes are and what to do, to stand behind a file's name: `is an HTML page, …`; nil for what is not known.
     package static func name(_ bytes: some Collection<UInt8>) -> String? {
@@ -35,8 +35,8 @@ package enum ForeignContent {
 
     /// As ``name(_:)``, of a file; nil also for one that cannot be read.
     package static func name(ofFile path: String) -> String? {
-        guard let file = try? MappedFile(path: path) else { return nil }
-        return file.withUnsafeBytes { name($0) }
+        guard let file = try? FileReader(path: path) else { return nil }
+        return (try? file.read(0..<min(file.count, lookLength))).flatMap { name($0) }
     }
 
     /// The size that a Git LFS pointer gives in its line `size 605247071`.

@@ -46,9 +46,14 @@ public struct DualEncoder: ImageTextEncoder {
     ) throws -> DualEncoder {
         let folder = try ModelFolder(folder)
         guard case .dualEncoder(let configuration) = folder.architecture else {
-            let kind = folder.architecture.vision == nil ? "text encoder alone" : "CoCa"
+            let kind =
+                switch folder.architecture {
+                case .dualEncoder, .coca: "a CoCa"
+                case .sentenceEncoder, .textTower: "a text encoder alone"
+                case .imageTower: "an image tower alone"
+                }
             throw ConcordError(
-                .invalidConfiguration, "\(folder.path) holds a \(kind); name a model with two towers")
+                .invalidConfiguration, "\(folder.path) holds \(kind); name a model with two towers")
         }
         let model = DualEncoder(configuration, store: try folder.makeStore(dtype: dtype, device: device))
         try model.store.finishLoading()

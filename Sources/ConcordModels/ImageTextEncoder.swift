@@ -3,17 +3,11 @@ import ConcordTensor
 import Foundation
 
 /// What turns pictures and texts into unit vectors of one space, where cosines compare them: two towers, or a CoCa.
-public protocol ImageTextEncoder: TextEncoder {
-    /// The image tower.
-    var vision: VisionTransformer { get set }
-    var visionConfiguration: VisionTransformerConfiguration { get }
+public protocol ImageTextEncoder: TextEncoder, ImageEncoder {
     /// The logarithm of the factor on cosines, `[]`.
     var logitScale: Tensor { get }
     /// What is added to the scaled cosines, `[]`; nil adds nothing.
     var logitBias: Tensor? { get }
-
-    /// Unit vectors of normalised pictures: `[batch, 3, size, size] → [batch, embeddingWidth]`.
-    func embedImages(_ pixels: Tensor) -> Tensor
 }
 
 extension ImageTextEncoder {

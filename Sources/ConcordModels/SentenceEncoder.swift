@@ -28,7 +28,8 @@ public struct SentenceEncoder: TextEncoder {
         guard case .sentenceEncoder(let configuration) = folder.architecture else {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(folder.path) holds two towers; name a folder with a text encoder alone")
+                "\(folder.path) holds \(folder.text == nil ? "no text tower" : "another kind of model, such as two towers")"
+                    + "; name a folder with a sentence encoder")
         }
         let model = SentenceEncoder(configuration, store: try folder.makeStore(dtype: dtype, device: device))
         try model.store.finishLoading()

@@ -1,12 +1,9 @@
 import ConcordCheckpoint
-import ConcordNN
 import ConcordTensor
 
-/// What turns token ids into unit vectors: a dual encoder, or a sentence encoder alone.
-public protocol TextEncoder {
-    var store: ParameterStore { get }
+/// What turns token ids into unit vectors: a dual encoder, or a text tower alone.
+public protocol TextEncoder: EmbeddingEncoder {
     var textConfiguration: TextTowerConfiguration { get }
-    var embeddingWidth: Int { get }
 
     /// Unit vectors of token ids: `[batch, tokens] → [batch, embeddingWidth]`.
     ///

@@ -106,8 +106,12 @@ import Testing
         ),
         ("an unknown activation", #"{"text_config": {"hidden_act": "relu"}}"#, "known are: quick_gelu, gelu"),
         (
-            "an end token outside the vocabulary", #"{"text_config": {"vocab_size": 100}}"#,
-            "outside the vocabulary of 100"
+            "no end token in a small vocabulary", #"{"text_config": {"vocab_size": 100}}"#,
+            "`text_config.eos_token_id` in config.json is missing, and 49407"
+        ),
+        (
+            "an end token outside the vocabulary", #"{"text_config": {"vocab_size": 100, "eos_token_id": 100}}"#,
+            "`text_config.eos_token_id` is 100, outside the vocabulary of 100"
         ),
         ("several end tokens", #"{"text_config": {"eos_token_id": [1, 2]}}"#, "not [1, 2]"),
         ("no room for text", #"{"text_config": {"max_position_embeddings": 1}}"#, "no room"),
@@ -121,5 +125,64 @@ import Testing
         }
         #expect(error?.code == .invalidConfiguration)
         #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+    }
+
+    /// The tokenizer knows them, and the model looks for none of them.
+    @Test(arguments: [
+        #"{"vocab_size": 100, "eos_token_id": 99}"#,
+        #"{"vocab_size": 100, "eos_token_id": 99, "bos_token_id": 100, "pad_token_id": -1}"#,
+        #"{"vocab_size": 100, "eos_token_id": 99, "bos_token_id": null, "pad_token_id": [1, 2]}"#,
+        // 2 stands for the largest id.
+        #"{"vocab_size": 100, "eos_token_id": 2}"#,
+    ])
+    func idsThatAreNotUsedDoNotMatter(_ text: String) throws {
+        let json = try JSONValue(parsing: #"{"text_config": \#(text)}"#)
+        guard case .transformer(let tower) = try DualEncoderConfiguration(huggingFace: json, path: "").text else {
+            return
+        }
+        #expect(tower.endToken == 99 && tower.vocabularySize == 100)
+    }
+
+    @Test func theyMatterWhereTheyAreUsed() throws {
+        func configuration(_ type: String, _ id: String) throws -> BERTConfiguration {
+            try BERTConfiguration(
+                huggingFace: JSONValue(parsing: #"{"model_type": "\#(type)", "pad_token_id": \#(id)}"#), path: "")
+        }
+        #expect(try configuration("bert", "99999999").firstPosition == 0)
+        // RoBERTa's positions begin behind it.
+        #expect(try configuration("roberta", "5").firstPosition == 6)
+        for id in ["9223372036854775807", "511", "-1"] {
+            #expect(throws: ConcordError.self) { try configuration("roberta", id) }
+        }
+        var text = TextTransformerConfiguration(vocabularySize: 100, padToken: 0, startToken: 98, endToken: 99)
+        text.classTokenMask = .correct
+        func check(_ change: (inout TextTransformerConfiguration) -> Void) throws {
+            var changed = text
+            change(&changed)
+            try CoCaConfiguration(text: changed).validate(path: "")
+        }
+        try check { _ in }
+        for change in [\TextTransformerConfiguration.padToken, \.startToken, \.endToken] {
+            #expect(throws: ConcordError.self) { try check { $0[keyPath: change] = 100 } }
+        }
+    }
+
+    /// Python's json writes them; what nobody reads does not matter.
+    @Test func valuesThatAreNoNumbersAreNamedWhereTheyAreRead() throws {
+        try withTemporaryFolder { folder in
+            func load(_ text: String) throws -> DualEncoderConfiguration {
+                try Files.replace(folder + "/config.json", with: [0xEF, 0xBB, 0xBF] + Array(text.utf8))
+                return try DualEncoderConfiguration(folder: folder)
+            }
+            #expect(try load(#"{"initializer_range": NaN, "best": Infinity}"#) == DualEncoderConfiguration())
+            for (text, message) in [
+                (#"{"text_config": {"layer_norm_eps": NaN}}"#, "`text_config.layer_norm_eps`"),
+                (#"{"logit_scale_init_value": -Infinity}"#, "must be a number, not −∞"),
+                (#"{"vision_config": {"hidden_size": NaN}}"#, "must be a whole number, not NaN"),
+            ] {
+                let error = #expect(throws: ConcordError.self) { try load(text) }
+                #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+            }
+        }
     }
 }

@@ -136,6 +136,56 @@ import Testing
         }
     }
 
+    /// One tower of two, with or without a projection, from its configuration and the headers of its weights.
+    @Test(arguments: [
+        ("clip-text", 16, false), ("clip-text-projection", 8, true), ("siglip-text", 24, true),
+    ])
+    func readsATextTower(_ name: String, _ width: Int, _ hasProjection: Bool) throws {
+        let folder = try ModelFolder(Self.golden(name))
+        guard case .textTower(let text, width) = folder.architecture else {
+            Issue.record("\(folder.architecture)")
+            return
+        }
+        let isSigLIP = name == "siglip-text"
+        #expect((text.projection != .none) == hasProjection && text.layers == 1 && text.contextLength == 12)
+        #expect(text.pooling == (isSigLIP ? .last : .firstEndToken) && text.isCausal != isSigLIP)
+        #expect(folder.architecture.vision == nil && folder.preprocessing == nil)
+        #expect(ModelManifest.Architecture(folder.architecture) == .textTower)
+        try reads(folder, backFrom: name)
+    }
+
+    @Test(arguments: [
+        ("clip-vision", 16, false), ("clip-vision-projection", 8, true), ("siglip-vision", 16, false),
+    ])
+    func readsAnImageTower(_ name: String, _ width: Int, _ hasProjection: Bool) throws {
+        let folder = try ModelFolder(Self.golden(name))
+        guard case .imageTower(let vision, width) = folder.architecture else {
+            Issue.record("\(folder.architecture)")
+            return
+        }
+        #expect(vision.hasProjection == hasProjection && vision.layers == 1 && vision.imageSize == 16)
+        #expect(vision.pooling == (name == "siglip-vision" ? .attention : .classToken))
+        #expect(folder.text == nil && folder.architecture.text == nil)
+        let manifest = ModelManifest(folder.architecture, tokenizer: nil, crop: .huggingface)
+        #expect(manifest.architecture == .imageTower && manifest.contextLength == nil)
+        #expect(try ModelManifest(manifest.json(), path: "") == manifest)
+        try reads(folder, backFrom: name)
+    }
+
+    /// What is written of a tower is what transformers wrote, and is read as the same.
+    private func reads(_ folder: ModelFolder, backFrom name: String) throws {
+        let path = Self.golden(name) + "/config.json"
+        let original = try JSONValue(parsing: Files.read(path), source: path)
+        let written = folder.architecture.singleTowerJSON()
+        for member in written.members ?? [] where member.name != "vision_use_head" {
+            #expect(original[member.name] == member.value || member.name == "projection_dim", "\(member.name)")
+        }
+        try withTemporaryFolder { copy in
+            try Files.replace(copy + "/config.json", with: written.text())
+            #expect(try ModelFolder(copy).architecture == folder.architecture)
+        }
+    }
+
     /// A configuration alone is enough to describe a model.
     @Test func readsAFolderWithoutWeights() throws {
         try withTemporaryFolder { folder in
@@ -210,8 +260,10 @@ import Testing
     @Test(arguments: [
         ([String: String](), "none of config.json, open_clip_config.json and modules.json"),
         (["open_clip_config.json": "{}"], "`model_cfg` is missing"),
+        (["config.json": #"{"error": "Invalid credentials"}"#], "a server's answer: `Invalid credentials`"),
+        (["config.json": "<html>"], "config.json is an HTML page"),
         (["config.json": #"{"model_type": "siglip2"}"#], "one picture size"),
-        (["config.json": #"{"model_type": "coca"}"#], "no dual encoder that can be read"),
+        (["config.json": #"{"model_type": "coca"}"#], "no model that can be read"),
         (["config.json": #"{"model_type": "siglip", "vision_config": {"vision_use_head": false}}"#], "no vector"),
         (["config.json": #"{"model_type": "bert", "position_embedding_type": "relative_key"}"#], "`absolute`"),
         (["config.json": #"{"model_type": "bert", "is_decoder": true}"#], "only encoders"),
@@ -228,6 +280,10 @@ import Testing
             ], "known are: bert, roberta, xlm-roberta"
         ),
         (["config.json": "{}", "model.safetensors": "x"], "not a valid safetensors file"),
+        (
+            ["config.json": "{}", "model.safetensors": "version https://git-lfs.github.com/spec/v1\n"],
+            "Git LFS pointer"
+        ),
         (["modules.json": "{}"], "must be an object, not null"),
         (["modules.json": #"[{"type": "sentence_transformers.models.Transformer"}]"#], "lists the modules Transformer"),
         (
@@ -285,7 +341,7 @@ import Testing
             let model = try ModelFolder(folder)
             #expect(model.weights == tower && model.tokenizer.folder == tower && model.tokenizer.lowercases)
             // 400 is more than the table of positions has.
-            #expect(model.text.contextLength == 12)
+            #expect(model.text?.contextLength == 12)
             try Files.replace(
                 folder + "/config_sentence_transformers.json", with: #"{"default_prompt_name": "query"}"#)
             let error = #expect(throws: ConcordError.self) { try ModelFolder(folder) }

@@ -85,15 +85,20 @@ import Testing
         ("an array", "[]", 0, "does not begin with a brace"),
         ("leading space", " {}", 0, "does not begin with a brace"),
         ("text behind", "{} {}", 0, "text after"),
-        ("truncated data", "{\(tensor())}", 7, "truncated"),
+        ("truncated data", "{\(tensor())}", 7, "is truncated: 70 bytes are there, and its header describes 71"),
         ("trailing bytes", "{\(tensor())}", 9, "1 bytes follow the last tensor"),
         ("data without tensors", "{}", 4, "4 bytes follow"),
         ("overlap", "{\(tensor()),\(tensor("b", "F32", "[2]", "[4,12]"))}", 12, "`b` overlaps"),
         ("same range twice", "{\(tensor()),\(tensor("b"))}", 8, "overlaps"),
         ("hole", "{\(tensor()),\(tensor("b", "F32", "[2]", "[12,20]"))}", 20, "`b` leaves a hole"),
         ("hole in front", "{\(tensor("a", "F32", "[2]", "[4,12]"))}", 12, "leaves a hole"),
-        ("unknown dtype", "{\(tensor("a", "Q7"))}", 8, "unsupported dtype `Q7`"),
-        ("lower-case dtype", "{\(tensor("a", "f32"))}", 8, "unsupported dtype"),
+        ("unknown dtype beyond the data", "{\(tensor("a", "Q7"))}", 7, "truncated"),
+        ("unknown dtype that overlaps", "{\(tensor()),\(tensor("b", "Q7", "[2]", "[4,12]"))}", 12, "`b` overlaps"),
+        (
+            "two of an unknown dtype", "{\(tensor("a", "Q7")),\(tensor("a", "Q7", "[2]", "[8,16]"))}", 16,
+            "appears twice"
+        ),
+        ("known and unknown dtype", "{\(tensor("a")),\(tensor("a", "Q7", "[2]", "[8,16]"))}", 16, "appears twice"),
         ("dtype of another kind", #"{"a":{"dtype":32,"shape":[2],"data_offsets":[0,8]}}"#, 8, "not a string"),
         ("negative size", "{\(tensor("a", "F32", "[-2]"))}", 8, "`shape`"),
         ("two negative sizes", "{\(tensor("a", "F32", "[-2,-1]"))}", 8, "`shape`"),
@@ -110,7 +115,7 @@ import Testing
         ("range of one", "{\(tensor("a", "F32", "[2]", "[8]"))}", 8, "not a begin and an end"),
         (
             "range beyond 64 bits", "{\(tensor("a", "F32", "[2]", "[9223372036854775800,9223372036854775807]"))}", 8,
-            "truncated"
+            "which no file has"
         ),
         ("duplicate tensor", "{\(tensor()),\(tensor("a", "F32", "[2]", "[8,16]"))}", 16, "`a` appears twice"),
         (
@@ -136,14 +141,24 @@ import Testing
 
     /// What is wrong, the bytes of the whole file, and a part of the message.
     static let malformedBytes: [(String, [UInt8], String)] = [
-        ("empty", [], "fewer than the eight"),
+        ("empty", [], "is empty"),
         ("shorter than the length", [1, 0, 0], "fewer than the eight"),
         ("no header", [0, 0, 0, 0, 0, 0, 0, 0], "does not begin with a brace"),
-        ("header cut off", [10, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D], "has only 10 in all"),
+        (
+            "header cut off", [10, 0, 0, 0, 0, 0, 0, 0, 0x7B, 0x7D],
+            "is truncated within its header: 10 bytes are there"
+        ),
         ("huge length", [UInt8](repeating: 255, count: 8) + [0x7B, 0x7D], "more than the 100000000 allowed"),
         ("negative as a signed number", [0, 0, 0, 0, 0, 0, 0, 128, 0x7B, 0x7D], "more than the 100000000 allowed"),
         ("not UTF-8", [7, 0, 0, 0, 0, 0, 0, 0] + Array(#"{""#.utf8) + [0xFF] + Array(#"":1}"#.utf8), "not UTF-8"),
-        ("a pickle in a zip", Array("PK\u{3}\u{4}archive/data.pkl".utf8), "more than the 100000000 allowed"),
+        (
+            "a pickle in a zip", Array("PK\u{3}\u{4}archive/data.pkl".utf8),
+            "is a zip archive, such as torch.save writes"
+        ),
+        ("an LFS pointer", Array("version https://git-lfs.github.com/spec/v1\nsize 9\n".utf8), "is a Git LFS pointer"),
+        ("a page", Array("<!doctype html><html><body>Log in</body></html>".utf8), "is an HTML page"),
+        ("zeros", [UInt8](repeating: 0, count: 4096), "begins with zeros"),
+        ("an answer", Array("Repository not found\n".utf8), "begins with the text `Repository not found`"),
     ]
 
     @Test(arguments: malformedBytes)
@@ -159,6 +174,26 @@ import Testing
             #expect(error?.code == .invalidCheckpoint)
             #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
             #expect(error?.message.contains(path) == true)
+        }
+    }
+
+    /// Tensors of types that the tensor engine lacks are listed; who needs one refuses it.
+    @Test func listsWhatItCannotRead() throws {
+        try withTemporaryFolder { folder in
+            let header = "{\(Self.tensor()),\(Self.tensor("b", "F8_E4M3", "[2,3]", "[8,14]"))}"
+            let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian, Array.init)
+            try Files.replace(
+                folder + "/model.safetensors", with: length + Array(header.utf8) + [UInt8](repeating: 0, count: 14))
+            let file = try SafetensorsFile(path: folder + "/model.safetensors")
+            #expect(file.entries.map(\.name) == ["a"])
+            #expect(file.unreadable.map(\.name) == ["b"] && file.unreadable[0].dtypeName == "F8_E4M3")
+            #expect(file.unreadable[0].shape == [2, 3] && file.unreadable[0].byteRange.count == 6)
+            // An index may name it.
+            try Files.replace(
+                folder + "/model.safetensors.index.json",
+                with: #"{"weight_map": {"a": "model.safetensors", "b": "model.safetensors"}}"#)
+            let reader = try CheckpointReader(path: folder + "/model.safetensors.index.json")
+            #expect(reader.unreadable.map(\.name) == ["b"] && reader.unreadable[0].dtypeName == "F8_E4M3")
         }
     }
 

@@ -69,6 +69,21 @@ import Testing
         }
     }
 
+    /// Rows of padding in front, and that of a class token behind, are no neighbours of the others.
+    @Test func rowsThatAreNoPositionsStay() throws {
+        let rows = Tensor.normal([17, 4], standardDeviation: 1, generator: Generator(seed: 1))
+        let resized = try #require(PositionResizing.line(rows, count: 29, leading: 2, trailing: 1))
+        #expect(resized.shape == [29, 4])
+        func values(_ tensor: Tensor, _ start: Int, _ end: Int) -> [Float] {
+            tensor.sliced(axis: 0, from: start, to: end).scalars(as: Float.self)
+        }
+        #expect(values(resized, 0, 2) == values(rows, 0, 2) && values(resized, 28, 29) == values(rows, 16, 17))
+        let between = try #require(PositionResizing.line(rows.sliced(axis: 0, from: 2, to: 16), count: 26))
+        #expect(values(resized, 2, 28) == between.scalars(as: Float.self))
+        #expect(PositionResizing.line(rows, count: 3, leading: 2, trailing: 1) == nil)
+        #expect(PositionResizing.line(Tensor.zeros([3, 4]), count: 9, leading: 2, trailing: 1) == nil)
+    }
+
     @Test func impossibleSizesAreNoTables() {
         let rows = Tensor.zeros([17, 16])
         #expect(PositionResizing.grid(Tensor.zeros([18, 16]), fixed: 1, side: 3) == nil)

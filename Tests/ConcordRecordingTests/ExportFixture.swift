@@ -40,6 +40,7 @@ enum ExportFixture {
                 end: text.endToken < count ? text.endToken : count - 1, pad: text.padToken)
         case .bert(let text):
             try NumberTokenizer.write(to: folder, count: text.vocabularySize, start: nil, end: 3, pad: 0)
+        case nil: break
         }
         if let size = description.architecture.vision?.imageSize, description.preprocessing == nil {
             try Files.replace(
@@ -47,7 +48,7 @@ enum ExportFixture {
                 with: ImagePreprocessing.clip(size: size).preprocessorConfig().text())
         }
         let model = try EmbeddingModel.load(folder)
-        if let mask, case .transformer(let text) = model.encoder.textConfiguration {
+        if let mask, case .transformer(let text) = try model.textSide().encoder.textConfiguration {
             guard text.classTokenMask == mask else { throw ConcordError(.invalidConfiguration, "another mask") }
         }
         return model

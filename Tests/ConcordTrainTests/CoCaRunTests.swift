@@ -74,9 +74,9 @@ import Testing
             }
             // The class token sees by the padding where a text ends: alone and beside a longer one it is the same.
             let alone = try EmbeddingModel.load(model), open = try EmbeddingModel.load(folder + "/open")
-            let both = alone.embed(texts: ["a red square on white", "red"], batchSize: 2).vectors
+            let both = try alone.embed(texts: ["a red square on white", "red"], batchSize: 2).vectors
             for (model, tolerance) in [(alone, 1e-6), (open, 1e-6)] {
-                let one = model.embed(texts: ["red"]).vectors
+                let one = try model.embed(texts: ["red"]).vectors
                 expectClose(
                     one.scalars(as: Double.self), both.narrowed(axis: 0, from: 1, count: 1).scalars(as: Double.self),
                     absolute: tolerance)

@@ -35,12 +35,20 @@ import Testing
     }
 
     @Test(arguments: [
-        "model.patch_size", "model.vision.width", "model.text.layers", "model.text.context_length",
-        "model.projection_width",
+        "model.patch_size", "model.vision.width", "model.text.layers", "model.projection_width",
     ])
     func aSizeBesideAStartingModelIsRefused(_ key: String) {
         let message = refusal("model.start: a\n\(key): 8\n")
         #expect(message.contains(key) && message.contains("model.start"))
+    }
+
+    /// Positions of pictures and texts can be resized.
+    @Test func picturesAndTextsMayHaveAnotherSize() throws {
+        for tower in ["start: a", "text_tower: a, image_tower: b"] {
+            _ = try Recipe(
+                yaml: "data.folder: d\nmodel: {\(tower), image_size: 32, text: {context_length: 128}}",
+                source: "test.yaml")
+        }
     }
 
     @Test func theTowersActivationBesideAStartingModelIsRefused() {

@@ -76,7 +76,7 @@ import Testing
             #expect(abs((first["logit_scale"]?.double ?? 0) - 10) < 1e-4)
 
             // It is read back, goes to open_clip's form and back, and a run can start from it.
-            let model = try EmbeddingModel.load(output), encoder = try model.imageSide().encoder
+            let model = try EmbeddingModel.load(output), encoder = try model.imageTextEncoder()
             let bias = try #require(encoder.logitBias).item()
             #expect(bias != -10 && abs(bias + 10) < 0.1)
             #expect((encoder as? DualEncoder)?.configuration.initialLogitBias == -10)
@@ -84,7 +84,7 @@ import Testing
                 ["convert", "--model", output, "--to", "open_clip", "--output", folder + "/open"], in: folder)
             #expect(converted.status == 0, "\(converted.errors)")
             let open = try EmbeddingModel.load(folder + "/open")
-            #expect(try open.imageSide().encoder.logitBias?.item() == bias)
+            #expect(try open.imageTextEncoder().logitBias?.item() == bias)
 
             let start =
                 #"data: {folder: "\#(folder)", held_out_fraction: 0}"#

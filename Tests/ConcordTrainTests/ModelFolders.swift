@@ -11,6 +11,8 @@ enum ModelFolders {
         "open-clip-average", "open-clip-eos", "open-clip-quickgelu-custom-text", "open-clip-clipa", "open-clip-bert",
     ]
     static let sentenceEncoders = ["bert-mean", "bert-cls", "roberta-mean"]
+    static let textTowers = ["clip-text", "clip-text-projection", "siglip-text"]
+    static let imageTowers = ["clip-vision", "clip-vision-projection", "siglip-vision"]
 
     /// A folder's golden texts, spelled so that its tokenizer gives the golden ids, and what the peer made of them.
     struct Example {

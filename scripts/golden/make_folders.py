@@ -134,6 +134,37 @@ def make_vision_text():
     save_outputs(folder, model, run_huggingface, *token_ids(0))
 
 
+def make_single_tower(name, model, ids=None):
+    """One tower of two: `ids` for texts, none for pictures."""
+    folder = new_folder(name)
+    fill(model, name).save_pretrained(folder)
+
+    def run(model, ids, mask, pixels):
+        output = model(pixel_values=pixels) if "vision" in name else model(input_ids=ids)
+        # With a projection the vector has a name of its own.
+        vector = next(output[key] for key in ("text_embeds", "image_embeds", "pooler_output") if key in output)
+        unit = torch.nn.functional.normalize(vector, dim=-1)
+        return (unit, None, None) if "vision" in name else (None, unit, None)
+
+    save_outputs(folder, model, run, *(ids or token_ids(0)))
+
+
+def make_single_towers():
+    sizes = clip_sizes(num_hidden_layers=1)
+    text = sizes | dict(vocab_size=VOCABULARY, max_position_embeddings=CONTEXT, num_attention_heads=4,
+                        bos_token_id=START, eos_token_id=END, pad_token_id=1, projection_dim=8)
+    vision = sizes | dict(image_size=IMAGE, patch_size=PATCH, projection_dim=8)
+    clip_text, clip_vision = transformers.CLIPTextConfig(**text), transformers.CLIPVisionConfig(**vision)
+    make_single_tower("clip-text", transformers.CLIPTextModel(clip_text))
+    make_single_tower("clip-text-projection", transformers.CLIPTextModelWithProjection(clip_text))
+    make_single_tower("clip-vision", transformers.CLIPVisionModel(clip_vision))
+    make_single_tower("clip-vision-projection", transformers.CLIPVisionModelWithProjection(clip_vision))
+    del text["projection_dim"], vision["projection_dim"]
+    make_single_tower("siglip-text", transformers.SiglipTextModel(transformers.SiglipTextConfig(
+        **text | dict(projection_size=24))), token_ids(1, CONTEXT))
+    make_single_tower("siglip-vision", transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**vision)))
+
+
 # sentence-transformers
 
 def bert_configuration(**changes):
@@ -331,6 +362,7 @@ def main():
     make_huggingface()
     make_siglip()
     make_vision_text()
+    make_single_towers()
     make_sentence_encoders()
     make_open_clip()
     make_resizing()

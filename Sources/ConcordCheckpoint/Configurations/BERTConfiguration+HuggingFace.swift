@@ -29,7 +29,10 @@ extension BERTConfiguration {
             tokenTypes: try fields.integer("type_vocab_size", default: 2),
             activation: try fields.activation("hidden_act", default: .gelu),
             layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-12),
-            padToken: try fields.integer("pad_token_id", default: family == .bert ? 0 : 1))
+            // BERT does not use it; the positions of the others follow it.
+            padToken: family == .bert
+                ? fields["pad_token_id"]?.int ?? 0
+                : try fields.integer("pad_token_id", default: 1, in: 0...ConfigurationCheck.largestSize))
     }
 
     /// Reads what ``ownMembers`` wrote.

@@ -52,9 +52,12 @@ public struct CoCaConfiguration: Sendable, Hashable {
         try check.require(initialLogitScale.isFinite, "`logit_scale_init_value` is \(initialLogitScale)")
         try check.require(text.classTokenMask != nil, "the text tower of a CoCa has a class token")
         try check.require(text.isCausal, "the text tower of a CoCa is causal, for its decoder predicts the next token")
-        try check.require(
-            (0..<text.vocabularySize).contains(text.padToken),
-            "`text_config.pad_token_id` is \(text.padToken), outside the vocabulary of \(text.vocabularySize)")
+        // Its masks look for the padding, and its captions go from start to end.
+        for (name, id) in [
+            ("pad_token_id", text.padToken), ("bos_token_id", text.startToken), ("eos_token_id", text.endToken),
+        ] {
+            try check.token(name, id, of: text.vocabularySize, prefix: "text_config.")
+        }
         try check.require(
             vision.pooling == .classToken || vision.pooling == .average,
             "the vision tower of a CoCa pools its class token or the average, not `\(vision.pooling.rawValue)`")

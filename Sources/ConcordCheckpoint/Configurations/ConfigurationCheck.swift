@@ -5,7 +5,7 @@ struct ConfigurationCheck {
     let path: String
 
     /// Above every real model, and low enough that no product of two sizes overflows.
-    private static let largestSize = 1 << 24
+    static let largestSize = 1 << 24
     private static let mostLayers = 1024
 
     func require(_ isRight: Bool, _ problem: @autoclosure () -> String) throws(ConcordError) {
@@ -63,16 +63,15 @@ struct ConfigurationCheck {
             epsilon: text.layerNormEpsilon, prefix: prefix)
         try require(
             text.contextLength >= 2, "`\(prefix)max_position_embeddings` leaves no room for start and end")
-        // Where pooling does not look for an end token, the ids of some published configurations are out of range and
-        // unused.
-        guard text.classTokenMask == nil, text.pooling == .firstEndToken || text.pooling == .argmax else { return }
-        for (name, token) in [
-            ("pad_token_id", text.padToken), ("bos_token_id", text.startToken), ("eos_token_id", text.endToken),
-        ] {
-            try require(
-                (0..<text.vocabularySize).contains(token),
-                "`\(prefix)\(name)` is \(token), outside the vocabulary of \(text.vocabularySize)")
-        }
+        // Ids that the model does not use are out of range in some published configurations.
+        guard text.classTokenMask == nil, text.pooling == .firstEndToken else { return }
+        try token("eos_token_id", text.endToken, of: text.vocabularySize, prefix: prefix)
+    }
+
+    func token(_ name: String, _ id: Int, of vocabularySize: Int, prefix: String) throws(ConcordError) {
+        try require(
+            (0..<vocabularySize).contains(id),
+            "`\(prefix)\(name)` is \(id), outside the vocabulary of \(vocabularySize)")
     }
 
     func validate(_ text: BERTConfiguration, prefix: String) throws(ConcordError) {
@@ -84,9 +83,6 @@ struct ConfigurationCheck {
         try blocks(
             width: text.width, intermediateWidth: text.intermediateWidth, layers: text.layers, heads: text.heads,
             epsilon: text.layerNormEpsilon, prefix: prefix)
-        try require(
-            (0..<text.vocabularySize).contains(text.padToken),
-            "`\(prefix)pad_token_id` is \(text.padToken), outside the vocabulary of \(text.vocabularySize)")
         let longest = text.positions - text.firstPosition
         try require(
             (2...max(2, longest)).contains(text.contextLength) && longest >= 2,

@@ -36,8 +36,8 @@ extension DualEncoderConfiguration {
         case let other:
             throw fields.failure(
                 "model_type",
-                "is `\(other)`, which is no dual encoder that can be read; known are: clip, siglip, "
-                    + "vision-text-dual-encoder")
+                "is `\(other)`, which is no model that can be read; known are: clip, siglip, vision-text-dual-encoder, "
+                    + ModelFolder.Architecture.SingleTower.allCases.map(\.rawValue).joined(separator: ", "))
         }
         try validate(path: path)
     }
@@ -45,7 +45,7 @@ extension DualEncoderConfiguration {
     /// Reads `config.json` of a model folder. Throws as ``init(huggingFace:path:)``, or `.fileSystem`.
     public init(folder: String) throws(ConcordError) {
         let path = folder + "/config.json"
-        try self.init(huggingFace: JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path), path: path)
+        try self.init(huggingFace: JSONValue(contentsOf: path, nonFiniteNumbers: true), path: path)
     }
 
     private static func clip(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
@@ -99,19 +99,27 @@ extension DualEncoderConfiguration {
 }
 
 extension TextTransformerConfiguration {
-    fileprivate init(clip fields: JSONFields) throws(ConcordError) {
+    init(clip fields: JSONFields) throws(ConcordError) {
+        let vocabularySize = try fields.integer("vocab_size", default: 49408)
+        let standard = TextTransformerConfiguration()
+        if fields["eos_token_id"] == nil, vocabularySize <= standard.endToken {
+            throw fields.failure(
+                "eos_token_id",
+                "is missing, and \(standard.endToken), which transformers takes then, is outside the vocabulary of "
+                    + "\(vocabularySize); write the id of the token that ends a text")
+        }
         self.init(
-            vocabularySize: try fields.integer("vocab_size", default: 49408),
-            width: try fields.integer("hidden_size", default: 512),
+            vocabularySize: vocabularySize, width: try fields.integer("hidden_size", default: 512),
             intermediateWidth: try fields.integer("intermediate_size", default: 2048),
             layers: try fields.integer("num_hidden_layers", default: 12),
             heads: try fields.integer("num_attention_heads", default: 8),
             contextLength: try fields.integer("max_position_embeddings", default: 77),
             activation: try fields.activation("hidden_act", default: .quickGELU),
             layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-5),
-            padToken: try fields.integer("pad_token_id", default: 1),
-            startToken: try fields.integer("bos_token_id", default: 49406),
-            endToken: try fields.integer("eos_token_id", default: 49407))
+            // The model uses neither: the tokenizer knows its own.
+            padToken: fields["pad_token_id"]?.int ?? standard.padToken,
+            startToken: fields["bos_token_id"]?.int ?? standard.startToken,
+            endToken: try fields.integer("eos_token_id", default: standard.endToken))
         // An end token of 2 marks the first published configurations, whose end token is wrong and whose models pool at
         // the largest id; transformers follows the same rule.
         if endToken == 2 {
@@ -120,7 +128,8 @@ extension TextTransformerConfiguration {
         }
     }
 
-    fileprivate init(sigLIP fields: JSONFields) throws(ConcordError) {
+    init(sigLIP fields: JSONFields) throws(ConcordError) {
+        let standard = TextTransformerConfiguration()
         self.init(
             vocabularySize: try fields.integer("vocab_size", default: 32000),
             width: try fields.integer("hidden_size", default: 768),
@@ -130,9 +139,10 @@ extension TextTransformerConfiguration {
             contextLength: try fields.integer("max_position_embeddings", default: 64),
             activation: try fields.activation("hidden_act", default: .tanhGELU),
             layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-6),
-            padToken: try fields.integer("pad_token_id", default: 1),
-            startToken: try fields.integer("bos_token_id", default: 49406),
-            endToken: try fields.integer("eos_token_id", default: 49407), pooling: .last)
+            // The model uses none of them.
+            padToken: fields["pad_token_id"]?.int ?? standard.padToken,
+            startToken: fields["bos_token_id"]?.int ?? standard.startToken,
+            endToken: fields["eos_token_id"]?.int ?? standard.endToken, pooling: .last)
         isCausal = false
         projection = .linearWithBias
     }
@@ -148,7 +158,7 @@ extension TextTransformerConfiguration {
 }
 
 extension VisionTransformerConfiguration {
-    fileprivate init(clip fields: JSONFields) throws(ConcordError) {
+    init(clip fields: JSONFields) throws(ConcordError) {
         self.init(
             width: try fields.integer("hidden_size", default: 768),
             intermediateWidth: try fields.integer("intermediate_size", default: 3072),
@@ -161,7 +171,7 @@ extension VisionTransformerConfiguration {
             layerNormEpsilon: try fields.number("layer_norm_eps", default: 1e-5))
     }
 
-    fileprivate init(sigLIP fields: JSONFields) throws(ConcordError) {
+    init(sigLIP fields: JSONFields) throws(ConcordError) {
         guard try fields.boolean("vision_use_head", default: true) else {
             throw fields.failure("vision_use_head", "is false: such a model gives no vector for a picture")
         }

@@ -26,14 +26,14 @@ extension DualEncoderConfiguration {
             switch text {
             case .bert(let text): text.ownMembers
             case .transformer(let text):
-                textMembers(text, "clip_text_model", endToken: text.endToken) + [
+                text.huggingFaceMembers("clip_text_model", endToken: text.endToken) + [
                     .init("pooling", .string(text.pooling.rawValue)),
                     .init("projection", .string(text.projection.rawValue)), .init("is_causal", .bool(text.isCausal)),
                     .init("layer_scale_init_value", text.layerScale.map(JSONValue.number) ?? .null),
                 ]
             }
         let visionJSON =
-            visionMembers("clip_vision_model") + [
+            vision.huggingFaceMembers("clip_vision_model") + [
                 .init("has_class_token", .bool(vision.hasClassToken)),
                 .init("has_patch_bias", .bool(vision.hasPatchBias)), .init("has_pre_norm", .bool(vision.hasPreNorm)),
                 .init("has_fixed_positions", .bool(vision.hasFixedPositions)),
@@ -50,17 +50,22 @@ extension DualEncoderConfiguration {
         case .bert(let text):
             return common(
                 "VisionTextDualEncoderModel", "vision-text-dual-encoder", text: text.huggingFaceMembers,
-                vision: visionMembers("clip_vision_model"), hasWidth: true)
+                vision: vision.huggingFaceMembers("clip_vision_model"), hasWidth: true)
         case .transformer(let text) where vision.pooling == .attention:
             return common(
                 "SiglipModel", "siglip",
-                text: textMembers(text, "siglip_text_model") + [.init("projection_size", .integer(projectionWidth))],
-                vision: visionMembers("siglip_vision_model") + [.init("vision_use_head", true)], hasWidth: false)
+                text: text.huggingFaceMembers("siglip_text_model") + [
+                    .init("projection_size", .integer(projectionWidth))
+                ],
+                vision: vision.huggingFaceMembers("siglip_vision_model") + [.init("vision_use_head", true)],
+                hasWidth: false)
         case .transformer(let text):
             return common(
                 "CLIPModel", "clip",
-                text: textMembers(text, "clip_text_model") + [.init("projection_dim", .integer(projectionWidth))],
-                vision: visionMembers("clip_vision_model") + [.init("projection_dim", .integer(projectionWidth))],
+                text: text.huggingFaceMembers("clip_text_model") + [.init("projection_dim", .integer(projectionWidth))],
+                vision: vision.huggingFaceMembers("clip_vision_model") + [
+                    .init("projection_dim", .integer(projectionWidth))
+                ],
                 hasWidth: true)
         }
     }
@@ -120,40 +125,45 @@ extension DualEncoderConfiguration {
         ]
         return .object(members)
     }
+}
 
+extension TextTransformerConfiguration {
+    /// What transformers writes of a tower.
+    ///
     /// - Parameter endToken: nil writes what transformers takes for the pooling: 2 means the largest id.
-    private func textMembers(
-        _ text: TextTransformerConfiguration, _ modelType: String, endToken: Int? = nil
-    ) -> [JSONValue.Member] {
+    func huggingFaceMembers(_ modelType: String, endToken: Int? = nil) -> [JSONValue.Member] {
         [
             .init("model_type", .string(modelType)),
-            .init("vocab_size", .integer(text.vocabularySize)),
-            .init("hidden_size", .integer(text.width)),
-            .init("intermediate_size", .integer(text.intermediateWidth)),
-            .init("num_hidden_layers", .integer(text.layers)),
-            .init("num_attention_heads", .integer(text.heads)),
-            .init("max_position_embeddings", .integer(text.contextLength)),
-            .init("hidden_act", .string(text.activation.rawValue)),
-            .init("layer_norm_eps", .number(text.layerNormEpsilon)),
+            .init("vocab_size", .integer(vocabularySize)),
+            .init("hidden_size", .integer(width)),
+            .init("intermediate_size", .integer(intermediateWidth)),
+            .init("num_hidden_layers", .integer(layers)),
+            .init("num_attention_heads", .integer(heads)),
+            .init("max_position_embeddings", .integer(contextLength)),
+            .init("hidden_act", .string(activation.rawValue)),
+            .init("layer_norm_eps", .number(layerNormEpsilon)),
             .init("attention_dropout", 0.0),
-            .init("pad_token_id", .integer(text.padToken)),
-            .init("bos_token_id", .integer(text.startToken)),
-            .init("eos_token_id", .integer(endToken ?? (text.pooling == .argmax ? 2 : text.endToken))),
+            .init("pad_token_id", .integer(padToken)),
+            .init("bos_token_id", .integer(startToken)),
+            .init("eos_token_id", .integer(endToken ?? (pooling == .argmax ? 2 : self.endToken))),
         ]
     }
+}
 
-    private func visionMembers(_ modelType: String) -> [JSONValue.Member] {
+extension VisionTransformerConfiguration {
+    /// What transformers writes of a tower.
+    func huggingFaceMembers(_ modelType: String) -> [JSONValue.Member] {
         [
             .init("model_type", .string(modelType)),
-            .init("hidden_size", .integer(vision.width)),
-            .init("intermediate_size", .integer(vision.intermediateWidth)),
-            .init("num_hidden_layers", .integer(vision.layers)),
-            .init("num_attention_heads", .integer(vision.heads)),
-            .init("num_channels", .integer(vision.channels)),
-            .init("image_size", .integer(vision.imageSize)),
-            .init("patch_size", .integer(vision.patchSize)),
-            .init("hidden_act", .string(vision.activation.rawValue)),
-            .init("layer_norm_eps", .number(vision.layerNormEpsilon)),
+            .init("hidden_size", .integer(width)),
+            .init("intermediate_size", .integer(intermediateWidth)),
+            .init("num_hidden_layers", .integer(layers)),
+            .init("num_attention_heads", .integer(heads)),
+            .init("num_channels", .integer(channels)),
+            .init("image_size", .integer(imageSize)),
+            .init("patch_size", .integer(patchSize)),
+            .init("hidden_act", .string(activation.rawValue)),
+            .init("layer_norm_eps", .number(layerNormEpsilon)),
             .init("attention_dropout", 0.0),
         ]
     }

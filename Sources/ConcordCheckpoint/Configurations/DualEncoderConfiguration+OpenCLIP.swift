@@ -240,7 +240,7 @@ extension BERTConfiguration {
         let isWithin = !name.hasPrefix("/") && !name.split(separator: "/").contains("..")
         let beside = folder.map { [isWithin ? $0 + "/" + name + "/config.json" : nil, $0 + "/config.json"] } ?? []
         for path in beside.compactMap({ $0 }) where Files.exists(path) {
-            let json = try JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path)
+            let json = try JSONValue(contentsOf: path, nonFiniteNumbers: true)
             // The file beside may be that of the whole model.
             guard let kind = json["model_type"]?.string, Family(rawValue: kind) != nil else { continue }
             return try BERTConfiguration(huggingFace: json, path: path)

@@ -186,6 +186,22 @@ extension ModelFolder {
         case .dualEncoder(let configuration): configuration.parameters
         case .sentenceEncoder(let configuration): configuration.parameters
         case .coca(let configuration): configuration.parameters
+        case .textTower(let text, let width): Self.parameters(text, width: width)
+        case .imageTower(let vision, let width): Self.parameters(vision, width: width)
         }
+    }
+
+    private static func parameters(_ text: TextTransformerConfiguration, width: Int) -> [KeyReport.Key] {
+        var list = ParameterList()
+        list.text(text)
+        list.textProjection(.transformer(text), width)
+        return list.keys
+    }
+
+    private static func parameters(_ vision: VisionTransformerConfiguration, width: Int) -> [KeyReport.Key] {
+        var list = ParameterList()
+        list.vision(vision)
+        if vision.hasProjection { list.linear("visual_projection", vision.width, width, hasBias: false) }
+        return list.keys
     }
 }

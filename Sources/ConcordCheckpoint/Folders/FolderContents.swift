@@ -21,7 +21,7 @@ struct FolderContents {
         // A bare `nil` would be JSON's.
         let document = Files.exists(openCLIPPath) ? try Self.read(openCLIPPath) : Optional.none
         openCLIP = document
-        let modelType = Files.exists(config) ? try Self.read(config)["model_type"]?.string ?? "clip" : nil
+        let modelType = Files.exists(config) ? try Self.modelType(config) : nil
         let isBERT = modelType.map { BERTConfiguration.Family(rawValue: $0) != nil } ?? false
         if modelType == CoCaConfiguration.ownModelType {
             let configuration = try CoCaConfiguration(own: Self.read(config), path: config)
@@ -44,10 +44,14 @@ struct FolderContents {
             var configuration = try BERTConfiguration(huggingFace: Self.read(config), path: config)
             // transformers' file does not say how the tokens are pooled, nor how long texts were in training.
             if case .bert(let pooling) = manifest?.quirks.textPooling { configuration.pooling = pooling }
-            if let manifest { configuration.contextLength = manifest.contextLength }
+            if let context = manifest?.contextLength { configuration.contextLength = context }
             try ConfigurationCheck(path: config).validate(configuration, prefix: "")
             architecture = .sentenceEncoder(configuration)
             (layout, weights, tokenizer) = (.huggingFace, path, TokenizerSource(folder: path))
+        } else if let kind = modelType.flatMap(ModelFolder.Architecture.SingleTower.init(rawValue:)) {
+            architecture = try .init(kind, huggingFace: Self.read(config), path: config)
+            layout = architecture.singleTowerLayout
+            (weights, tokenizer) = (path, TokenizerSource(folder: path))
         } else if modelType != nil {
             let configuration = try DualEncoderConfiguration(folder: path)
             (architecture, layout) = (.dualEncoder(configuration), .huggingFace(configuration))
@@ -63,7 +67,19 @@ struct FolderContents {
     }
 
     private static func read(_ path: String) throws(ConcordError) -> JSONValue {
-        try JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path)
+        try JSONValue(contentsOf: path, nonFiniteNumbers: true)
+    }
+
+    /// What `config.json` says the model is; the first configurations of CLIP did not.
+    private static func modelType(_ path: String) throws(ConcordError) -> String {
+        let document = try read(path)
+        if let type = document["model_type"]?.string { return type }
+        if let error = document["error"]?.string {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(path) is no configuration but a server's answer: `\(error)`; fetch the file again")
+        }
+        return "clip"
     }
 
     private static func openCLIP(
@@ -94,28 +110,48 @@ struct FolderContents {
         func hasPooler(_ layout: CheckpointLayout, _ scope: String) -> Bool {
             checkpoint[layout.place(of: scope + "pooler.dense.weight").name] != nil
         }
+        /// The width that a projection maps to; nil where there is none.
+        func projection(_ parameter: String) -> Int? {
+            checkpoint[layout.place(of: parameter).name]?.entry.shape.first
+        }
         switch architecture {
         case .sentenceEncoder(var configuration):
-            layout = layout.fitted(to: checkpoint)
+            layout = try layout.fitted(to: checkpoint, by: "embeddings.word_embeddings.weight")
             configuration.hasPooler = configuration.pooling == .pooler || hasPooler(layout, "")
             architecture = .sentenceEncoder(configuration)
         case .coca(let configuration):
-            layout = layout.fitted(to: checkpoint)
+            layout = try layout.fitted(to: checkpoint, by: "logit_scale")
             try configuration.check(checkpoint, layout)
         case .dualEncoder(var configuration):
             if layout.family == .openCLIP {
                 // open_clip renames these, too, where file and configuration differ.
                 for (isCustom, name) in [(false, "positional_embedding"), (true, "text.positional_embedding")]
-                where checkpoint[name] != nil || checkpoint["module." + name] != nil {
+                where checkpoint.tensors.contains(where: { $0.name == name || $0.name.hasSuffix("." + name) }) {
                     layout = .openCLIP(configuration, hasCustomText: isCustom)
                 }
             }
-            layout = layout.fitted(to: checkpoint)
+            layout = try layout.fitted(to: checkpoint, by: "logit_scale")
             if case .bert(var text) = configuration.text {
                 text.hasPooler = text.pooling == .pooler || hasPooler(layout, "text_model.")
                 configuration.text = .bert(text)
             }
             architecture = .dualEncoder(configuration)
+        case .textTower(var text, var width):
+            layout = try layout.fitted(
+                to: checkpoint, root: "text_model.", by: "embeddings.token_embedding.weight")
+            if text.projection == .none, let projection = projection("text_projection.weight") {
+                (text.projection, width) = (.linear, projection)
+            }
+            architecture = .textTower(text, width: width)
+        case .imageTower(var vision, var width):
+            layout = try layout.fitted(
+                to: checkpoint, root: "vision_model.", by: "embeddings.patch_embedding.weight")
+            if vision.pooling != .attention, !vision.hasProjection,
+                let projection = projection("visual_projection.weight")
+            {
+                (vision.hasProjection, width) = (true, projection)
+            }
+            architecture = .imageTower(vision, width: width)
         }
     }
 

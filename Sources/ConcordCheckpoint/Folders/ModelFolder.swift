@@ -10,13 +10,19 @@ public struct ModelFolder: Sendable {
         /// A text tower alone, as sentence-transformers keeps them.
         case sentenceEncoder(BERTConfiguration)
         case coca(CoCaConfiguration)
+        /// The text tower of a CLIP or SigLIP alone, which gives vectors of that width.
+        case textTower(TextTransformerConfiguration, width: Int)
+        /// The image tower of a CLIP or SigLIP alone, which gives vectors of that width.
+        case imageTower(VisionTransformerConfiguration, width: Int)
 
-        /// The text tower, which every model has.
-        public var text: TextTowerConfiguration {
+        /// The text tower; nil for a model of pictures alone.
+        public var text: TextTowerConfiguration? {
             switch self {
             case .dualEncoder(let configuration): configuration.text
             case .sentenceEncoder(let configuration): .bert(configuration)
             case .coca(let configuration): .transformer(configuration.text)
+            case .textTower(let text, _): .transformer(text)
+            case .imageTower: nil
             }
         }
 
@@ -24,8 +30,9 @@ public struct ModelFolder: Sendable {
         public var vision: VisionTransformerConfiguration? {
             switch self {
             case .dualEncoder(let configuration): configuration.vision
-            case .sentenceEncoder: nil
+            case .sentenceEncoder, .textTower: nil
             case .coca(let configuration): configuration.vision
+            case .imageTower(let vision, _): vision
             }
         }
     }
@@ -36,14 +43,14 @@ public struct ModelFolder: Sendable {
     public let layout: CheckpointLayout
     /// What ``CheckpointReader`` opens: the folder, or a file in it.
     public let weights: String
-    /// Nil for a folder without the file, and for a sentence encoder.
+    /// Nil for a folder without the file, and for a model of texts alone.
     public let preprocessing: PreprocessingSource?
     public let tokenizer: TokenizerSource
     /// Nil for a folder that Concord did not write.
     public let manifest: ModelManifest?
 
-    /// The text tower, which every model has.
-    public var text: TextTowerConfiguration { architecture.text }
+    /// The text tower; nil for a model of pictures alone.
+    public var text: TextTowerConfiguration? { architecture.text }
 
     /// Reads the configuration of a folder, in whichever of the known forms it is, and the headers of its weights, which
     /// say how they are spelled and whether a BERT tower has its pooler.

@@ -12,10 +12,11 @@ extension ModelManifest {
             "training",
         ])
         architecture = try fields.choice("architecture")
-        contextLength = try fields.integer("context_length", in: 2...Int.max)
+        let hasTexts = architecture != .imageTower
+        contextLength = hasTexts ? try fields.integer("context_length", in: 2...Int.max) : nil
         guard fields["quirks"] != nil else { throw fields.failure("quirks", "is missing") }
         let quirks = try fields.object("quirks")
-        self.quirks = version == 1 ? try Quirks(version1: quirks) : try Quirks(quirks)
+        self.quirks = version == 1 ? try Quirks(version1: quirks) : try Quirks(quirks, hasTexts: hasTexts)
         weightsLayout = version == 1 ? .huggingFace : try fields.choice("weights_layout")
         preprocessing = fields["preprocessing"] == nil ? nil : try fields.fileName("preprocessing")
         hashes = try fields.fileHashes()
@@ -29,8 +30,8 @@ extension ModelManifest {
             .init("architecture", .string(architecture.rawValue)),
             .init("quirks", quirks.json),
             .init("weights_layout", .string(weightsLayout.rawValue)),
-            .init("context_length", .integer(contextLength)),
         ]
+        if let contextLength { members.append(.init("context_length", .integer(contextLength))) }
         if let preprocessing { members.append(.init("preprocessing", .string(preprocessing))) }
         members.append(
             .init("sha256", .object(hashes.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })))
@@ -42,26 +43,28 @@ extension ModelManifest {
 extension ModelManifest.Quirks {
     fileprivate init(version1 fields: JSONFields) throws(ConcordError) {
         try fields.refuseUnknown(["activation", "pooling", "tokenizer", "crop"])
-        textActivation = try fields.choice("activation")
+        textActivation = try fields.choice("activation") as Activation
         textPooling = .transformer(try fields.choice("pooling"))
         tokenizer = try fields.choice("tokenizer")
         crop = try fields.choice("crop")
     }
 
-    fileprivate init(_ fields: JSONFields) throws(ConcordError) {
+    fileprivate init(_ fields: JSONFields, hasTexts: Bool) throws(ConcordError) {
         try fields.refuseUnknown([
             "text", "vision", "tokenizer", "crop", "cleaning", "lowercases", "strips_separator",
         ])
-        guard fields["text"] != nil else { throw fields.failure("text", "is missing") }
-        let text = try fields.object("text")
-        try text.refuseUnknown(["activation", "pooling", "class_token_mask"])
-        textActivation = try text.choice("activation")
-        if let pooling = BERTConfiguration.Pooling(rawValue: try text.string("pooling")) {
-            textPooling = .bert(pooling)
-        } else {
-            textPooling = .transformer(try text.choice("pooling"))
+        if hasTexts {
+            guard fields["text"] != nil else { throw fields.failure("text", "is missing") }
+            let text = try fields.object("text")
+            try text.refuseUnknown(["activation", "pooling", "class_token_mask"])
+            textActivation = try text.choice("activation") as Activation
+            if let pooling = BERTConfiguration.Pooling(rawValue: try text.string("pooling")) {
+                textPooling = .bert(pooling)
+            } else {
+                textPooling = .transformer(try text.choice("pooling"))
+            }
+            if text["class_token_mask"] != nil { classTokenMask = try text.choice("class_token_mask") }
         }
-        if text["class_token_mask"] != nil { classTokenMask = try text.choice("class_token_mask") }
         if fields["vision"] != nil {
             let vision = try fields.object("vision")
             try vision.refuseUnknown(["activation", "pooling", "query_pooling"])
@@ -83,9 +86,11 @@ extension ModelManifest.Quirks {
             ]
             return .object(common + (quirk.map { [.init(name, .string($0))] } ?? []))
         }
-        var members: [JSONValue.Member] = [
-            .init("text", tower(textActivation, textPooling.name, "class_token_mask", classTokenMask?.rawValue))
-        ]
+        var members = [JSONValue.Member]()
+        if let textActivation, let textPooling {
+            let text = tower(textActivation, textPooling.name, "class_token_mask", classTokenMask?.rawValue)
+            members.append(.init("text", text))
+        }
         if let visionActivation, let visionPooling {
             let vision = tower(visionActivation, visionPooling.rawValue, "query_pooling", queryPooling?.rawValue)
             members.append(.init("vision", vision))

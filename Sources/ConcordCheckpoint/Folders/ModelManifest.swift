@@ -24,6 +24,9 @@ public struct ModelManifest: Sendable, Hashable {
         /// Two towers of which the text tower is a BERT.
         case dualEncoder = "dual-encoder"
         case sentenceEncoder = "sentence-encoder"
+        /// One tower of a CLIP or SigLIP alone.
+        case textTower = "text-tower"
+        case imageTower = "image-tower"
     }
 
     /// How the tokens of a text become one vector.
@@ -34,11 +37,13 @@ public struct ModelManifest: Sendable, Hashable {
 
     /// What differs between models of one architecture.
     public struct Quirks: Sendable, Hashable {
-        public var textActivation: Activation
-        public var textPooling: TextPooling
-        /// Nil for a sentence encoder, and where an older manifest does not say.
+        /// Nil for a model of pictures alone.
+        public var textActivation: Activation?
+        /// Nil for a model of pictures alone.
+        public var textPooling: TextPooling?
+        /// Nil for a model of texts alone, and where an older manifest does not say.
         public var visionActivation: Activation?
-        /// Nil for a sentence encoder, and where an older manifest does not say.
+        /// Nil for a model of texts alone, and where an older manifest does not say.
         public var visionPooling: VisionTransformerConfiguration.Pooling?
         /// What the class token behind a text sees; nil for models without one.
         public var classTokenMask: TextTransformerConfiguration.ClassTokenMask?
@@ -46,7 +51,7 @@ public struct ModelManifest: Sendable, Hashable {
         public var queryPooling: QueryPoolingConfiguration.Layout?
         /// Nil for tokenizers that have one way only.
         public var tokenizer: TokenizerMode?
-        /// Nil for a sentence encoder.
+        /// Nil for a model of texts alone.
         public var crop: CropRule?
         /// What becomes of texts before a tokenizer that does not do it itself; nil is nothing.
         public var cleaning: TokenizerSource.Cleaning?
@@ -57,24 +62,16 @@ public struct ModelManifest: Sendable, Hashable {
 
         /// The quirks of a model, with what its configuration does not know.
         public init(_ architecture: ModelFolder.Architecture, tokenizer: TokenizerMode?, crop: CropRule?) {
-            let text: TextTowerConfiguration
-            switch architecture {
-            case .dualEncoder(let configuration):
-                text = configuration.text
-                visionActivation = configuration.vision.activation
-                visionPooling = configuration.vision.pooling
-            case .sentenceEncoder(let configuration): text = .bert(configuration)
-            case .coca(let configuration):
-                text = .transformer(configuration.text)
-                visionActivation = configuration.vision.activation
-                visionPooling = configuration.vision.pooling
-                classTokenMask = configuration.text.classTokenMask
-                queryPooling = configuration.vision.queryPooling?.layout
-            }
-            switch text {
+            switch architecture.text {
             case .transformer(let tower):
                 (textActivation, textPooling) = (tower.activation, .transformer(tower.pooling))
+                classTokenMask = tower.classTokenMask
             case .bert(let tower): (textActivation, textPooling) = (tower.activation, .bert(tower.pooling))
+            case nil: break
+            }
+            if let vision = architecture.vision {
+                (visionActivation, visionPooling) = (vision.activation, vision.pooling)
+                queryPooling = vision.queryPooling?.layout
             }
             self.tokenizer = tokenizer
             self.crop = crop
@@ -113,9 +110,9 @@ public struct ModelManifest: Sendable, Hashable {
     public var quirks: Quirks
     /// How the weights are spelled.
     public var weightsLayout: CheckpointLayout.Family
-    /// Tokens of the longest text, start and end token included.
-    public var contextLength: Int
-    /// The file of the folder that describes how pictures are prepared; nil for a sentence encoder.
+    /// Tokens of the longest text, start and end token included; nil for a model of pictures alone.
+    public var contextLength: Int?
+    /// The file of the folder that describes how pictures are prepared; nil for a model of texts alone.
     public var preprocessing: String?
     /// SHA-256 in hexadecimal, by file name.
     public var hashes: [String: String]
@@ -126,8 +123,8 @@ public struct ModelManifest: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - tokenizer: the mode of CLIP's tokenizer; nil for tokenizers that have one way only.
-    ///   - crop: nil for a sentence encoder.
-    ///   - preprocessing: nil takes the usual file of the layout, and none for a sentence encoder.
+    ///   - crop: nil for a model of texts alone.
+    ///   - preprocessing: nil takes the usual file of the layout, and none for a model of texts alone.
     public init(
         _ architecture: ModelFolder.Architecture, tokenizer: TokenizerMode?, crop: CropRule?,
         weightsLayout: CheckpointLayout.Family = .huggingFace, preprocessing: String? = nil,
@@ -138,12 +135,10 @@ public struct ModelManifest: Sendable, Hashable {
         self.weightsLayout = weightsLayout
         self.hashes = hashes
         self.training = training
-        contextLength = architecture.text.contextLength
-        switch architecture {
-        case .dualEncoder, .coca:
+        contextLength = architecture.text?.contextLength
+        if architecture.vision != nil {
             let usual = weightsLayout == .openCLIP ? FolderContents.openCLIPName : "preprocessor_config.json"
             self.preprocessing = preprocessing ?? usual
-        case .sentenceEncoder: break
         }
     }
 
@@ -153,7 +148,7 @@ public struct ModelManifest: Sendable, Hashable {
     ///   (a misspelt quirk would change the model in silence), or a value of the wrong kind.
     public init(folder: String) throws(ConcordError) {
         let path = folder + "/" + Self.fileName
-        try self.init(JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path), path: path)
+        try self.init(JSONValue(contentsOf: path), path: path)
     }
 
     /// Writes the manifest into a model folder, atomically. Throws `.fileSystem`.
@@ -170,6 +165,9 @@ public struct ModelManifest: Sendable, Hashable {
             guard try FileReader(path: path).count <= limit else { continue }
             let found = try FileHash(.sha256, ofFile: path).hexadecimal
             guard found == expected else {
+                if let name = ForeignContent.name(ofFile: path) {
+                    throw ConcordError(.invalidCheckpoint, "\(path) \(name)")
+                }
                 throw ConcordError(
                     .invalidCheckpoint,
                     "\(path) has the SHA-256 \(found), but \(Self.fileName) was written for \(expected); "
@@ -185,6 +183,8 @@ extension ModelManifest.Architecture {
         switch architecture {
         case .sentenceEncoder: self = .sentenceEncoder
         case .coca: self = .coca
+        case .textTower: self = .textTower
+        case .imageTower: self = .imageTower
         case .dualEncoder(let configuration):
             switch configuration.text {
             case .bert: self = .dualEncoder

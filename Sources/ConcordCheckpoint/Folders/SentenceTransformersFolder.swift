@@ -50,7 +50,7 @@ struct SentenceTransformersFolder {
     }
 
     private static func read(_ path: String) throws(ConcordError) -> JSONValue {
-        try JSONValue(parsing: Files.read(path, limit: 1 << 24), source: path)
+        try JSONValue(contentsOf: path, nonFiniteNumbers: true)
     }
 
     /// `sentence_bert_config.json`, which older versions name after the tower's family.

@@ -15,11 +15,14 @@ public struct CheckpointLayout: Sendable, Hashable {
     let rules: [NameRule]
     /// What stands before every name in the file.
     let prefix: String
+    /// What the file leaves out in front of names: that of its tower, where it holds one tower alone.
+    let root: String
 
-    init(_ family: Family, rules: [NameRule] = [], prefix: String = "") {
+    init(_ family: Family, rules: [NameRule] = [], prefix: String = "", root: String = "") {
         self.family = family
         self.rules = rules
         self.prefix = prefix
+        self.root = root
     }
 
     /// transformers' `CLIPModel`, `VisionTextDualEncoderModel`, `BertModel` and their kin: the names are the model's own.
@@ -27,13 +30,10 @@ public struct CheckpointLayout: Sendable, Hashable {
 
     /// Where a file of this layout holds the parameter of that name.
     public func place(of parameter: String) -> TensorPlace {
-        for rule in rules {
-            if var place = rule.place(of: parameter) {
-                place.name = prefix + place.name
-                return place
-            }
-        }
-        return TensorPlace(prefix + parameter)
+        var place = rules.lazy.compactMap { $0.place(of: parameter) }.first ?? TensorPlace(parameter)
+        if place.name.hasPrefix(root) { place.name = String(place.name.dropFirst(root.count)) }
+        place.name = prefix + place.name
+        return place
     }
 
     /// The tensors that a file of this layout has, given the parameters of a model; each once, in their order.

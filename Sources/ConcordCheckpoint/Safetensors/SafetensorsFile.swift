@@ -16,11 +16,23 @@ public struct SafetensorsFile: Sendable {
 
     }
 
+    /// A tensor of a type that the tensor engine lacks, such as `F8_E4M3`.
+    public struct UnreadableEntry: Sendable, Hashable {
+        public let name: String
+        /// What the header calls the type.
+        public let dtypeName: String
+        public let shape: [Int]
+        /// Where the tensor's bytes stand in the file.
+        public let byteRange: Range<Int>
+    }
+
     public let file: FileReader
     /// The strings of `__metadata__`, empty when the file has none.
     public let metadata: [String: String]
     /// The tensors in the order of their bytes.
     public let entries: [Entry]
+    /// The tensors that nobody can read, in the order of the header.
+    public let unreadable: [UnreadableEntry]
     // Keyed by bytes: `String` equality would merge names that are canonically equivalent.
     private let positions: [[UInt8]: Int]
 
@@ -33,6 +45,7 @@ public struct SafetensorsFile: Sendable {
         self.file = file
         metadata = header.metadata
         entries = header.entries
+        unreadable = header.unreadable
         positions = header.positions
     }
 

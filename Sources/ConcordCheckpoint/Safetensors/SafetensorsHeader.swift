@@ -4,6 +4,7 @@ import ConcordCore
 struct SafetensorsHeader {
     private(set) var metadata: [String: String] = [:]
     private(set) var entries: [SafetensorsFile.Entry] = []
+    private(set) var unreadable: [SafetensorsFile.UnreadableEntry] = []
     private(set) var positions: [[UInt8]: Int] = [:]
 
     static let lengthByteCount = 8
@@ -14,7 +15,9 @@ struct SafetensorsHeader {
 
     init(_ file: FileReader) throws(ConcordError) {
         path = file.path
-        let dataStart = try Self.dataStart(file)
+        let start = try file.read(0..<min(file.count, ForeignContent.lookLength))
+        try ForeignContent.refuse(start, path: path, .invalidCheckpoint)
+        let dataStart = try Self.dataStart(file, start)
         let text = try file.read(Self.lengthByteCount..<dataStart)
         guard text.first == UInt8(ascii: "{") else { throw failure("its header does not begin with a brace") }
         let header: JSONValue
@@ -27,14 +30,16 @@ struct SafetensorsHeader {
             if member.name == "__metadata__" {
                 try readMetadata(member.value)
             } else {
-                entries.append(try entry(member, dataStart: dataStart, dataEnd: file.count))
+                try addEntry(member, dataStart: dataStart)
             }
         }
         // A stable order by range: tensors without elements share an offset with the next one.
-        entries.sort {
-            ($0.byteRange.lowerBound, $0.byteRange.upperBound) < ($1.byteRange.lowerBound, $1.byteRange.upperBound)
+        func isBefore(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
+            (left.lowerBound, left.upperBound) < (right.lowerBound, right.upperBound)
         }
-        try checkTiling(dataStart: dataStart, dataEnd: file.count)
+        entries.sort { isBefore($0.byteRange, $1.byteRange) }
+        let ranges = entries.map { ($0.name, $0.byteRange) } + unreadable.map { ($0.name, $0.byteRange) }
+        try checkTiling(ranges.sorted { isBefore($0.1, $1.1) }, dataStart: dataStart, dataEnd: file.count)
         try indexNames()
     }
 
@@ -48,17 +53,27 @@ struct SafetensorsHeader {
     }
 
     /// The offset of the first byte after the header.
-    private static func dataStart(_ file: FileReader) throws(ConcordError) -> Int {
+    ///
+    /// - Parameter start: the first bytes of the file.
+    private static func dataStart(_ file: FileReader, _ start: [UInt8]) throws(ConcordError) -> Int {
         let path = file.path
         guard file.count >= lengthByteCount else {
             throw failure(path, "it has \(file.count) bytes, fewer than the eight of the header length")
         }
-        let length = try file.read(0..<lengthByteCount).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        let length = start.prefix(lengthByteCount).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(maximumByteCount) else {
+            // What a server says instead of a file is often one line.
+            let text = start.prefix(60).prefix { (0x20..<0x7F).contains($0) }
+            if text.count >= lengthByteCount {
+                throw failure(path, "it begins with the text `\(String(decoding: text, as: UTF8.self))`")
+            }
             throw failure(path, "it claims a header of \(length) bytes, more than the \(maximumByteCount) allowed")
         }
         guard Int(length) <= file.count - lengthByteCount else {
-            throw failure(path, "it claims a header of \(length) bytes but has only \(file.count) in all")
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(path) is truncated within its header: \(file.count) bytes are there, and the header alone should "
+                    + "have \(length); fetch it again")
         }
         return lengthByteCount + Int(length)
     }
@@ -77,9 +92,7 @@ struct SafetensorsHeader {
         }
     }
 
-    private func entry(
-        _ member: JSONValue.Member, dataStart: Int, dataEnd: Int
-    ) throws(ConcordError) -> SafetensorsFile.Entry {
+    private mutating func addEntry(_ member: JSONValue.Member, dataStart: Int) throws(ConcordError) {
         func problem(_ text: String) -> ConcordError { failure("tensor `\(member.name)` \(text)") }
         guard let fields = member.value.members else { throw problem("is not described by an object") }
         for field in ["dtype", "shape", "data_offsets"] {
@@ -87,27 +100,26 @@ struct SafetensorsHeader {
             guard count == 1 else { throw problem(count == 0 ? "has no `\(field)`" : "has `\(field)` twice") }
         }
         guard let typeName = member.value["dtype"]?.string else { throw problem("has a `dtype` that is not a string") }
-        guard let dtype = DType(safetensorsName: typeName) else {
-            let known = DType.allCases.map(\.safetensorsName).joined(separator: ", ")
-            throw problem("has the unsupported dtype `\(typeName)` (supported: \(known))")
-        }
         let shape = try integers(member.value["shape"], of: member.name, field: "shape")
         let offsets = try integers(member.value["data_offsets"], of: member.name, field: "data_offsets")
-        guard let size = byteCount(of: dtype, shape: shape) else {
-            throw problem("has the shape \(shape), whose size overflows")
-        }
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw problem("has the data offsets \(offsets), not a begin and an end")
         }
-        guard offsets[1] <= dataEnd - dataStart else {
-            throw problem("ends at byte \(offsets[1]) of the data, which has only \(dataEnd - dataStart): truncated?")
+        guard offsets[1] <= Int.max - dataStart else {
+            throw problem("ends at byte \(offsets[1]) of the data, which no file has")
         }
-        guard offsets[1] - offsets[0] == size else {
-            throw problem("has \(offsets[1] - offsets[0]) bytes where \(typeName) \(shape) takes \(size)")
+        let range = dataStart + offsets[0]..<dataStart + offsets[1]
+        // Who needs the tensor refuses it; a model may do without.
+        guard let dtype = DType(safetensorsName: typeName) else {
+            return unreadable.append(.init(name: member.name, dtypeName: typeName, shape: shape, byteRange: range))
         }
-        return .init(
-            name: member.name, dtype: dtype, shape: shape,
-            byteRange: dataStart + offsets[0]..<dataStart + offsets[1])
+        guard let size = byteCount(of: dtype, shape: shape) else {
+            throw problem("has the shape \(shape), whose size overflows")
+        }
+        guard range.count == size else {
+            throw problem("has \(range.count) bytes where \(typeName) \(shape) takes \(size)")
+        }
+        entries.append(.init(name: member.name, dtype: dtype, shape: shape, byteRange: range))
     }
 
     private func integers(_ value: JSONValue?, of name: String, field: String) throws(ConcordError) -> [Int] {
@@ -121,16 +133,22 @@ struct SafetensorsHeader {
         return numbers
     }
 
-    /// The tensors must tile the data: no overlap, no hole, nothing behind the last.
-    private func checkTiling(dataStart: Int, dataEnd: Int) throws(ConcordError) {
+    /// The tensors, in the order of their bytes, must tile the data: no overlap, no hole, nothing behind the last.
+    private func checkTiling(
+        _ tensors: [(name: String, range: Range<Int>)], dataStart: Int, dataEnd: Int
+    ) throws(ConcordError) {
         var end = dataStart
-        for entry in entries {
-            guard entry.byteRange.lowerBound == end else {
-                let kind =
-                    entry.byteRange.lowerBound < end ? "overlaps the tensor before it" : "leaves a hole before it"
-                throw failure("tensor `\(entry.name)` \(kind)")
+        for (name, range) in tensors {
+            guard range.lowerBound == end else {
+                let kind = range.lowerBound < end ? "overlaps the tensor before it" : "leaves a hole before it"
+                throw failure("tensor `\(name)` \(kind)")
             }
-            end = entry.byteRange.upperBound
+            end = range.upperBound
+        }
+        guard end <= dataEnd else {
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(path) is truncated: \(dataEnd) bytes are there, and its header describes \(end); fetch it again")
         }
         guard end == dataEnd else { throw failure("\(dataEnd - end) bytes follow the last tensor") }
     }
@@ -139,6 +157,13 @@ struct SafetensorsHeader {
         positions.reserveCapacity(entries.count)
         for (index, entry) in entries.enumerated() {
             guard positions.updateValue(index, forKey: Array(entry.name.utf8)) == nil else {
+                throw failure("tensor `\(entry.name)` appears twice")
+            }
+        }
+        var names = Set<[UInt8]>()
+        for entry in unreadable {
+            let name = Array(entry.name.utf8)
+            guard positions[name] == nil, names.insert(name).inserted else {
                 throw failure("tensor `\(entry.name)` appears twice")
             }
         }

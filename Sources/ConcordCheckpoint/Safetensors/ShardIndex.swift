@@ -9,7 +9,7 @@ struct ShardIndex {
     /// Reads the index. Throws `.fileSystem`, `.malformedText` or `.invalidCheckpoint`.
     init(path: String) throws(ConcordError) {
         self.path = path
-        let json = try JSONValue(parsing: Files.read(path, limit: 100_000_000), source: path)
+        let json = try JSONValue(contentsOf: path, limit: 100_000_000)
         guard let members = json["weight_map"]?.members, !members.isEmpty else {
             throw ConcordError(
                 .invalidCheckpoint, "\(path) has no `weight_map` of tensors and their files; fetch it again")
@@ -35,7 +35,11 @@ struct ShardIndex {
 
     /// Throws `.invalidCheckpoint` unless each tensor of the index is in the file that it names.
     func check(_ checkpoint: CheckpointReader) throws(ConcordError) {
-        let wrong = locations.filter { checkpoint[$0.tensor]?.file.file.path != folder + "/" + $0.file }
+        let files = Dictionary(checkpoint.files.map { ($0.file.path, $0) }) { first, _ in first }
+        let wrong = locations.filter { location in
+            guard let file = files[folder + "/" + location.file] else { return true }
+            return file[location.tensor] == nil && !file.unreadable.contains { $0.name == location.tensor }
+        }
         guard let first = wrong.first else { return }
         throw ConcordError(
             .invalidCheckpoint,

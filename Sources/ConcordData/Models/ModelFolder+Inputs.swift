@@ -7,8 +7,12 @@ import ConcordText
 extension ModelFolder {
     /// Reads the tokenizer of the folder.
     ///
-    /// - Throws: as `TokenizerFolder.load`; `.invalidConfiguration` for one with more tokens than the text tower knows.
+    /// - Throws: as `TokenizerFolder.load`; `.invalidConfiguration` for one with more tokens than the text tower knows,
+    ///   and for a model without texts.
     public func loadTokenizer() throws(ConcordError) -> any Tokenizer {
+        guard let text else {
+            throw ConcordError(.invalidConfiguration, "\(path) embeds pictures only; name a model with a text tower")
+        }
         let base = try TokenizerFolder.load(
             tokenizer.folder, mode: tokenizer.clipMode == .openai ? .openai : .huggingface)
         try require(

@@ -47,11 +47,13 @@ public struct BERT {
 
     init(_ scope: ParameterScope, _ configuration: BERTConfiguration) {
         let embeddings = scope / "embeddings", width = configuration.width
-        func table(_ name: String, _ count: Int) -> Embedding {
-            Embedding(embeddings / name, count, width, initializer: Self.initializer)
+        func table(_ name: String, _ count: Int, resizing: ParameterStore.Resizing? = nil) -> Embedding {
+            Embedding(embeddings / name, count, width, initializer: Self.initializer, resizing: resizing)
         }
         wordEmbedding = table("word_embeddings", configuration.vocabularySize)
-        positionEmbedding = table("position_embeddings", configuration.positions)
+        positionEmbedding = table("position_embeddings", configuration.positions) {
+            PositionResizing.line($0, count: configuration.positions, leading: configuration.firstPosition)
+        }
         typeEmbedding = table("token_type_embeddings", configuration.tokenTypes)
         embeddingNorm = LayerNorm(embeddings / "LayerNorm", width, epsilon: configuration.layerNormEpsilon)
         blocks = (0..<configuration.layers).map { Block(scope / "encoder" / "layer" / $0, configuration) }

@@ -25,9 +25,8 @@ public struct TextTransformer {
             embeddings / "position_embedding", configuration.positions, width,
             initializer: .normal(standardDeviation: 0.01)
         ) {
-            // The class token's position, the last, has no neighbour to be interpolated with.
-            configuration.classTokenMask == nil
-                ? PositionResizing.line($0, count: configuration.contextLength) : nil
+            PositionResizing.line(
+                $0, count: configuration.positions, trailing: configuration.positions - configuration.contextLength)
         }
         classToken = configuration.classTokenMask.map { _ in
             embeddings.parameter("class_embedding", [width], .normal(standardDeviation: 0.01))

@@ -121,6 +121,7 @@ public final class ParameterStore {
             let known = Set(expected.map { Array($0.name.utf8) })
             return source.reader.tensors.filter { !source.isPartial || known.contains(Array($0.name.utf8)) }
         }
+        for (source, expected) in zip(sources, expected) { try checkReadable(source, expected) }
         for ((source, expected), found) in zip(zip(sources, expected), read) {
             try KeyReport(expected: expected, found: found.map { .init($0.name, $0.entry.shape) })
                 .throwIfAny(source.reader.path)
@@ -139,6 +140,26 @@ public final class ParameterStore {
                         + "`\(first)`: the weights are damaged or their training diverged")
             }
         }
+    }
+
+    /// Throws `.invalidCheckpoint` for a tensor that the model needs and that is of a type nobody reads; notes one that it
+    /// does not need.
+    private func checkReadable(_ source: ParameterSource, _ expected: [KeyReport.Key]) throws(ConcordError) {
+        let unreadable = source.reader.unreadable, path = source.reader.path
+        guard !unreadable.isEmpty else { return }
+        let known = Set(expected.map { Array($0.name.utf8) })
+        let needed = unreadable.filter { known.contains(Array($0.name.utf8)) }
+        if let first = needed.first {
+            let supported = DType.allCases.map(\.safetensorsName).joined(separator: ", ")
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(needed.count) tensors of \(path) are of an unsupported type, the first `\(first.name)`, which is "
+                    + "\(first.dtypeName) (supported: \(supported)); use the checkpoint as it was before quantization")
+        }
+        guard let first = unreadable.first, !source.isPartial else { return }
+        notes.append(
+            "\(unreadable.count) tensors of \(path) are of an unsupported type and not used, the first "
+                + "`\(first.name)`, which is \(first.dtypeName)")
     }
 
     /// Stops training of every parameter whose name matches one of the patterns (`*` stands for any characters).

@@ -24,14 +24,25 @@ public enum PositionResizing {
         return Tensor.concatenated([rows.sliced(axis: 0, from: 0, to: fixed), grid.to(rows.dtype)])
     }
 
-    /// Rows in a line, `[n, width] → [m, width]`, by linear interpolation with aligned ends left free.
+    /// Rows in a line, `[n, width] → [count, width]`, by linear interpolation with aligned ends left free.
     ///
-    /// Follows `resize_text_pos_embed` in open_clip 3.3's `model.py`.
-    public static func line(_ rows: Tensor, count: Int) -> Tensor? {
-        guard rows.rank == 2, rows.shape[0] > 0, (1...mostPositions).contains(count) else { return nil }
-        let resized = widened(rows).transposed(0, 1).reshaped([1, rows.shape[1], 1, rows.shape[0]])
-            .interpolated(height: 1, width: count, mode: .bilinear)  // [n, C] → [1, C, 1, n] → [1, C, 1, m]
-        return resized.reshaped([rows.shape[1], count]).transposed(0, 1).contiguous().to(rows.dtype)
+    /// Follows `resize_text_pos_embed` in open_clip 3.3's `model.py`, which has no rows that stay.
+    ///
+    /// - Parameters:
+    ///   - leading: rows in front that stay, such as RoBERTa's for padding.
+    ///   - trailing: rows at the end that stay, such as that of CoCa's class token, which is no neighbour of the others.
+    public static func line(_ rows: Tensor, count: Int, leading: Int = 0, trailing: Int = 0) -> Tensor? {
+        let fixed = leading + trailing
+        guard rows.rank == 2, rows.shape[0] > fixed, count > fixed, count <= mostPositions else { return nil }
+        let (old, new, width) = (rows.shape[0] - fixed, count - fixed, rows.shape[1])
+        let resized = widened(rows.sliced(axis: 0, from: leading, to: leading + old))
+            .transposed(0, 1).reshaped([1, width, 1, old])
+            .interpolated(height: 1, width: new, mode: .bilinear)  // [n, C] → [1, C, 1, n] → [1, C, 1, m]
+        let line = resized.reshaped([width, new]).transposed(0, 1).contiguous().to(rows.dtype)
+        guard fixed > 0 else { return line }
+        return Tensor.concatenated([
+            rows.sliced(axis: 0, from: 0, to: leading), line, rows.sliced(axis: 0, from: leading + old),
+        ])
     }
 
     /// Half-precision rows in float32, in which they are interpolated.

@@ -55,6 +55,9 @@ public struct ArtifactExport {
         let folder = try ExportFolder(output, source: source, replaces: options.replaces)
         defer { folder.discard() }
         let description = try ModelFolder(source), model = try EmbeddingModel.load(source)
+        // Artifacts embed texts; and a model with an image tower must say how pictures are prepared.
+        _ = try model.textSide()
+        if description.architecture.vision != nil { _ = try model.imageSide() }
         let samples = try ExportSamples(for: model, data: data, pictureCount: pictureCount, textCount: textCount)
 
         // A step is a graph or an input.
@@ -169,7 +172,7 @@ public struct ArtifactExport {
 extension GraphSessions {
     /// What the graphs say to the canary.
     func canary(_ model: EmbeddingModel) throws(ConcordError) -> ArtifactCanary {
-        let isBERT = if case .bert = model.encoder.textConfiguration { true } else { false }
+        let isBERT = if case .bert = try model.textSide().encoder.textConfiguration { true } else { false }
         let text = try embed(model.tokenBatch([ExportSamples.canaryText]), takesLengths: isBERT)
         var image: [Float]?, caption: [Int32]?
         if let preprocessing = model.images?.preprocessing {

@@ -67,10 +67,10 @@ public struct ExportParity: Sendable, Hashable {
     ) throws {
         self.tolerance = tolerance
         var done = 0
-        let isBERT = if case .bert = model.encoder.textConfiguration { true } else { false }
+        let isBERT = if case .bert = try model.textSide().encoder.textConfiguration { true } else { false }
         for texts in Self.batches(samples.texts) {
-            let batch = model.tokenBatch(Array(texts))
-            let expected = model.embed(batch).scalars(as: Float.self)
+            let batch = try model.tokenBatch(Array(texts))
+            let expected = try model.embed(batch).scalars(as: Float.self)
             self.texts.add(try sessions.embed(batch, takesLengths: isBERT), expected, inputs: texts.count)
             done += texts.count
             progress(done)

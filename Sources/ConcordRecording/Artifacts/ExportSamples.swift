@@ -51,8 +51,8 @@ public struct ExportSamples: Sendable {
         self.pictures = pictures
         self.problems = problems
         let texts =
-            data.map { Self.spread($0.items.flatMap(\.captions).map(\.text), count: textCount - 1) }
-            ?? Self.words(of: model, count: textCount - 1)
+            try data.map { Self.spread($0.items.flatMap(\.captions).map(\.text), count: textCount - 1) }
+            ?? Self.words(of: model.textSide(), count: textCount - 1)
         self.texts = [Self.canaryText] + texts
     }
 
@@ -94,15 +94,15 @@ public struct ExportSamples: Sendable {
     }
 
     /// Texts of 0 words to more than the context holds.
-    private static func words(of model: EmbeddingModel, count: Int) -> [String] {
+    private static func words(of side: EmbeddingModel.TextSide, count: Int) -> [String] {
         var random = RandomSource(seed: 2)
-        let context = model.encoder.textConfiguration.contextLength
+        let context = side.encoder.textConfiguration.contextLength
         return (0..<max(0, count)).map { index in
             // Short ones are more common, as they are among captions.
             let most = index % 4 == 0 ? context + 3 : min(context, 12)
             let length = random.index(below: most)
-            let ids = (0..<length).map { _ in Int32(random.index(below: model.tokenizer.vocabularySize)) }
-            return model.tokenizer.decode(ids)
+            let ids = (0..<length).map { _ in Int32(random.index(below: side.tokenizer.vocabularySize)) }
+            return side.tokenizer.decode(ids)
         }
     }
 }

@@ -30,7 +30,7 @@ public struct ModelGraphs {
         of model: EmbeddingModel, usesFusedOperations: Bool = true,
         progress: (ArtifactManifest.GraphRole) -> Void = { _ in }
     ) throws {
-        let context = model.encoder.textConfiguration.contextLength
+        let context = try model.textSide().encoder.textConfiguration.contextLength
         guard context >= Self.minimumContext else {
             throw ConcordError(
                 .invalidConfiguration,
@@ -80,7 +80,7 @@ public struct ModelGraphs {
         RecordedInput("ids", shape: ["batch", length]) { .zeros($0, dtype: .int64) }
     }
 
-    private func imageGraph(_ encoder: any ImageTextEncoder) throws -> OnnxGraphBuilder {
+    private func imageGraph(_ encoder: any ImageEncoder) throws -> OnnxGraphBuilder {
         let vision = encoder.visionConfiguration, size = OnnxDimension.fixed(vision.imageSize)
         let pixels = zeros("pixels", ["batch", .fixed(vision.channels), size, size])
         guard let coCa = encoder as? CoCa else {
@@ -93,7 +93,7 @@ public struct ModelGraphs {
     }
 
     private func textGraph() throws -> OnnxGraphBuilder {
-        let encoder = model.encoder, text = encoder.textConfiguration
+        let encoder = try model.textSide().encoder, text = encoder.textConfiguration
         // A tower that reads padding wants rows as long as its context.
         var inputs = [ids(text.readsPadding ? .fixed(text.contextLength) : "sequence")]
         if case .bert = text {

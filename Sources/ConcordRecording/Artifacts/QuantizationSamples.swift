@@ -112,7 +112,7 @@ struct QuantizationSamples: Sendable {
     }
 
     private static func textBatches(_ texts: [String], _ model: EmbeddingModel) throws -> [[String: OnnxValue]] {
-        let isBERT = if case .bert = model.encoder.textConfiguration { true } else { false }
+        let isBERT = if case .bert = try model.textSide().encoder.textConfiguration { true } else { false }
         return try batches(texts).map {
             try GraphSessions.inputs(model.tokenBatch(Array($0)), takesLengths: isBERT)
         }
@@ -126,7 +126,7 @@ struct QuantizationSamples: Sendable {
         for (pictures, texts) in zip(Self.batches(pictures), Self.batches(captions)) {
             guard let tokens = try sessions.embed(images: pictures).tokens else { return }
             var run = GraphSessions.Captions(sessions, tokens: tokens)
-            let batch = model.tokenBatch(Array(texts))
+            let batch = try model.tokenBatch(Array(texts))
             // The shortest caption says how far, so that nothing reads padding.
             let length = max(1, min((batch.lengths.min() ?? 1) - 1, Self.captionLength))
             for column in 0..<length {

@@ -89,10 +89,11 @@ public final class ExportedModel: Sendable {
         }
         let model = try ModelFolder(folder), width = manifest.embeddingWidth
         tokenizer = try model.loadTokenizer()
-        contextLength = model.text.contextLength
+        guard let tower = model.text else { throw contradiction("its configuration has no text tower") }
+        contextLength = tower.contextLength
         guard let text = try graph(.text) else { throw contradiction("its manifest has no graph `text`") }
         texts = try ExportedTextTower(
-            text, model.text, padToken: model.text.padToken(tokenizer), width: width)
+            text, tower, padToken: tower.padToken(tokenizer), width: width)
         let prefill = try graph(.captionPrefill), step = try graph(.captionStep)
         let image = try imageGraph.value()
         multipliedWeightBits =

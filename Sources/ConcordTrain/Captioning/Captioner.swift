@@ -15,7 +15,7 @@ public struct Captioner {
     /// - Throws: `.invalidConfiguration` for a model that cannot caption.
     public init(_ model: EmbeddingModel) throws(ConcordError) {
         (self.model, preprocessing) = try model.captioner()
-        tokenizer = model.tokenizer
+        tokenizer = try model.textSide().tokenizer
     }
 
     /// The tokens that a caption begins with, the start token included.

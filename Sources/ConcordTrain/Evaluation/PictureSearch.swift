@@ -50,7 +50,7 @@ public final class PictureSearch {
     public func find(_ query: Query, top: Int) throws -> [Result] {
         let vector =
             switch query {
-            case .text(let text): model.embed(texts: [text]).vectors
+            case .text(let text): try model.embed(texts: [text]).vectors
             case .image(let path): try model.embed(images: [Image(contentsOf: path)])
             }
         let scores = gallery.vectors.matmul(vector.transposed(0, 1)).flattened()  // [G, C] × [C, 1] → [G]

@@ -32,7 +32,7 @@ public final class RetrievalEvaluation {
     public func measure(split: String, language: String?, kind: String?) throws(ConcordError) -> RetrievalResult {
         let captions = Self.captions(of: gallery.items, language: language, kind: kind)
         let queries = try queries(captions, split: split, language: language, kind: kind)
-        let texts = vectors(of: captions, Selection(language: language, kind: kind))
+        let texts = try vectors(of: captions, Selection(language: language, kind: kind))
 
         let rows = Tensor(queries, shape: [queries.count])
         let textRanks = RetrievalRanks.compute(
@@ -60,7 +60,7 @@ public final class RetrievalEvaluation {
     ) throws(ConcordError) -> EmbeddingMeasures {
         let captions = Self.captions(of: gallery.items, language: language, kind: kind)
         let queries = try queries(captions, split: split, language: language, kind: kind)
-        let texts = vectors(of: captions, Selection(language: language, kind: kind))
+        let texts = try vectors(of: captions, Selection(language: language, kind: kind))
         var seen = Set<Int>()
         let firsts = queries.filter { seen.insert(captions[$0].picture).inserted }
         let count = min(limit, firsts.count)
@@ -91,8 +91,9 @@ public final class RetrievalEvaluation {
         return queries
     }
 
-    private func vectors(of captions: [SelectedCaption], _ selection: Selection) -> Tensor {
-        let vectors = texts[selection] ?? model.embed(texts: captions.map(\.text)).vectors
+    private func vectors(of captions: [SelectedCaption], _ selection: Selection) throws(ConcordError) -> Tensor {
+        if let known = texts[selection] { return known }
+        let vectors = try model.embed(texts: captions.map(\.text)).vectors
         texts[selection] = vectors
         return vectors
     }

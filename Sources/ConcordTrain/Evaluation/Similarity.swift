@@ -31,10 +31,10 @@ public struct Similarity: Sendable {
 
     /// Compares unit vectors of pictures `[n, width]` with those of texts `[m, width]`.
     ///
-    /// - Throws: `.invalidConfiguration` for a model without pictures.
+    /// - Throws: `.invalidConfiguration` for a model without pictures or without texts.
     public init(model: EmbeddingModel, images: Tensor, texts: Tensor) throws(ConcordError) {
         let logits = try model.logits(images: images, texts: texts)
-        let isSigmoid = try model.imageSide().encoder.logitBias != nil
+        let isSigmoid = try model.imageTextEncoder().logitBias != nil
         let (cosines, probabilities) = withoutGradient {
             (
                 images.matmul(texts.transposed(0, 1)),

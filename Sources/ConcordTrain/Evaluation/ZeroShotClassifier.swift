@@ -22,12 +22,12 @@ public struct ZeroShotClassifier {
     ///   - templates: each with `{}` where the label goes.
     ///   - batchSize: texts that are embedded before progress shows.
     /// - Throws: `.invalidConfiguration` without labels or templates, for a template that has no place for the label,
-    ///   and for a model without pictures.
+    ///   and for a model without pictures or without texts.
     public init(
         model: EmbeddingModel, labels: [String], templates: [String] = standardTemplates, batchSize: Int = 1024,
         progress: ProgressDisplay? = nil
     ) throws(ConcordError) {
-        _ = try model.imageSide()
+        _ = try model.imageTextEncoder()
         guard !labels.isEmpty else {
             throw ConcordError(.invalidConfiguration, "there are no labels; name at least one")
         }
@@ -40,7 +40,7 @@ public struct ZeroShotClassifier {
         for start in stride(from: 0, to: labels.count, by: step) {
             let rows = labels[start..<min(start + step, labels.count)]
             let texts = rows.flatMap { label in templates.map { Self.filled($0, with: label) } }
-            let (vectors, truncated) = model.embed(texts: texts)
+            let (vectors, truncated) = try model.embed(texts: texts)
             truncatedCount += truncated
             blocks.append(
                 withoutGradient {

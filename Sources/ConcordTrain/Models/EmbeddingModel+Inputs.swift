@@ -59,7 +59,10 @@ extension EmbeddingModel {
 
     /// Unit vectors `[count, width]` of a piece, NaN for pictures that were not decoded, and how many texts were cut.
     func embed(_ piece: PreparedInputs) throws(ConcordError) -> (vectors: Tensor, truncated: Int) {
-        let (texts, truncated) = embed(texts: piece.texts.map(\.text), batchSize: 128)
+        let (texts, truncated) =
+            piece.texts.isEmpty
+            ? (Tensor.zeros([0, encoder.embeddingWidth]), 0)
+            : try embed(texts: piece.texts.map(\.text), batchSize: 128)
         var blocks = [texts]
         if !piece.images.rows.isEmpty {
             blocks.append(try embed(pixels: piece.images.pixels, count: piece.images.rows.count))

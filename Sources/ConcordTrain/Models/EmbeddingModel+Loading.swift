@@ -17,31 +17,27 @@ extension EmbeddingModel {
     /// Reads a model folder of Concord, transformers, open_clip or sentence-transformers: weights, tokenizer and
     /// preprocessing.
     ///
+    /// A folder without a tokenizer that can be read embeds pictures all the same, and one that says not how pictures are
+    /// prepared embeds texts; ``textSide()`` and ``imageSide()`` throw what is wrong.
+    ///
     /// - Parameter dtype: of the parameters; nil keeps the checkpoint's.
     /// - Throws: a `ConcordError` that names the file at fault.
     public static func load(
         _ folder: String, dtype: DType? = .float32, device: Device = .cpu
     ) throws -> EmbeddingModel {
-        let description = try ModelFolder(folder), tokenizer = try description.loadTokenizer()
-        let model: EmbeddingModel
-        switch description.architecture {
-        case .dualEncoder:
-            let preprocessing = try description.loadPreprocessing()
-            model = EmbeddingModel(
-                encoder: try DualEncoder.load(folder, dtype: dtype, device: device.checked()), tokenizer: tokenizer,
-                preprocessing: preprocessing)
-        case .sentenceEncoder:
-            model = EmbeddingModel(
-                encoder: try SentenceEncoder.load(folder, dtype: dtype, device: device.checked()),
-                tokenizer: tokenizer)
-        case .coca:
-            let preprocessing = try description.loadPreprocessing()
-            model = EmbeddingModel(
-                encoder: try CoCa.load(folder, dtype: dtype, device: device.checked()), tokenizer: tokenizer,
-                preprocessing: preprocessing)
-        }
+        let description = try ModelFolder(folder), device = try device.checked()
+        let encoder: any EmbeddingEncoder =
+            switch description.architecture {
+            case .dualEncoder: try DualEncoder.load(folder, dtype: dtype, device: device)
+            case .sentenceEncoder: try SentenceEncoder.load(folder, dtype: dtype, device: device)
+            case .coca: try CoCa.load(folder, dtype: dtype, device: device)
+            case .textTower: try SingleTextTower.load(folder, dtype: dtype, device: device)
+            case .imageTower: try SingleImageTower.load(folder, dtype: dtype, device: device)
+            }
         // A report of the keys says more than a hash, so it came first.
         try description.manifest?.verifyHashes(folder: folder, limit: hashedFileLimit)
-        return model
+        return EmbeddingModel(
+            encoder, tokenizer: Result { () throws(ConcordError) in try description.loadTokenizer() },
+            preprocessing: Result { () throws(ConcordError) in try description.loadPreprocessing() })
     }
 }

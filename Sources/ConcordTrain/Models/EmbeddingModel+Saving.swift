@@ -36,6 +36,9 @@ extension EmbeddingModel {
         to folder: String, layout: CheckpointLayout.Family, training: ModelManifest.Training?, withWeights: Bool
     ) throws {
         let files = try SavedFiles(self, layout)
+        // What keeps a side of the model from working would be missing in the new folder, too.
+        let texts = encoder is any TextEncoder ? try textResult.get() : nil
+        if encoder is any ImageEncoder { _ = try imageResult.get() }
         try Files.makeFolder(folder)
         let manifestPath = folder + "/" + ModelManifest.fileName
         if Files.exists(manifestPath), unlink(manifestPath) != 0 { throw ConcordError.system("remove", manifestPath) }
@@ -45,7 +48,7 @@ extension EmbeddingModel {
                 // What either writes itself.
                 metadata: layout == .openCLIP ? [:] : SafetensorsWriter.standardMetadata)
         }
-        try tokenizer.write(to: folder, contextLength: encoder.textConfiguration.contextLength)
+        try texts?.tokenizer.write(to: folder, contextLength: texts?.encoder.textConfiguration.contextLength ?? 0)
         for (name, document) in files.documents {
             try Files.makeFolder(Files.parent(of: folder + "/" + name))
             try Files.replace(folder + "/" + name, with: document.text(pretty: true) + "\n")
@@ -59,7 +62,7 @@ extension EmbeddingModel {
             architecture, tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface },
             crop: images.map { $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface },
             weightsLayout: layout, hashes: hashes, training: training)
-        if let cleaner = tokenizer as? CleaningTokenizer {
+        if let cleaner = texts?.tokenizer as? CleaningTokenizer {
             manifest.quirks.cleaning = TokenizerSource.Cleaning(rawValue: cleaner.cleaning.rawValue)
             manifest.quirks.lowercases = cleaner.cleaning == .lowercase
             manifest.quirks.stripsSeparator = cleaner.strippedToken != nil
@@ -77,17 +80,20 @@ extension EmbeddingModel {
     ]
 
     var architecture: ModelFolder.Architecture {
-        if let model = encoder as? DualEncoder { return .dualEncoder(model.configuration) }
-        if let model = encoder as? CoCa { return .coca(model.configuration) }
-        guard case .bert(let text) = encoder.textConfiguration else {
-            preconditionFailure("a text encoder without pictures is a BERT")
+        switch encoder {
+        case let model as DualEncoder: return .dualEncoder(model.configuration)
+        case let model as CoCa: return .coca(model.configuration)
+        case let model as SentenceEncoder: return .sentenceEncoder(model.configuration)
+        case let model as SingleTextTower: return .textTower(model.configuration, width: model.embeddingWidth)
+        case let model as SingleImageTower: return .imageTower(model.visionConfiguration, width: model.embeddingWidth)
+        default: preconditionFailure("an encoder of another type")
         }
-        return .sentenceEncoder(text)
     }
 
     /// CLIP's own tokenizer, which has two modes.
     var clipTokenizer: CLIPTokenizer? {
-        tokenizer as? CLIPTokenizer ?? (tokenizer as? CleaningTokenizer)?.base as? CLIPTokenizer
+        let tokenizer = texts?.tokenizer
+        return tokenizer as? CLIPTokenizer ?? (tokenizer as? CleaningTokenizer)?.base as? CLIPTokenizer
     }
 }
 
@@ -116,15 +122,21 @@ private struct SavedFiles {
                     try configuration.openCLIPJSON(
                         preprocessing: preprocessing, tokenizer: Self.openCLIPTokenizer(model))
                 ))
-        case (.sentenceEncoder, .openCLIP):
+        case (.sentenceEncoder, .openCLIP), (.textTower, .openCLIP), (.imageTower, .openCLIP):
             throw ConcordError(
-                .invalidConfiguration, "open_clip has no form for a text encoder alone; save it as huggingface")
+                .invalidConfiguration, "open_clip has no form for one tower alone; save it as huggingface")
+        case (.textTower, .huggingFace), (.imageTower, .huggingFace):
+            layout = model.architecture.singleTowerLayout
+            documents.append(("config.json", Self.with(dtype: model.dtype, model.architecture.singleTowerJSON())))
+            if let images = model.images {
+                documents.append(("preprocessor_config.json", try images.preprocessing.preprocessorConfig()))
+            }
         case (.sentenceEncoder(let configuration), .huggingFace):
             layout = .huggingFace
             let json = Self.with(dtype: model.dtype, configuration.huggingFaceJSON())
             documents.append(("config.json", json))
             documents += Self.sentenceTransformers(
-                configuration, lowercases: (model.tokenizer as? CleaningTokenizer)?.cleaning == .lowercase)
+                configuration, lowercases: (model.texts?.tokenizer as? CleaningTokenizer)?.cleaning == .lowercase)
         case (.dualEncoder(let configuration), .huggingFace):
             layout = .huggingFace(configuration)
             documents.append(("config.json", Self.with(dtype: model.dtype, configuration.configurationJSON())))
@@ -159,7 +171,7 @@ private struct SavedFiles {
     ///
     /// With a name of any kind, open_clip reads the tokenizer files of the folder itself.
     private static func openCLIPTokenizer(_ model: EmbeddingModel) -> [JSONValue.Member] {
-        let cleaner = model.tokenizer as? CleaningTokenizer
+        let cleaner = model.texts?.tokenizer as? CleaningTokenizer
         let isPublishedCLIP = model.clipTokenizer?.vocabularySize == TextTransformerConfiguration().vocabularySize
         guard !isPublishedCLIP || cleaner != nil else { return [] }
         var options = [JSONValue.Member]()
@@ -173,10 +185,12 @@ private struct SavedFiles {
 
     /// How open_clip must clean texts before the folder's tokenizer sees them.
     private static func cleaning(_ model: EmbeddingModel) -> TextCleaning? {
-        if let cleaner = model.tokenizer as? CleaningTokenizer, cleaner.cleaning != .none { return cleaner.cleaning }
+        if let cleaner = model.texts?.tokenizer as? CleaningTokenizer, cleaner.cleaning != .none {
+            return cleaner.cleaning
+        }
         if let clip = model.clipTokenizer { return clip.mode == .openai ? .lower : .whitespace }
         // transformers' class does the same by itself; open_clip's configurations of SigLIP say it all the same.
-        return model.tokenizer is SentencePieceTokenizer ? .canonicalize : nil
+        return model.texts?.tokenizer is SentencePieceTokenizer ? .canonicalize : nil
     }
 
     /// The files by which sentence-transformers knows how tokens become a vector; none for a pooling that it lacks.

@@ -9,39 +9,80 @@ import ConcordText
 
 /// A trained model as its users see it: pictures and texts in, unit vectors out.
 ///
-/// A sentence encoder embeds texts only; what needs pictures then throws.
+/// A model may have one of its two sides alone: a tower alone, and one whose folder lacks the tokenizer, or says not how
+/// pictures are prepared. What needs the other side then throws.
 public struct EmbeddingModel {
-    /// The model, and how it wants its pictures.
+    /// What embeds texts, and how it reads them.
+    public struct TextSide {
+        public let encoder: any TextEncoder
+        public let tokenizer: any Tokenizer
+    }
+
+    /// What embeds pictures, and how it wants them.
     public struct ImageSide {
-        public let encoder: any ImageTextEncoder
+        public let encoder: any ImageEncoder
         public let preprocessing: ImagePreprocessing
     }
 
-    public let encoder: any TextEncoder
-    public let tokenizer: any Tokenizer
-    /// Nil for a sentence encoder.
-    public let images: ImageSide?
+    public let encoder: any EmbeddingEncoder
+    let textResult: Result<TextSide, ConcordError>
+    let imageResult: Result<ImageSide, ConcordError>
+    /// Nil for a model that cannot embed texts; ``textSide()`` says why.
+    public var texts: TextSide? { try? textResult.get() }
+    /// Nil for a model that cannot embed pictures; ``imageSide()`` says why.
+    public var images: ImageSide? { try? imageResult.get() }
     /// What loading did beyond copying and what is odd about the weights, for the user.
     public var notes: [String] { encoder.store.notes }
 
     public init(encoder: any ImageTextEncoder, tokenizer: any Tokenizer, preprocessing: ImagePreprocessing) {
-        self.encoder = encoder
-        self.tokenizer = tokenizer
-        images = ImageSide(encoder: encoder, preprocessing: preprocessing)
+        self.init(encoder, tokenizer: .success(tokenizer), preprocessing: .success(preprocessing))
     }
 
-    public init(encoder: SentenceEncoder, tokenizer: any Tokenizer) {
-        self.encoder = encoder
-        self.tokenizer = tokenizer
-        images = nil
+    /// A model that embeds texts alone.
+    public init(encoder: any TextEncoder, tokenizer: any Tokenizer) {
+        self.init(encoder, tokenizer: .success(tokenizer), preprocessing: .failure(Self.textsOnly))
     }
 
-    /// The side that embeds pictures to vectors. Throws `.invalidConfiguration` for a model that has none.
-    public func imageSide() throws(ConcordError) -> ImageSide {
-        guard let images else {
-            throw ConcordError(
-                .invalidConfiguration, "this model embeds texts only; name a model with an image tower")
+    /// A model that embeds pictures alone.
+    public init(encoder: any ImageEncoder, preprocessing: ImagePreprocessing) {
+        self.init(encoder, tokenizer: .failure(Self.picturesOnly), preprocessing: .success(preprocessing))
+    }
+
+    private static let textsOnly = ConcordError(
+        .invalidConfiguration, "this model embeds texts only; name a model with an image tower")
+    private static let picturesOnly = ConcordError(
+        .invalidConfiguration,
+        "this model embeds pictures only; name a model with a text tower")
+
+    /// A model of which a side may lack what it needs, with the error that says what.
+    init(
+        _ encoder: any EmbeddingEncoder, tokenizer: Result<any Tokenizer, ConcordError>,
+        preprocessing: Result<ImagePreprocessing, ConcordError>
+    ) {
+        self.encoder = encoder
+        if let text = encoder as? any TextEncoder {
+            textResult = tokenizer.map { TextSide(encoder: text, tokenizer: $0) }
+        } else {
+            textResult = .failure(Self.picturesOnly)
         }
+        if let image = encoder as? any ImageEncoder {
+            imageResult = preprocessing.map { ImageSide(encoder: image, preprocessing: $0) }
+        } else {
+            imageResult = .failure(Self.textsOnly)
+        }
+    }
+
+    /// The side that embeds texts.
+    ///
+    /// - Throws: `.invalidConfiguration` for a model that has none; what keeps the folder's tokenizer from being read.
+    public func textSide() throws(ConcordError) -> TextSide { try textResult.get() }
+
+    /// The side that embeds pictures to vectors.
+    ///
+    /// - Throws: `.invalidConfiguration` for a model that has none, or none with one vector a picture; what keeps the
+    ///   folder's preprocessing from being read.
+    public func imageSide() throws(ConcordError) -> ImageSide {
+        let images = try imageResult.get()
         guard images.encoder.visionConfiguration.pooling != .none else {
             throw ConcordError(
                 .invalidConfiguration,
@@ -51,41 +92,58 @@ public struct EmbeddingModel {
         return images
     }
 
+    /// The model, where it can compare pictures with texts.
+    ///
+    /// - Throws: as ``textSide()`` and ``imageSide()``.
+    public func imageTextEncoder() throws(ConcordError) -> any ImageTextEncoder {
+        let images = try imageSide()
+        _ = try textSide()
+        guard let encoder = images.encoder as? any ImageTextEncoder else {
+            preconditionFailure("a model with both sides compares them")
+        }
+        return encoder
+    }
+
     /// The model that writes captions, and how it wants its pictures. Throws `.invalidConfiguration` for one that cannot.
     public func captioner() throws(ConcordError) -> (model: CoCa, preprocessing: ImagePreprocessing) {
-        guard let images, let model = images.encoder as? CoCa else {
+        guard let model = encoder as? CoCa else {
             throw ConcordError(
                 .invalidConfiguration,
                 "this model cannot caption; name a CoCa, such as runs/emoji-coca after its training")
         }
-        return (model, images.preprocessing)
+        return (model, try imageSide().preprocessing)
     }
 
     /// Unit vectors of texts, `[texts, width]` float32 on the host, and how many texts were cut at the context length.
-    public func embed(texts: [String], batchSize: Int = 256) -> (vectors: Tensor, truncated: Int) {
+    ///
+    /// - Throws: as ``textSide()``.
+    public func embed(
+        texts: [String], batchSize: Int = 256
+    ) throws(ConcordError) -> (vectors: Tensor, truncated: Int) {
         // Captions of like length share a batch, so that short ones are not padded to a long one.
         let order = texts.indices.sorted { texts[$0].utf8.count < texts[$1].utf8.count }
         var truncated = 0, blocks = [Tensor]()
         for start in stride(from: 0, to: order.count, by: batchSize) {
             let rows = order[start..<min(start + batchSize, order.count)]
-            let batch = tokenBatch(rows.map { texts[$0] })
+            let batch = try tokenBatch(rows.map { texts[$0] })
             truncated += batch.truncatedCount
-            blocks.append(embed(batch))
+            blocks.append(try embed(batch))
         }
         return (Self.scatter(blocks, order: order, width: encoder.embeddingWidth), truncated)
     }
 
     /// The ids of texts, padded as the text tower takes them.
-    package func tokenBatch(_ texts: [String]) -> TokenBatch {
-        let configuration = encoder.textConfiguration
-        return tokenizer.batch(
+    package func tokenBatch(_ texts: [String]) throws(ConcordError) -> TokenBatch {
+        let side = try textSide(), configuration = side.encoder.textConfiguration
+        return side.tokenizer.batch(
             texts, contextLength: configuration.contextLength, padsToContext: configuration.readsPadding,
-            padToken: configuration.padToken(tokenizer))
+            padToken: configuration.padToken(side.tokenizer))
     }
 
     /// Unit vectors of the texts of a batch, `[texts, width]` float32 on the host.
-    package func embed(_ batch: TokenBatch) -> Tensor {
-        inference { device in
+    package func embed(_ batch: TokenBatch) throws(ConcordError) -> Tensor {
+        let encoder = try textSide().encoder
+        return inference { device in
             encoder.embedTexts(
                 Tensor(batch.ids, shape: [batch.lengths.count, batch.width]).to(device),
                 lengths: Tensor(batch.lengths.map(Int64.init)).to(device))
@@ -111,9 +169,9 @@ public struct EmbeddingModel {
     /// Scaled cosines of unit vectors, with the bias where the model has one: `[n, width]` and `[m, width]` → `[n, m]`
     /// float32 on the host.
     ///
-    /// - Throws: as ``imageSide()``.
+    /// - Throws: as ``imageTextEncoder()``.
     public func logits(images: Tensor, texts: Tensor) throws(ConcordError) -> Tensor {
-        let encoder = try imageSide().encoder
+        let encoder = try imageTextEncoder()
         return inference { encoder.logits(images: images.to($0), texts: texts.to($0)) }
     }
 

@@ -42,11 +42,12 @@ public struct EmbeddingRun {
     ///   - folder: the folder that `model` is from; its weights tell whether earlier rows are of the same model.
     ///   - startsOver: whether the beginning of another output may be thrown away.
     /// - Throws: `.fileSystem`; `.invalidConfiguration` for an unknown ending, and for the beginning of another output, with
-    ///   what differs; for pictures as `EmbeddingModel.imageSide()`.
+    ///   what differs; for pictures as `EmbeddingModel.imageSide()`, for texts as `EmbeddingModel.textSide()`.
     public init(
         _ model: EmbeddingModel, folder: String, inputs: EmbeddingInputs, output: String, startsOver: Bool = false
     ) throws(ConcordError) {
         if inputs.imageCount > 0 { _ = try model.imageSide() }
+        if inputs.imageCount < inputs.count { _ = try model.textSide() }
         self.model = model
         self.inputs = inputs
         format = try EmbeddingFile.Format(of: output)

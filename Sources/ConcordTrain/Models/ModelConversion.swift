@@ -58,7 +58,7 @@ public struct ModelConversion {
         self.output = output
         self.layout = layout
         var notes = model.notes
-        if layout == .huggingFace, let cleaning = (model.tokenizer as? CleaningTokenizer)?.cleaning,
+        if layout == .huggingFace, let cleaning = (model.texts?.tokenizer as? CleaningTokenizer)?.cleaning,
             TokenizerSource.Cleaning(rawValue: cleaning.rawValue) != nil
         {
             notes.append(

@@ -10,7 +10,7 @@ extension ModelInspection {
     /// - Parameter listingTensors: whether to add name, dtype, shape and file of every tensor.
     public func json(listingTensors: Bool = false) -> JSONValue {
         let manifest = folder.manifest
-        let kind = ModelManifest(folder.architecture, tokenizer: nil, crop: nil).architecture.rawValue
+        let kind = ModelManifest.Architecture(folder.architecture).rawValue
         let total = parameterCounts.map(\.count).reduce(0, +)
         var members: [JSONValue.Member] = [
             .init("model", .string(folder.path)),
@@ -20,21 +20,25 @@ extension ModelInspection {
             .init(
                 "parameters",
                 .object([.init("total", .integer(total))] + parameterCounts.map { .init($0.part, .integer($0.count)) })),
-            .init("dtypes", .object(dtypes.map { .init($0.dtype.rawValue, .integer($0.count)) })),
+            .init("dtypes", .object(dtypes.map { .init($0.name, .integer($0.count)) })),
             .init("files", .array(files)),
         ]
-        if case .dualEncoder(let configuration) = folder.architecture {
-            members.append(.init("projection_width", .integer(configuration.projectionWidth)))
-            members.append(.init("logits", logitsJSON))
-            members.append(.init("vision", .object(Self.members(of: configuration.vision))))
+        let width: Int? =
+            switch folder.architecture {
+            case .dualEncoder(let configuration): configuration.projectionWidth
+            case .coca(let configuration): configuration.projectionWidth
+            case .textTower(_, let width), .imageTower(_, let width): width
+            case .sentenceEncoder: nil
+            }
+        if let width { members.append(.init("projection_width", .integer(width))) }
+        if logits != nil { members.append(.init("logits", logitsJSON)) }
+        if let vision = folder.architecture.vision {
+            members.append(.init("vision", .object(Self.members(of: vision))))
         }
         if case .coca(let configuration) = folder.architecture {
-            members.append(.init("projection_width", .integer(configuration.projectionWidth)))
-            members.append(.init("logits", logitsJSON))
-            members.append(.init("vision", .object(Self.members(of: configuration.vision))))
             members.append(.init("decoder", .object(Self.members(of: configuration.decoder))))
         }
-        members.append(.init("text", .object(Self.members(of: folder.text))))
+        if let text = folder.text { members.append(.init("text", .object(Self.members(of: text)))) }
         if let tokenizer { members.append(.init("tokenizer", .object(Self.members(of: tokenizer)))) }
         if let preprocessing { members.append(.init("preprocessing", .object(Self.members(of: preprocessing)))) }
         if let training = manifest?.json()["training"] { members.append(.init("training", training)) }
@@ -101,12 +105,16 @@ extension ModelInspection {
             })
     }
 
-    private var dtypes: [(dtype: DType, count: Int)] {
-        DType.allCases.compactMap { dtype in
+    /// Scalars by type; those of types that nobody reads by the files' own names.
+    private var dtypes: [(name: String, count: Int)] {
+        let readable = DType.allCases.compactMap { dtype -> (String, Int)? in
             let count = checkpoint.tensors.filter { $0.entry.dtype == dtype }
                 .reduce(0) { $0 + $1.entry.shape.reduce(1, *) }
-            return count > 0 ? (dtype, count) : nil
+            return count > 0 ? (dtype.rawValue, count) : nil
         }
+        let unreadable = Dictionary(grouping: checkpoint.files.flatMap(\.unreadable), by: \.dtypeName)
+            .mapValues { $0.reduce(0) { $0 + $1.shape.reduce(1, &*) } }
+        return readable + unreadable.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     private var files: [JSONValue] {

@@ -13,6 +13,8 @@ public struct ModelInspection {
     public let folder: ModelFolder
     /// What loading would do beyond copying, and what would keep the model from embedding.
     public private(set) var notes: [String]
+    /// What is wrong with tokenizer and preprocessing.
+    private let inputNotes: [String]
     /// Whether all weights and hashes have been checked.
     public private(set) var isVerified = false
     /// The tensors of the files.
@@ -47,6 +49,14 @@ public struct ModelInspection {
             _ = SentenceEncoder(configuration, store: store)
             try Self.checkKeys(store, checkpoint, folder.layout)
             logits = nil
+        case .textTower(let configuration, let width):
+            _ = SingleTextTower(configuration, width: width, store: store)
+            try Self.checkKeys(store, checkpoint, folder.layout)
+            logits = nil
+        case .imageTower(let configuration, let width):
+            _ = SingleImageTower(configuration, width: width, store: store)
+            try Self.checkKeys(store, checkpoint, folder.layout)
+            logits = nil
         }
         var counts = [String: Int]()
         for parameter in store.parameters {
@@ -56,21 +66,26 @@ public struct ModelInspection {
         parameterCounts = ["vision", "text", "decoder", "logits"].compactMap { part in
             counts[part].flatMap { $0 > 0 ? (part, $0) : nil }
         }
-        var notes = store.notes
+        var inputNotes = [String]()
         func noting<Value>(_ body: () throws(ConcordError) -> Value) -> Value? {
             do throws(ConcordError) { return try body() } catch {
-                notes.append(error.message)
+                inputNotes.append(error.message)
                 return nil
             }
         }
-        tokenizer = noting { () throws(ConcordError) in try folder.loadTokenizer() }
+        if folder.text != nil {
+            tokenizer = noting { () throws(ConcordError) in try folder.loadTokenizer() }
+        } else {
+            tokenizer = nil
+        }
         if folder.architecture.vision != nil {
             preprocessing = noting { () throws(ConcordError) in try folder.loadPreprocessing() }
         } else {
             preprocessing = nil
         }
         self.folder = folder
-        self.notes = notes
+        self.inputNotes = inputNotes
+        notes = store.notes + inputNotes
     }
 
     /// Reads every weight and checks every hash of the manifest.
@@ -79,12 +94,7 @@ public struct ModelInspection {
     ///   keeps the model from loading.
     public mutating func verify() throws {
         try folder.manifest?.verifyHashes(folder: folder.path)
-        if case .coca = folder.architecture {
-            // It captions and embeds pictures without a tokenizer, too.
-            notes = try CoCa.load(folder.path, dtype: nil).store.notes
-        } else {
-            notes = try EmbeddingModel.load(folder.path, dtype: nil).notes
-        }
+        notes = try EmbeddingModel.load(folder.path, dtype: nil).notes + inputNotes
         isVerified = true
     }
 
@@ -101,6 +111,7 @@ public struct ModelInspection {
 
     private static func part(of parameter: String, _ architecture: ModelFolder.Architecture) -> String {
         guard architecture.vision != nil else { return "text" }
+        guard architecture.text != nil else { return "vision" }
         if parameter.hasPrefix("text_decoder.") || parameter.hasPrefix("language_head.") { return "decoder" }
         if parameter.hasPrefix("vision_model.") || parameter.hasPrefix("visual_projection.") { return "vision" }
         return parameter.hasPrefix("logit_") ? "logits" : "text"

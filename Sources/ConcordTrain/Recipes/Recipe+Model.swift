@@ -58,7 +58,8 @@ extension Recipe {
             textLayers = try read.integer("model.text.layers", 12, in: count, "Blocks of the text transformer.")
             textHeads = try read.integer("model.text.heads", 8, in: count, "Attention heads of a text block.")
             contextLength = try read.integer(
-                "model.text.context_length", 77, in: 3...8192, "Most tokens of a caption, start and end included.")
+                "model.text.context_length", 77, in: 3...8192,
+                "Most tokens of a caption, start and end included. A loaded tower's positions are interpolated for it.")
             projectionWidth = try read.integer(
                 "model.projection_width", 512, in: width, "Width of the shared embedding space.")
             activation = try read.choice(
@@ -79,7 +80,7 @@ extension Recipe {
                 "What a coca's class token sees: correct (the text and itself) or legacy (open_clip's).")
             tiesLanguageHead = try read.flag(
                 "model.tie_language_head", false, "Let a coca's language head be the table of tokens.")
-            let others = ["kind", "image_size", "projection_width", "activation"]
+            let others = ["kind", "image_size", "text.context_length", "projection_width", "activation"]
             given = Set(
                 (Self.imageKeys + Self.textKeys + Self.captionKeys + others).filter { read.isGiven("model." + $0) })
         }
@@ -89,10 +90,12 @@ extension Recipe {
             "decoder.layers", "decoder.heads", "pooler.queries", "pooler.heads", "pooler.layout", "class_token_mask",
             "tie_language_head",
         ]
-        private static let textKeys = ["text.width", "text.layers", "text.heads", "text.context_length"]
+        private static let textKeys = ["text.width", "text.layers", "text.heads"]
 
         /// The picture size that the recipe asks for; nil where it says nothing.
         var givenImageSize: Int? { given.contains("image_size") ? imageSize : nil }
+        /// The context length that the recipe asks for; nil where it says nothing.
+        var givenContextLength: Int? { given.contains("text.context_length") ? contextLength : nil }
         /// The width of the embedding that the recipe asks for; nil where it says nothing.
         var givenProjectionWidth: Int? { given.contains("projection_width") ? projectionWidth : nil }
         /// Whether a tower begins with random weights.

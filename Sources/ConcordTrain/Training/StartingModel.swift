@@ -25,6 +25,10 @@ struct StartingModel {
         }
         image = try folder(recipe.start ?? recipe.imageTower)
         text = try folder(recipe.start ?? recipe.textTower)
+        if recipe.start == nil, let text, text.text == nil {
+            throw ConcordError(
+                .invalidConfiguration, "\(text.path) holds an image tower alone; name it as model.image_tower")
+        }
         guard let image else {
             imageSide = nil
             coca = nil
@@ -36,22 +40,33 @@ struct StartingModel {
             return
         }
         coca = nil
-        guard case .dualEncoder(let configuration) = image.architecture else {
+        let side: (tower: VisionTransformerConfiguration, projectionWidth: Int)
+        switch image.architecture {
+        case .dualEncoder(let configuration): side = (configuration.vision, configuration.projectionWidth)
+        case .imageTower(let vision, let width) where recipe.start == nil: side = (vision, width)
+        case .imageTower:
             throw ConcordError(
                 .invalidConfiguration,
-                image.architecture.vision == nil
-                    ? "\(image.path) holds a text encoder alone, so there is no image tower to train; name it as "
-                        + "model.text_tower"
-                    : "\(image.path) holds a CoCa, whose towers cannot be taken alone; name it as model.start, or "
-                        + "name a model of two towers")
+                "\(image.path) holds an image tower alone, so there is no text tower to start from; name it as "
+                    + "model.image_tower")
+        case .sentenceEncoder, .textTower:
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(image.path) holds a text encoder alone, so there is no image tower to train; name it as "
+                    + "model.text_tower")
+        case .coca:
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(image.path) holds a CoCa, whose towers cannot be taken alone; name it as model.start, or name a "
+                    + "model of two towers")
         }
-        guard configuration.vision.pooling != .none else {
+        guard side.tower.pooling != .none else {
             throw ConcordError(
                 .invalidConfiguration,
                 "the image tower of \(image.path) gives a vector for each patch, not one for the picture; start from "
                     + "another model")
         }
-        imageSide = (configuration.vision, configuration.projectionWidth)
+        imageSide = side
     }
 
     /// The models as the recipe names them; nil where it names none.
@@ -103,6 +118,7 @@ struct StartingModel {
         if let coca {
             configuration = coca
             configuration.vision.imageSize = towers.vision.imageSize
+            configuration.text.contextLength = towers.text.contextLength
             configuration.initialLogitScale = towers.initialLogitScale
         } else if recipe.kind == .coca, recipe.start == nil, case .transformer(let text) = towers.text {
             configuration = recipe.newCoCa(towers, text)
@@ -153,11 +169,10 @@ struct StartingModel {
         return tower
     }
 
-    /// The loaded text tower, with the projection that the recipe wants; nil for a new one.
+    /// The loaded text tower, with the context and the projection that the recipe wants; nil for a new one.
     private func textTower() throws(ConcordError) -> TextTowerConfiguration? {
-        guard let text else { return nil }
-        if let coca { return coca.towers.text }
-        switch (text.text, recipe.textProjection) {
+        guard let text, let tower = coca?.towers.text ?? text.text else { return nil }
+        switch (withContext(tower), recipe.textProjection) {
         case (let tower, .tower): return tower
         case (.transformer(var tower), let projection):
             guard projection != .perceptron else {
@@ -171,6 +186,21 @@ struct StartingModel {
         case (.bert(var tower), let projection):
             tower.projection = projection == .none ? .none : projection == .linear ? .linear : .perceptron
             return .bert(tower)
+        }
+    }
+
+    /// A loaded text tower for texts as long as the recipe says; its positions are stretched where there are too few.
+    private func withContext(_ tower: TextTowerConfiguration) -> TextTowerConfiguration {
+        guard let length = recipe.givenContextLength else { return tower }
+        switch tower {
+        case .transformer(var text):
+            text.contextLength = length
+            return .transformer(text)
+        case .bert(var text):
+            // Its longest text may be shorter than its table of positions.
+            text.positions = max(text.positions, text.firstPosition + length)
+            text.contextLength = length
+            return .bert(text)
         }
     }
 
@@ -193,8 +223,11 @@ struct StartingModel {
     private func fixedWidth(_ tower: TextTowerConfiguration) -> Int? {
         guard tower.hasProjection else { return text == nil ? nil : tower.width }
         guard let text, recipe.textProjection == .tower else { return nil }
-        guard case .dualEncoder(let configuration) = text.architecture else { return tower.width }
-        return configuration.projectionWidth
+        switch text.architecture {
+        case .dualEncoder(let configuration): return configuration.projectionWidth
+        case .textTower(_, let width): return width
+        case .sentenceEncoder, .coca, .imageTower: return tower.width
+        }
     }
 
     /// Where the weights of a model of that configuration are read from.

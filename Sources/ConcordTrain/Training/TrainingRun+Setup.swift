@@ -106,7 +106,7 @@ extension TrainingRun {
         try loss.configure(&towers, start: recipe.model.start)
         let architecture = try start.architecture(towers)
         try loss.check(architecture)
-        let context = architecture.text.contextLength, preprocessing = try start.preprocessing()
+        let context = towers.text.contextLength, preprocessing = try start.preprocessing()
         let survey = DataSurvey(examples, sampling, tokenizer, contextLength: context)
         bar.print(
             "\(survey.pictures) pictures, \(survey.captions) captions, \(tokenizer.vocabularySize) tokens; "
@@ -178,7 +178,7 @@ extension TrainingRun {
         switch architecture {
         case .dualEncoder(let configuration): model = DualEncoder(configuration, store: store)
         case .coca(let configuration): model = CoCa(configuration, store: store)
-        case .sentenceEncoder: preconditionFailure("a model that trains has an image tower")
+        case .sentenceEncoder, .textTower, .imageTower: preconditionFailure("a model that trains has two towers")
         }
         try store.finishLoading()
         model.vision.patchDropout = recipe.train.patchDropout

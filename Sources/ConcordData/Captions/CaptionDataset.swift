@@ -118,6 +118,7 @@ public struct CaptionDataset: Sendable {
             CaptionItem(image: $0.image, captions: $0.captions, split: split($0), line: $0.line)
         }
         return CaptionDataset(
-            folder: folder, captionFile: captionFile, items: assigned, skipped: skipped, rowCount: rowCount)
+            folder: folder, captionFile: captionFile, items: assigned, skipped: skipped, rowCount: rowCount,
+            notes: notes)
     }
 }

@@ -141,9 +141,10 @@ const bool is_installed = [] {
   return true;
 }();
 
-/// A result whose gradients were computed with it.
+/// A result whose gradients were computed with it. A gradient that is itself the result of recorded operations has
+/// derivatives; of any other, second derivatives are not known.
 struct KnownGradients : torch::autograd::Node {
-  std::vector<at::Tensor> gradients;
+  std::vector<torch::autograd::SavedVariable> gradients;
   bool is_last = false, is_released = false;
 
   void will_release_variables() override { is_last = true; }
@@ -159,17 +160,21 @@ struct KnownGradients : torch::autograd::Node {
     if (!outputs[0].defined()) return results;
     for (size_t index = 0; index < gradients.size(); ++index) {
       if (!task_should_compute_output(index)) continue;
-      at::Tensor &gradient = gradients[index];
+      at::Tensor gradient = gradients[index].unpack();
       const auto factor = outputs[0].to(gradient.device());
+      if (c10::GradMode::is_enabled()) {
+        TORCH_CHECK(
+            gradient.requires_grad(),
+            "the gradients of this result were computed with it and cannot be differentiated; for second derivatives "
+            "compute it another way, such as a contrastive loss by the plan dense");
+        results[index] = gradient * factor;
+        continue;
+      }
       // Nobody else needs the memory in the last backward pass. Of larger memory a part alone is copied, so that the
       // rest can go.
       const bool is_whole = gradient.storage().nbytes() == gradient.nbytes();
-      if (is_last && is_whole && !c10::GradMode::is_enabled()) {
-        gradient.mul_(factor);
-        results[index] = std::move(gradient);
-      } else {
-        results[index] = gradient * factor;
-      }
+      results[index] = is_last && is_whole ? gradient.mul_(factor) : gradient * factor;
+      if (is_last) gradients[index].reset_data();
     }
     return results;
   }
@@ -185,11 +190,13 @@ int32_t ctorch_known_gradients(
     auto copy = In(value)->detach().clone();
     if (torch::autograd::compute_requires_grad(at::TensorList(all))) {
       auto node = c10::make_intrusive<KnownGradients>();
-      node->gradients = tensors(gradients, count);
-      for (size_t index = 0; index < all.size(); ++index)
+      const auto known = tensors(gradients, count);
+      for (size_t index = 0; index < all.size(); ++index) {
         TORCH_CHECK(
-            all[index].sizes() == node->gradients[index].sizes(), "an input of shape ", all[index].sizes(),
-            " has no gradient of shape ", node->gradients[index].sizes());
+            all[index].sizes() == known[index].sizes(), "an input of shape ", all[index].sizes(),
+            " has no gradient of shape ", known[index].sizes());
+        node->gradients.emplace_back(known[index], false);
+      }
       node->set_next_edges(torch::autograd::collect_next_edges(all));
       torch::autograd::set_history(copy, node);
     }

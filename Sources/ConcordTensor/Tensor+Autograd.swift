@@ -90,7 +90,8 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - gradients: For each input the gradient of this number, of the input's shape. Their memory is taken over: the
-    ///     backward pass changes them, unless it retains the graph.
+    ///     backward pass changes them, unless it retains the graph. Second derivatives are those of the gradients, which
+    ///     have to be computed with gradients on for that; asking for them otherwise is a failed operation.
     package func withGradients(
         _ gradients: [(input: Tensor, gradient: Tensor)], file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {

@@ -41,20 +41,16 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
     }
 
     public func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor) {
-        let distances = distance.matrix(rows, columns)  // [rows, columns]
-        let fixed = distances.detached()
         if let difficulty = mining.difficulty {
-            let slopes = withoutGradient {
-                let pairs = BlockPairs(block, columns: columns, sameLabel: sameLabel)
-                return penalty == .hinge
-                    ? TripletSlopes.hinge(fixed, pairs, margin: margin, difficulty: difficulty)
-                    : TripletSlopes.dense(fixed, pairs, margin: margin, difficulty: difficulty)
-            }
-            let count = averaging == .nonZero ? slopes.nonZero : slopes.chosen
-            return (slopes.differentiable(by: distances).to(rows.dtype), count.to(rows.dtype))
+            let (loss, sums) =
+                penalty == .hinge
+                ? hinges(rows, columns, block, difficulty) : softpluses(rows, columns, block, difficulty)
+            let count = averaging == .nonZero ? sums.nonZero : sums.chosen
+            return (loss.to(rows.dtype), count.to(rows.dtype))
         }
+        let distances = distance.matrix(rows, columns)  // [rows, columns]
         let (positives, negatives) = withoutGradient {
-            choose(fixed, BlockPairs(block, columns: columns, sameLabel: sameLabel))
+            choose(distances.detached(), BlockPairs(block, columns: columns, sameLabel: sameLabel))
         }
         let isValid = positives.isValid.logicalAnd(negatives.isValid)  // [rows, places]
         let toPositives = distances.gathered(axis: 1, positives.indices)
@@ -62,6 +58,39 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
         let losses = penalty(toPositives - toNegatives + margin) * isValid
         let counted = averaging == .nonZero ? losses.detached().greater(than: 0) : isValid
         return (losses.to(.float64).sum().to(rows.dtype), counted.sum().to(rows.dtype))
+    }
+
+    /// The summed hinge, float64, which is linear in the distances as long as the same triplets have a loss.
+    private func hinges(
+        _ rows: Tensor, _ columns: Tensor, _ block: RowBlock, _ difficulty: TripletDifficulty
+    ) -> (loss: Tensor, sums: TripletSums) {
+        let distances = distance.matrix(rows, columns)
+        let (sums, slopes) = withoutGradient {
+            TripletSums.hinge(
+                distances.detached(), BlockPairs(block, columns: columns, sameLabel: sameLabel), margin: margin,
+                difficulty: difficulty)
+        }
+        let linear = (distances.to(.float64) * slopes).sum()
+        return (linear + (sums.value - linear.detached()), sums)
+    }
+
+    /// The summed softplus, float64. Its gradient is known with it. How that depends on the embeddings only second
+    /// derivatives ask, and then the triplets are gone through again.
+    private func softpluses(
+        _ rows: Tensor, _ columns: Tensor, _ block: RowBlock, _ difficulty: TripletDifficulty
+    ) -> (loss: Tensor, sums: TripletSums) {
+        let zero = Tensor(0, dtype: .float64, device: rows.device)
+        var found = TripletSums(value: zero, chosen: zero, nonZero: zero)
+        // What is kept are the embeddings. The distances and pairs of all blocks would be the whole matrix.
+        let slopes = checkpointed([rows, columns]) { inputs in
+            let pairs = withoutGradient { BlockPairs(block, columns: inputs[1], sameLabel: sameLabel) }
+            let (sums, slopes) = TripletSums.softplus(
+                distance.matrix(inputs[0], inputs[1]), pairs, margin: margin, difficulty: difficulty)
+            found = sums
+            return slopes
+        }
+        let distances = distance.matrix(rows, columns)
+        return (found.value.withGradients([(distances, slopes.to(distances.dtype))]), found)
     }
 
     /// The triplets of each anchor: the positives and the negatives at equal places `[rows, places]`.

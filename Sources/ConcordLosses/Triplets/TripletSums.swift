@@ -1,31 +1,23 @@
 import ConcordCore
 import ConcordTensor
 
-/// The summed loss of the triplets that a difficulty chooses, and its derivative by every distance; found without
-/// gradients and without a list of the triplets.
-struct TripletSlopes {
-    /// The summed loss, float64 `[]`.
+/// What the triplets that a difficulty chooses come to, found without a list of them; float64 `[]`, without gradient.
+struct TripletSums {
+    /// The summed loss.
     var value: Tensor
-    /// The derivatives by the distances, float64 `[rows, columns]`.
-    var slopes: Tensor
-    /// How many triplets are chosen, and how many of them have a loss above 0; float64 `[]`.
-    var chosen: Tensor
-    var nonZero: Tensor
-
-    /// The value as a function of the distances that autograd can differentiate once.
-    func differentiable(by distances: Tensor) -> Tensor {
-        let linear = (distances.to(.float64) * slopes).sum()
-        return linear + (value - linear.detached())
-    }
+    /// How many triplets are chosen, and how many of them have a loss above 0.
+    var chosen, nonZero: Tensor
 
     /// The hinge of all triplets of a block, in O(columns · log columns) for each anchor.
     ///
     /// The negatives that a positive forms triplets with are an interval in the order of distances, found by binary
     /// search. The sum is linear in the distances: a positive counts once for each negative in its interval, and a
     /// negative is taken off once for each interval it lies in. Both counts are piecewise constant.
+    ///
+    /// - Returns: the sums, and the derivatives of the loss by the distances, float64 `[rows, columns]`.
     static func hinge(
         _ distances: Tensor, _ pairs: BlockPairs, margin: Double, difficulty: TripletDifficulty
-    ) -> TripletSlopes {
+    ) -> (sums: TripletSums, slopes: Tensor) {
         let positives = ChosenPairs(all: pairs.positives)
         let negatives = SortedNegatives(distances, pairs.negatives)
         let toPositives = distances.gathered(axis: 1, positives.indices)  // [rows, places]
@@ -53,37 +45,44 @@ struct TripletSlopes {
         let covering = steps.cumulativeSum(axis: 1).sliced(axis: 1, to: columns)  // by rank of the negative
         let slopes = Tensor.zeros(distances.shape, dtype: .float64, device: distances.device)
             .scattered(axis: 1, negatives.columns, -covering).scatterAdded(axis: 1, positives.indices, active)
-        return TripletSlopes(
-            value: (slopes * distances.to(.float64)).sum() + active.sum() * margin, slopes: slopes,
+        let sums = TripletSums(
+            value: (slopes * distances.to(.float64)).sum() + active.sum() * margin,
             chosen: ((interval.to - interval.from).to(.float64) * isValid).sum(), nonZero: active.sum())
+        return (sums, slopes)
     }
 
-    /// Any penalty of all triplets of a block: a few positives of each anchor at a time with all its negatives, so that
+    /// The softplus of all triplets of a block: a few positives of each anchor at a time with all its negatives, so that
     /// no more than about `limit` triplets are in memory.
-    static func dense(
+    ///
+    /// - Returns: the sums, and the derivatives of the loss by the distances, float64 `[rows, columns]`, as a
+    ///   differentiable function of the distances.
+    static func softplus(
         _ distances: Tensor, _ pairs: BlockPairs, margin: Double, difficulty: TripletDifficulty, limit: Int = 1 << 21
-    ) -> TripletSlopes {
-        let positives = ChosenPairs(all: pairs.positives)
+    ) -> (sums: TripletSums, slopes: Tensor) {
+        let positives = withoutGradient { ChosenPairs(all: pairs.positives) }
         let places = positives.indices.size(1)
         let step = max(1, limit / max(1, distances.scalarCount))
         let zero = Tensor(0, dtype: .float64, device: distances.device)
-        let slopes = Tensor.zeros(distances.shape, dtype: .float64, device: distances.device)
-        var result = TripletSlopes(value: zero, slopes: slopes, chosen: zero, nonZero: zero)
+        var sums = TripletSums(value: zero, chosen: zero, nonZero: zero)
+        var slopes = Tensor.zeros(distances.shape, dtype: .float64, device: distances.device)
         for first in stride(from: 0, to: places, by: step) {
             let indices = positives.indices.sliced(axis: 1, from: first, to: first + step)
             let isValid = positives.isValid.sliced(axis: 1, from: first, to: first + step).unsqueezed(2)
             // [rows, places, 1] and [rows, 1, columns]
             let gaps = distances.unsqueezed(1) - distances.gathered(axis: 1, indices).unsqueezed(2)
-            var chosen = isValid.logicalAnd(pairs.negatives.unsqueezed(1))
-            if let rule = difficulty.chooses(gaps: gaps, margin: margin) { chosen = chosen.logicalAnd(rule) }
             let violations = (margin - gaps).to(.float64)
-            let losses = TripletPenalty.softplus(violations) * chosen
+            let chosen = withoutGradient {
+                var chosen = isValid.logicalAnd(pairs.negatives.unsqueezed(1))
+                if let rule = difficulty.chooses(gaps: gaps, margin: margin) { chosen = chosen.logicalAnd(rule) }
+                let losses = TripletPenalty.softplus(violations) * chosen
+                sums.value = sums.value + losses.sum()
+                sums.chosen = sums.chosen + chosen.sum()
+                sums.nonZero = sums.nonZero + losses.greater(than: 0).sum()
+                return chosen
+            }
             let pulls = violations.sigmoid() * chosen
-            result.value = result.value + losses.sum()
-            result.chosen = result.chosen + chosen.sum()
-            result.nonZero = result.nonZero + losses.greater(than: 0).sum()
-            result.slopes = result.slopes.scatterAdded(axis: 1, indices, pulls.sum(axes: [2])) - pulls.sum(axes: [1])
+            slopes = slopes.scatterAdded(axis: 1, indices, pulls.sum(axes: [2])) - pulls.sum(axes: [1])
         }
-        return result
+        return (sums, slopes)
     }
 }

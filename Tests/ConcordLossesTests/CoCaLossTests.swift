@@ -84,8 +84,8 @@ import Testing
     }
 
     /// The defaults: 1 for the contrastive half, 2 for the captions.
-    @Test func defaultWeights() {
-        let loss = CoCaLoss(contrastive: InfoNCE(temperature: 0.1))
+    @Test func defaultWeights() throws {
+        let loss = CoCaLoss(contrastive: try InfoNCE(temperature: 0.1))
         #expect(loss.contrastiveWeight == 1 && loss.captionWeight == 2)
         #expect(loss.caption.ignoredLabel == 0 && loss.caption.labelSmoothing == 0)
     }

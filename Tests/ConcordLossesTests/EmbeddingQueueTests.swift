@@ -180,6 +180,11 @@ import Testing
         expectError(.invalidArgument, naming: ["capacity", "0"]) { _ = try EmbeddingQueue(capacity: 0, width: 2) }
         expectError(.invalidArgument, naming: ["width", "-2"]) { _ = try EmbeddingQueue(width: -2) }
         expectError(.dtypeMismatch, naming: ["dtype", "int64"]) { _ = try EmbeddingQueue(width: 2, dtype: .int64) }
+        for capacity in [1 << 50, .max] {
+            expectError(.invalidArgument, naming: ["capacity \(capacity)", "width 512", "float32", "room"]) {
+                _ = try EmbeddingQueue(capacity: capacity, width: 512)
+            }
+        }
 
         let plain = try EmbeddingQueue(capacity: 4, width: 2)
         let labelled = try EmbeddingQueue(capacity: 4, width: 2, hasLabels: true)

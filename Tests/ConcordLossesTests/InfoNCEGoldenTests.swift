@@ -113,7 +113,7 @@ import Testing
 
     @Test func hardnessOfSentenceTransformers() throws {
         try run("hard", ["first", "second"]) {
-            var loss = InfoNCE(temperature: 0.05)
+            var loss = try InfoNCE(temperature: 0.05)
             loss.isSymmetric = false
             loss.hardness = 5
             return try loss($0["first"].normalized(), $0["second"].normalized(), plan: $1)

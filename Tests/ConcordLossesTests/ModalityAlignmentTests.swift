@@ -6,7 +6,9 @@ import Testing
 
 @Suite struct ModalityAlignmentTests {
     private let image = Self.leaf(1), text = Self.leaf(2), audio = Self.leaf(3)
-    private let loss = InfoNCE(temperature: 0.2)
+    private let loss: InfoNCE
+
+    init() throws { loss = try InfoNCE(temperature: 0.2) }
 
     private static func leaf(_ seed: UInt64) -> Tensor {
         let tensor = Tensor.normal([6, 4], generator: Generator(seed: seed)).to(.float64).normalized().detached()

@@ -252,6 +252,13 @@ typealias LabelledLoss =
         expectError(.shapeMismatch, naming: ["ownRows", "[2]", "[4, 3]"]) {
             _ = try loss(embeddings, labels, reference, referenceLabels, referenceLabels)
         }
+        for (value, place) in [(2, 3), (-2, 0), (Int.max, 1)] {
+            var own = [-1, 0, 1, -1]
+            own[place] = value
+            expectError(.invalidArgument, naming: ["ownRows", "[4]", "\(value) at [\(place)]", "0..<2"]) {
+                _ = try loss(embeddings, labels, reference, referenceLabels, Tensor(own))
+            }
+        }
         expectError(.nonFiniteValue, naming: ["reference", "inf", "[0, 0]"]) {
             _ = try loss(embeddings, labels, .full([2, 3], .infinity), referenceLabels, nil)
         }

@@ -5,7 +5,7 @@ import Testing
 
 /// Each wrong input is its own error, and the message names argument, shape and index; the same under every plan.
 @Suite struct PlanErrorTests {
-    private static var loss: InfoNCE { InfoNCE(temperature: 0.1) }
+    private static var loss: InfoNCE { get throws { try InfoNCE(temperature: 0.1) } }
 
     private static func vectors(_ shape: [Int], _ dtype: DType = .float32) -> Tensor {
         .normal(shape, generator: Generator(seed: 1)).to(dtype)
@@ -99,26 +99,13 @@ import Testing
         }
     }
 
+    /// Of masks see PairMaskTests.
     @Test func anchorsWithoutPositives() {
-        let positives = Tensor.identity(4, dtype: .bool)
-        positives.selected(axis: 0, at: 2).fill(0)
-        expect(.missingPositive, ["masks.positives", "[4, 4]", "row 2"]) {
-            try Self.loss(
-                Self.vectors([4, 3]), Self.vectors([4, 3]), labels: nil, masks: PairMasks(positives: positives),
-                plan: $0)
-        }
-        expect(.missingPositive, ["masks.ignored", "row 1"]) {
-            let ignored = Tensor.zeros([4, 4], dtype: .bool)
-            ignored.selected(axis: 0, at: 1).fill(1)
-            return try Self.loss(
-                Self.vectors([4, 3]), Self.vectors([4, 3]), labels: nil,
-                masks: PairMasks(positives: .identity(4, dtype: .bool), ignored: ignored), plan: $0)
-        }
         expect(.missingPositive, ["labels", "[3]", "without a positive"]) {
             try supConLoss(Self.vectors([3, 4]), labels: Tensor([0, 1, 2]), plan: $0)
         }
         expect(.missingPositive, ["without a negative"]) {
-            var loss = Self.loss
+            var loss = try Self.loss
             loss.isDecoupled = true
             return try loss(Self.vectors([1, 4]), Self.vectors([1, 4]), plan: $0)
         }
@@ -128,14 +115,108 @@ import Testing
         let four = Self.vectors([4, 3])
         expect(.invalidArgument, ["temperature", "-1"]) { try ntXentLoss(four, four, temperature: -1, plan: $0) }
         expect(.invalidArgument, ["labelSmoothing", "1.5"]) {
-            var loss = Self.loss
+            var loss = try Self.loss
             loss.labelSmoothing = 1.5
             return try loss(four, four, plan: $0)
         }
         expect(.invalidArgument, ["hardness", "-2"]) {
-            var loss = Self.loss
+            var loss = try Self.loss
             loss.hardness = -2
             return try loss(four, four, plan: $0)
+        }
+        expect(.invalidArgument, ["hardness", "inf", "finite"]) {
+            var loss = try Self.loss
+            loss.hardness = .infinity
+            return try loss(four, four, plan: $0)
+        }
+    }
+
+    /// One over the least would be infinite in float32.
+    @Test(arguments: [0, -0.1, .nan, .infinity, 1e-320]) func temperatures(_ temperature: Double) {
+        let four = Self.vectors([4, 3]), words = ["temperature", "\(temperature)"]
+        expect(.invalidArgument, words) { _ in try InfoNCE(temperature: temperature)(four, four) }
+        expect(.invalidArgument, words) { try ntXentLoss(four, four, temperature: temperature, plan: $0) }
+        expect(.invalidArgument, words) { try decoupledContrastiveLoss(four, four, temperature: temperature, plan: $0) }
+        expect(.invalidArgument, words) {
+            try supConLoss(four, labels: Tensor([0, 0, 1, 1]), temperature: temperature, plan: $0)
+        }
+        expect(.invalidArgument, words) { _ in
+            try infoNCELoss(anchor: four, positive: four, temperature: temperature)
+        }
+        expect(.invalidArgument, ["studentTemperature", "\(temperature)"]) { _ in
+            try similarityDistillationLoss(
+                studentFirst: four, studentSecond: four, teacherFirst: four, teacherSecond: four,
+                studentTemperature: temperature)
+        }
+    }
+
+    @Test(arguments: [0, -3]) func blocksWithoutRows(_ rows: Int) throws {
+        let four = Self.vectors([4, 3]), labels = Tensor([0, 0, 1, 1])
+        let group = try ProcessGroup(host: "127.0.0.1", port: freePort(), rank: 0, worldSize: 1)
+        for plan in [ScorePlan.tiled(rows: rows), .gathered(group, rows: rows)] {
+            let words = ["\(rows) rows", "at least 1"]
+            expectError(.invalidArgument, naming: words) { _ = try Self.loss(four, four, plan: plan) }
+            expectError(.invalidArgument, naming: words) { _ = try Self.loss(four, four, labels: labels, plan: plan) }
+            expectError(.invalidArgument, naming: words) { _ = try supConLoss(four, labels: labels, plan: plan) }
+            expectError(.invalidArgument, naming: words) {
+                _ = try SigmoidLoss(logitScale: Tensor(1), logitBias: Tensor(0))(four, four, plan: plan)
+            }
+            expectError(.invalidArgument, naming: words) { _ = try BatchTriplets()(four, four, plan: plan) }
+        }
+    }
+
+    /// A factor that float32 does not hold is an error, and no NaN.
+    @Test func overflowingScales() {
+        let four = Self.vectors([4, 3])
+        for scale in [100.0, 1000.0] {
+            let words = ["logitScale", "\(scale)", "ln 100"]
+            expect(.nonFiniteValue, words) { try InfoNCE(logitScale: Tensor(scale))(four, four, plan: $0) }
+            expect(.nonFiniteValue, words) {
+                try InfoNCE(logitScale: Tensor(scale))(four, four, labels: Tensor([0, 0, 1, 1]), plan: $0)
+            }
+            expect(.nonFiniteValue, words) {
+                try SigmoidLoss(logitScale: Tensor(scale), logitBias: Tensor(0))(four, four, plan: $0)
+            }
+            expect(.nonFiniteValue, words) { _ in
+                try infoNCELoss(anchor: four, positive: four, logitScale: Tensor(scale))
+            }
+        }
+        expect(.nonFiniteValue, ["logitBias", "inf"]) {
+            try SigmoidLoss(logitScale: Tensor(1), logitBias: Tensor(.infinity))(four, four, plan: $0)
+        }
+    }
+
+    /// Finite inputs whose products are beyond float32.
+    @Test func overflowingProducts() throws {
+        let huge = Self.vectors([4, 3]) * 1e25, labels = Tensor([0, 0, 1, 1]), words = ["finite", "float32"]
+        expect(.nonFiniteValue, words) { try Self.loss(huge, huge, plan: $0) }
+        expect(.nonFiniteValue, words) { try Self.loss(huge, huge, labels: labels, plan: $0) }
+        expect(.nonFiniteValue, words) {
+            try SigmoidLoss(logitScale: Tensor(1), logitBias: Tensor(0))(huge, huge, plan: $0)
+        }
+        expect(.nonFiniteValue, words) { try BatchTriplets(distance: .squaredEuclidean)(huge, huge, plan: $0) }
+        expect(.nonFiniteValue, words) { _ in
+            try tripletLoss(embeddings: huge, labels: labels, distance: .squaredEuclidean)
+        }
+        expect(.nonFiniteValue, words) { _ in
+            try tripletLoss(anchor: huge, positive: huge * 2, negative: huge * 3, distance: .squaredEuclidean)
+        }
+        expect(.nonFiniteValue, words) { _ in try nPairsLoss(embeddings: huge, labels: labels, normalizing: false) }
+        expect(.nonFiniteValue, words) { _ in try vicRegLoss(first: huge, second: -huge).total }
+        expect(.nonFiniteValue, words) { _ in
+            try embeddingDistillationLoss(student: huge, teacher: -huge, distance: .squaredError)
+        }
+        expect(.nonFiniteValue, words) { _ in
+            try CaptionLoss(ignoredLabel: -1)(states: huge, head: huge, labels: labels)
+        }
+        expect(.nonFiniteValue, words) { _ in
+            try ArcFace(weight: Self.vectors([2, 3]), scale: 1e39)(huge, labels: labels)
+        }
+        expect(.nonFiniteValue, words) { _ in
+            try multiSimilarityLoss(embeddings: Self.vectors([4, 3]), labels: labels, beta: 1e39, base: -1)
+        }
+        expect(.nonFiniteValue, words) { _ in
+            try circleLoss(embeddings: Self.vectors([4, 3]), labels: labels, scale: 1e39)
         }
     }
 }

@@ -109,4 +109,21 @@ import Testing
         #expect(try ntXentLoss(anchor, positive).item().isFinite)
         #expect(try supConLoss(anchor, labels: Tensor([0, 0, 1])).item().isFinite)
     }
+
+    /// SupCon of a batch of one class is what its equation says; pytorch_metric_learning returns 0.
+    @Test func supConOfOneClass() throws {
+        let labels = Tensor([3, 3, 3, 3])
+        let same = try supConLoss(Tensor.ones([4, 5], dtype: .float64), labels: labels)
+        #expect(abs(same.item() - log(3)) < 1e-12)
+        // Two pairs at a right angle: each tells the one at cosine 1 and the two at 0 from all three.
+        let crossed = randomLeaf([4, 2], dtype: .float64)
+        withoutGradient { crossed.copy(from: Tensor([1.0, 0, 1, 0, 0, 1, 0, 1], shape: [4, 2])) }
+        for plan in [ScorePlan.dense, .tiled(rows: 3)] {
+            let loss = try supConLoss(crossed, labels: labels, temperature: 0.5, plan: plan)
+            #expect(abs(loss.item() - (log(exp(2) + 2) - 2.0 / 3)) < 1e-12)
+            loss.backward()
+            #expect(try #require(crossed.gradient).abs().max().item() > 0.01)
+            crossed.clearGradient()
+        }
+    }
 }

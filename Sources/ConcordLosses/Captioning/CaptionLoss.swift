@@ -6,8 +6,8 @@ import ConcordTensor
 /// The head's product and the cross-entropy run over a block of tokens at a time, and the gradients, which have a closed
 /// form, are known with the loss: for 64 captions of 75 tokens and a vocabulary of 49,408 that saves the 0.9 GB of the
 /// scores and as much for each copy. Tokens that do not count are left out before the product. Value and gradients are
-/// those of `torch.nn.functional.cross_entropy(states @ head.T, labels)` with the same settings; second derivatives are
-/// not there.
+/// those of `torch.nn.functional.cross_entropy(states @ head.T, labels)` with the same settings. Second derivatives are not
+/// there: asking for them is a failure of the tensor operation, which says so.
 public struct CaptionLoss: Sendable {
     /// The label that does not count: the pad token.
     public var ignoredLabel = 0
@@ -83,7 +83,8 @@ public struct CaptionLoss: Sendable {
                 "all labels of shape \(labels.shape) are \(ignoredLabel), which does not count; leave such a batch out")
         }
         if !values[0].isFinite { try LossInput.checkFinite(head, "head") }
-        let value = Tensor(values[0] / values[1], dtype: weight.dtype, device: states.device)
+        let value = try LossInput.checkResult(
+            Tensor(values[0] / values[1], dtype: weight.dtype, device: states.device))
         var gradients = [(input: Tensor, gradient: Tensor)]()
         if let stateGradient { gradients.append((states, stateGradient.reshaped(states.shape))) }
         if let headGradient { gradients.append((head, headGradient)) }
@@ -97,13 +98,16 @@ public struct CaptionLoss: Sendable {
     ) -> (sum: Tensor, slopes: Tensor?) {
         let scores = x.matmul(weight.transposed(0, 1))  // [n, V]
         let vocabulary = weight.size(0), even = labelSmoothing / Double(vocabulary)
-        let logSums = scores.logSumExp(axes: [1])  // [n]
-        var sum = logSums.sum() - (1 - labelSmoothing) * scores.gathered(axis: 1, target.unsqueezed(1)).sum()
-        if labelSmoothing > 0 { sum = sum - even * scores.sum() }
-        guard needsSlopes else { return (sum, nil) }
-        // In place, the scores become probabilities minus what the labels ask for.
-        scores.formAdd(logSums.unsqueezed(1), scale: -1)
+        // In place, the scores become probabilities minus what the labels ask for. The largest score cancels; taken off
+        // first, it takes no digits from what is small beside it.
+        scores.formAdd(scores.max(axes: [1], keepingAxes: true), scale: -1)
+        var matched = scores.gathered(axis: 1, target.unsqueezed(1)).sum() * (1 - labelSmoothing)
+        if labelSmoothing > 0 { matched = matched + even * scores.sum() }
         scores.formExp()
+        let sums = scores.sum(axes: [1], keepingAxes: true)  // [n, 1]
+        let sum = sums.log().sum() - matched
+        guard needsSlopes else { return (sum, nil) }
+        scores.formMultiply(sums.reciprocal())
         if labelSmoothing > 0 { scores.formAdd(-even) }
         let count = target.size(0)
         // The places of the labels in [n · V].

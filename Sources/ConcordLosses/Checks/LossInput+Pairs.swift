@@ -32,6 +32,21 @@ extension LossInput {
         try checkComparable(embeddings, "embeddings", reference, "reference")
         guard let ownRows else { return }
         try checkLabels(ownRows, "ownRows", of: embeddings, "embeddings")
+        let rows = reference.size(0)
+        guard let (value, place) = firstValue(of: ownRows, outside: -1..<rows) else { return }
+        throw ConcordError(
+            .invalidArgument,
+            "ownRows of shape \(ownRows.shape) holds \(value) at [\(place)]; with a reference of \(rows) rows it must be in "
+                + "0..<\(rows), or -1 for none")
+    }
+
+    /// The first number of an int64 tensor that is not in a range, and its place; nil when all are.
+    private static func firstValue(of numbers: Tensor, outside range: Range<Int>) -> (value: Int, place: Int)? {
+        let isInside =
+            numbers.min().item() >= Double(range.lowerBound) && numbers.max().item() < Double(range.upperBound)
+        guard !isInside else { return nil }
+        let values = numbers.scalars(as: Int.self)
+        return values.firstIndex { !range.contains($0) }.map { (values[$0], $0) }
     }
 
     /// As ``checkSameWidth(_:_:_:_:)``, but half precision beside float32 will do, since losses widen both.
@@ -62,12 +77,10 @@ extension LossInput {
         _ labels: Tensor, of embeddings: Tensor, classes: Int
     ) throws(ConcordError) {
         try checkLabels(labels, "labels", of: embeddings, "embeddings")
-        guard labels.min().item() < 0 || labels.max().item() >= Double(classes) else { return }
-        let values = labels.scalars(as: Int.self)
-        guard let place = values.firstIndex(where: { !(0..<classes).contains($0) }) else { return }
+        guard let (value, place) = firstValue(of: labels, outside: 0..<classes) else { return }
         throw ConcordError(
             .invalidArgument,
-            "labels of shape \(labels.shape) holds \(values[place]) at [\(place)]; with \(classes) classes it must be "
+            "labels of shape \(labels.shape) holds \(value) at [\(place)]; with \(classes) classes it must be "
                 + "in 0..<\(classes)")
     }
 

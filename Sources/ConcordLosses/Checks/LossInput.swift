@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordTensor
+import Foundation
 
 /// Checks of what callers hand to losses. Each error names the argument, its shape, and the first index that is wrong.
 enum LossInput {
@@ -105,21 +106,48 @@ enum LossInput {
     /// - Throws: `.invalidArgument` unless the number is finite and in `range`.
     static func checkNumber(_ value: Double, _ name: String, _ range: PartialRangeFrom<Double>) throws(ConcordError) {
         guard value.isFinite, range.contains(value) else {
-            throw ConcordError(.invalidArgument, "\(name) is \(value); it must be at least \(range.lowerBound)")
+            throw ConcordError(
+                .invalidArgument, "\(name) is \(value); it must be a finite number of at least \(range.lowerBound)")
         }
     }
 
     /// - Throws: `.invalidArgument` unless the number is finite and above zero.
     static func checkPositive(_ value: Double, _ name: String) throws(ConcordError) {
         guard value.isFinite, value > 0 else {
-            throw ConcordError(.invalidArgument, "\(name) is \(value); it must be above 0")
+            throw ConcordError(.invalidArgument, "\(name) is \(value); it must be a finite number above 0")
         }
     }
 
-    /// A logit scale or bias is one finite number.
+    /// What scores are divided by: above 0, and so that what they are multiplied by is a number of float32.
+    ///
+    /// - Throws: `.invalidArgument`.
+    static func checkTemperature(_ value: Double, _ name: String) throws(ConcordError) {
+        try checkPositive(value, name)
+        guard Float(1 / value).isFinite else {
+            throw ConcordError(
+                .invalidArgument,
+                "\(name) is \(value), and one over it is beyond float32; temperatures are about 0.01 to 1")
+        }
+    }
+
+    /// A logit scale is one finite number whose exponential is a number of float32.
     ///
     /// - Throws: `.shapeMismatch` or `.nonFiniteValue`.
-    static func checkLogitParameter(_ parameter: Tensor, _ name: String) throws(ConcordError) {
+    static func checkLogitScale(_ parameter: Tensor) throws(ConcordError) {
+        let value = try checkLogitParameter(parameter, "logitScale")
+        guard Float(exp(value)).isFinite else {
+            throw ConcordError(
+                .nonFiniteValue,
+                "logitScale is \(value), and its exponential, the factor on scores, is beyond float32. It is the logarithm "
+                    + "of the factor; while it learns, keep it at or below ln 100 = 4.6")
+        }
+    }
+
+    /// A logit scale or bias is one finite number, which is returned.
+    ///
+    /// - Throws: `.shapeMismatch` or `.nonFiniteValue`.
+    @discardableResult
+    static func checkLogitParameter(_ parameter: Tensor, _ name: String) throws(ConcordError) -> Double {
         guard parameter.shape.isEmpty else {
             throw ConcordError(.shapeMismatch, "\(name) has shape \(parameter.shape); it must be one number, []")
         }
@@ -127,5 +155,18 @@ enum LossInput {
         guard value.isFinite else {
             throw ConcordError(.nonFiniteValue, "\(name) is \(value); it must be a finite number")
         }
+        return value
+    }
+
+    /// Inputs that are finite give a loss that is, unless numbers on the way grow beyond their type.
+    ///
+    /// - Throws: `.nonFiniteValue`.
+    static func checkResult(_ loss: Tensor) throws(ConcordError) -> Tensor {
+        let sum = withoutGradient { loss.detached().sum().item() }
+        guard !sum.isFinite else { return loss }
+        throw ConcordError(
+            .nonFiniteValue,
+            "the loss is \(sum) though its inputs are finite: products of embeddings, scales, margins or weights are beyond "
+                + "\(loss.dtype.rawValue). Normalise the embeddings, or lower what they are multiplied by")
     }
 }

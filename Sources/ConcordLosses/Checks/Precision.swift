@@ -15,6 +15,13 @@ extension Tensor {
     }
 }
 
+/// A loss, computed by ``withFullPrecision(on:_:)``.
+///
+/// - Throws: `.nonFiniteValue` where numbers grew beyond their type on the way.
+func finiteLoss(on device: Device, _ body: () -> Tensor) throws(ConcordError) -> Tensor {
+    try LossInput.checkResult(withFullPrecision(on: device, body))
+}
+
 /// Runs `body` without automatic conversion of matrix products to half precision: losses need all digits of scores.
 func withFullPrecision<Result, Failure: Error>(
     on device: Device, _ body: () throws(Failure) -> Result

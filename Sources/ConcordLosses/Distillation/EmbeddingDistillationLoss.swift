@@ -27,7 +27,7 @@ public func embeddingDistillationLoss(
             .shapeMismatch, "student has shape \(student.shape) and teacher \(teacher.shape); \(advice)")
     }
     try LossInput.checkComparable(student, "student", teacher, "teacher")
-    return withFullPrecision(on: student.device) {
+    return try finiteLoss(on: student.device) {
         let (learned, fixed) = (student.precise, teacher.detached().precise)
         return switch distance {
         case .squaredError: (learned - fixed).square().mean()

@@ -30,7 +30,7 @@ public func marginMSELoss(
     try LossInput.checkScores(
         teacherMargins, "teacherMargins", shape: [queries.size(0), negatives.count], of: queries, "queries")
 
-    return withFullPrecision(on: queries.device) {
+    return try finiteLoss(on: queries.device) {
         let prepared: (Tensor) -> Tensor = {
             let wide = $0.precise
             return normalizing ? wide.unitVectors : wide

@@ -45,7 +45,7 @@ public func similarityDistillationLoss(
     try checkScale(studentScale, "studentScale", of: studentFirst)
     try checkScale(teacherScale, "teacherScale", of: studentFirst)
 
-    return withFullPrecision(on: studentFirst.device) {
+    return try finiteLoss(on: studentFirst.device) {
         let student = scores(studentFirst, studentSecond, scale: studentScale)
         let teacher = scores(teacherFirst.detached(), teacherSecond.detached(), scale: teacherScale.detached())
         let directions = [1, 0].map { axis in
@@ -69,8 +69,8 @@ public func similarityDistillationLoss(
     studentFirst: Tensor, studentSecond: Tensor, teacherFirst: Tensor, teacherSecond: Tensor,
     studentTemperature: Double = 0.07, teacherTemperature: Double = 0.07, subtractingEntropy: Bool = false
 ) throws(ConcordError) -> Tensor {
-    try LossInput.checkPositive(studentTemperature, "studentTemperature")
-    try LossInput.checkPositive(teacherTemperature, "teacherTemperature")
+    try LossInput.checkTemperature(studentTemperature, "studentTemperature")
+    try LossInput.checkTemperature(teacherTemperature, "teacherTemperature")
     let factor: (Double) -> Tensor = {
         Tensor(1 / $0, dtype: studentFirst.dtype == .float64 ? .float64 : .float32, device: studentFirst.device)
     }

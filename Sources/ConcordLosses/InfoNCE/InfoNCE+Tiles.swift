@@ -8,13 +8,16 @@ import ConcordTensor
 // With logits z = s · x·yᵀ of N samples, r and c the log-sum-exps of rows and columns, and smoothing e:
 //   loss  = Σᵢ (rᵢ + cᵢ) / 2N − (1 − e) Σᵢ zᵢᵢ / N − e Σᵢⱼ zᵢⱼ / N²
 //   dzᵢⱼ  = (exp(zᵢⱼ − rᵢ) + exp(zᵢⱼ − cⱼ)) / 2N − (1 − e) δᵢⱼ / N − e / N²
+//
+// In float32 a logit of 100 is known to 4e-6, and every sum that it enters loses the digits below. So the numbers that
+// cancel are never added up in the first place: of r and c the largest logit and the sum of exponentials relative to it
+// stay apart, and the matching pairs are left out of the sums. The probability of all others is then known to the last
+// digit, where 1 less that of the matching pair would be rounding once a batch is learnt.
 extension InfoNCE {
     func tiled(
         _ batch: PairBatch, _ plan: ScorePlan, rows blockRows: Int, _ group: ProcessGroup?
     ) throws(ConcordError) -> Tensor {
-        precondition(blockRows > 0, "a block of \(blockRows) rows")
-        try checkSettings()
-        try batch.check(plan)
+        try batch.check(plan, settings: checkSettings)
         return try withFullPrecision(on: batch.first.device) { () throws(ConcordError) in
             try tiles(batch, blockRows: blockRows, group)
         }
@@ -34,8 +37,16 @@ extension InfoNCE {
 
         return try withoutGradient { () throws(ConcordError) in
             var statistics = tiles.statistics()
-            try statistics.join(group)
-            let sums = Tensor.stacked([statistics.lossSum(columns.own), statistics.own.sum()])
+            try statistics.columns.join(group)
+            let matched = try group?.gatherRows(statistics.matched).all ?? statistics.matched
+            let byRow = Softmaxes(matched: statistics.matched, others: statistics.rows)
+            let byColumn = Softmaxes(matched: matched, others: statistics.columns)
+            let ownColumns: (Tensor) -> Tensor = {
+                $0.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
+            }
+            let precise: DType = x.device.kind == .mps ? .float32 : .float64
+            let sums = Tensor.stacked(
+                [byRow.losses + ownColumns(byColumn.losses), statistics.matched].map { $0.to(precise).sum() })
             try group?.allReduce(sums)
             let (lossSum, matchedSum) = (sums.scalars(as: Double.self)[0], sums.scalars(as: Double.self)[1])
             // Σᵢⱼ zᵢⱼ = s · (Σ x)·(Σ y)
@@ -43,23 +54,22 @@ extension InfoNCE {
             try group?.allReduce(xSum)
             let all = scale * (xSum * ySum).sum().item()
             let value = lossSum / (2 * count) + labelSmoothing * (matchedSum - all / count) / count
-            let loss = Tensor(value, dtype: x.dtype, device: x.device)
+            let loss = try LossInput.checkResult(Tensor(value, dtype: x.dtype, device: x.device))
             guard needsGradient else { return loss }
 
-            let gradients = tiles.gradients(statistics, factor: scale / (2 * count))
+            // The probabilities of the matching pairs in both directions, less 2 − 2e.
+            let matchedSlopes = 2 * labelSmoothing - (byRow.othersShare + ownColumns(byColumn.othersShare))  // [own]
+            let gradients = tiles.gradients(byRow, byColumn, matchedSlopes: matchedSlopes, factor: scale / (2 * count))
             try group?.allReduce(gradients.columns)
-            let own = gradients.columns.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
-            let y = columns.vectors.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
-            let matched = scale * (1 - labelSmoothing) / count, spread = scale * labelSmoothing / (count * count)
-            gradients.rows.formAdd(y, scale: -matched)
-            own.formAdd(x, scale: -matched)
+            let own = ownColumns(gradients.columns)
             if labelSmoothing > 0 {
+                let spread = scale * labelSmoothing / (count * count)
                 gradients.rows.formAdd(ySum, scale: -spread)
                 own.formAdd(xSum, scale: -spread)
             }
             // z is proportional to x, so the gradient of log s is Σ dz · z = Σ dx · x.
             let products = gradients.rows.unsqueezed(1).matmul(x.unsqueezed(2))  // [rows, 1, 1], without [rows, width]
-            let scaleGradient = products.to(x.device.kind == .mps ? .float32 : .float64).sum()
+            let scaleGradient = products.to(precise).sum()
             return withGradient {
                 loss.withGradients([
                     (batch.first, gradients.rows), (batch.second, own),
@@ -120,18 +130,23 @@ private struct ScoreTiles {
         }
     }
 
-    /// Log-sum-exps, row by row and column by column.
+    /// The block's logits of matching pairs, `[block.count]`: a view.
+    private func matched(_ block: Range<Int>, _ logits: Tensor) -> Tensor {
+        logits.narrowed(axis: 1, from: own.lowerBound + block.lowerBound, count: block.count).diagonal()
+    }
+
+    /// The logits of matching pairs, and the sums of all others' exponentials, row by row and column by column.
     func statistics() -> ScoreStatistics {
         let count = rows.size(0), width = columns.size(0), dtype = rows.dtype, device = rows.device
-        var columnMaximum = Tensor.full([width], -.infinity, dtype: dtype, device: device)
+        var columnMaximum = Tensor.full([width], ExponentialSums.nothing, dtype: dtype, device: device)
         let columnSum = Tensor.zeros([width], dtype: dtype, device: device)
         let rowMaximum = Tensor.empty([count], dtype: dtype, device: device)
         let rowSum = Tensor.empty([count], dtype: dtype, device: device)
         let matched = Tensor.empty([count], dtype: dtype, device: device)
         forEachTile { block, _, logits in
-            let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: block.lowerBound, count: block.count) }
-            let diagonal = logits.narrowed(axis: 1, from: own.lowerBound + block.lowerBound, count: block.count)
-            part(matched).copy(from: diagonal.diagonal())
+            let diagonal = self.matched(block, logits)
+            matched.narrowed(axis: 0, from: block.lowerBound, count: block.count).copy(from: diagonal)
+            diagonal.fill(-.infinity)
 
             // The sums of columns run on: when a maximum grows, what is there already shrinks.
             let maximum = columnMaximum.maximum(logits.max(axes: [0]))
@@ -143,7 +158,7 @@ private struct ScoreTiles {
                 columnSum.formAdd(exponentials.sum(axes: [0]))
 
                 let rowMaximum = rowMaximum.narrowed(axis: 0, from: strip.lowerBound, count: strip.count)
-                rowMaximum.copy(from: logits.max(axes: [1]))
+                rowMaximum.copy(from: logits.max(axes: [1]).clamped(min: ExponentialSums.nothing))
                 logits.formAdd(rowMaximum.unsqueezed(1), scale: -1)
                 logits.formExp()
                 rowSum.narrowed(axis: 0, from: strip.lowerBound, count: strip.count)
@@ -151,26 +166,35 @@ private struct ScoreTiles {
             }
         }
         return ScoreStatistics(
-            own: matched, rowMaximum: rowMaximum, rowSum: rowSum, columnMaximum: columnMaximum, columnSum: columnSum)
+            matched: matched, rows: ExponentialSums(maximum: rowMaximum, sum: rowSum),
+            columns: ExponentialSums(maximum: columnMaximum, sum: columnSum))
     }
 
-    /// `factor` times the gradients of the sum of all log-sum-exps with respect to rows and columns.
-    func gradients(_ statistics: ScoreStatistics, factor: Double) -> (rows: Tensor, columns: Tensor) {
+    /// The gradients with respect to rows and columns, without what smoothing spreads over all pairs.
+    ///
+    /// - Parameters:
+    ///   - matchedSlopes: the gradients with respect to the logits of the matching pairs, over `factor`, `[rows]`.
+    ///   - factor: what the sum of both softmaxes is multiplied by.
+    func gradients(
+        _ byRow: Softmaxes, _ byColumn: Softmaxes, matchedSlopes: Tensor, factor: Double
+    ) -> (rows: Tensor, columns: Tensor) {
         let rowGradient = Tensor.empty(rows.shape, dtype: rows.dtype, device: rows.device)
         let columnGradient = Tensor.zeros(like: columns)
-        let rowLogSumExp = statistics.rowSum.log() + statistics.rowMaximum
-        let columnLogSumExp = statistics.columnSum.log() + statistics.columnMaximum
         forEachTile { block, x, logits in
-            let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: block.lowerBound, count: block.count) }
-            forEachStrip(of: block, logits) { strip, logits, byColumn in
-                byColumn.write(logits, minus: columnLogSumExp)
-                byColumn.formExp()
-                let byRow = rowLogSumExp.narrowed(axis: 0, from: strip.lowerBound, count: strip.count)
-                logits.formAdd(byRow.unsqueezed(1), scale: -1)
+            forEachStrip(of: block, logits) { strip, logits, exponentials in
+                let part: (Tensor) -> Tensor = {  // [strip, 1]
+                    $0.narrowed(axis: 0, from: strip.lowerBound, count: strip.count).unsqueezed(1)
+                }
+                exponentials.write(logits, minus: byColumn.maximum)
+                exponentials.formExp()
+                logits.formAdd(part(byRow.maximum), scale: -1)
                 logits.formExp()
-                logits.formAdd(byColumn)
+                logits.formMultiply(part(byRow.inverseSum))
+                logits.formAddProduct(of: exponentials, byColumn.inverseSum)
             }
-            part(rowGradient).formAddMatrixProduct(of: logits, columns, keeping: 0, scale: factor)
+            let ofBlock: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: block.lowerBound, count: block.count) }
+            matched(block, logits).copy(from: ofBlock(matchedSlopes))
+            ofBlock(rowGradient).formAddMatrixProduct(of: logits, columns, keeping: 0, scale: factor)
             columnGradient.formAddMatrixProduct(of: logits.transposed(0, 1), x, scale: factor)
         }
         return (rowGradient, columnGradient)
@@ -179,29 +203,51 @@ private struct ScoreTiles {
 
 private struct ScoreStatistics {
     /// The logits of the matching pairs `[rows]`.
-    let own: Tensor
-    /// The largest logit of each row and the sum of exponentials relative to it, `[rows]`.
-    let rowMaximum, rowSum: Tensor
-    /// The same of each column, `[columns]`.
-    var columnMaximum, columnSum: Tensor
+    let matched: Tensor
+    /// Of all other logits, of each row and of each column.
+    let rows: ExponentialSums
+    var columns: ExponentialSums
+}
 
-    /// The log-sum-exps of the rows and of their own columns, less the matching logits, summed. The large parts are
-    /// taken from each other first: logits near 100 would leave few digits for a small loss.
-    func lossSum(_ ownColumns: Range<Int>) -> Tensor {
-        let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: ownColumns.lowerBound, count: ownColumns.count) }
-        let rows = rowSum.log() + (rowMaximum - own)
-        let columns = part(columnSum).log() + (part(columnMaximum) - own)
-        return rows.sum() + columns.sum()
+/// The largest of some logits and the sum of exponentials relative to it.
+private struct ExponentialSums {
+    /// The maximum of no logits: finite, so that differences are no NaN.
+    static let nothing = -Double(Float.greatestFiniteMagnitude)
+
+    private(set) var maximum, sum: Tensor
+
+    init(maximum: Tensor, sum: Tensor) {
+        self.maximum = maximum
+        self.sum = sum
     }
 
-    /// Joins the columns' sums of all processes.
+    /// Joins the sums of all processes.
     mutating func join(_ group: ProcessGroup?) throws(ConcordError) {
         guard let group else { return }
-        let maximum = columnMaximum.cloned()
-        try group.allReduce(maximum, .maximum)
-        columnSum.formMultiply((columnMaximum - maximum).exp())
-        try group.allReduce(columnSum)
-        columnMaximum = maximum
+        let joint = maximum.cloned()
+        try group.allReduce(joint, .maximum)
+        sum.formMultiply((maximum - joint).exp())
+        try group.allReduce(sum)
+        maximum = joint
+    }
+}
+
+/// The softmaxes of a matching logit among others, one for each row or column.
+private struct Softmaxes {
+    /// The largest logit, and one over the sum of exponentials relative to it.
+    let maximum, inverseSum: Tensor
+    /// The probability of all but the matching pair.
+    let othersShare: Tensor
+    /// Minus the logarithm of the probability of the matching pair.
+    let losses: Tensor
+
+    init(matched: Tensor, others: ExponentialSums) {
+        maximum = others.maximum.maximum(matched)
+        let sum = others.sum * (others.maximum - maximum).exp(), behind = matched - maximum
+        inverseSum = (sum + behind.exp()).reciprocal()
+        othersShare = sum * inverseSum
+        // log(sum + exp(behind)) − behind, which is as small as the sum where the matching logit is the largest.
+        losses = (sum + behind.expm1()).log1p() - behind
     }
 }
 

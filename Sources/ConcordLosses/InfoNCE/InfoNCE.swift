@@ -5,7 +5,8 @@ import Foundation
 /// InfoNCE (van den Oord et al. 2018): the cross-entropy of telling each sample's positives from all other samples.
 ///
 /// With the defaults it is CLIP's loss (Radford et al. 2021, figure 3): the mean of both directions. Several positives
-/// of a sample share its probability evenly, as in the outer form of SupCon (Khosla et al. 2020, equation 2).
+/// of a sample share its probability evenly, as in the outer form of SupCon (Khosla et al. 2020, equation 2). A sample
+/// without a positive does not count in the mean of its direction.
 public struct InfoNCE: RowwiseLoss {
     /// The logarithm of the factor on scores, `[]`; it learns when it requires a gradient.
     public var logitScale: Tensor
@@ -26,9 +27,10 @@ public struct InfoNCE: RowwiseLoss {
         self.logitScale = logitScale
     }
 
-    /// - Parameter temperature: what scores are divided by; it does not learn.
-    public init(temperature: Double) {
-        precondition(temperature > 0, "a temperature of \(temperature)")
+    /// - Parameter temperature: what scores are divided by, above 0; it does not learn.
+    /// - Throws: `.invalidArgument`.
+    public init(temperature: Double) throws(ConcordError) {
+        try LossInput.checkTemperature(temperature, "temperature")
         logitScale = Tensor(-Foundation.log(temperature), dtype: .float64)
     }
 
@@ -55,13 +57,15 @@ public struct InfoNCE: RowwiseLoss {
             throw ConcordError(.invalidArgument, "labelSmoothing is \(labelSmoothing); it must be in 0..<1")
         }
         try LossInput.checkNumber(hardness, "hardness", 0...)
-        try LossInput.checkLogitParameter(logitScale, "logitScale")
+        try LossInput.checkLogitScale(logitScale)
     }
 
     public func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor) {
         let scale = logitScale.to(rows.dtype).to(rows.device).exp()
         let scores = rows.matmul(columns.transposed(0, 1))  // [rows, columns]
-        var logits = scores * scale
+        // Relative to the row's largest score, which cancels: logits near 100 would leave few digits for a small loss, and
+        // for the gradient of the scale.
+        var logits = (scores - scores.detached().max(axes: [1], keepingAxes: true)) * scale
         let own = block.ownColumns(count: columns.size(0), device: rows.device)
         let (positives, compared) = pairs(block, own: own)
 
@@ -74,8 +78,6 @@ public struct InfoNCE: RowwiseLoss {
         let counts = targets.sum(axes: [1])
         let hasPositive = counts.greater(than: 0)
         let weights = targets.to(rows.dtype) / counts.clamped(min: 1).unsqueezed(1).to(rows.dtype)
-        // Relative to the row's largest logit: logits near 100 would leave few digits for a small loss.
-        logits = logits - logits.detached().max(axes: [1], keepingAxes: true)
         var matched = (logits * weights).sum(axes: [1])
         var denominator = logits
         if let compared {

@@ -20,7 +20,7 @@ public func infoNCELoss(
     anchor: Tensor, positive: Tensor, negatives: Tensor? = nil, temperature: Double = 0.1,
     reduction: Reduction = .mean
 ) throws(ConcordError) -> Tensor {
-    try LossInput.checkPositive(temperature, "temperature")
+    try LossInput.checkTemperature(temperature, "temperature")
     let scale = Tensor(-Foundation.log(temperature), dtype: .float64)
     return try infoNCELoss(
         anchor: anchor, positive: positive, negatives: negatives, logitScale: scale, reduction: reduction)
@@ -35,7 +35,7 @@ public func infoNCELoss(
     try LossInput.checkEmbeddings(anchor, "anchor")
     try LossInput.checkEmbeddings(positive, "positive")
     try LossInput.checkAlike(anchor, "anchor", positive, "positive")
-    try LossInput.checkLogitParameter(logitScale, "logitScale")
+    try LossInput.checkLogitScale(logitScale)
     if let negatives {
         try LossInput.checkEmbeddings(negatives, "negatives", rank: negatives.rank == 3 ? 3 : 2)
         try LossInput.checkSameWidth(anchor, "anchor", negatives, "negatives")
@@ -46,7 +46,7 @@ public func infoNCELoss(
                     + "[\(anchor.size(0)), count, \(anchor.size(1))] or [count, \(anchor.size(1))]")
         }
     }
-    return withFullPrecision(on: anchor.device) {
+    return try finiteLoss(on: anchor.device) {
         let count = anchor.size(0), device = anchor.device
         let a = anchor.precise.unitVectors, p = positive.precise.unitVectors
         var scores: Tensor, targets: Tensor

@@ -22,7 +22,7 @@ public struct SigmoidLoss: RowwiseLoss {
     public var parameters: [Tensor] { [logitScale, logitBias] }
 
     public func checkSettings() throws(ConcordError) {
-        try LossInput.checkLogitParameter(logitScale, "logitScale")
+        try LossInput.checkLogitScale(logitScale)
         try LossInput.checkLogitParameter(logitBias, "logitBias")
     }
 

@@ -30,7 +30,10 @@ public func decoupledContrastiveLoss(
 
 /// SupCon (Khosla et al. 2020, equation 2): each sample tells all others of its class from the rest of the batch.
 ///
-/// Samples that are alone in their class do not count in the mean.
+/// Samples that are alone in their class do not count in the mean. A batch of a single class has no negatives; the loss
+/// is then what the equation says, at least ln(N − 1), and still draws the cosines of the class towards each other.
+/// pytorch_metric_learning's `SupConLoss` returns 0 for such a batch, on purpose not followed: a batch that happens to be
+/// of one class would teach nothing, without a word.
 ///
 /// - Parameters:
 ///   - embeddings: `[N, D]`; views of a sample are rows of their own.
@@ -42,21 +45,23 @@ public func decoupledContrastiveLoss(
 public func supConLoss(
     _ embeddings: Tensor, labels: Tensor, temperature: Double = 0.1, plan: ScorePlan = .dense
 ) throws(ConcordError) -> Tensor {
-    try LossInput.checkPositive(temperature, "temperature")
-    try LossInput.checkVectors(embeddings, "embeddings")
+    try LossInput.checkTemperature(temperature, "temperature")
+    try plan.agreed { () throws(ConcordError) in try LossInput.checkVectors(embeddings, "embeddings") }
     return try InfoNCE(temperature: temperature)(embeddings.precise.unitVectors, labels: labels, plan: plan)
 }
 
 private func lossOfViews(
     _ first: Tensor, _ second: Tensor, temperature: Double, isDecoupled: Bool, _ plan: ScorePlan
 ) throws(ConcordError) -> Tensor {
-    try LossInput.checkPositive(temperature, "temperature")
-    try LossInput.checkVectors(first, "first")
-    try LossInput.checkVectors(second, "second")
-    try LossInput.checkAlike(first, "first", second, "second")
+    try LossInput.checkTemperature(temperature, "temperature")
+    try plan.agreed { () throws(ConcordError) in
+        try LossInput.checkVectors(first, "first")
+        try LossInput.checkVectors(second, "second")
+        try LossInput.checkAlike(first, "first", second, "second")
+    }
     let views = Tensor.concatenated([first.precise, second.precise]).unitVectors  // [2N, D]
     let numbers = try plan.sampleNumbers(count: first.size(0), device: first.device)
-    var loss = InfoNCE(temperature: temperature)
+    var loss = try InfoNCE(temperature: temperature)
     loss.isDecoupled = isDecoupled
     return try loss(views, labels: Tensor.concatenated([numbers, numbers]), plan: plan)
 }

@@ -32,7 +32,7 @@ public final class EmbeddingQueue {
     /// An empty queue.
     ///
     /// - Parameters:
-    ///   - capacity: at least 1; need not be a multiple of the batch size.
+    ///   - capacity: at least 1, and what fits into memory; need not be a multiple of the batch size.
     ///   - width: at least 1.
     ///   - hasLabels: Whether each embedding comes with a label.
     ///   - dtype: what embeddings are kept as; of a floating-point type.
@@ -51,8 +51,19 @@ public final class EmbeddingQueue {
         self.capacity = capacity
         self.width = width
         self.hasLabels = hasLabels
-        storage = .zeros([capacity, width], dtype: dtype, device: device)
-        labelStorage = hasLabels ? .zeros([capacity], dtype: .int64, device: device) : nil
+        do {
+            (storage, labelStorage) = try withTensorErrors {
+                (
+                    .zeros([capacity, width], dtype: dtype, device: device),
+                    hasLabels ? .zeros([capacity], dtype: .int64, device: device) : nil
+                )
+            }
+        } catch {
+            throw ConcordError(
+                .invalidArgument,
+                "a queue of capacity \(capacity) and width \(width) in \(dtype.rawValue) has no room on \(device): \(error)"
+            )
+        }
     }
 
     /// The embeddings it holds, `[count, width]`, in no particular order, without gradient.

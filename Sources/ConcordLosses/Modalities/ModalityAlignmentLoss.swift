@@ -20,7 +20,7 @@ public func modalityAlignmentLoss(
     _ modalities: [ModalityEmbeddings], weights: [ModalityPair: Double] = [:], labels: Tensor? = nil,
     plan: ScorePlan = .dense, loss: (ModalityPair) -> any ContrastiveLoss
 ) throws(ConcordError) -> Tensor {
-    try check(modalities, weights)
+    try plan.agreed { () throws(ConcordError) in try check(modalities, weights) }
     var total: Tensor?
     var totalWeight = 0.0
     for (index, first) in modalities.enumerated() {

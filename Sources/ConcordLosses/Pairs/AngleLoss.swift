@@ -22,7 +22,7 @@ public func angleLoss(
     first: Tensor, second: Tensor, scores: Tensor, scale: Double = 20
 ) throws(ConcordError) -> Tensor {
     try ScoreRanking.check(first, second, scores: scores, scale: scale)
-    return withFullPrecision(on: first.device) {
+    return try finiteLoss(on: first.device) {
         let (firstReal, firstImaginary) = complexParts(first)
         let (secondReal, secondImaginary) = complexParts(second)
         let real = firstReal * secondReal + firstImaginary * secondImaginary

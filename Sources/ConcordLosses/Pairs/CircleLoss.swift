@@ -31,7 +31,7 @@ public func circleLoss(
         embeddings: embeddings, labels: labels, reference: reference, referenceLabels: referenceLabels,
         ownRows: ownRows, normalizing: true)
 
-    return withFullPrecision(on: embeddings.device) {
+    return try finiteLoss(on: embeddings.device) {
         let cosines = pairs.products  // [rows, columns]
         let fixed = cosines.detached()
         let positiveTerms = (1 + margin - fixed).relu() * (cosines - (1 - margin)) * -scale

@@ -19,7 +19,7 @@ public func cosentLoss(
     first: Tensor, second: Tensor, scores: Tensor, scale: Double = 20
 ) throws(ConcordError) -> Tensor {
     try ScoreRanking.check(first, second, scores: scores, scale: scale)
-    return withFullPrecision(on: first.device) {
+    return try finiteLoss(on: first.device) {
         let cosines = (first.precise.unitVectors * second.precise.unitVectors)
             .sum(axes: [1])
         return ScoreRanking.loss(similarities: cosines * scale, scores: scores)

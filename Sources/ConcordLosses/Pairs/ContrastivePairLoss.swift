@@ -36,7 +36,7 @@ public func contrastiveLoss(
         embeddings: embeddings, labels: labels, reference: reference, referenceLabels: referenceLabels,
         ownRows: ownRows, normalizing: normalizing)
 
-    return withFullPrecision(on: embeddings.device) {
+    return try finiteLoss(on: embeddings.device) {
         let positiveExcess: Tensor, negativeExcess: Tensor  // [rows, columns]
         switch measure {
         case .euclideanDistance:

@@ -13,7 +13,7 @@ import ConcordTensor
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
 public func cosineSimilarityLoss(first: Tensor, second: Tensor, scores: Tensor) throws(ConcordError) -> Tensor {
     try ScoreRanking.check(first, second, scores: scores, scale: 1)
-    return withFullPrecision(on: first.device) {
+    return try finiteLoss(on: first.device) {
         let cosines = (first.precise.unitVectors * second.precise.unitVectors)
             .sum(axes: [1])
         return (cosines - scores.detached().to(cosines.dtype)).square().mean()

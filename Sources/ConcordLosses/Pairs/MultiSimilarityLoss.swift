@@ -32,7 +32,7 @@ public func multiSimilarityLoss(
         embeddings: embeddings, labels: labels, reference: reference, referenceLabels: referenceLabels,
         ownRows: ownRows, normalizing: true)
 
-    return withFullPrecision(on: embeddings.device) {
+    return try finiteLoss(on: embeddings.device) {
         let excess = pairs.products - base  // [rows, columns]
         let zero = Tensor.zeros([], dtype: excess.dtype, device: excess.device)
         // The zero is the one inside the logarithm; it is also all that a row without such pairs has.

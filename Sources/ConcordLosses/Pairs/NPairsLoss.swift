@@ -21,7 +21,7 @@ public func nPairsLoss(
     try LossInput.checkLabels(labels, "labels", of: embeddings, "embeddings")
     let pairs = firstPairs(of: labels.scalars(as: Int.self))
 
-    return withFullPrecision(on: embeddings.device) {
+    return try finiteLoss(on: embeddings.device) {
         let vectors = embeddings.precise
         guard !pairs.isEmpty else { return (vectors * 0).sum() }
         let prepared = normalizing ? vectors.unitVectors : vectors

@@ -14,8 +14,9 @@ public protocol ContrastiveLoss {
     ///   - masks: pairs that the loss is told about one by one.
     ///   - plan: how the scores are computed.
     /// - Returns: the loss `[]`, float32 or, for float64 embeddings, float64.
-    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.missingPositive` or `.nonFiniteValue`, naming
-    ///   argument, shape and index; `.processGroup` when another process fails.
+    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`, naming
+    ///   argument, shape and index; `.missingPositive` when a loss that needs positives finds none in the whole batch;
+    ///   `.processGroup` when another process fails.
     func callAsFunction(
         _ first: Tensor, _ second: Tensor, labels: Tensor?, masks: PairMasks, plan: ScorePlan
     ) throws(ConcordError) -> Tensor

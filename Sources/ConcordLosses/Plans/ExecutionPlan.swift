@@ -39,7 +39,8 @@ public enum ExecutionPlan {
         guard case .cached(let chunk, _) = self, let count = inputs.first?.size(0), count > chunk else {
             return tower(inputs)
         }
-        precondition(chunk > 0, "a chunk of \(chunk) samples")
+        // The message of a precondition is not there in release builds.
+        guard chunk > 0 else { fatalError("the plan embeds \(chunk) samples at a time; chunk must be at least 1") }
         return Tensor.concatenated(
             stride(from: 0, to: count, by: chunk).map { start in
                 let part = inputs.map { $0.narrowed(axis: 0, from: start, count: min(chunk, count - start)) }

@@ -34,31 +34,32 @@ struct PairBatch {
             comparesWithItself: comparesWithItself)
     }
 
+    /// - Parameter settings: checks those of the loss.
     /// - Throws: what ``ContrastiveLoss`` says; on every process when one of them has to.
-    func check(_ plan: ScorePlan) throws(ConcordError) {
+    func check(_ plan: ScorePlan, settings: () throws(ConcordError) -> Void) throws(ConcordError) {
         switch plan {
         case .dense, .tiled:
+            try settings()
+            try plan.check()
             try LossInput.checkNotEmpty(first, firstName)
             try checkSides()
-            try masks.check(rows: first.size(0), columns: first.size(0))
+            try masks.check(first, columns: first.size(0))
         case .gathered(let group, _):
             var failure: ConcordError?
             do {
+                try settings()
+                try plan.check()
                 try checkSides()
             } catch {
                 failure = error
             }
-            let count = try group.agree(rows: failure == nil ? first.size(0) : 0, failure: failure)
+            let given = [labels, masks.positives, masks.ignored].map { $0 != nil }
+            let count = try group.agree(rows: failure == nil ? first.size(0) : 0, given: given, failure: failure)
             guard count > 0 else {
                 throw ConcordError(
                     .emptyBatch, "\(firstName) has shape \(first.shape) here and no rows in any other process")
             }
-            do {
-                try masks.check(rows: first.size(0), columns: count)
-            } catch {
-                failure = error
-            }
-            _ = try group.agree(rows: 0, failure: failure)
+            try plan.agreed { () throws(ConcordError) in try masks.check(first, columns: count) }
         }
     }
 
@@ -127,14 +128,39 @@ struct GatheredBatch {
     }
 }
 
+extension ScorePlan {
+    /// Runs checks, and makes the failure of one process that of all.
+    func agreed(_ check: () throws(ConcordError) -> Void) throws(ConcordError) {
+        guard case .gathered(let group, _) = self else { return try check() }
+        var failure: ConcordError?
+        do { try check() } catch { failure = error }
+        _ = try group.agree(rows: 0, failure: failure)
+    }
+}
+
 extension ProcessGroup {
     /// Adds up the rows of all processes, and makes the failure of one that of all, so that none waits for it.
-    func agree(rows: Int, failure: ConcordError?) throws(ConcordError) -> Int {
-        let reports = try allGather(Tensor([rows, failure == nil ? 0 : 1])).map { $0.scalars(as: Int.self) }
+    ///
+    /// - Parameter given: whether labels, `masks.positives` and `masks.ignored` are given. Those of all are gathered, so
+    ///   it has to be the same everywhere.
+    func agree(
+        rows: Int, given: [Bool] = [false, false, false], failure: ConcordError?
+    ) throws(ConcordError) -> Int {
+        let report = [rows, failure == nil ? 0 : 1] + given.map { $0 ? 1 : 0 }
+        let reports = try allGather(Tensor(report)).map { $0.scalars(as: Int.self) }
         if let failure { throw failure }
         if let other = reports.firstIndex(where: { $0[1] == 1 }) {
             throw ConcordError(
                 .processGroup, "rank \(other) refused its part of the batch; its own error says why")
+        }
+        for (index, name) in ["labels", "masks.positives", "masks.ignored"].enumerated() {
+            let ranks = reports.indices.filter { reports[$0][2 + index] == 1 }
+            guard ranks.isEmpty || ranks.count == worldSize else {
+                throw ConcordError(
+                    .processGroup,
+                    "\(name) is given by \(ranks.count) of \(worldSize) processes, the first of them rank \(ranks[0]); "
+                        + "give it in all or in none")
+            }
         }
         return reports.reduce(0) { $0 + $1[0] }
     }

@@ -3,8 +3,12 @@ import ConcordTensor
 
 /// Statements about single pairs of a batch, bool `[count, batch]`: a row for each sample of this process, a column for
 /// each sample of the batch of all processes.
+///
+/// A sample need not have a positive. ``InfoNCE`` leaves an anchor without one out of its mean, in either direction,
+/// ``BatchTriplets`` forms no triplet with it, and ``SigmoidLoss`` counts its negatives.
 public struct PairMasks {
-    /// Where true, the second embedding of the column is a positive of the first of the row. Nil: labels decide.
+    /// Where true, the second embedding of the column is a positive of the first of the row. Where labels are given, too,
+    /// they add positives as the loss's `sameLabel` says. Nil: labels alone decide, or places where there are none.
     public var positives: Tensor?
     /// Where true, the pair is neither positive nor negative: false negatives, such as captions that fit, too.
     public var ignored: Tensor?
@@ -16,30 +20,22 @@ public struct PairMasks {
 
     var isEmpty: Bool { positives == nil && ignored == nil }
 
-    /// - Parameter columns: samples of the whole batch.
-    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, or `.missingPositive` for an anchor that is left without one.
-    func check(rows: Int, columns: Int) throws(ConcordError) {
+    /// - Parameters:
+    ///   - first: embeddings of the rows `[rows, width]`.
+    ///   - columns: samples of the whole batch.
+    /// - Throws: `.shapeMismatch` or `.dtypeMismatch`.
+    func check(_ first: Tensor, columns: Int) throws(ConcordError) {
+        let rows = first.size(0)
         for case let (name, mask?) in [("positives", positives), ("ignored", ignored)] {
             guard mask.shape == [rows, columns] else {
                 throw ConcordError(
                     .shapeMismatch, "masks.\(name) has shape \(mask.shape); it must be [\(rows), \(columns)]")
             }
-            guard mask.dtype == .bool else {
+            guard mask.dtype == .bool, mask.device == first.device else {
                 throw ConcordError(
-                    .dtypeMismatch, "masks.\(name) of shape \(mask.shape) is \(mask.dtype.rawValue); it must be bool")
-            }
-        }
-        guard let positives else { return }
-        let left = ignored.map { positives.logicalAnd($0.logicalNot()) } ?? positives
-        for (axis, side) in [(1, "row"), (0, "column")] where axis == 1 || rows == columns {
-            let missing = left.any(axis: axis).logicalNot().nonzero()
-            guard missing.size(0) == 0 else {
-                let index = missing.scalars(as: Int.self)[0]
-                throw ConcordError(
-                    .missingPositive,
-                    "masks.positives of shape \(positives.shape) leaves \(side) \(index) without a positive"
-                        + (ignored == nil ? "" : " that masks.ignored does not take away")
-                        + "; \(missing.size(0)) are so. Mark one, or leave the sample out")
+                    .dtypeMismatch,
+                    "masks.\(name) of shape \(mask.shape) is \(mask.dtype.rawValue) on \(mask.device); it must be bool on "
+                        + "\(first.device)")
             }
         }
     }

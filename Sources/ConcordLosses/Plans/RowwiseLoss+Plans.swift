@@ -16,13 +16,12 @@ extension RowwiseLoss {
     }
 
     func mean(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
-        try checkSettings()
-        try batch.check(plan)
+        try batch.check(plan, settings: checkSettings)
         return try withFullPrecision(on: batch.first.device) { () throws(ConcordError) in
             let batch = batch.precise
             let forward = try meanOfRows(batch, plan)
-            guard isSymmetric, !batch.comparesWithItself else { return forward }
-            return try (forward + meanOfRows(batch.reversed(plan), plan)) / 2
+            guard isSymmetric, !batch.comparesWithItself else { return try LossInput.checkResult(forward) }
+            return try LossInput.checkResult((forward + meanOfRows(batch.reversed(plan), plan)) / 2)
         }
     }
 
@@ -47,7 +46,6 @@ extension RowwiseLoss {
     private func blockwise(
         _ batch: PairBatch, rows blockRows: Int, group: ProcessGroup?
     ) throws(ConcordError) -> Tensor {
-        precondition(blockRows > 0, "a block of \(blockRows) rows")
         let parameters = parameters.filter(\.requiresGradient)
         let needsGradient =
             isGradientEnabled
@@ -100,10 +98,16 @@ extension RowwiseLoss {
 
     private func checkCount(_ count: Double, _ batch: PairBatch) throws(ConcordError) {
         guard needsPositives, count == 0 else { return }
-        let labels = batch.labels.map { "labels of shape \($0.shape) leave" } ?? "masks leave"
+        guard batch.masks.isEmpty else {
+            throw ConcordError(
+                .missingPositive,
+                "masks of \(batch.first.size(0)) rows leave every anchor of the batch without a positive or without a "
+                    + "negative; mark a pair as positive that is not ignored, and leave one that is neither")
+        }
+        let cause = batch.labels.map { "labels of shape \($0.shape)" } ?? "a batch of shape \(batch.first.shape)"
         throw ConcordError(
             .missingPositive,
-            "\(labels) every anchor of the batch without a positive or without a negative; draw at least two samples "
-                + "of a class into a batch, and two classes")
+            "\(cause) leaves every anchor of the batch without a positive or without a negative; draw at least two "
+                + "samples of a class into a batch, and two classes")
     }
 }

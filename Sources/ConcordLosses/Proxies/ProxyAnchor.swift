@@ -57,7 +57,7 @@ public struct ProxyAnchor {
         try ProxyTable.check(embeddings, proxies: proxies, "proxies")
         let classes = proxies.size(0)
         try LossInput.checkClassLabels(labels, of: embeddings, classes: classes)
-        return withFullPrecision(on: embeddings.device) {
+        return try finiteLoss(on: embeddings.device) {
             let cosines = ProxyTable.cosines(proxies, embeddings)  // [classes, count]
             let positives = Tensor.arange(Double(classes), device: labels.device).unsqueezed(1)
                 .equal(to: labels.unsqueezed(0))  // [classes, count]

@@ -41,7 +41,7 @@ enum ProxyTable {
     ) throws(ConcordError) -> Tensor {
         try check(embeddings, proxies: weight, "weight")
         try LossInput.checkClassLabels(labels, of: embeddings, classes: weight.size(0))
-        return withFullPrecision(on: embeddings.device) {
+        return try finiteLoss(on: embeddings.device) {
             let rows = embeddings.precise.unitVectors
             let columns = weight.precise.unitVectors
             let cosines = rows.matmul(columns.transposed(0, 1))  // [count, classes]

@@ -20,13 +20,14 @@ public func barlowTwinsLoss(
 ) throws(ConcordError) -> BarlowTwinsTerms {
     try LossInput.checkNumber(redundancyWeight, "redundancyWeight", 0...)
     try LossInput.checkViews(first, second)
-    return withFullPrecision(on: first.device) {
+    return try withFullPrecision(on: first.device) { () throws(ConcordError) in
         let correlations =
             standardized(first).transposed(0, 1).matmul(standardized(second)) / Double(first.size(0))  // [width, width]
         let invariance = (correlations.diagonal() - 1).square().sum()
         let redundancy = OffDiagonal.sumOfSquares(correlations)
         return BarlowTwinsTerms(
-            total: invariance + redundancy * redundancyWeight, invariance: invariance, redundancy: redundancy)
+            total: try LossInput.checkResult(invariance + redundancy * redundancyWeight), invariance: invariance,
+            redundancy: redundancy)
     }
 }
 

@@ -26,14 +26,15 @@ public func vicRegLoss(
     try LossInput.checkNumber(covarianceWeight, "covarianceWeight", 0...)
     try LossInput.checkPositive(epsilon, "epsilon")
     try LossInput.checkViews(first, second)
-    return withFullPrecision(on: first.device) {
+    return try withFullPrecision(on: first.device) { () throws(ConcordError) in
         let views = [first.precise, second.precise]
         let invariance = (views[0] - views[1]).square().mean()
         let shortfalls = views.map { (1 - ($0.variance(axes: [0]) + epsilon).sqrt()).relu().mean() }
         let variance = (shortfalls[0] + shortfalls[1]) * 0.5
         let covariance = redundantCovariance(views[0]) + redundantCovariance(views[1])
         let total = invariance * invarianceWeight + variance * varianceWeight + covariance * covarianceWeight
-        return VICRegTerms(total: total, invariance: invariance, variance: variance, covariance: covariance)
+        return VICRegTerms(
+            total: try LossInput.checkResult(total), invariance: invariance, variance: variance, covariance: covariance)
     }
 }
 

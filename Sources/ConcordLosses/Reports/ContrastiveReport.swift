@@ -52,9 +52,10 @@ public struct ContrastiveReport: Sendable, Hashable {
         try LossInput.checkAlike(first, "first", second, "second")
         try LossInput.checkNotEmpty(first, "first")
         if let labels { try LossInput.checkLabels(labels, "labels", of: first, "first") }
-        guard bins >= 0, blockRows > 0 else {
+        guard (0...1_000_000).contains(bins), blockRows > 0 else {
             throw ConcordError(
-                .invalidArgument, "bins is \(bins) and blockRows \(blockRows); they must be at least 0 and 1")
+                .invalidArgument,
+                "bins is \(bins) and blockRows \(blockRows); they must be in 0...1,000,000 and at least 1")
         }
         self = withoutGradient {
             withFullPrecision(on: first.device) {

@@ -20,7 +20,7 @@ public func tripletLoss(
         margin: margin, distance: distance, penalty: penalty, mining: mining, averaging: averaging)
     try LossInput.checkEmbeddings(embeddings, "embeddings")
     try LossInput.checkLabels(labels, "labels", of: embeddings, "embeddings")
-    return mean(of: loss, anchors: embeddings, labels, candidates: embeddings, labels, comparesWithItself: true)
+    return try mean(of: loss, anchors: embeddings, labels, candidates: embeddings, labels, comparesWithItself: true)
 }
 
 /// The triplet loss between two modalities: anchors of one, their positives and negatives of the other.
@@ -64,7 +64,7 @@ public func tripletLoss(
             "\(anchorLabels == nil ? "candidateLabels" : "anchorLabels") are given, the other side's are not; give "
                 + "both, or neither where anchor i matches candidate i")
     }
-    return mean(
+    return try mean(
         of: loss, anchors: anchors, anchorLabels, candidates: candidates, candidateLabels, comparesWithItself: false)
 }
 
@@ -72,8 +72,8 @@ public func tripletLoss(
 private func mean(
     of loss: BatchTriplets, anchors: Tensor, _ anchorLabels: Tensor?, candidates: Tensor, _ candidateLabels: Tensor?,
     comparesWithItself: Bool
-) -> Tensor {
-    withFullPrecision(on: anchors.device) {
+) throws(ConcordError) -> Tensor {
+    try finiteLoss(on: anchors.device) {
         let (anchors, candidates) = (anchors.precise, candidates.precise)
         var total = Tensor.zeros([2], dtype: anchors.dtype, device: anchors.device)  // sum and count
         for range in RowRanges(rows: anchors.size(0), columns: candidates.size(0)) {

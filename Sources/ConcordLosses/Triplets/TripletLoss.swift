@@ -29,7 +29,7 @@ public func tripletLoss(
     try LossInput.checkAlike(anchor, "anchor", negative, "negative")
     try LossInput.checkNumber(margin, "margin", 0...)
     try distance.check()
-    return withFullPrecision(on: anchor.device) {
+    return try finiteLoss(on: anchor.device) {
         let (anchor, positive, negative) = (anchor.precise, positive.precise, negative.precise)
         var toNegative = distance.paired(anchor, negative)
         if swap { toNegative = toNegative.minimum(distance.paired(positive, negative)) }

@@ -127,6 +127,18 @@ import Testing
         #expect(Set(report.warnings().map(\.kind)).contains(.collapse))
     }
 
+    /// Zero vectors have no direction, but are one point.
+    @Test func zeroVectorsAreACollapse() throws {
+        let zeros = Tensor.zeros([30, 4]), some = tensor(draw(30, 4, seed: 6)).to(.float32)
+        let report = try ContrastiveReport(zeros, some)
+        #expect(report.first.uniformity == 0 && report.first.meanCosine == 0)
+        #expect(report.warnings().contains { $0.kind == .collapse && $0.message.contains("first") })
+        #expect(report.second.uniformity < -1)
+        // Half of them zero: a quarter of the pairs at distance 0, half at 1.
+        let half = try ContrastiveReport(tensor([[0, 0], [0, 0], [1, 0], [-1, 0]]), tensor(draw(4, 2, seed: 7)))
+        #expect(abs(half.first.uniformity - log((1 + 4 * exp(-2) + exp(-8)) / 6)) < 1e-12)
+    }
+
     @Test func mismatchedPairsAreNamed() throws {
         let x = tensor(draw(20, 4, seed: 5))
         let report = try ContrastiveReport(x, x * -1)

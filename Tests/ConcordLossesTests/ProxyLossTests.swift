@@ -77,6 +77,30 @@ import Testing
         #expect(abs(loss.item() - log1p(exp(2 * (0 - 0.5)))) < 1e-15)
     }
 
+    /// Zero vectors are at 90° to everything: the margin counts in full, as the peer's does.
+    @Test(arguments: [DType.float64, .float32]) func marginsOfZeroVectors(_ dtype: DType) throws {
+        let turned = 64 * cos((90 + 28.6) * Double.pi / 180)  // -30.64
+        #expect(abs(turned + 30.64) < 5e-3)
+        let zero = [0.0, 0], first = [1.0, 0], second = [0.0, 1]
+        for (embedding, own, other, cosine) in [
+            (zero, first, second, 0.0), (first, zero, second, 0), (zero, zero, first, 0), (zero, zero, zero, 0),
+            // A length that counts as zero, and one that does not.
+            (first.map { $0 * 1e-13 }, first, second, 1e-13), (second.map { $0 * 1e-11 }, first, second, 0),
+        ] {
+            let rows = Tensor(embedding, shape: [1, 2]).to(dtype),
+                weight = Tensor(own + other, shape: [2, 2]).to(dtype)
+            rows.requiresGradient = true
+            weight.requiresGradient = true
+            let otherCosine = embedding == second.map { $0 * 1e-11 } ? 1.0 : 0
+            let arc = try ArcFace(weight: weight)(rows, labels: Tensor([0]))
+            let expected = log1p(exp(64 * (otherCosine - cosine) - turned))
+            #expect(abs(arc.item() - expected) < 1e-5 * expected)
+            let cosFace = try CosFace(weight: weight)(rows, labels: Tensor([0]))
+            #expect(abs(cosFace.item() - log1p(exp(64 * (otherCosine - cosine + 0.35)))) < 1e-4)
+            expectFinite(arc, [rows, weight], "\(embedding) \(own)")
+        }
+    }
+
     @Test(arguments: names, [DType.bfloat16, .float16])
     func halfPrecisionIsComputedInFloat32(name: String, dtype: DType) throws {
         let loss = try #require(Self.losses[name])

@@ -13,6 +13,9 @@ extension Tensor {
         let length = norm(p: 2, axes: [-1], keepingAxes: true)
         return self / Tensor.where(length.greater(than: 1e-12), length, 1)
     }
+
+    /// Which of the last axis's ``unitVectors`` have a direction, so are no zero vectors; the axis stays, with 1 element.
+    var areUnit: Tensor { norm(p: 2, axes: [-1], keepingAxes: true).greater(than: 0.5) }
 }
 
 /// A loss, computed by ``withFullPrecision(on:_:)``.

@@ -7,7 +7,7 @@ import Foundation
 ///
 /// With the angle `θ` between an embedding and the weight of its class, `cos θ` is replaced by `cos(θ + m)` in the
 /// softmax over all classes; where `θ + m` is beyond 180° by `cos θ - m sin m`, so that it keeps falling. The peer's
-/// gradient at `θ = 0` is not a number; here it is finite.
+/// gradient at `θ = 0` is not a number; here it is finite. A zero embedding or weight is at 90° to everything.
 public struct ArcFace {
     /// One vector a class, `[classes, width]`; compared by its direction alone. The peer's is the transpose.
     public let weight: Tensor
@@ -60,9 +60,10 @@ public struct ArcFace {
             cosines, rows, targets in
             // As √(1 - cos²) the sine would lose its digits at small angles and have an infinite gradient at 0. Between
             // unit vectors it is also half the product of the diagonals of the rhombus that they span.
-            let sines =
+            let area =
                 (rows - targets).norm(axes: [1], keepingAxes: true)
                 * (rows + targets).norm(axes: [1], keepingAxes: true) / 2  // [count, 1]
+            let sines = Tensor.where(withoutGradient { rows.areUnit.logicalAnd(targets.areUnit) }, area, 1)
             let turned = cosines * cos(margin) - sines * sin(margin)
             let staysBelowHalfTurn = cosines.greaterOrEqual(to: -cos(margin))
             return Tensor.where(staysBelowHalfTurn, turned, cosines - margin * sin(margin))

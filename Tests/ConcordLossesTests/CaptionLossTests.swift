@@ -35,6 +35,32 @@ import Testing
         }
     }
 
+    /// Scores of about 100 whose tokens are nearly certain: the digits of a small loss are not lost in theirs.
+    @Test(arguments: [0, 0.1]) func largeScoresKeepTheDigitsOfASmallLoss(_ smoothing: Double) throws {
+        let vocabulary = 50, count = 600
+        let tokens = Tensor((0..<count).map { 1 + $0 % (vocabulary - 1) })
+        let own = Tensor.zeros([count, vocabulary], dtype: .float64)
+            .scattered(axis: 1, tokens.unsqueezed(1), .full([count, 1], 10, dtype: .float64))
+        let noise = Tensor.normal([count, vocabulary], generator: Generator(seed: 2), dtype: .float64) / 2
+        let states = Tensor.concatenated([own + noise, .full([count, 1], 90, dtype: .float64)], axis: 1)
+        let head = Tensor.concatenated(
+            [.identity(vocabulary, dtype: .float64), .ones([vocabulary, 1], dtype: .float64)], axis: 1)
+        func run(_ dtype: DType) throws -> (loss: Double, gradients: [Tensor]) {
+            let inputs = [states.to(.float32).to(dtype), head.to(dtype)].map { $0.detached() }
+            for input in inputs { input.requiresGradient = true }
+            let loss = try CaptionLoss(labelSmoothing: smoothing)(states: inputs[0], head: inputs[1], labels: tokens)
+            loss.backward()
+            return (loss.item(), inputs.compactMap { $0.gradient?.to(.float64) })
+        }
+        let exact = try run(.float64), found = try run(.float32)
+        #expect(smoothing > 0 || exact.loss < 0.01)
+        #expect(abs(found.loss - exact.loss) < 5e-5 * exact.loss)
+        for (gradient, expected) in zip(found.gradients, exact.gradients) {
+            // The last column of the states is multiplied by what sums to 0.
+            #expect((gradient - expected).abs().max().item() < 5e-5 * expected.abs().max().item())
+        }
+    }
+
     @Test func gradientFollowsWhatIsMadeOfTheLoss() throws {
         let one = try Setup(.float64), other = try Setup(.float64)
         let loss = CaptionLoss()

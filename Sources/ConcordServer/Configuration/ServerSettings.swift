@@ -127,7 +127,7 @@ enum ServerSettings {
         duration("idle_seconds", "Idle connections are closed after it.", .afterRestart, \.idleTimeout),
         duration("body_seconds", "How long a body may bring nothing.", .afterRestart, \.bodyTimeout),
         duration("request_seconds", "After which an answer is of no use.", .atOnce, \.requestTimeout),
-        duration("drain_delay_seconds", "How long an ending server still answers.", .atOnce, \.drainDelay),
+        duration("drain_delay_seconds", "How long an ending server still answers.", .afterRestart, \.drainDelay),
         duration("drain_seconds", "How long it waits for accepted requests.", .afterRestart, \.drainTimeout),
         Setting(
             key: "image_urls", summary: "Whether pictures are fetched from http and https addresses.", effect: .atOnce,

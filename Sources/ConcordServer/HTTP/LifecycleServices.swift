@@ -67,6 +67,10 @@ struct LoadingService: Service {
             try await state.registry.load(
                 announced: model.name, folder: model.argument.folder, tellsFault: false)
         }
+        if let runtime = try? OnnxRuntime.shared(), !runtime.readsDataFiles {
+            state.logger.warning(
+                "files of models are mapped on this system: replace them by a rename, and never change them in place")
+        }
         await whenLoaded()
         return true
     }

@@ -34,8 +34,9 @@ public final class ProcessGroup {
         let status = ctorch_process_group_create(
             host, port, Int32(rank), Int32(worldSize), Int64(timeout * 1000), &handle)
         guard status == CTORCH_OK else {
+            let name = host.contains(":") ? "[\(host)]" : host
             throw Self.failure(
-                "rank \(rank) did not meet the \(worldSize - 1) others at \(host):\(port) within \(timeout) s; start "
+                "rank \(rank) did not meet the \(worldSize - 1) others at \(name):\(port) within \(timeout) s; start "
                     + "all ranks with the same MASTER_ADDR, MASTER_PORT and WORLD_SIZE")
         }
         self.handle = handle

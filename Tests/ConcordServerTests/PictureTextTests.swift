@@ -124,6 +124,11 @@ import Testing
                 #expect(try await server.post("/v1/embeddings", form: form).status == 400)
                 form.add("image", file: picture)
                 #expect(try await server.post("/similarity", form: form).status == 400)
+                // A file is no text, whatever it holds.
+                var file = TestForm()
+                file.add(name, file: picture)
+                let answer = try await server.post("/v1/embeddings", form: file)
+                #expect(answer.status == 400 && answer.text.contains("is no file"), "\(answer.text)")
             }
         }
     }

@@ -219,12 +219,13 @@ private struct InputParser: Sendable {
 
     /// A part of a form.
     func part(_ part: MultipartForm.Part, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
-        if part.isFile || !["input", "text", "texts"].contains(part.name) {
-            return EmbeddingInput(
-                content: .image(try ImageText.source(part, parameter: parameter)), parameter: parameter)
+        switch part.name {
+        case "text", "texts": return try text(FilledTextKind().value(of: [part], parameter), parameter)
+        case "input" where !part.isFile: return try undeclared(MultipartForm.text(part), parameter)
+        default:
+            let source = try ImageText.source(part, parameter: parameter)
+            return EmbeddingInput(content: .image(source), parameter: parameter)
         }
-        let text = try MultipartForm.text(part)
-        return part.name == "input" ? try undeclared(text, parameter) : try self.text(text, parameter)
     }
 
     func tokens(_ elements: [JSONValue], _ parameter: String) throws(RequestFailure) -> EmbeddingInput {

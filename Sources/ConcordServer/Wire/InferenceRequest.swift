@@ -2,7 +2,7 @@ import ConcordCore
 
 /// An inference request of the Open Inference Protocol (KServe v2): encoded pictures or texts as a `BYTES` tensor.
 struct InferenceRequest: Sendable {
-    enum Output: String, Sendable, CaseIterable {
+    enum Output: String, Sendable {
         case embedding, caption
     }
 
@@ -81,7 +81,7 @@ struct InferenceRequest: Sendable {
             ("application/octet-stream", ["type": "string", "format": "binary"]),
         ], headers: Headers.definition.fields
     ) { body throws(RequestFailure) in
-        let length = try body.header(Headers.definition.group.jsonLength) ?? body.bytes.count
+        let length = try body.headers.value(Headers.definition.group.jsonLength) ?? body.bytes.count
         guard length <= body.bytes.count else {
             throw .invalid(
                 nil, "Inference-Header-Content-Length is \(length), but the body has \(body.bytes.count) bytes.")

@@ -27,9 +27,6 @@ struct RequestBody: Sendable {
     func form(_ boundary: String) throws(RequestFailure) -> MultipartForm {
         try MultipartForm(bytes, boundary: boundary)
     }
-    func header<Kind: PlainFieldKind>(_ field: Field<Kind>) throws(RequestFailure) -> Kind.Value? {
-        try headers.value(field)
-    }
 }
 
 extension HTTPFields {

@@ -237,20 +237,23 @@ struct UnusedKind: FieldKind {
 
 /// What is accepted where it asks for nothing, and refused where it asks for something that would not happen.
 struct NeutralKind: FieldKind {
-    let schema: JSONValue
-    /// What the client is told.
+    /// What asks for nothing, beside null.
+    let values: [JSONValue]
+    /// What the client is told of anything else.
     let problem: String
-    let isNeutral: @Sendable (JSONValue) -> Bool
+
+    var schema: JSONValue { ["enum": .array(values + [.null])] }
 
     func value(of json: JSONValue, _ name: String) throws(RequestFailure) {}
 
     func check(_ value: JSONValue, _ name: String) throws(RequestFailure) {
-        guard isNeutral(value) else { throw .invalid(name, problem, code: "unsupported") }
+        // 0 and 0.0 are the same.
+        let isNeutral = values.contains { $0 == value || ($0.double != nil && $0.double == value.double) }
+        guard isNeutral else { throw .invalid(name, problem, code: "unsupported") }
     }
 }
 
 extension FieldKind where Self == TextKind { static var text: TextKind { TextKind() } }
-extension FieldKind where Self == FilledTextKind { static var filledText: FilledTextKind { FilledTextKind() } }
 extension FieldKind where Self == FlagKind { static var flag: FlagKind { FlagKind() } }
 extension FieldKind where Self == PictureKind { static var picture: PictureKind { PictureKind() } }
 
@@ -283,10 +286,7 @@ extension FieldKind where Self == NeutralKind {
     /// - Parameters:
     ///   - values: those that ask for nothing; null always does.
     ///   - problem: what the client is told of others.
-    static func only(_ values: [JSONValue], _ problem: String, schema: JSONValue? = nil) -> NeutralKind {
-        NeutralKind(schema: schema ?? ["enum": .array(values + [.null])], problem: problem) { value in
-            // 0 and 0.0 are the same.
-            values.contains { $0 == value || ($0.double != nil && $0.double == value.double) }
-        }
+    static func only(_ values: [JSONValue], _ problem: String) -> NeutralKind {
+        NeutralKind(values: values, problem: problem)
     }
 }

@@ -174,7 +174,8 @@ import Testing
                 try Files.replace(folder + "/config.json", with: [0xEF, 0xBB, 0xBF] + Array(text.utf8))
                 return try DualEncoderConfiguration(folder: folder)
             }
-            #expect(try load(#"{"initializer_range": NaN, "best": Infinity}"#) == DualEncoderConfiguration())
+            let unread = try load(#"{"initializer_range": NaN, "best": Infinity}"#)
+            #expect(unread == DualEncoderConfiguration())
             for (text, message) in [
                 (#"{"text_config": {"layer_norm_eps": NaN}}"#, "`text_config.layer_norm_eps`"),
                 (#"{"logit_scale_init_value": -Infinity}"#, "must be a number, not −∞"),

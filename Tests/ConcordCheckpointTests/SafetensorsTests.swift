@@ -85,7 +85,7 @@ import Testing
         ("an array", "[]", 0, "does not begin with a brace"),
         ("leading space", " {}", 0, "does not begin with a brace"),
         ("text behind", "{} {}", 0, "text after"),
-        ("truncated data", "{\(tensor())}", 7, "is truncated: 70 bytes are there, and its header describes 71"),
+        ("truncated data", "{\(tensor())}", 7, "is truncated: 69 bytes are there, and its header describes 70"),
         ("trailing bytes", "{\(tensor())}", 9, "1 bytes follow the last tensor"),
         ("data without tensors", "{}", 4, "4 bytes follow"),
         ("overlap", "{\(tensor()),\(tensor("b", "F32", "[2]", "[4,12]"))}", 12, "`b` overlaps"),

@@ -32,7 +32,7 @@ import Testing
         for name in ["vocab.txt", "tokenizer.json"] {
             let folder = try TemporaryFolder()
             try folder.write(name, mark + Files.read(source + "/" + name))
-            try folder.write("tokenizer_config.json", mark + Files.read(source + "/tokenizer_config.json"))
+            try folder.write("tokenizer_config.json", mark + Array(#"{"tokenizer_class": "BertTokenizer"}"#.utf8))
             #expect(try TokenizerFolder.load(folder.path).encode("a red cat") == original)
         }
         let folder = try TemporaryFolder(), clip = Golden.folder

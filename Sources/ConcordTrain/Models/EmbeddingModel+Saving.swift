@@ -122,9 +122,12 @@ private struct SavedFiles {
                     try configuration.openCLIPJSON(
                         preprocessing: preprocessing, tokenizer: Self.openCLIPTokenizer(model))
                 ))
-        case (.sentenceEncoder, .openCLIP), (.textTower, .openCLIP), (.imageTower, .openCLIP):
+        case (.sentenceEncoder, .openCLIP), (.textTower, .openCLIP):
             throw ConcordError(
-                .invalidConfiguration, "open_clip has no form for one tower alone; save it as huggingface")
+                .invalidConfiguration, "open_clip has no form for a text encoder alone; save it as huggingface")
+        case (.imageTower, .openCLIP):
+            throw ConcordError(
+                .invalidConfiguration, "open_clip has no form for an image tower alone; save it as huggingface")
         case (.textTower, .huggingFace), (.imageTower, .huggingFace):
             layout = model.architecture.singleTowerLayout
             documents.append(("config.json", Self.with(dtype: model.dtype, model.architecture.singleTowerJSON())))

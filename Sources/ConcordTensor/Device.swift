@@ -45,21 +45,23 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
         guard !isThere else { return self }
         let count = TorchRuntime.cudaDeviceCount
         let others = (count > 0 ? " or cuda:0…cuda:\(count - 1)" : "") + (TorchRuntime.hasMPS ? " or mps" : "")
-        throw ConcordError(
-            .unavailable, "the device \(self) is not there\(count > 0 ? "" : missing); use cpu\(others)")
+        let (reason, remedy) = count > 0 ? ("", "") : absence
+        throw ConcordError(.unavailable, "the device \(self) is not there\(reason); use cpu\(others)\(remedy)")
     }
 
-    /// Why there is no such device at all, and what to do about it.
-    private var missing: String {
+    /// Why there is no such device at all, and what can be done about it.
+    private var absence: (reason: String, remedy: String) {
         switch self {
-        case .cpu: ""
-        case .mps: ": it is the GPU of a Mac"
+        case .cpu: ("", "")
+        case .mps: (": it is the GPU of a Mac", "")
         case .cuda where TorchRuntime.isBuiltWithCUDA:
-            ": libtorch knows CUDA, but finds no GPU; `nvidia-smi` tells whether the driver does"
+            (": libtorch knows CUDA, but finds no GPU", ", or see by `nvidia-smi` whether the driver finds one")
         case .cuda:
-            ": this libtorch is built for CPUs alone. Install one with CUDA (`pip install torch==\(TorchRuntime.version)` "
-                + "into a Python environment), and build Concord again with LIBTORCH=<environment>/lib/python3.x/"
-                + "site-packages/torch; until then"
+            (
+                ": this libtorch is built for CPUs alone",
+                ", or install one with CUDA (`pip install torch==\(TorchRuntime.version)` in a Python environment) and build "
+                    + "Concord again with LIBTORCH=<environment>/lib/python3.x/site-packages/torch"
+            )
         }
     }
 

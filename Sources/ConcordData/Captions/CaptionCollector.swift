@@ -57,7 +57,7 @@ struct CaptionCollector: ~Copyable {
     private mutating func add(_ row: CaptionRow, line: Int) throws(CaptionRow.Problem) {
         let written = UTF8Key(row.image)
         var known = itemIndices[written]
-        let image: String
+        let isNewSpelling = known == nil, image: String
         if let known {
             image = items[known].image
         } else {
@@ -84,9 +84,9 @@ struct CaptionCollector: ~Copyable {
             throw problems.first?.problem ?? .init(.emptyCaption, "the row has no captions")
         }
         for (index, problem) in problems { skip(line, caption: index + 1, problem) }
-        itemIndices[written] = item
+        if isNewSpelling { itemIndices[written] = item }
         if known == nil {
-            itemIndices[UTF8Key(image)] = item
+            if UTF8Key(image) != written { itemIndices[UTF8Key(image)] = item }
             items.append((image, captions, row.split, line))
         } else {
             items[item].captions += captions

@@ -11,7 +11,8 @@ import Testing
     private func steps(_ output: String) -> Int { ((try? MetricsLog.read(output + "/metrics.jsonl")) ?? []).count }
 
     private func checkpoints(_ output: String) -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: output + "/checkpoints")) ?? []).sorted()
+        ((try? FileManager.default.contentsOfDirectory(atPath: output + "/checkpoints")) ?? [])
+            .filter { !$0.hasPrefix(".") }.sorted()
     }
 
     /// Waits until something is so, or the program has ended.

@@ -11,13 +11,15 @@ public enum InterruptSignal {
     /// When the first signal came, in nanoseconds of the monotonic clock; 0 before.
     private static let arrival = Atomic<UInt64>(0)
 
-    /// Starts listening; call once, before work that can be saved. Until then signals do what they usually do.
-    ///
-    /// Also makes a write to a closed pipe an error and not the end: Ctrl-C ends a `tee` behind the program, too, and the
-    /// next line of progress would end the program before it has saved.
+    /// Makes a write to a closed pipe an error and not the end: Ctrl-C ends a `tee` behind the program, too, and the next
+    /// line of progress would end the program before it has saved.
+    public static func outliveReaders() { signal(SIGPIPE, SIG_IGN) }
+
+    /// Starts listening, and outlives readers; call once, before work that can be saved. Until then signals do what they
+    /// usually do.
     public static func listen() {
         _ = hasArrived  // The handler must not be the first to touch the clock, which is made on first use.
-        signal(SIGPIPE, SIG_IGN)
+        outliveReaders()
         var wanted = sigset_t()
         sigemptyset(&wanted)
         for number in [SIGINT, SIGTERM, SIGHUP] where !(number == SIGHUP && isIgnored(number)) {

@@ -56,6 +56,7 @@ public final class TrainingRun {
     ///
     /// - Throws: a `ConcordError` that says what to do; checkpoints saved before it stay.
     public func callAsFunction() throws -> Outcome {
+        if stopsOnSignals { InterruptSignal.outliveReaders() }
         useThreads()
         let data = try readData()
         let lock = try RunLock(folder)

@@ -14,7 +14,7 @@ step setup "Installing what is missing" scripts/setup.sh
 step build "Building concord" swift build -c release --product concord
 step data "Drawing the emoji and writing their captions" draw
 step training "Training a small CLIP" train recipes/emoji-demo.yaml "$run"
-step search "Searching" search "$run" "red apple" "woman firefighter, medium skin tone" "红苹果"
+step search "Searching" search "$run" "woman firefighter, medium skin tone" "cat face" "红苹果"
 printf '\nFirst results after %s\n' "$(clock $SECONDS)"
 step evaluation "Evaluating: every query against the whole gallery" evaluate "$run"
 

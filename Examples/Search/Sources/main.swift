@@ -16,7 +16,7 @@ do {
     let model = try EmbeddingModel.load(ModelLocation.folder(model))
     // Unit vectors, so that their products are cosines.
     let pictures = try model.embed(images: paths.map { try Image(contentsOf: $0) })  // [pictures, width]
-    let text = model.embed(texts: [query]).vectors  // [1, width]
+    let text = try model.embed(texts: [query]).vectors  // [1, width]
     let cosines = pictures.matmul(text.transposed(0, 1)).flattened()  // [pictures]
     let best = cosines.topK(min(5, paths.count), axis: 0)
     for (cosine, row) in zip(best.values.scalars(as: Float.self), best.indices.scalars(as: Int.self)) {

@@ -38,7 +38,7 @@ private func bringYourModel() async throws {
     do {
         // snippet 1
         let model = try EmbeddingModel.load(ModelLocation.folder("openai/clip-vit-base-patch32"))
-        let (texts, _) = model.embed(texts: ["a cute cat", "a dog"])
+        let (texts, _) = try model.embed(texts: ["a cute cat", "a dog"])
         let images = try model.embed(images: [Image(contentsOf: "cat.jpg")])
         _ = model
         _ = texts
@@ -425,7 +425,7 @@ private func usingATrainedModel() async throws {
     do {
         // snippet 1
         let model = try EmbeddingModel.load("runs/emoji")
-        let (texts, truncated) = model.embed(texts: ["red apple", "a dog"])
+        let (texts, truncated) = try model.embed(texts: ["red apple", "a dog"])
         let images = try model.embed(images: [Image(contentsOf: "apple.png")])
         let cosines = texts.matmul(images.transposed(0, 1))  // [2, 1]
         print(cosines.scalars(as: Float.self), truncated)

@@ -30,7 +30,8 @@ esac
 # libcurl4, libxml2, tzdata        what Foundation loads at run time
 # libncurses6, zlib1g-dev          what the toolchain itself loads and links; zlib also reads compressed requests
 # python3-pip, python3-venv        fetch wheels; the environment of the peers in golden files and benchmarks
-# pkg-config, libvips-dev          image decoding
+# pkg-config, libvips-dev,
+# libtiff-dev, libavif-dev         image decoding
 # libharfbuzz-dev                  glyphs of the emoji font
 # libsentencepiece-dev             text of SigLIP models
 # libutf8proc-dev                  normalization forms of Unicode
@@ -43,8 +44,8 @@ esac
 # unicode-cldr-core                pictures and captions of `concord dataset emoji`
 readonly APT_PACKAGES=(
     ca-certificates git make pkg-config g++ libc6-dev zlib1g-dev libcurl4 libxml2 libncurses6 tzdata
-    python3-pip python3-venv libvips-dev libharfbuzz-dev libsentencepiece-dev libutf8proc-dev libyaml-dev
-    libcurl4-openssl-dev libssl-dev libxxhash-dev libgloo-dev patchelf fonts-noto-color-emoji unicode-cldr-core
+    python3-pip python3-venv libvips-dev libtiff-dev libavif-dev libharfbuzz-dev libsentencepiece-dev libutf8proc-dev
+    libyaml-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libgloo-dev patchelf fonts-noto-color-emoji unicode-cldr-core
 )
 
 install_apt_packages() { # PACKAGE…
@@ -75,7 +76,7 @@ install_system_packages() {
     if [ "$(uname)" = Darwin ]; then # Untested.
         command -v brew >/dev/null || fail "Homebrew is needed: https://brew.sh"
         local formula
-        for formula in pkgconf vips harfbuzz sentencepiece utf8proc libyaml curl openssl@3 xxhash; do
+        for formula in pkgconf vips libtiff libavif harfbuzz sentencepiece utf8proc libyaml curl openssl@3 xxhash; do
             brew list --versions "$formula" >/dev/null || { say "Installing $formula"; brew install "$formula"; }
         done
     elif command -v apt-get >/dev/null; then

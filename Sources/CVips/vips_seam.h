@@ -4,31 +4,35 @@
 #include <vips/vips.h>
 
 typedef enum {
-    VIPS_SEAM_JPEG, VIPS_SEAM_PNG, VIPS_SEAM_WEBP, VIPS_SEAM_GIF, VIPS_SEAM_TIFF
+    VIPS_SEAM_JPEG, VIPS_SEAM_PNG, VIPS_SEAM_WEBP, VIPS_SEAM_GIF, VIPS_SEAM_TIFF, VIPS_SEAM_HEIF, VIPS_SEAM_JPEG_2000,
+    VIPS_SEAM_JPEG_XL
 } vips_seam_format;
+
+// The operation that reads a format.
+static inline const char *vips_seam_loader_name(vips_seam_format format)
+{
+    static const char *const names[] = {
+        "jpegload_buffer", "pngload_buffer", "webpload_buffer", "gifload_buffer", "tiffload_buffer", "heifload_buffer",
+        "jp2kload_buffer", "jxlload_buffer",
+    };
+    return names[format];
+}
 
 // Reads the header of the image in `bytes`, which must outlive `*image`. `shrink` (1, 2, 4, 8) is for JPEG only.
 // Returns 0 on success.
 static inline int vips_seam_open(
     vips_seam_format format, const void *bytes, size_t count, int shrink, VipsImage **image)
 {
-    void *buffer = (void *) bytes;
+    // No callback for the bytes: the caller keeps them.
+    VipsBlob *blob = vips_blob_new(NULL, bytes, count);
+    const char *name = vips_seam_loader_name(format);
     const VipsAccess access = VIPS_ACCESS_SEQUENTIAL;
     const VipsFailOn fail_on = VIPS_FAIL_ON_TRUNCATED;
-    switch (format) {
-    case VIPS_SEAM_JPEG:
-        return vips_jpegload_buffer(
-            buffer, count, image, "access", access, "fail_on", fail_on, "shrink", shrink, NULL);
-    case VIPS_SEAM_PNG:
-        return vips_pngload_buffer(buffer, count, image, "access", access, "fail_on", fail_on, NULL);
-    case VIPS_SEAM_WEBP:
-        return vips_webpload_buffer(buffer, count, image, "access", access, "fail_on", fail_on, NULL);
-    case VIPS_SEAM_GIF:
-        return vips_gifload_buffer(buffer, count, image, "access", access, "fail_on", fail_on, NULL);
-    case VIPS_SEAM_TIFF:
-        return vips_tiffload_buffer(buffer, count, image, "access", access, "fail_on", fail_on, NULL);
-    }
-    return -1;
+    int result = format == VIPS_SEAM_JPEG
+        ? vips_call(name, blob, image, "access", access, "fail_on", fail_on, "shrink", shrink, NULL)
+        : vips_call(name, blob, image, "access", access, "fail_on", fail_on, NULL);
+    vips_area_unref(VIPS_AREA(blob));
+    return result;
 }
 
 static inline const void *vips_seam_row(VipsRegion *region, int y)

@@ -1,56 +1,112 @@
-import CVips
+/// A file format that is decoded, known by its bytes: names and extensions are not trusted.
+public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
+    case jpeg, png, webp, gif, tiff
+    case bmp, avif, heic
+    case jpeg2000 = "jp2"
+    case jpegXL = "jxl"
+    /// PBM, PGM and PPM, plain or binary.
+    case netpbm = "ppm"
+    case tga
 
-/// A file format that is decoded, known by its first bytes: names and extensions are not trusted.
-enum ImageFormat: String {
-    case jpeg = "JPEG"
-    case png = "PNG"
-    case webp = "WebP"
-    case gif = "GIF"
-    case tiff = "TIFF"
+    /// The formats of web pages, whose decoders are made for files from strangers.
+    public static let web: Set<ImageFormat> = [.jpeg, .png, .webp, .gif]
 
-    init?(_ bytes: UnsafeRawBufferPointer) {
-        func starts(_ magic: [UInt8], at offset: Int = 0) -> Bool {
-            bytes.count >= offset + magic.count && bytes[offset..<(offset + magic.count)].elementsEqual(magic)
+    /// All formats.
+    public static let all = Set(allCases)
+
+    /// What people call the format.
+    public var name: String {
+        switch self {
+        case .jpeg: "JPEG"
+        case .png: "PNG"
+        case .webp: "WebP"
+        case .gif: "GIF"
+        case .tiff: "TIFF"
+        case .bmp: "BMP"
+        case .avif: "AVIF"
+        case .heic: "HEIC"
+        case .jpeg2000: "JPEG 2000"
+        case .jpegXL: "JPEG XL"
+        case .netpbm: "PPM"
+        case .tga: "TGA"
         }
-        if starts([0xFF, 0xD8, 0xFF]) {
+    }
+
+    /// The format of a whole file, or nil where it has none of these.
+    public init?(of bytes: UnsafeRawBufferPointer) {
+        let file = FileBytes(bytes: bytes)
+        if file.starts([0xFF, 0xD8, 0xFF]) {
             self = .jpeg
-        } else if starts([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
+        } else if file.starts([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
             self = .png
-        } else if starts(Array("RIFF".utf8)) && starts(Array("WEBP".utf8), at: 8) {
+        } else if file.starts("RIFF") && file.starts("WEBP", at: 8) {
             self = .webp
-        } else if starts(Array("GIF87a".utf8)) || starts(Array("GIF89a".utf8)) {
+        } else if file.starts("GIF87a") || file.starts("GIF89a") {
             self = .gif
-        } else if starts([0x49, 0x49, 0x2A, 0x00]) || starts([0x4D, 0x4D, 0x00, 0x2A]) {
+        } else if file.starts([0x49, 0x49, 0x2A, 0]) || file.starts([0x4D, 0x4D, 0, 0x2A])
+            || file.starts([0x49, 0x49, 0x2B, 0, 8, 0, 0, 0]) || file.starts([0x4D, 0x4D, 0, 0x2B, 0, 8, 0, 0])
+        {
             self = .tiff
+        } else if file.starts("BM") && BMPPicture.headerSizes.contains((try? file.littleEndian(14, count: 4)) ?? 0) {
+            self = .bmp
+        } else if let brands = Self.brands(file) {
+            if !brands.isDisjoint(with: ["avif", "avis"]) {
+                self = .avif
+            } else if !brands.isDisjoint(with: ["heic", "heix", "heim", "heis", "hevc", "hevx"]) {
+                self = .heic
+            } else {
+                return nil
+            }
+        } else if file.starts([0xFF, 0x4F, 0xFF, 0x51])
+            || file.starts([0, 0, 0, 0x0C, 0x6A, 0x50, 0x20, 0x20, 0x0D, 0x0A, 0x87, 0x0A])
+        {
+            self = .jpeg2000
+        } else if file.starts([0xFF, 0x0A])
+            || file.starts([0, 0, 0, 0x0C, 0x4A, 0x58, 0x4C, 0x20, 0x0D, 0x0A, 0x87, 0x0A])
+        {
+            self = .jpegXL
+        } else if NetpbmPicture.isOne(file) {
+            self = .netpbm
+        } else if TGAPicture.isOne(file) {
+            self = .tga
         } else {
             return nil
         }
     }
 
-    var loader: vips_seam_format {
-        switch self {
-        case .jpeg: VIPS_SEAM_JPEG
-        case .png: VIPS_SEAM_PNG
-        case .webp: VIPS_SEAM_WEBP
-        case .gif: VIPS_SEAM_GIF
-        case .tiff: VIPS_SEAM_TIFF
-        }
+    /// The brands of a file of boxes (ISO/IEC 14496-12), or nil where it is none.
+    private static func brands(_ file: FileBytes) -> Set<String>? {
+        guard file.starts("ftyp", at: 4), let size = try? file.bigEndian(0, count: 4),
+            let box = try? file.range(8, count: min(size, 1024) - 8), box.count >= 4
+        else { return nil }
+        return Set(
+            stride(from: 0, through: box.count - 4, by: 4).map { String(decoding: box[$0..<($0 + 4)], as: UTF8.self) })
     }
-}
 
-/// Where the first frame of a GIF says that one palette entry is transparent: the offset of the byte whose lowest
-/// bit is that flag, or nil. Follows the GIF89a specification, sections 18–26.
-func transparencyFlag(ofGIF bytes: UnsafeRawBufferPointer) -> Int? {
-    guard bytes.count > 13 else { return nil }
-    var offset = 13 + (bytes[10] & 0x80 != 0 ? 3 << (Int(bytes[10] & 7) + 1) : 0)
-    // Extension blocks until the first image descriptor (0x2C) or the trailer.
-    while offset + 3 < bytes.count, bytes[offset] == 0x21 {
-        if bytes[offset + 1] == 0xF9 && bytes[offset + 2] >= 4 {
-            if bytes[offset + 3] & 1 != 0 { return offset + 3 }
+    /// What a file is that none of the formats fits: a name, or nil for what is not known either.
+    static func otherName(_ bytes: UnsafeRawBufferPointer) -> String? {
+        let file = FileBytes(bytes: bytes)
+        if let brands = brands(file) {
+            if brands.contains("crx ") { return "a camera's raw picture" }
+            return brands.isDisjoint(with: ["mif1", "msf1"])
+                ? "an MP4 or QuickTime file" : "a HEIF file of another kind"
         }
-        offset += 2
-        while offset < bytes.count, bytes[offset] != 0 { offset += Int(bytes[offset]) + 1 }
-        offset += 1
+        let start = String(decoding: bytes.prefix(400), as: UTF8.self).lowercased()
+        if start.contains("<svg") { return "an SVG drawing" }
+        if start.contains("<html") || start.contains("<!doctype html") {
+            return "a web page, perhaps that of a failed download"
+        }
+        return others.first { file.starts($0.magic) }?.name
     }
-    return nil
+
+    private static let others: [(magic: String, name: String)] = [
+        ("8BPS", "a Photoshop document"), ("%PDF", "a PDF document"), ("%!PS", "a PostScript document"),
+        ("BM", "a BMP picture of an unknown version"), ("Pf", "a PFM picture"), ("PF", "a PFM picture"),
+        ("P7", "a PAM picture"), ("v/1\u{1}", "an OpenEXR picture"), ("#?RADIANCE", "a Radiance HDR picture"),
+        ("qoif", "a QOI picture"), ("DDS ", "a DDS texture"), ("SIMPLE  =", "a FITS picture"),
+        ("gimp xcf", "a GIMP picture"), ("FUJIFILM", "a camera's raw picture"), ("IIU\0", "a camera's raw picture"),
+        ("II\u{1A}\0\0\0HEAPCCDR", "a camera's raw picture"), ("\0\0\u{1}\0", "an icon of Windows"),
+        ("version https://git-lfs", "a pointer of Git LFS (`git lfs pull` fetches the file itself)"),
+        ("PK\u{3}\u{4}", "a ZIP archive"), ("\u{1F}", "a compressed file"), ("RIFF", "a sound or video file"),
+    ]
 }

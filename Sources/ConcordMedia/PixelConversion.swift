@@ -3,21 +3,25 @@ import CVips
 /// How stored pixels become 8-bit RGB: what Pillow's `convert("RGB")` does to the mode it opens the file in.
 ///
 /// Alpha is dropped, not blended. Greys above 8 bits are clipped to 0…255; colours above 8 bits keep their high
-/// byte. CMYK is multiplied out without colour profiles.
+/// byte, or the nearest. CMYK is multiplied out without colour profiles.
 enum PixelConversion {
     case copy
     case greyBytes(bands: Int)
     case colourBytes(bands: Int)
     case cmykBytes(bands: Int)
+    case ycbcrBytes
     case clippedGrey(VipsBandFormat, bands: Int)
-    case greyHighBytes(bands: Int)
-    case colourHighBytes(bands: Int)
+    /// `half` is added before the high byte is taken: 0, or 128 to round.
+    case greyHighBytes(bands: Int, half: Int)
+    case colourHighBytes(bands: Int, half: Int)
     case cmykHighBytes(bands: Int)
 
     /// The conversion for pixels of `bands` values of `format`, or nil where Pillow knows none either.
     init?(
-        format: VipsBandFormat, bands: Int, interpretation: VipsInterpretation, isTransparencyKeyed: Bool
+        format: VipsBandFormat, bands: Int, interpretation: VipsInterpretation, isTransparencyKeyed: Bool,
+        roundsHighBytes: Bool
     ) {
+        let half = roundsHighBytes ? 128 : 0
         let isCMYK = interpretation == VIPS_INTERPRETATION_CMYK
         switch (format, bands) {
         case (VIPS_FORMAT_UCHAR, 1), (VIPS_FORMAT_UCHAR, 2): self = .greyBytes(bands: bands)
@@ -26,8 +30,8 @@ enum PixelConversion {
         case (_, 3...) where interpretation == VIPS_INTERPRETATION_LAB: return nil
         case (VIPS_FORMAT_UCHAR, 3): self = .copy
         case (VIPS_FORMAT_UCHAR, 4...): self = .colourBytes(bands: bands)
-        case (VIPS_FORMAT_USHORT, 2) where !isTransparencyKeyed: self = .greyHighBytes(bands: bands)
-        case (VIPS_FORMAT_USHORT, 3...): self = .colourHighBytes(bands: bands)
+        case (VIPS_FORMAT_USHORT, 2) where !isTransparencyKeyed: self = .greyHighBytes(bands: bands, half: half)
+        case (VIPS_FORMAT_USHORT, 3...): self = .colourHighBytes(bands: bands, half: half)
         case (VIPS_FORMAT_USHORT, 1...2), (VIPS_FORMAT_SHORT, 1), (VIPS_FORMAT_INT, 1), (VIPS_FORMAT_UINT, 1),
             (VIPS_FORMAT_FLOAT, 1), (VIPS_FORMAT_DOUBLE, 1):
             self = .clippedGrey(format, bands: bands)
@@ -42,11 +46,12 @@ enum PixelConversion {
         switch self {
         case .copy: target.update(from: bytes, count: width * 3)
         case .greyBytes(let bands): grey(target, width) { bytes[$0 * bands] }
-        case .greyHighBytes(let bands): grey(target, width) { high(words[$0 * bands]) }
+        case .greyHighBytes(let bands, let half): grey(target, width) { high(words[$0 * bands], half) }
         case .colourBytes(let bands): colour(target, width) { bytes[$0 * bands + $1] }
-        case .colourHighBytes(let bands): colour(target, width) { high(words[$0 * bands + $1]) }
+        case .colourHighBytes(let bands, let half): colour(target, width) { high(words[$0 * bands + $1], half) }
         case .cmykBytes(let bands): cmyk(target, width) { bytes[$0 * bands + $1] }
-        case .cmykHighBytes(let bands): cmyk(target, width) { high(words[$0 * bands + $1]) }
+        case .cmykHighBytes(let bands): cmyk(target, width) { high(words[$0 * bands + $1], 0) }
+        case .ycbcrBytes: ycbcr(target, width, bytes)
         case .clippedGrey(let format, let bands):
             switch format {
             case VIPS_FORMAT_USHORT: grey(target, width) { UInt8(clamping: words[$0 * bands]) }
@@ -60,7 +65,9 @@ enum PixelConversion {
     }
 
     @inline(__always)
-    private func high(_ value: UInt16) -> UInt8 { UInt8(truncatingIfNeeded: value >> 8) }
+    private func high(_ value: UInt16, _ half: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: min(Int(value) + half, 65535) >> 8)
+    }
 
     @inline(__always)
     private func grey(_ target: UnsafeMutablePointer<UInt8>, _ width: Int, _ value: (Int) -> UInt8) {
@@ -90,6 +97,22 @@ enum PixelConversion {
             }
         }
     }
+
+    private func ycbcr(_ target: UnsafeMutablePointer<UInt8>, _ width: Int, _ source: UnsafePointer<UInt8>) {
+        let tables = Self.chroma
+        for offset in stride(from: 0, to: width * 3, by: 3) {
+            let (luma, blue, red) = (Int(source[offset]), Int(source[offset + 1]), Int(source[offset + 2]))
+            target[offset] = UInt8(clamping: luma + tables.redOfRed[red] >> 6)
+            target[offset + 1] = UInt8(clamping: luma + (tables.greenOfBlue[blue] + tables.greenOfRed[red]) >> 6)
+            target[offset + 2] = UInt8(clamping: luma + tables.blueOfBlue[blue] >> 6)
+        }
+    }
+
+    /// What Cb and Cr add to R, G and B, in 64ths: Pillow's tables of JFIF's equations.
+    private static let chroma: (redOfRed: [Int], greenOfBlue: [Int], greenOfRed: [Int], blueOfBlue: [Int]) = {
+        func table(_ factor: Double) -> [Int] { (-128..<128).map { Int(factor * 64 * Double($0) + 0.5) } }
+        return (table(1.402), table(-0.34414), table(-0.71414), table(1.772))
+    }()
 
     private func clip<Value: BinaryInteger>(
         _ source: UnsafeRawPointer, _: Value.Type, _ target: UnsafeMutablePointer<UInt8>, _ width: Int

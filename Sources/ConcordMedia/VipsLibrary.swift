@@ -14,6 +14,10 @@ enum VipsLibrary {
     private static let isStarted: Bool = {
         guard vips_init("concord") == 0 else { return false }
         vips_block_untrusted_set(1)
+        // Flagged as untrusted, and read nevertheless where ``ImageLimits/formats`` has them: no file reaches a loader
+        // but by ``ImageFormat``, so that nothing else opens them.
+        vips_operation_block_set("VipsForeignLoadJp2k", 0)
+        vips_operation_block_set("VipsForeignLoadJxl", 0)
         // Each picture is read once, and the callers' threads are the parallelism.
         vips_cache_set_max(0)
         vips_concurrency_set(1)

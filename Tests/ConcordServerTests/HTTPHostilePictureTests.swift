@@ -29,6 +29,28 @@ import Testing
         }
     }
 
+    @Test func formatsThatAreNotNamedAreRefused() async throws {
+        // A BMP of 20 × 16 pixels, 24 bits each, and a TIFF.
+        let head: [UInt8] = [54, 0, 0, 0, 40, 0, 0, 0, 20, 0, 0, 0, 16, 0, 0, 0, 1, 0, 24, 0]
+        let bmp =
+            Array("BM".utf8) + [UInt8](repeating: 0, count: 8) + head + [UInt8](repeating: 0, count: 24)
+            + [UInt8](repeating: 7, count: 960)
+        let tiff = try #require(try TestPictures.ofPeers.first { $0.name == "tiff-lzw.tif" }).bytes
+        try await TestServer.attacked { server in
+            for (name, bytes) in [("BMP", bmp), ("TIFF", tiff)] {
+                try await expect(422, server, name, bytes)
+                let answer = try await server.send("POST", "/generate_caption?max_tokens=2", body: bytes)
+                #expect(answer.text.contains("format \(name)") && answer.text.contains("JPEG, PNG, WebP, GIF"))
+            }
+        }
+        try await TestServer.with(configure: { $0.serving.imageLimits.formats = [.jpeg, .bmp] }) { server in
+            try await expect(200, server, "BMP", bmp)
+            try await expect(422, server, "TIFF", tiff)
+            try await expect(422, server, "PNG", try TestPictures.png())
+            try await expect(422, server, "half of a BMP", Array(bmp.prefix(500)))
+        }
+    }
+
     @Test func animationsShowTheirFirstFrame() async throws {
         let rows = TestPictures.zeros(8 * (8 * 3 + 1))
         try await TestServer.attacked { server in

@@ -25,6 +25,7 @@ import Testing
             threads: 3
             body_bytes: 1000000
             image_pixels: 5000
+            image_formats: [jpeg, avif, jp2]
             request_seconds: 2.5
             cross_origins: https://example.com
             host_names: [models.example.com, models]
@@ -42,6 +43,8 @@ import Testing
         #expect(configuration.host == "0.0.0.0" && configuration.port == 9000 && configuration.metricsPort == 9001)
         #expect(configuration.keys == "keys.json" && configuration.serving.concurrentRuns == 3)
         #expect(configuration.bodyBytes == 1_000_000 && configuration.serving.imageLimits.maximumPixels == 5000)
+        #expect(configuration.serving.imageLimits.formats == [.jpeg, .avif, .jpeg2000])
+        #expect(ServerConfiguration().serving.imageLimits.formats == [.jpeg, .png, .webp, .gif])
         #expect(configuration.requestTimeout == .milliseconds(2500))
         #expect(configuration.crossOrigins == ["https://example.com"])
         #expect(configuration.hostNames == ["models.example.com", "models"])
@@ -55,6 +58,8 @@ import Testing
         ("- a", "mapping"), ("port: [1, 2]", "1, 2"), ("port: {a: 1}", "a value or a list"), ("a: [", "not valid YAML"),
         ("aliases: [a]", "NAME=MODEL"), ("aliases: [a b=c]", "NAME=MODEL"), ("log_level: loud", "one of trace"),
         ("models: [\"a b=c\"]", "NAME=FOLDER"), ("idle_seconds: -1", "seconds"),
+        ("image_formats: [jpeg, svg]", "a list of jpeg, png, webp, gif, tiff, bmp, avif, heic, jp2, jxl, ppm, tga"),
+        ("image_formats: []", "a list of"),
     ])
     func whatIsWrongIsNamed(_ yaml: String, _ text: String) throws {
         let error = #expect(throws: ConcordError.self) { try read(yaml) }

@@ -202,16 +202,6 @@ def make_images():
     tiff16("tiff-rgb-16-bit.tif", wide(3))
 
 
-def write_huge():
-    """30,000 × 30,000 pixels of 1 bit in about 100 kB."""
-    packer = zlib.compressobj(9)
-    row = b"\0" * (1 + 30_000 // 8)
-    data = b"".join(packer.compress(row) for _ in range(30_000)) + packer.flush()
-    header = struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)
-    (ROOT / "huge-30000x30000.png").write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
-
-
 class Arrays:
     def __init__(self):
         self.data, self.index = b"", {}
@@ -258,7 +248,6 @@ def main():
     for old in IMAGES.iterdir():
         old.unlink()
     make_images()
-    write_huge()
     arrays = Arrays()
     names = sorted(path.name for path in IMAGES.iterdir())
     for name in names:

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ConcordCore
+import ConcordMedia
 import ConcordPlatform
 import Logging
 
@@ -50,6 +51,13 @@ public struct ServeArguments: ParsableArguments, Sendable {
 
     @Option(help: "Threads that run models, and that decode pictures; all processors by default.")
     var threads: Int?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Formats of pictures that are read; \(ServerConfiguration.imageFormatNames(ImageFormat.web)) by default.",
+            valueName: "format"))
+    var imageFormats: [ImageFormat] = []
 
     @Option(help: "text or json.")
     var logFormat: LogFormat?
@@ -123,6 +131,7 @@ public struct ServeArguments: ParsableArguments, Sendable {
             }
             configuration.setThreads(threads)
         }
+        if !imageFormats.isEmpty { configuration.serving.imageLimits.formats = Set(imageFormats) }
         if let logFormat { configuration.logsJSON = logFormat == .json }
         if let logLevel {
             guard let level = Logger.Level(rawValue: logLevel) else {
@@ -146,3 +155,5 @@ public struct ServeArguments: ParsableArguments, Sendable {
         print("key, to give to the caller (it is shown this once):\n\(key)\n\nentry for keys.json:\n\(entry)")
     }
 }
+
+extension ImageFormat: ExpressibleByArgument {}

@@ -90,6 +90,13 @@ public struct ServerConfiguration: Sendable {
             throw ConcordError(
                 .invalidConfiguration, "port and metrics_port are both \(port); give one of them another number")
         }
+        let further = serving.imageLimits.formats.subtracting(ImageFormat.web)
+        if let missing = further.first(where: { !$0.isReadable }) {
+            throw ConcordError(
+                .invalidConfiguration,
+                "image_formats has \(missing.rawValue), but this machine's libvips was built without \(missing.name); "
+                    + "install one that has it, or take it out")
+        }
         guard isLoopback || keys != nil else {
             throw ConcordError(
                 .invalidConfiguration,

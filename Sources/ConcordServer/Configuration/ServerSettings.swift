@@ -91,6 +91,19 @@ enum ServerSettings {
         integer(
             "image_pixels", "Most pixels of a picture.", .afterRestart, 1...(1 << 40),
             \.serving.imageLimits.maximumPixels),
+        Setting(
+            key: "image_formats",
+            summary: "Formats of pictures that are read; "
+                + "\(ServerConfiguration.imageFormatNames(ImageFormat.web)) by default.", effect: .afterRestart,
+            set: { configuration, texts in
+                let formats = texts.compactMap(ImageFormat.init)
+                guard !formats.isEmpty && formats.count == texts.count else {
+                    return "a list of \(ServerConfiguration.imageFormatNames(ImageFormat.all))"
+                }
+                configuration.serving.imageLimits.formats = Set(formats)
+                return nil
+            }, isEqual: { $0.serving.imageLimits.formats == $1.serving.imageLimits.formats },
+            copy: { $1.serving.imageLimits.formats = $0.serving.imageLimits.formats }),
         integer(
             "decoded_bytes", "Most bytes of all pictures being decoded.", .afterRestart, 1024...(1 << 40),
             \.serving.decodedBytes),
@@ -240,6 +253,11 @@ extension ServerConfiguration {
     /// - Throws: `.invalidConfiguration`, with the nearest key for one that is unknown.
     public mutating func read(yaml: String, source: String) throws(ConcordError) {
         try ServerSettings.read(yaml, source: source, into: &self)
+    }
+
+    /// The names of formats, in the order that they are always listed in.
+    static func imageFormatNames(_ formats: Set<ImageFormat>) -> String {
+        ImageFormat.allCases.filter(formats.contains).map(\.rawValue).joined(separator: ", ")
     }
 
     /// How many threads run models, and how many decode pictures.

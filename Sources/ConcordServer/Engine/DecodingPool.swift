@@ -60,8 +60,9 @@ final class DecodingPool: Sendable {
             throw ServingError(
                 .tooLarge, "The picture has \(bytes.count) bytes; at most \(limits.maximumBytes) are allowed.")
         }
-        let allowed = ImageLimits(maximumPixels: .max, maximumBytes: limits.maximumBytes)
-        let (hash, header) = try await inspector.run { () throws(ServingError) in
+        var allowed = limits
+        allowed.maximumPixels = .max
+        let (hash, header) = try await inspector.run { [allowed] () throws(ServingError) in
             let header = try Self.translate(parameter) { () throws(ConcordError) in
                 try bytes.withUnsafeBufferPointer { bytes throws(ConcordError) in
                     try ImageHeader(of: UnsafeRawBufferPointer(bytes), name: Self.name(parameter), limits: allowed)

@@ -22,8 +22,8 @@ public struct ServingOptions: Sendable {
     public var stuckAfter: Duration = .seconds(60)
     /// Pictures that are captioned together, at most.
     public var captionBatch = 8
-    /// What pictures are refused by, before they are decoded.
-    public var imageLimits = ImageLimits.standard
+    /// What pictures are refused by, before they are decoded: other formats than those of web pages, too.
+    public var imageLimits = ImageLimits(formats: ImageFormat.web)
     /// The bytes that all pictures being decoded or waiting may take.
     public var decodedBytes = 1 << 30
     /// Vectors of pictures that are kept, by the content; 0 keeps none.

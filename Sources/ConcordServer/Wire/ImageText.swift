@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordMedia
 
 /// A picture as a text: a data URI, bare base64, or an address.
 enum ImageText {
@@ -48,15 +49,14 @@ enum ImageText {
         guard !bytes.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.", code: "invalid_image") }
         guard isPicture(bytes) else {
             throw .invalid(
-                parameter, "\(parameter) is not a JPEG, PNG, WebP or GIF picture.", code: "invalid_image")
+                parameter, "\(parameter) is no picture in a format that is read, such as JPEG or PNG.",
+                code: "invalid_image")
         }
         return bytes
     }
 
     private static func isPicture(_ bytes: [UInt8]) -> Bool {
-        func starts(_ magic: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: magic) }
-        return starts([0xFF, 0xD8, 0xFF]) || starts([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
-            || starts(Array("GIF8".utf8)) || (starts(Array("RIFF".utf8)) && starts(Array("WEBP".utf8), at: 8))
+        bytes.withUnsafeBytes { ImageFormat(of: $0) } != nil
     }
 
     /// Refuses a data URI in a field of texts, where it would be read as letters.

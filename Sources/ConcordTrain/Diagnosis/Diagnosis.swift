@@ -34,6 +34,9 @@ public struct Diagnosis: Sendable {
             Fact(name: "libtorch threads", value: "\(TorchRuntime.threadCount)"),
             Fact(name: "fast bfloat16", value: TorchRuntime.hasFastBFloat16 ? "yes" : "no"),
             Fact(name: "libvips", value: Image.libraryVersion),
+            Fact(
+                name: "picture formats",
+                value: ImageFormat.allCases.filter(\.isReadable).map(\.rawValue).joined(separator: " ")),
             Fact(name: "OpenMP runtimes", value: openMP.isEmpty ? "none" : openMP.joined(separator: ", ")),
         ]
         facts += devices.map { Fact(name: "device", value: $0) }

@@ -104,7 +104,7 @@ public struct RecipeDraft: Sendable {
         if let columns = options.captionColumns {
             lines.append("  caption_columns: [\(columns.map(RecipeReader.quoted).joined(separator: ", "))]")
         }
-        for note in split.notes { lines.append("  # \(note)") }
+        for note in split.notes { lines += comment(note) }
         let trained = Set(split.examples.items.map(\.split))
         if !split.heldOut.isEmpty {
             lines.append("  held_out_fraction: auto")
@@ -169,6 +169,19 @@ public struct RecipeDraft: Sendable {
             "  duplicates: \(survey.hasLabels ? "positives" : "ignored")"
                 .padded("what such pictures are to each other in a batch"),
         ]
+    }
+
+    /// A comment of as many lines as it needs.
+    private static func comment(_ text: String) -> [String] {
+        var lines = [String]()
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.count + word.count < 100 {
+                lines[lines.count - 1] += " " + word
+            } else {
+                lines.append("  # " + word)
+            }
+        }
+        return lines
     }
 
     /// The languages that captions name, the most frequent first.

@@ -52,7 +52,9 @@ public struct BERT {
         }
         wordEmbedding = table("word_embeddings", configuration.vocabularySize)
         positionEmbedding = table("position_embeddings", configuration.positions) {
-            PositionResizing.line($0, count: configuration.positions, leading: configuration.firstPosition)
+            // Stretched alone: a table that is too long belongs to another configuration.
+            ($0.shape.first ?? .max) < configuration.positions
+                ? PositionResizing.line($0, count: configuration.positions, leading: configuration.firstPosition) : nil
         }
         typeEmbedding = table("token_type_embeddings", configuration.tokenTypes)
         embeddingNorm = LayerNorm(embeddings / "LayerNorm", width, epsilon: configuration.layerNormEpsilon)

@@ -17,11 +17,7 @@ struct InitCommand: ParsableCommand {
     @Option(help: "A folder with captions.jsonl, .tsv or .csv, or such a file.")
     var data: String
 
-    @Option(help: "The column that names the picture (.tsv, .csv).")
-    var imageColumn: String?
-
-    @Option(name: .customLong("caption-column"), help: "A column that holds captions (.tsv, .csv); may be repeated.")
-    var captionColumns: [String] = []
+    @OptionGroup(title: "Data set") var file: CaptionFileArguments
 
     @Option(help: "A model to start from: a folder, or OWNER/NAME, fetched by `concord pull`.")
     var start: String?
@@ -39,10 +35,9 @@ struct InitCommand: ParsableCommand {
             throw ConcordError(
                 .fileSystem, "\(path) is there already; name another --output, or replace it with --force")
         }
-        var options = CaptionFileOptions()
-        options.imageColumn = imageColumn
-        options.captionColumns = captionColumns.isEmpty ? nil : captionColumns
+        let options = try file.options(maximumSkippedFraction: 0.1)
         let dataset = try CaptionDataset(contentsOf: data, options: options)
+        Message.notes(of: dataset)
         let train = ["concord", "train", path, "--output", run].map(ShellWord.quoted).joined(separator: " ")
         let draft = try RecipeDraft(
             dataset, data: data, options: options, start: start,

@@ -112,10 +112,14 @@ import Testing
         try withTemporaryFolder { folder in
             try write(folder) { index, row in row["split"] = index % 4 == 0 ? "held-out" : "train" }
             let wrong = try train(folder, "data.split=trian")
-            #expect(wrong.status == 1 && wrong.errors.contains("held-out, train"), "\(wrong.errors)")
+            #expect(
+                wrong.status == 1 && wrong.errors.contains("held-out (8 pictures), train (24 pictures)"),
+                "\(wrong.errors)")
             #expect(!Files.exists(folder + "/run"))
             let empty = try train(folder, "evaluate.splits=[val]")
-            #expect(empty.status == 1 && empty.errors.contains("held-out, train"), "\(empty.errors)")
+            #expect(
+                empty.status == 1 && empty.errors.contains("held-out (8 pictures), train (24 pictures)"),
+                "\(empty.errors)")
             #expect(!Files.exists(folder + "/run"))
         }
     }

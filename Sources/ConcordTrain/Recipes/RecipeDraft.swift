@@ -104,6 +104,10 @@ public struct RecipeDraft: Sendable {
         if let columns = options.captionColumns {
             lines.append("  caption_columns: [\(columns.map(RecipeReader.quoted).joined(separator: ", "))]")
         }
+        if let separator = options.separator {
+            lines.append("  separator: " + (separator == 9 ? "tab" : "\"\(Character(Unicode.Scalar(separator)))\""))
+        }
+        if options.allowsImagesOutsideFolder { lines.append("  allow_outside_images: true") }
         for note in split.notes { lines += comment(note) }
         let trained = Set(split.examples.items.map(\.split))
         if !split.heldOut.isEmpty {

@@ -27,14 +27,7 @@ struct TrainingSplit {
         let names = Set(dataset.items.compactMap(\.split)).sorted(), given = recipe.data.split
         let isTrained = Self.trainedSplits(given, among: names)
         let pool = dataset.items.filter { isTrained($0.split) }
-        guard !pool.isEmpty else {
-            throw ConcordError(
-                .invalidDataset,
-                "\(recipe.data.folder) has no picture in the split \"\(given ?? "")\" of data.split; "
-                    + (names.isEmpty
-                        ? "no row names a split, so leave it out"
-                        : "its splits are \(names.joined(separator: ", "))"))
-        }
+        if pool.isEmpty, let given { _ = try dataset.pictures(ofSplit: given) }
         let others = names.filter { !isTrained($0) }
         let isUpToTheData = given == nil && others.isEmpty
         let count =

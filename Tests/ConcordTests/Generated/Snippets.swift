@@ -159,7 +159,7 @@ private func images() async throws {
         _ = pixels
         do {
             // snippet 2
-            let limits = ImageLimits(maximumPixels: 200_000_000, maximumBytes: 256 << 20)
+            let limits = ImageLimits(maximumPixels: 200_000_000, maximumBytes: 256 << 20, formats: [.jpeg, .tiff])
             let poster = try Image(contentsOf: "poster.tif", limits: limits)
             _ = limits
             _ = poster

@@ -58,11 +58,15 @@ private func captioning() async throws {
                 of: [Image(contentsOf: "a.png")], options: GenerationOptions(strategy: .beam(width: 6)))
             print(captions[0][0].text, captions[0][0].tokens.logProbability)
 
-            for try await update in TokenStream({ try model.makeGenerator(for: pixels, requests: [GenerationRequest()]) }) {
+            let stream = TokenStream { () throws(ConcordError) in
+                try model.makeGenerator(for: pixels, requests: [GenerationRequest()])
+            }
+            for try await update in stream {
                 print(update.tokens)  // as they come; cancelling the task stops the work
             }
             _ = captioner
             _ = captions
+            _ = stream
         }
     }
 }

@@ -41,7 +41,7 @@ struct Golden {
 
     private init() throws {
         let index = try JSONValue(parsing: Files.read(Self.folder + "/expected.json"), source: "expected.json")
-        values = try Files.read(Self.folder + "/expected.bin")
+        values = try Image(contentsOf: Self.folder + "/expected.png").pixels
         crop = try #require(index["crop"]?.int)
         images = try #require(index["images"]?.elements).map { try #require($0.string) }
         arrays = Dictionary(

@@ -3,7 +3,8 @@ them. Run with a Python that has pillow, numpy, torch, torchvision and transform
 
     python scripts/golden/make_media.py
 
-Output: Tests/Golden/media/images/*, expected.bin (raw values) and expected.json (where each value array stands).
+Output: Tests/Golden/media/images/*, expected.png (raw values, as those of an RGB picture) and expected.json (where each
+value array stands).
 """
 
 import io
@@ -296,7 +297,9 @@ def main():
             colours.append({"name": name, "kind": kind, "factor": factor})
     arrays.add("colour/grey", np.asarray(functional.to_grayscale(ramp, 3)))
 
-    (ROOT / "expected.bin").write_bytes(arrays.data)
+    rows = math.ceil(len(arrays.data) / (3 * 256))
+    packed = Image.frombytes("RGB", (256, rows), bytes(arrays.data).ljust(3 * 256 * rows, b"\0"))
+    packed.save(ROOT / "expected.png", optimize=True)
     (ROOT / "expected.json").write_text(json.dumps({
         "versions": {"pillow": PIL.__version__, "torchvision": torchvision.__version__,
                      "transformers": transformers.__version__},

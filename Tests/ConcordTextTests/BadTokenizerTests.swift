@@ -249,7 +249,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ([UInt8](), "it has no pieces"), (Array("not a model".utf8), "SentencePiece model"),
+        ([UInt8](), "is empty"), (Array("not a model".utf8), "SentencePiece model"),
         ([0x0A, 0x05, 0x0A], "it ends within a field"), ([0x0A, 0x80], "it ends within a number"),
         ([UInt8](repeating: 0xFF, count: 12), "a number has more than ten bytes"),
         ([0x0B], "a field has the unknown wire type 3"),

@@ -113,9 +113,12 @@ import Testing
     @Test func refusesWhatIsNotJSON() throws {
         try withTemporaryFolder { folder in
             let path = folder + "/tokenizer.json"
-            for bytes in [[], Array("{\"model\":".utf8), [0x7B, 0xFF, 0x7D]] {
+            let files: [([UInt8], String)] = [
+                ([], "is empty"), (Array("{\"model\":".utf8), "not valid JSON"), ([0x7B, 0xFF, 0x7D], "not valid JSON"),
+            ]
+            for (bytes, message) in files {
                 try Files.replace(path, with: bytes)
-                expectInvalid(path, "not valid JSON") { () throws(ConcordError) in try CLIPTokenizer(folder: folder) }
+                expectInvalid(path, message) { () throws(ConcordError) in try CLIPTokenizer(folder: folder) }
             }
         }
     }

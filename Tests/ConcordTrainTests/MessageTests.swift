@@ -10,7 +10,7 @@ import Testing
 
     @Test(arguments: [
         (["trian", "x.yaml"], "Unknown command 'trian'. Did you mean 'train'?"),
-        (["zebra"], "Commands: dataset, train"), (["dataset", "emojis"], "Did you mean 'emoji'?"),
+        (["zebra"], "Commands: dataset, init, train"), (["dataset", "emojis"], "Did you mean 'emoji'?"),
         (["embed", "--texts", "a", "--model", "m", "--output", "x.npy"], "Did you mean '--text'?"),
         (["similarity", "--image", "a.png", "--texts", "a"], "'--texts'. Did you mean '--text'?"),
         (["search", "--model", "m", "--dataset=d", "--text", "a"], "'--dataset'. Did you mean '--data'?"),

@@ -227,8 +227,13 @@ import Testing
             let image = try Image(contentsOf: folder + "/5.png")
             #expect(samples.pictures[2].pixels == model.images?.preprocessing(image))
             try Files.replace(folder + "/0.png", with: "no picture")
-            let error = #expect(throws: ConcordError.self) { try ExportSamples(for: model, data: data) }
-            #expect(error?.code == .invalidImage)
+            // A damaged picture is left out; data without any other are refused.
+            let others = try ExportSamples(for: model, data: data)
+            #expect(others.pictures.count == 31 && others.problems.count == 1)
+            #expect(others.problems.first?.contains("0.png") == true)
+            let damaged = CaptionDataset(folder: folder, items: [items[0]])
+            let error = #expect(throws: ConcordError.self) { try ExportSamples(for: model, data: damaged) }
+            #expect(error?.code == .invalidDataset)
         }
     }
 

@@ -114,7 +114,8 @@ import Testing
         try withTemporaryFolder { folder in
             let path = folder + "/tokenizer.json"
             let files: [([UInt8], String)] = [
-                ([], "is empty"), (Array("{\"model\":".utf8), "not valid JSON"), ([0x7B, 0xFF, 0x7D], "not valid JSON"),
+                ([], "is empty"), (Array("{\"model\":".utf8), "not valid JSON"),
+                ([0x7B, 0xFF, 0x7D], "not valid JSON"),
             ]
             for (bytes, message) in files {
                 try Files.replace(path, with: bytes)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a trained, evaluated model that answers searches, in a quarter of an hour on two cores: sets up, builds
-# `concord`, draws the emoji data, trains a CLIP, searches, and evaluates on combinations that the model has never seen.
+# From nothing to a trained, evaluated model that answers searches, meant for a quarter of an hour on two cores: sets up,
+# builds `concord`, draws the emoji data, trains a CLIP, searches, and evaluates on combinations that the model has never seen.
 # What is there already is used again; FRESH=1 draws and trains anew. `make showcase` is the long one.
 set -euo pipefail
 cd "$(dirname "$0")/.."

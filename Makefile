@@ -37,7 +37,7 @@ lint: ## Check format and style of all Swift files
 	@! grep -rn --include='*.swift' --exclude-dir=ConcordPlatform 'import Foundation' $(SERVED) \
 		|| { echo 'lint: import ConcordPlatform there, which is the small half of Foundation' >&2; exit 1; }
 
-demo: ## From nothing to a trained model that answers searches, in a quarter of an hour (FRESH=1 starts over)
+demo: ## From nothing to a trained model that answers searches (FRESH=1 starts over)
 	@scripts/demo.sh
 
 showcase: ## All that Concord does: longer training, captions, export, service; goes on where it stopped (FRESH=1 starts over)

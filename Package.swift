@@ -64,7 +64,9 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        // Without its two defaults, which are not used: SwiftPM passes several traits on in any order, and would compile
+        // the module anew at every second planning of a build.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         // Without its defaults, since one of them brings all of Foundation.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         // What Hummingbird stands on, for what its own modules do not pass on.

@@ -21,7 +21,8 @@ remaining() { # SECONDS
         expected=${entry#*=}
         # Downloads do not depend on the cores.
         [ "${entry%%=*}" = setup ] || expected=$((expected * pace / 100))
-        [ $first = 0 ] || expected=$((expected > $1 + 5 ? expected - $1 : 5))
+        # One that takes longer than planned is taken to be four fifths done.
+        [ $first = 0 ] || expected=$((expected - $1 > $1 / 4 ? expected - $1 : $1 / 4 + 5))
         first=0 total=$((total + expected))
     done
     echo $total

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordTensor
 import ConcordTrain
 import Testing
 
@@ -18,6 +19,12 @@ import Testing
         #expect(recipe.train.batchSize == nil && recipe.train.checkpointMinutes == 10)
         #expect(recipe.data.languages == ["de"])
         #expect(recipe.data.captionWeights == ["name": 2, "keyword": 0.5])
+    }
+
+    @Test func withoutAWordProcessorsTrainInFloat32AndGPUsInBFloat16() throws {
+        let precision = try Recipe(yaml: "", source: "test.yaml").train.precision
+        #expect(precision.dtype(on: .cpu) == .float32 && precision.dtype(on: .cuda(0)) == .bfloat16)
+        #expect(Recipe.TrainSection.Precision.bfloat16.dtype(on: .cpu) == .bfloat16)
     }
 
     @Test func aTypoIsRefusedWithTheNearestKey() {

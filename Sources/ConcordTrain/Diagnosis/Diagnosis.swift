@@ -57,7 +57,7 @@ public struct Diagnosis: Sendable {
                     + "LD_PRELOAD=\(openMP[0])")
         }
         if !TorchRuntime.hasFastBFloat16 {
-            advice.append("this processor computes bfloat16 slowly; train.precision: auto trains in float32 here")
+            advice.append("this processor has no instructions for bfloat16; train.precision: bfloat16 is slow here")
         }
         if onnxRuntime == nil {
             advice.append("`concord export` and `serve` cannot run without ONNX Runtime; `make setup` installs it")

@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordData
 import ConcordNN
+import ConcordTensor
 import ConcordText
 
 extension Recipe {
@@ -105,8 +106,20 @@ extension Recipe {
         /// The element type of the matrix products.
         public enum Precision: String, Sendable, CaseIterable {
             case float32, bfloat16
-            /// bfloat16 where the processor computes in it, float32 elsewhere.
+            /// bfloat16 on a GPU, float32 on a processor.
             case auto
+
+            /// The element type of the matrix products on a device.
+            ///
+            /// `auto` is float32 also on a processor that has instructions for bfloat16: small models train slower with
+            /// them, and a recipe should train the same model on every processor.
+            package func dtype(on device: Device) -> DType {
+                switch self {
+                case .float32: .float32
+                case .bfloat16: .bfloat16
+                case .auto: device.kind == .cpu ? .float32 : .bfloat16
+                }
+            }
         }
 
         /// Nil is up to the size of the data; ``TrainingPlan`` says how.
@@ -153,7 +166,7 @@ extension Recipe {
                 "Decay of the averaged weights that are kept; 0 keeps the last.")
             precision = try read.choice(
                 "train.precision", Precision.auto,
-                "Matrix products in float32, bfloat16, or auto: bfloat16 where the processor is fast at it.")
+                "Matrix products in float32, bfloat16, or auto: bfloat16 on a GPU, float32 on a processor.")
             patchDropout = try read.number(
                 "train.patch_dropout", 0, in: 0...0.95, "Share of patches left out of each picture while training.")
             usesActivationCheckpointing = try read.flag(

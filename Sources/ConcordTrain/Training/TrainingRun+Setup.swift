@@ -213,13 +213,7 @@ extension TrainingRun {
         _ model: any ImageTextEncoder, _ loss: TrainingLoss, _ plan: TrainingPlan
     ) throws(ConcordError) -> ContrastiveTrainer {
         let train = recipe.train
-        let computesInBFloat16 =
-            switch train.precision {
-            case .float32: false
-            case .bfloat16: true
-            case .auto: device.kind != .cpu || TorchRuntime.hasFastBFloat16
-            }
-        let precision = computesInBFloat16 ? DType.bfloat16 : .float32
+        let precision = train.precision.dtype(on: device)
         let schedule = plan.schedule(train)
         let options = AdamW.Options(
             beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay)

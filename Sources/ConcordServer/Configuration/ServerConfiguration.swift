@@ -48,9 +48,6 @@ public struct ServerConfiguration: Sendable {
 
     public init() {}
 
-    var crossOrigin: CrossOrigin { CrossOrigin(origins: crossOrigins) }
-    var keylessAccess: KeylessAccess { KeylessAccess(names: hostNames, crossOrigin: crossOrigin) }
-
     /// Whether only this machine can reach the server.
     var isLoopback: Bool { host == "localhost" || InternetAddress(host)?.isLoopback == true }
 

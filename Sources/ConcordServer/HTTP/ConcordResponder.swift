@@ -17,9 +17,10 @@ struct ConcordResponder: HTTPResponder {
 
     func respond(to request: Request, context: ServerContext) async throws -> Response {
         let start = ContinuousClock.now
+        let settings = state.settings
         let identity = RequestIdentity(request.headers)
         let match = table.match(request.method, path: request.uri.path) { name in
-            let real = state.configuration.modelName(name)
+            let real = settings.configuration.modelName(name)
             return state.registry.statuses.contains { $0.name == real }
         }
         let route = match?.route
@@ -28,15 +29,15 @@ struct ConcordResponder: HTTPResponder {
         var fault: (any Error)?
         do {
             try HostField.check(request)
-            if state.keys == nil { try state.configuration.keylessAccess.check(request) }
-            if let preflight = state.configuration.crossOrigin.preflight(request) {
+            try settings.keylessAccess?.check(request)
+            if let preflight = settings.crossOrigin.preflight(request) {
                 response = preflight
             } else {
                 let (route, parameters) = try found(match, request)
-                let key = try authenticate(request, for: route)
+                let key = try authenticate(request, for: route, settings.keys)
                 let made = RouteCall(
-                    request, state: state, identity: identity, key: key, parameters: parameters,
-                    bodyLimit: route.body.limit(state.configuration))
+                    request, state: state, settings: settings, identity: identity, key: key, parameters: parameters,
+                    bodyLimit: route.body.limit(settings.configuration))
                 call = made
                 response = try await answer(made, with: route, context)
             }
@@ -48,7 +49,7 @@ struct ConcordResponder: HTTPResponder {
             response = failureResponse(
                 Self.failure(error), shape: route?.errors ?? .unknown(path: request.uri.path), identity)
         }
-        finish(&response, for: request, identity, call)
+        finish(&response, for: request, identity, settings.crossOrigin)
         let rate = call?.notes.withLock { $0.rate }
         if let rate { Self.add(rate, to: &response) }
         let record = AccessRecord(
@@ -81,8 +82,10 @@ struct ConcordResponder: HTTPResponder {
     }
 
     /// The entry of the caller's key; nil where none is needed.
-    private func authenticate(_ request: Request, for route: Route) throws(RequestFailure) -> APIKey? {
-        guard let keys = state.keys, route.access != .open else { return nil }
+    private func authenticate(
+        _ request: Request, for route: Route, _ keys: APIKeys?
+    ) throws(RequestFailure) -> APIKey? {
+        guard let keys, route.access != .open else { return nil }
         let bearer = request.headers[.authorization].flatMap { text in
             text.lowercased().hasPrefix("bearer ") ? text.dropFirst(7).trimmed : nil
         }
@@ -143,11 +146,12 @@ struct ConcordResponder: HTTPResponder {
 
     /// Adds the headers that every answer has.
     private func finish(
-        _ response: inout Response, for request: Request, _ identity: RequestIdentity, _ call: RouteCall?
+        _ response: inout Response, for request: Request, _ identity: RequestIdentity,
+        _ crossOrigin: CrossOrigin
     ) {
         response.headers[.requestID] = identity.requestID
         response.headers[.xContentTypeOptions] = "nosniff"
-        state.configuration.crossOrigin.allow(&response, for: request)
+        crossOrigin.allow(&response, for: request)
         if state.isDraining || response.status == .contentTooLarge { response.headers[.connection] = "close" }
         if request.method == .head { response = response.createHeadResponse() }
     }

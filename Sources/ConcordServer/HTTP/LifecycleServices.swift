@@ -16,7 +16,7 @@ struct DrainService: Service {
         // What could not start has accepted nothing, and says by itself why it ends.
         guard failure.error == nil else { return }
         state.logger.notice("ending when all accepted requests are answered")
-        try? await Task.sleep(for: state.configuration.drainDelay)
+        try? await Task.sleep(for: state.settings.configuration.drainDelay)
     }
 }
 
@@ -28,7 +28,7 @@ struct KeysService: Service {
         let thread = WorkerThreads(count: 1, name: "concord-keys")
         await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: .seconds(2))) != nil {
-                guard let keys = state.keys else { continue }
+                guard let keys = state.settings.keys else { continue }
                 if let error = await thread.run({ () throws(Never) in keys.reloadIfChanged() }) {
                     state.logger.error(
                         "keys not reloaded; the earlier ones stay", metadata: ["error": "\(error)"])

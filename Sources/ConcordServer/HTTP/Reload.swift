@@ -20,7 +20,7 @@ struct Reload {
         let arguments = await follow(read)
         let (named, changes) = await state.registry.update(models, to: arguments)
         models = named
-        do throws(ConcordError) { try state.configuration.checkAliases(models: named.map(\.name)) } catch {
+        do throws(ConcordError) { try state.settings.configuration.checkAliases(models: named.map(\.name)) } catch {
             logger.warning("an alias that leads to no model", metadata: ["error": "\(error)"])
         }
         var metadata: Logger.Metadata = [:]
@@ -33,7 +33,7 @@ struct Reload {
 
     /// Takes over what the settings say. Returns the models that are to be served.
     private func follow(_ read: @escaping @Sendable () throws -> ServerConfiguration) async -> [ModelArgument] {
-        let current = state.configuration, logger = state.logger
+        let current = state.settings.configuration, logger = state.logger
         let thread = WorkerThreads(count: 1, name: "concord-settings")
         do {
             let wanted = try await thread.run { try read() }

@@ -17,6 +17,8 @@ final class RouteCall: Sendable {
 
     let request: Request
     let state: ServerState
+    /// The settings when the request arrived.
+    let settings: ServerState.Settings
     let identity: RequestIdentity
     /// Whose key it is; nil where no keys are asked for.
     let key: APIKey?
@@ -30,11 +32,12 @@ final class RouteCall: Sendable {
     private let start = ContinuousClock.now
 
     init(
-        _ request: Request, state: ServerState, identity: RequestIdentity, key: APIKey?, parameters: [String: String],
-        bodyLimit: Int
+        _ request: Request, state: ServerState, settings: ServerState.Settings, identity: RequestIdentity, key: APIKey?,
+        parameters: [String: String], bodyLimit: Int
     ) {
         self.request = request
         self.state = state
+        self.settings = settings
         self.identity = identity
         self.key = key
         self.parameters = parameters
@@ -52,7 +55,7 @@ final class RouteCall: Sendable {
     /// The model that the request names, or the default one.
     func model(named name: String?) throws(RequestFailure) -> ServedModel {
         do throws(ServingError) {
-            let model = try state.registry.model(named: name.map(state.configuration.modelName))
+            let model = try state.registry.model(named: name.map { settings.configuration.modelName($0) })
             notes.withLock { $0.model = model.name }
             return model
         } catch { throw RequestFailure(error) }
@@ -78,7 +81,7 @@ final class RouteCall: Sendable {
     func workContext(items: Int = 1) throws(RequestFailure) -> WorkContext {
         var lane: Lane = items > 16 ? .bulk : .interactive
         if let named = try request.headers.value(WorkHeaders.definition.group.priority) { lane = named }
-        var time = state.configuration.requestTimeout
+        var time = settings.configuration.requestTimeout
         if let milliseconds = try request.headers.value(WorkHeaders.definition.group.timeout) {
             time = min(time, .milliseconds(milliseconds))
         }
@@ -116,7 +119,7 @@ final class RouteCall: Sendable {
         switch source {
         case .bytes(let bytes): return bytes
         case .address(let address):
-            guard let fetcher = state.fetcher else { throw ImageText.noAddress(parameter) }
+            guard let fetcher = settings.fetcher else { throw ImageText.noAddress(parameter) }
             let start = ContinuousClock.now
             let bytes: [UInt8]
             do throws(ConcordError) { bytes = try await fetcher.fetch(address, deadline: context.deadline) } catch {

@@ -5,19 +5,27 @@ import Synchronization
 
 /// What all requests of a server share.
 final class ServerState: Sendable {
-    /// What a server's settings may change while it runs.
-    struct Settings: Sendable {
-        var configuration: ServerConfiguration
-        /// Nil where no key is asked for.
-        var keys: APIKeys?
-        /// Nil where pictures come in requests only.
-        var fetcher: PictureFetcher?
+    /// One version of everything that a reload can change. A request takes the version that is current when it
+    /// arrives, and keeps it until it is answered: one reference, so that nothing is copied on the way.
+    final class Settings: Sendable {
+        let configuration: ServerConfiguration
+        let crossOrigin: CrossOrigin
+        /// `nil` for a server that asks for keys.
+        let keylessAccess: KeylessAccess?
+        /// `nil` for a server that asks for no keys.
+        let keys: APIKeys?
+        /// `nil` where pictures come in requests only.
+        let fetcher: PictureFetcher?
 
-        /// Throws as `APIKeys.init(path:)` and `PictureFetcher.init(options:)`.
+        /// Reads the file of keys. Throws as `APIKeys.init(path:)` and `PictureFetcher.init(options:)`.
         ///
-        /// - Parameter earlier: what was in use so far; its fetcher stays where the same is asked of it.
+        /// - Parameter earlier: the version in use so far; its fetcher stays if its options are the same.
         init(_ configuration: ServerConfiguration, after earlier: Settings? = nil) throws(ConcordError) {
             self.configuration = configuration
+            crossOrigin = CrossOrigin(origins: configuration.crossOrigins)
+            keylessAccess =
+                configuration.keys == nil
+                ? KeylessAccess(names: configuration.hostNames, crossOrigin: crossOrigin) : nil
             keys = try configuration.keys.map { path throws(ConcordError) in try APIKeys(path: path) }
             if let earlier, earlier.configuration.imageFetching == configuration.imageFetching {
                 fetcher = earlier.fetcher
@@ -29,7 +37,7 @@ final class ServerState: Sendable {
         }
     }
 
-    private let settings: Mutex<Settings>
+    private let current: Mutex<Settings>
     let registry: ModelRegistry
     let limiter = RateLimiter()
     let metrics: ServerMetrics
@@ -45,25 +53,22 @@ final class ServerState: Sendable {
         _ settings: Settings, registry: ModelRegistry, metrics: ServerMetrics, logger: Logger, logLevel: LogLevel? = nil
     ) {
         self.logLevel = logLevel
-        self.settings = Mutex(settings)
+        current = Mutex(settings)
         self.registry = registry
         self.metrics = metrics
         self.logger = logger
         bodies = BodyBudget(capacity: settings.configuration.bodiesBytes)
     }
 
-    var configuration: ServerConfiguration { settings.withLock { $0.configuration } }
-    /// Nil where no key is asked for.
-    var keys: APIKeys? { settings.withLock { $0.keys } }
-    /// Nil where pictures come in requests only.
-    var fetcher: PictureFetcher? { settings.withLock { $0.fetcher } }
+    /// The current version of the settings.
+    var settings: Settings { current.withLock { $0 } }
 
     /// Takes over settings, and reads the file of keys, for requests that come from now on.
     ///
     /// Throws, and changes nothing, for keys or hosts that cannot be used.
     func change(to configuration: ServerConfiguration) throws(ConcordError) {
-        let changed = try Settings(configuration, after: settings.withLock { $0 })
-        settings.withLock { $0 = changed }
+        let changed = try Settings(configuration, after: settings)
+        current.withLock { $0 = changed }
         logLevel?.value = configuration.logLevel
         bodies.change(capacity: configuration.bodiesBytes)
         registry.change(to: configuration.serving)

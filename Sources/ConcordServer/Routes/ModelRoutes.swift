@@ -10,7 +10,7 @@ enum ModelRoutes {
         handler: { call in
             let statuses = call.state.registry.statuses
             // An alias is listed as its model, so that clients which look for a name in the list find it.
-            let aliases = call.state.configuration.aliases.compactMap { alias in
+            let aliases = call.settings.configuration.aliases.compactMap { alias in
                 statuses.first { $0.name == alias.model }.map { object($0, name: alias.name) }
             }
             return .json(["object": "list", "data": .array(statuses.map { object($0, name: $0.name) } + aliases)])
@@ -26,7 +26,7 @@ enum ModelRoutes {
 
     /// The status of the model in the path. Throws a failure with 404.
     static func status(_ call: RouteCall) throws(RequestFailure) -> ModelStatus {
-        let name = call.parameters["model"] ?? "", real = call.state.configuration.modelName(name)
+        let name = call.parameters["model"] ?? "", real = call.settings.configuration.modelName(name)
         guard let status = call.state.registry.statuses.first(where: { $0.name == real }) else {
             throw RequestFailure(
                 status: .notFound, message: "There is no model \"\(name.shortened())\".", parameter: "model",

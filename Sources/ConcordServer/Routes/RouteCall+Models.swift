@@ -7,7 +7,7 @@ extension RouteCall {
     /// The name of a model that can be loaded or unloaded now. Throws a failure with 404, or with 503 while it is being
     /// loaded.
     func changeableModel(named name: String) throws(RequestFailure) -> String {
-        let name = state.configuration.modelName(name)
+        let name = settings.configuration.modelName(name)
         guard let status = state.registry.statuses.first(where: { $0.name == name }) else {
             throw RequestFailure(
                 status: .notFound, message: "There is no such model.", parameter: "model", code: "model_not_found")

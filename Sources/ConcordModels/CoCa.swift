@@ -8,29 +8,19 @@ import ConcordTensor
 /// Two towers give unit vectors that are compared by cosine, and a decoder predicts each token of a caption from those
 /// before it and the picture. How pictures are pooled and what the class token of a text sees is the configuration's;
 /// with the layout `joint` and the mask `legacy` this computes what `coca_model.py` of open_clip 3.3 does.
-public struct CoCa: ImageTextEncoder {
+public struct CoCa: CaptioningModel {
     public let configuration: CoCaConfiguration
     public let store: ParameterStore
-    public var vision: VisionTransformer
+    private(set) var vision: VisionTransformer
     public let text: TextTransformer
     public let decoder: CaptionDecoder
     private let visualProjection: Linear?
     private let textProjection: TextProjection
     /// The language head `[vocabulary, width]`: its own, or the text tower's table of tokens.
     public let languageHead: Tensor
-    /// The logarithm of the factor on cosines, `[]`.
+    /// The logarithm of the logit scale, `[]`.
     public let logitScale: Tensor
     public var logitBias: Tensor? { nil }
-
-    /// What training compares: see ``callAsFunction(_:_:)``.
-    public struct Output {
-        /// Unit vectors `[batch, projectionWidth]`.
-        public let images, texts: Tensor
-        /// What the language head reads, `[batch, tokens − 1, width]`: at each token, of the next.
-        public let states: Tensor
-        /// The next tokens, int64 `[batch, tokens − 1]`, the pad token where there is none.
-        public let labels: Tensor
-    }
 
     /// Makes the model from a store: drawn at random, or read from the store's checkpoints.
     public init(_ configuration: CoCaConfiguration, store: ParameterStore) {
@@ -57,25 +47,10 @@ public struct CoCa: ImageTextEncoder {
         textProjection = TextProjection(scope / "text_projection", .transformer(configuration.text), width)
     }
 
-    /// Reads the weights of a model folder.
-    ///
-    /// - Parameter dtype: nil keeps the checkpoint's.
-    /// - Throws: `.invalidConfiguration` or `.invalidCheckpoint`, the latter naming every key that does not fit.
-    public static func load(_ folder: String, dtype: DType? = .float32, device: Device = .cpu) throws -> CoCa {
-        let folder = try ModelFolder(folder)
-        guard case .coca(let configuration) = folder.architecture else {
-            throw ConcordError(
-                .invalidConfiguration, "\(folder.path) holds a model that cannot caption; name a CoCa")
-        }
-        let model = CoCa(configuration, store: try folder.makeStore(dtype: dtype, device: device))
-        try model.store.finishLoading()
-        return model
-    }
-
     // Embedding
 
     /// Unit vectors `[batch, projectionWidth]` of normalised pictures `[batch, 3, size, size]`, and the pictures' tokens
-    /// for the decoder, `[batch, pictureTokens, width]`.
+    /// for the decoder, `[batch, imageTokens, width]`.
     public func encodeImages(_ pixels: Tensor) -> (embeddings: Tensor, tokens: Tensor) {
         let (pooled, tokens) = vision.withTokens(pixels)
         return ((visualProjection.map { $0(pooled) } ?? pooled).normalized(), tokens)
@@ -102,13 +77,13 @@ public struct CoCa: ImageTextEncoder {
     /// or several of each picture `[batch, captions, tokens]`; start and end token included, padded by the pad token.
     ///
     /// With several captions, rows of the output go by picture, then by caption; each picture is encoded once.
-    public func callAsFunction(_ pixels: Tensor, _ ids: Tensor) -> Output {
+    public func callAsFunction(_ pixels: Tensor, _ ids: Tensor) -> CaptioningOutput {
         let captions = ids.flattened(to: -2), last = ids.size(-1) - 1  // [B · captions, T]
         var (images, pictures) = encodeImages(pixels)
         let (texts, states) = encodeTexts(captions)
         let count = captions.size(0) / images.size(0)
         if count > 1 { pictures = pictures.repeatInterleaved(count, axis: 0) }
-        return Output(
+        return CaptioningOutput(
             images: images, texts: texts,
             // The last token predicts nothing.
             states: decoder(states.sliced(axis: 1, from: 0, to: last), pictures: pictures),
@@ -126,10 +101,10 @@ public struct CoCa: ImageTextEncoder {
     /// The output that ``joined(_:_:)`` made one vector a picture of.
     ///
     /// - Parameter ids: the captions of the batch, as they were given there.
-    public func output(joined: Tensor, _ ids: Tensor) -> Output {
+    public func output(joined: Tensor, _ ids: Tensor) -> CaptioningOutput {
         let captions = ids.flattened(to: -2), width = configuration.projectionWidth  // [B · captions, T]
         let end = width * (1 + captions.size(0) / joined.size(0))
-        return Output(
+        return CaptioningOutput(
             images: joined.sliced(axis: 1, from: 0, to: width),
             texts: joined.sliced(axis: 1, from: width, to: end).reshaped([-1, width]),
             states: joined.sliced(axis: 1, from: end)
@@ -143,30 +118,30 @@ public struct CoCa: ImageTextEncoder {
 
     /// Room for captions of pictures, none of which has a token yet.
     ///
-    /// - Parameter pictures: tokens that ``encodeImages(_:)`` gave, `[batch, pictureTokens, width]`.
-    public func makeCaptionCache(for pictures: Tensor) -> CaptionCache {
+    /// - Parameter images: tokens that ``encodeImages(_:)`` gave, `[batch, imageTokens, width]`.
+    public func makeCaptionCache(for images: Tensor) -> CaptionCache {
         let capacity = configuration.text.contextLength
         return CaptionCache(
             text: text.makeCaches(), decoder: decoder.makeCaches(capacity: capacity),
-            contexts: withoutGradient { decoder.contexts(of: pictures) }, rowCount: pictures.size(0),
+            contexts: withoutGradient { decoder.contexts(of: images) }, rowCount: images.size(0),
             capacity: capacity)
     }
 
-    /// A cache that goes on from one's ``CaptionCache/layers`` and ``CaptionCache/pictureLayers``, with a picture for each
+    /// A cache that goes on from one's ``CaptionCache/layers`` and ``CaptionCache/imageLayers``, with a picture for each
     /// row.
     public func makeCaptionCache(
-        layers: [(key: Tensor, value: Tensor)], pictureLayers: [(key: Tensor, value: Tensor)]
+        layers: [(key: Tensor, value: Tensor)], imageLayers: [(key: Tensor, value: Tensor)]
     ) -> CaptionCache {
         let capacity = configuration.text.contextLength
         precondition(
             layers.count == configuration.text.layers + configuration.decoder.layers
-                && pictureLayers.count == configuration.decoder.layers,
-            "keys and values of \(layers.count) and \(pictureLayers.count) layers")
+                && imageLayers.count == configuration.decoder.layers,
+            "keys and values of \(layers.count) and \(imageLayers.count) layers")
         let caches = layers.map { KeyValueCache(capacity: capacity, key: $0.key, value: $0.value) }
         return CaptionCache(
             text: Array(caches[..<configuration.text.layers]), decoder: Array(caches[configuration.text.layers...]),
-            contexts: pictureLayers.map { CrossAttention.Context(key: $0.key, value: $0.value) },
-            rowCount: pictureLayers.first?.key.shape[0] ?? 0, capacity: capacity)
+            contexts: imageLayers.map { CrossAttention.Context(key: $0.key, value: $0.value) },
+            rowCount: imageLayers.first?.key.shape[0] ?? 0, capacity: capacity)
     }
 
     /// What the language head reads at new tokens of captions, `[batch, tokens, width]`, which join the cache: the same
@@ -188,7 +163,14 @@ public struct CoCa: ImageTextEncoder {
         }
     }
 
+    public var textTransformer: TextTransformerConfiguration { configuration.text }
+    public var decoderConfiguration: CaptionDecoderConfiguration { configuration.decoder }
     public var textConfiguration: TextTowerConfiguration { .transformer(configuration.text) }
+    public var patchDropout: Double {
+        get { vision.patchDropout }
+        set { vision.patchDropout = newValue }
+    }
     public var visionConfiguration: VisionTransformerConfiguration { configuration.vision }
+    public var architecture: ModelFolder.Architecture? { .coca(configuration) }
     public var embeddingWidth: Int { configuration.projectionWidth }
 }

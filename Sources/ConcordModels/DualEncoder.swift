@@ -10,13 +10,13 @@ import ConcordTensor
 public struct DualEncoder: ImageTextEncoder {
     public let configuration: DualEncoderConfiguration
     public let store: ParameterStore
-    public var vision: VisionTransformer
+    private(set) var vision: VisionTransformer
     public let text: TextTower
     private let visualProjection: Linear?
     private let textProjection: TextProjection
-    /// The logarithm of the factor on cosines, `[]`.
+    /// The logarithm of the logit scale, `[]`.
     public let logitScale: Tensor
-    /// What is added to the scaled cosines, `[]`; nil adds nothing.
+    /// The bias added to the scaled cosines, `[]`; nil adds nothing.
     public let logitBias: Tensor?
 
     /// Makes the towers from a store: drawn at random, or read from the store's checkpoints.
@@ -37,29 +37,6 @@ public struct DualEncoder: ImageTextEncoder {
         textProjection = TextProjection(scope / "text_projection", configuration.text, width)
     }
 
-    /// Reads the weights of a model folder.
-    ///
-    /// - Parameter dtype: nil keeps the checkpoint's.
-    /// - Throws: `.invalidConfiguration` or `.invalidCheckpoint`, the latter naming every key that does not fit.
-    public static func load(
-        _ folder: String, dtype: DType? = .float32, device: Device = .cpu
-    ) throws -> DualEncoder {
-        let folder = try ModelFolder(folder)
-        guard case .dualEncoder(let configuration) = folder.architecture else {
-            let kind =
-                switch folder.architecture {
-                case .dualEncoder, .coca: "a CoCa"
-                case .sentenceEncoder, .textTower: "a text encoder alone"
-                case .imageTower: "an image tower alone"
-                }
-            throw ConcordError(
-                .invalidConfiguration, "\(folder.path) holds \(kind); name a model with two towers")
-        }
-        let model = DualEncoder(configuration, store: try folder.makeStore(dtype: dtype, device: device))
-        try model.store.finishLoading()
-        return model
-    }
-
     /// Unit vectors of normalised pictures: `[batch, 3, size, size] → [batch, projectionWidth]`.
     ///
     /// With pooling `none`, a unit vector of each token: `[batch, tokens, projectionWidth]`.
@@ -76,6 +53,11 @@ public struct DualEncoder: ImageTextEncoder {
     }
 
     public var textConfiguration: TextTowerConfiguration { configuration.text }
+    public var patchDropout: Double {
+        get { vision.patchDropout }
+        set { vision.patchDropout = newValue }
+    }
     public var visionConfiguration: VisionTransformerConfiguration { configuration.vision }
+    public var architecture: ModelFolder.Architecture? { .dualEncoder(configuration) }
     public var embeddingWidth: Int { configuration.projectionWidth }
 }

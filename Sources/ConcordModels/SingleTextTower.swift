@@ -24,28 +24,11 @@ public struct SingleTextTower: TextEncoder {
         projection = TextProjection(scope / "text_projection", .transformer(configuration), width)
     }
 
-    /// Reads the weights of a model folder.
-    ///
-    /// - Parameter dtype: nil keeps the checkpoint's.
-    /// - Throws: `.invalidConfiguration` or `.invalidCheckpoint`, the latter naming every key that does not fit.
-    public static func load(
-        _ folder: String, dtype: DType? = .float32, device: Device = .cpu
-    ) throws -> SingleTextTower {
-        let folder = try ModelFolder(folder)
-        guard case .textTower(let configuration, let width) = folder.architecture else {
-            throw ConcordError(
-                .invalidConfiguration, "\(folder.path) does not hold the text tower of a CLIP or SigLIP alone")
-        }
-        let model = SingleTextTower(
-            configuration, width: width, store: try folder.makeStore(dtype: dtype, device: device))
-        try model.store.finishLoading()
-        return model
-    }
-
     /// Unit vectors of token ids: `[batch, tokens] → [batch, embeddingWidth]`.
     ///
     /// - Parameter lengths: not needed: what stands behind the end of a text does not count, or fills the context.
     public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor { projection(text(ids)).normalized() }
 
+    public var architecture: ModelFolder.Architecture? { .textTower(configuration, width: embeddingWidth) }
     public var textConfiguration: TextTowerConfiguration { .transformer(configuration) }
 }

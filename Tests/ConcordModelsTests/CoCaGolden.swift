@@ -66,7 +66,7 @@ struct CoCaGolden {
     }
 
     static func loss(
-        _ model: CoCa, _ output: CoCa.Output, plan: ScorePlan = .dense
+        _ model: CoCa, _ output: CaptioningOutput, plan: ScorePlan = .dense
     ) throws -> CoCaLoss.Value {
         try CoCaLoss(contrastive: InfoNCE(logitScale: model.logitScale))(
             images: output.images, texts: output.texts, states: output.states, head: model.languageHead,

@@ -81,7 +81,7 @@ import Testing
         let golden = try CoCaGolden("coca"), pixels = golden.pixels(.float64)
         func run(_ plan: ExecutionPlan?) throws -> (loss: Double, gradients: [[Double]]) {
             let model = try golden.model(.float64)
-            let output: CoCa.Output
+            let output: CaptioningOutput
             if let plan {
                 let joined = plan.embed([pixels, golden.ids]) { model.joined($0[0], $0[1]) }
                 output = model.output(joined: joined, golden.ids)

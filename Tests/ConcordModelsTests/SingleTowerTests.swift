@@ -106,10 +106,10 @@ import Testing
         func message(_ body: () throws -> Void) -> String {
             #expect(throws: ConcordError.self, performing: body)?.message ?? ""
         }
-        #expect(message { _ = try DualEncoder.load(text) }.contains("a text encoder alone"))
-        #expect(message { _ = try DualEncoder.load(vision) }.contains("an image tower alone"))
-        #expect(message { _ = try SingleTextTower.load(vision) }.contains("does not hold the text tower"))
-        #expect(message { _ = try SingleImageTower.load(text) }.contains("does not hold the image tower"))
-        #expect(message { _ = try SentenceEncoder.load(vision) }.contains("no text tower"))
+        #expect(message { _ = try DualEncoder.load(text) }.contains("a text tower alone, which is no DualEncoder"))
+        #expect(message { _ = try DualEncoder.load(vision) }.contains("an image tower alone, which is no DualEncoder"))
+        #expect(message { _ = try SingleTextTower.load(vision) }.contains("an image tower alone, which is no SingleTextTower"))
+        #expect(message { _ = try SingleImageTower.load(text) }.contains("a text tower alone, which is no SingleImageTower"))
+        #expect(message { _ = try SentenceEncoder.load(vision) }.contains("an image tower alone, which is no SentenceEncoder"))
     }
 }

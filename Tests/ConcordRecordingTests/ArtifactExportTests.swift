@@ -103,7 +103,7 @@ import Testing
             try served.embed(images: [picture])[0],
             try model.embed(pixels: picture.pixels, count: 1).scalars(as: Float.self),
             absolute: 1e-5, "served picture")
-        guard let coCa = model.encoder as? CoCa else { return }
+        guard let coCa = model.encoder as? any CaptioningModel else { return }
         let options = GenerationOptions(maxTokens: 6)
         let captions = try TokenGenerator(
             served.makeCaptionSession(for: [picture]), requests: [GenerationRequest(options: options)]

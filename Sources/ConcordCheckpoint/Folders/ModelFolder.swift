@@ -35,6 +35,17 @@ public struct ModelFolder: Sendable {
             case .imageTower(let vision, _): vision
             }
         }
+
+        /// A noun phrase for messages.
+        package var kindName: String {
+            switch self {
+            case .dualEncoder: "a model of two towers"
+            case .sentenceEncoder: "a sentence encoder"
+            case .coca: "a CoCa"
+            case .textTower: "a text tower alone"
+            case .imageTower: "an image tower alone"
+            }
+        }
     }
 
     public let path: String

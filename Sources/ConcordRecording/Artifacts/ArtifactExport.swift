@@ -178,10 +178,11 @@ extension GraphSessions {
         if let preprocessing = model.images?.preprocessing {
             let picture = PreparedImage.canary(size: preprocessing.cropSize)
             image = try embed(images: [picture]).vectors
-            if let coCa = model.encoder as? CoCa {
+            if let captioner = model.encoder as? any CaptioningModel {
                 let rule = try CaptionRule(
-                    CaptionSession(coCa, pixels: Tensor(picture.pixels, shape: [1, 3, picture.size, picture.size])))
-                let count = min(8, coCa.configuration.text.contextLength - 1)
+                    CaptionSession(
+                        captioner, pixels: Tensor(picture.pixels, shape: [1, 3, picture.size, picture.size])))
+                let count = min(8, captioner.textTransformer.contextLength - 1)
                 caption = try self.caption(of: picture, rule: rule, count: count)
             }
         }

@@ -81,8 +81,8 @@ public struct ExportParity: Sendable, Hashable {
             let expected = try model.embed(pixels: pictures.flatMap(\.pixels), count: pictures.count)
             let found = try sessions.embed(images: pictures)
             measure.add(found.vectors, expected.scalars(as: Float.self), inputs: pictures.count)
-            if let coCa = model.encoder as? CoCa, let tokens = found.tokens {
-                try compareCaptions(of: pictures, coCa, GraphSessions.Captions(sessions, tokens: tokens))
+            if let captioner = model.encoder as? any CaptioningModel, let tokens = found.tokens {
+                try compareCaptions(of: pictures, captioner, GraphSessions.Captions(sessions, tokens: tokens))
             }
             done += pictures.count
             progress(done)
@@ -102,10 +102,10 @@ public struct ExportParity: Sendable, Hashable {
 
     /// Lets both write the model's greedy captions, so that a token which differs does not hide those behind it.
     private mutating func compareCaptions(
-        of pictures: ArraySlice<PreparedImage>, _ model: CoCa, _ graphs: GraphSessions.Captions
+        of pictures: ArraySlice<PreparedImage>, _ model: any CaptioningModel, _ graphs: GraphSessions.Captions
     ) throws {
         var graphs = graphs
-        let size = model.configuration.vision.imageSize
+        let size = model.visionConfiguration.imageSize
         let session = try CaptionSession(
             model, pixels: Tensor(pictures.flatMap(\.pixels), shape: [pictures.count, 3, size, size]))
         let rule = CaptionRule(session), vocabulary = session.vocabularySize

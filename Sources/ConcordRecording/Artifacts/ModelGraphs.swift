@@ -47,9 +47,9 @@ public struct ModelGraphs {
         }
         if model.images != nil { try keep(.image, imageGraph(model.imageSide().encoder)) }
         try keep(.text, textGraph())
-        if let coCa = model.encoder as? CoCa {
-            try keep(.captionPrefill, prefillGraph(coCa))
-            try keep(.captionStep, stepGraph(coCa))
+        if let captioner = model.encoder as? any CaptioningModel {
+            try keep(.captionPrefill, prefillGraph(captioner))
+            try keep(.captionStep, stepGraph(captioner))
         }
     }
 
@@ -83,11 +83,11 @@ public struct ModelGraphs {
     private func imageGraph(_ encoder: any ImageEncoder) throws -> OnnxGraphBuilder {
         let vision = encoder.visionConfiguration, size = OnnxDimension.fixed(vision.imageSize)
         let pixels = zeros("pixels", ["batch", .fixed(vision.channels), size, size])
-        guard let coCa = encoder as? CoCa else {
+        guard let captioner = encoder as? any CaptioningModel else {
             return try record(.image, inputs: [pixels], outputs: ["embeddings"]) { [encoder.embedImages($0[0])] }
         }
         return try record(.image, inputs: [pixels], outputs: ["embeddings", "tokens"]) {
-            let (embeddings, tokens) = coCa.encodeImages($0[0])
+            let (embeddings, tokens) = captioner.encodeImages($0[0])
             return [embeddings, tokens]
         }
     }
@@ -112,30 +112,30 @@ public struct ModelGraphs {
     }
 
     /// The tokens of one picture, `[1, pictureTokens, width]`, for their shape.
-    private func pictureTokens(_ coCa: CoCa) -> Tensor {
-        let vision = coCa.configuration.vision
+    private func pictureTokens(_ captioner: any CaptioningModel) -> Tensor {
+        let vision = captioner.visionConfiguration
         return withoutGradient {
-            coCa.encodeImages(.zeros([1, vision.channels, vision.imageSize, vision.imageSize])).tokens
+            captioner.encodeImages(.zeros([1, vision.channels, vision.imageSize, vision.imageSize])).tokens
         }
     }
 
-    private func prefillGraph(_ coCa: CoCa) throws -> OnnxGraphBuilder {
-        let configuration = coCa.configuration, decoderLayers = configuration.decoder.layers
-        let tokens = pictureTokens(coCa)
+    private func prefillGraph(_ captioner: any CaptioningModel) throws -> OnnxGraphBuilder {
+        let decoderLayers = captioner.decoderConfiguration.layers
+        let tokens = pictureTokens(captioner)
         let inputs = [zeros("tokens", ["batch", .fixed(tokens.size(1)), .fixed(tokens.size(2))]), ids("count")]
         let outputs =
-            ["logits"] + Self.layerNames("present", configuration.text.layers + decoderLayers)
+            ["logits"] + Self.layerNames("present", captioner.textTransformer.layers + decoderLayers)
             + Self.layerNames("cross", decoderLayers)
         return try record(.captionPrefill, inputs: inputs, outputs: outputs) {
-            let cache = coCa.makeCaptionCache(for: $0[0])
-            let logits = try self.logits(coCa, $0[1], cache)
-            return [logits] + (cache.layers + cache.pictureLayers).flatMap { [$0.key, $0.value] }
+            let cache = captioner.makeCaptionCache(for: $0[0])
+            let logits = try self.logits(captioner, $0[1], cache)
+            return [logits] + (cache.layers + cache.imageLayers).flatMap { [$0.key, $0.value] }
         }
     }
 
-    private func stepGraph(_ coCa: CoCa) throws -> OnnxGraphBuilder {
-        let text = coCa.configuration.text, decoder = coCa.configuration.decoder
-        let pictureTokens = OnnxDimension.fixed(pictureTokens(coCa).size(1))
+    private func stepGraph(_ captioner: any CaptioningModel) throws -> OnnxGraphBuilder {
+        let text = captioner.textTransformer, decoder = captioner.decoderConfiguration
+        let pictureTokens = OnnxDimension.fixed(pictureTokens(captioner).size(1))
         func layer(_ heads: Int, _ width: Int, _ length: OnnxDimension) -> [OnnxDimension] {
             ["batch", .fixed(heads), length, .fixed(width / heads)]
         }
@@ -151,15 +151,15 @@ public struct ModelGraphs {
             .captionStep, inputs: [ids("count")] + zip(names, shapes).map(zeros), outputs: outputs
         ) { values in
             let layers = stride(from: 1, to: values.count, by: 2).map { (key: values[$0], value: values[$0 + 1]) }
-            let cache = coCa.makeCaptionCache(
-                layers: Array(layers[..<past.count]), pictureLayers: Array(layers[past.count...]))
-            let logits = try self.logits(coCa, values[0], cache)
+            let cache = captioner.makeCaptionCache(
+                layers: Array(layers[..<past.count]), imageLayers: Array(layers[past.count...]))
+            let logits = try self.logits(captioner, values[0], cache)
             return [logits] + cache.layers.flatMap { [$0.key, $0.value] }
         }
     }
 
     /// Of the token behind the last one, `[batch, vocabulary]`.
-    private func logits(_ coCa: CoCa, _ ids: Tensor, _ cache: CaptionCache) throws -> Tensor {
-        coCa.tokenLogits(try coCa.states(next: ids, cache: cache).selected(axis: 1, at: -1))
+    private func logits(_ captioner: any CaptioningModel, _ ids: Tensor, _ cache: CaptionCache) throws -> Tensor {
+        captioner.tokenLogits(try captioner.states(next: ids, cache: cache).selected(axis: 1, at: -1))
     }
 }

@@ -40,7 +40,7 @@ struct QuantizationSamples: Sendable {
     ) throws {
         guard let data else {
             try addEvaluation(model, pictures: samples.pictures, texts: samples.texts)
-            if model.encoder is CoCa {
+            if model.encoder is any CaptioningModel {
                 let pictures = Array(samples.pictures.prefix(Self.captionedCount))
                 try add(
                     to: \.evaluation, captions: Array(samples.texts.prefix(pictures.count)), of: pictures, model,
@@ -67,7 +67,7 @@ struct QuantizationSamples: Sendable {
         try addEvaluation(model, pictures: pictures, texts: captions)
         calibration[.image] = try Self.imageBatches(calibrating)
         calibration[.text] = try Self.textBatches(texts, model)
-        if model.encoder is CoCa {
+        if model.encoder is any CaptioningModel {
             let count = Self.captionedCount
             try add(
                 to: \.evaluation, captions: Array(captions.prefix(count)), of: Array(pictures.prefix(count)), model,

@@ -8,7 +8,7 @@ import ConcordText
 
 /// What a user has to do with a model that captions: pictures and prompts in, texts out.
 public struct Captioner {
-    public let model: CoCa
+    public let model: any CaptioningModel
     public let tokenizer: any Tokenizer
     public let preprocessing: ImagePreprocessing
 
@@ -32,7 +32,7 @@ public struct Captioner {
 
     /// Tokens of a caption unless somebody asks for more or fewer: 30, or what the model's context has room for.
     public func usualTokens(prompt: [Int32]? = nil) -> Int {
-        min(30, max(1, model.configuration.text.contextLength - (prompt?.count ?? 1)))
+        min(30, max(1, model.textTransformer.contextLength - (prompt?.count ?? 1)))
     }
 
     /// The captions of decoded pictures: for each as many as the options ask for, the best first.
@@ -87,7 +87,7 @@ public struct Captioner {
     private func text(_ prompt: [Int32]?, _ tokens: [Int32]) -> String { tokenizer.decode((prompt ?? []) + tokens) }
 
     private func tensor(_ pixels: [Float], _ count: Int) -> Tensor {
-        let size = model.configuration.vision.imageSize
+        let size = model.visionConfiguration.imageSize
         return Tensor(pixels, shape: [count, 3, size, size]).to(model.store.device).to(model.languageHead.dtype)
     }
 

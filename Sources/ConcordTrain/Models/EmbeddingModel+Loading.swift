@@ -26,14 +26,7 @@ extension EmbeddingModel {
         _ folder: String, dtype: DType? = .float32, device: Device = .cpu
     ) throws -> EmbeddingModel {
         let description = try ModelFolder(folder), device = try device.checked()
-        let encoder: any EmbeddingEncoder =
-            switch description.architecture {
-            case .dualEncoder: try DualEncoder.load(folder, dtype: dtype, device: device)
-            case .sentenceEncoder: try SentenceEncoder.load(folder, dtype: dtype, device: device)
-            case .coca: try CoCa.load(folder, dtype: dtype, device: device)
-            case .textTower: try SingleTextTower.load(folder, dtype: dtype, device: device)
-            case .imageTower: try SingleImageTower.load(folder, dtype: dtype, device: device)
-            }
+        let encoder = try description.loadModel(dtype: dtype, device: device)
         // A report of the keys says more than a hash, so it came first.
         try description.manifest?.verifyHashes(folder: folder, limit: hashedFileLimit)
         return EmbeddingModel(

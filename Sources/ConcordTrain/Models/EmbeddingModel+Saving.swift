@@ -59,7 +59,7 @@ extension EmbeddingModel {
             hashes[name] = try FileHash(.sha256, ofFile: folder + "/" + name).hexadecimal
         }
         var manifest = ModelManifest(
-            architecture, tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface },
+            try architecture(), tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface },
             crop: images.map { $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface },
             weightsLayout: layout, hashes: hashes, training: training)
         if let cleaner = texts?.tokenizer as? CleaningTokenizer {
@@ -79,15 +79,14 @@ extension EmbeddingModel {
         "spiece.model", "tokenizer.model", "sentencepiece.bpe.model",
     ]
 
-    var architecture: ModelFolder.Architecture {
-        switch encoder {
-        case let model as DualEncoder: return .dualEncoder(model.configuration)
-        case let model as CoCa: return .coca(model.configuration)
-        case let model as SentenceEncoder: return .sentenceEncoder(model.configuration)
-        case let model as SingleTextTower: return .textTower(model.configuration, width: model.embeddingWidth)
-        case let model as SingleImageTower: return .imageTower(model.visionConfiguration, width: model.embeddingWidth)
-        default: preconditionFailure("an encoder of another type")
+    /// The description of the model in a folder. Throws `.invalidConfiguration` for a model that folders cannot hold.
+    func architecture() throws(ConcordError) -> ModelFolder.Architecture {
+        guard let architecture = encoder.architecture else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "a \(type(of: encoder)) has no form as a model folder; save its parameters with `store.save(to:)`")
         }
+        return architecture
     }
 
     /// CLIP's own tokenizer, which has two modes.
@@ -106,7 +105,8 @@ private struct SavedFiles {
 
     init(_ model: EmbeddingModel, _ family: CheckpointLayout.Family) throws(ConcordError) {
         weights = family == .openCLIP ? CheckpointReader.openCLIPNames[0] : CheckpointReader.fileName
-        switch (model.architecture, family) {
+        let architecture = try model.architecture()
+        switch (architecture, family) {
         case (.coca(let configuration), .huggingFace):
             layout = .huggingFace
             documents.append(("config.json", Self.with(dtype: model.dtype, configuration.configurationJSON())))
@@ -129,8 +129,8 @@ private struct SavedFiles {
             throw ConcordError(
                 .invalidConfiguration, "open_clip has no form for an image tower alone; save it as huggingface")
         case (.textTower, .huggingFace), (.imageTower, .huggingFace):
-            layout = model.architecture.singleTowerLayout
-            documents.append(("config.json", Self.with(dtype: model.dtype, model.architecture.singleTowerJSON())))
+            layout = architecture.singleTowerLayout
+            documents.append(("config.json", Self.with(dtype: model.dtype, architecture.singleTowerJSON())))
             if let images = model.images {
                 documents.append(("preprocessor_config.json", try images.preprocessing.preprocessorConfig()))
             }

@@ -105,8 +105,8 @@ public struct EmbeddingModel {
     }
 
     /// The model that writes captions, and how it wants its pictures. Throws `.invalidConfiguration` for one that cannot.
-    public func captioner() throws(ConcordError) -> (model: CoCa, preprocessing: ImagePreprocessing) {
-        guard let model = encoder as? CoCa else {
+    public func captioner() throws(ConcordError) -> (model: any CaptioningModel, preprocessing: ImagePreprocessing) {
+        guard let model = encoder as? any CaptioningModel else {
             throw ConcordError(
                 .invalidConfiguration,
                 "this model cannot caption; name a CoCa, such as runs/emoji-coca after its training")

@@ -37,11 +37,11 @@ public struct ModelConversion {
                 "\(output) has a model in it (\(old[0])); name another folder, or replace it with --force")
         }
         let model = try EmbeddingModel.load(source, dtype: nil)
-        if layout == .huggingFace, case .dualEncoder(let configuration) = model.architecture {
+        if layout == .huggingFace, case .dualEncoder(let configuration) = try model.architecture() {
             // A folder in Concord's own form would not be what was asked for.
             _ = try configuration.huggingFaceJSON()
         }
-        if layout == .huggingFace, case .coca = model.architecture {
+        if layout == .huggingFace, case .coca = try model.architecture() {
             throw ConcordError(
                 .invalidConfiguration,
                 "transformers has no class for a CoCa; `--to open_clip` writes a form that others read")

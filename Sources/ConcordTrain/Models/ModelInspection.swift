@@ -23,7 +23,7 @@ public struct ModelInspection {
     let parameterCounts: [(part: String, count: Int)]
     let tokenizer: (any Tokenizer)?
     let preprocessing: ImagePreprocessing?
-    /// The factor on cosines, and what is added to them.
+    /// The logit scale and, where the model has one, the logit bias.
     let logits: (scale: Double, bias: Double?)?
 
     /// - Throws: `.invalidConfiguration` for a configuration that is not known, `.invalidCheckpoint` for damaged weights
@@ -34,29 +34,10 @@ public struct ModelInspection {
         let source = ParameterSource(checkpoint, layout: folder.layout)
         // The parameters lie in the mapped files, which nobody touches: their shapes come from the headers.
         let store = ParameterStore(sources: [source], dtype: nil)
-        switch folder.architecture {
-        case .dualEncoder(let configuration):
-            let encoder = DualEncoder(configuration, store: store)
-            try Self.checkKeys(store, checkpoint, folder.layout)
-            logits = (
-                encoder.logitScale.to(.float64).exp().item(), encoder.logitBias.map { $0.to(.float64).item() }
-            )
-        case .coca(let configuration):
-            let model = CoCa(configuration, store: store)
-            try Self.checkKeys(store, checkpoint, folder.layout)
-            logits = (model.logitScale.to(.float64).exp().item(), nil)
-        case .sentenceEncoder(let configuration):
-            _ = SentenceEncoder(configuration, store: store)
-            try Self.checkKeys(store, checkpoint, folder.layout)
-            logits = nil
-        case .textTower(let configuration, let width):
-            _ = SingleTextTower(configuration, width: width, store: store)
-            try Self.checkKeys(store, checkpoint, folder.layout)
-            logits = nil
-        case .imageTower(let configuration, let width):
-            _ = SingleImageTower(configuration, width: width, store: store)
-            try Self.checkKeys(store, checkpoint, folder.layout)
-            logits = nil
+        let model = folder.architecture.makeModel(store: store)
+        try Self.checkKeys(store, checkpoint, folder.layout)
+        logits = (model as? any ImageTextEncoder).map { model in
+            (model.logitScale.to(.float64).exp().item(), model.logitBias.map { $0.to(.float64).item() })
         }
         var counts = [String: Int]()
         for parameter in store.parameters {

@@ -29,7 +29,7 @@ public final class ContrastiveTrainer {
     public let model: any ImageTextEncoder
     private let loss: any ContrastiveLoss
     /// What captions a CoCa, and the loss of doing so; nil for towers alone.
-    private let captioning: (model: CoCa, loss: CoCaLoss)?
+    private let captioning: (model: any CaptioningModel, loss: CoCaLoss)?
     private let plan: ExecutionPlan
     private let matryoshkaWidths: [Int]
     let optimizer: AdamW
@@ -64,7 +64,8 @@ public final class ContrastiveTrainer {
     ///
     /// - Parameter loss: nil takes CLIP's InfoNCE with the model's logit scale, and captions twice as heavy.
     public convenience init(
-        captioning model: CoCa, loss: CoCaLoss? = nil, plan: ExecutionPlan = .dense, schedule: LearningRateSchedule,
+        captioning model: any CaptioningModel, loss: CoCaLoss? = nil, plan: ExecutionPlan = .dense,
+        schedule: LearningRateSchedule,
         options: AdamW.Options, layerDecay: LayerDecay? = nil, precision: DType = .float32,
         gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
     ) {
@@ -72,14 +73,15 @@ public final class ContrastiveTrainer {
             loss
             ?? CoCaLoss(
                 contrastive: InfoNCE(logitScale: model.logitScale),
-                caption: CaptionLoss(ignoredLabel: model.configuration.text.padToken))
+                caption: CaptionLoss(ignoredLabel: model.textTransformer.padToken))
         self.init(
             model, loss.contrastive, captioning: (model, loss), plan, [], schedule, options, layerDecay, precision,
             gradientClip, averageDecay, seed)
     }
 
     private init(
-        _ model: any ImageTextEncoder, _ loss: any ContrastiveLoss, captioning: (model: CoCa, loss: CoCaLoss)?,
+        _ model: any ImageTextEncoder, _ loss: any ContrastiveLoss,
+        captioning: (model: any CaptioningModel, loss: CoCaLoss)?,
         _ plan: ExecutionPlan, _ matryoshkaWidths: [Int], _ schedule: LearningRateSchedule, _ options: AdamW.Options,
         _ layerDecay: LayerDecay?, _ precision: DType, _ gradientClip: Double?, _ averageDecay: Double?, _ seed: UInt64
     ) {

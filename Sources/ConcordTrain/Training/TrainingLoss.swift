@@ -121,11 +121,11 @@ struct TrainingLoss {
     /// Both losses of a CoCa.
     ///
     /// - Throws: as ``make(_:)``.
-    func captioning(_ model: CoCa) throws(ConcordError) -> CoCaLoss {
+    func captioning(_ model: any CaptioningModel) throws(ConcordError) -> CoCaLoss {
         CoCaLoss(
             contrastive: try make(model),
             caption: CaptionLoss(
-                ignoredLabel: model.configuration.text.padToken, labelSmoothing: section.captionLabelSmoothing),
+                ignoredLabel: model.textTransformer.padToken, labelSmoothing: section.captionLabelSmoothing),
             contrastiveWeight: section.contrastiveWeight, captionWeight: section.captionWeight)
     }
 

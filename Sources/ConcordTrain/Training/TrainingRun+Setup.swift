@@ -174,14 +174,11 @@ extension TrainingRun {
             seed: UInt64(recipe.seed), sources: try start.sources(architecture),
             adaptation: recipe.train.adapters.adaptation, device: device)
         store.usesActivationCheckpointing = recipe.train.usesActivationCheckpointing
-        var model: any ImageTextEncoder
-        switch architecture {
-        case .dualEncoder(let configuration): model = DualEncoder(configuration, store: store)
-        case .coca(let configuration): model = CoCa(configuration, store: store)
-        case .sentenceEncoder, .textTower, .imageTower: preconditionFailure("a model that trains has two towers")
+        guard var model = architecture.makeModel(store: store) as? any ImageTextEncoder else {
+            preconditionFailure("a model that trains compares images with texts")
         }
         try store.finishLoading()
-        model.vision.patchDropout = recipe.train.patchDropout
+        model.patchDropout = recipe.train.patchDropout
         loss.prepare(model)
         try FineTuning(recipe.train).apply(to: model)
         for note in store.notes + loss.notes(architecture) { bar.print(note) }
@@ -193,7 +190,8 @@ extension TrainingRun {
     func makeLockedCaptions(_ parts: Parts) -> LockedCaptions? {
         let model = parts.model, tokenizer = parts.tokenizer
         // A decoder reads the states of all tokens, so that for a CoCa vectors would not do.
-        guard !(model is CoCa), FineTuning(recipe.train).keepsTexts(of: model), recipe.train.textCacheMegabytes > 0
+        guard !(model is any CaptioningModel), FineTuning(recipe.train).keepsTexts(of: model),
+            recipe.train.textCacheMegabytes > 0
         else { return nil }
         let context = model.textConfiguration.contextLength, sampling = sampling
         let captions = parts.data.split.examples.items.lazy.flatMap { $0.captions.filter(sampling.mayDraw) }
@@ -220,7 +218,7 @@ extension TrainingRun {
         let layerDecay = train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil
         let gradientClip = train.gradientClip > 0 ? train.gradientClip : nil
         let averageDecay = train.emaDecay > 0 ? train.emaDecay : nil
-        if let model = model as? CoCa {
+        if let model = model as? any CaptioningModel {
             return ContrastiveTrainer(
                 captioning: model, loss: try loss.captioning(model), plan: loss.plan, schedule: schedule,
                 options: options, layerDecay: layerDecay, precision: precision, gradientClip: gradientClip,

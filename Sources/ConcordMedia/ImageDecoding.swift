@@ -1,3 +1,4 @@
+import CVips
 import ConcordCore
 
 extension Image {
@@ -39,5 +40,80 @@ extension Image {
         shrinkFor shortestEdge: Int? = nil
     ) throws(ConcordError) {
         self = try ImageDecoder(name: name, limits: limits, shortestEdge: shortestEdge).decode(bytes)
+    }
+}
+
+/// What pictures are refused, unread: those that are too large, and those of other formats.
+public struct ImageLimits: Sendable, Hashable {
+    /// The most pixels, width × height, that a header may announce.
+    public var maximumPixels: Int
+    /// The most bytes of an encoded file.
+    public var maximumBytes: Int
+    /// The formats that are read.
+    public var formats: Set<ImageFormat>
+
+    public init(
+        maximumPixels: Int = 64_000_000, maximumBytes: Int = 64 << 20, formats: Set<ImageFormat> = ImageFormat.all
+    ) {
+        self.maximumPixels = maximumPixels
+        self.maximumBytes = maximumBytes
+        self.formats = formats
+    }
+
+    /// 64 million pixels and 64 MiB, of any format.
+    public static let standard = ImageLimits()
+}
+
+/// What an encoded picture says of itself before it is decoded.
+public struct ImageHeader: Sendable, Hashable {
+    /// Columns and rows, as they are stored: a rotated photo's are exchanged.
+    public let width, height: Int
+
+    /// Reads the header of a file of one of the formats of `limits`; `name` is what errors call it.
+    ///
+    /// - Throws: `.invalidImage` for what is no picture, damaged, of a kind that is not read, or above the limits;
+    ///   `.unavailable` where the format's decoder is not installed.
+    public init(
+        of bytes: UnsafeRawBufferPointer, name: String, limits: ImageLimits = .standard
+    ) throws(ConcordError) {
+        (width, height) = try ImageDecoder(name: name, limits: limits, shortestEdge: nil).size(bytes)
+    }
+}
+
+extension Image {
+    /// The version of libvips that decodes images, such as `8.14.1`.
+    public static var libraryVersion: String { String(cString: vips_version_string()) }
+}
+
+/// The file format of a written picture.
+public enum ImageEncoding: Sendable, Hashable {
+    case png
+    /// Quality 1…100; chroma is subsampled 4:2:0 below 90.
+    case jpeg(quality: Int)
+}
+
+extension Image {
+    /// The bytes of a PNG or JPEG file. Throws `.invalidImage` where libvips refuses.
+    public func encoded(as encoding: ImageEncoding) throws(ConcordError) -> [UInt8] {
+        try VipsLibrary.start()
+        let quality: Int32 =
+            switch encoding {
+            case .png: 0
+            case .jpeg(let quality): Int32(min(max(quality, 1), 100))
+            }
+        var bytes: UnsafeMutableRawPointer?
+        var count = 0
+        let status = withPixels { vips_seam_encode($0, Int32(width), Int32(height), quality, &bytes, &count) }
+        guard status == 0, let bytes else {
+            vips_error_clear()
+            throw ConcordError(.invalidImage, "libvips cannot encode an image of \(width)×\(height); make it smaller")
+        }
+        defer { g_free(bytes) }
+        return [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+    }
+
+    /// Writes a PNG or JPEG file, atomically. Throws `.fileSystem` or `.invalidImage`.
+    public func write(to path: String, as encoding: ImageEncoding) throws {
+        try Files.replace(path, with: encoded(as: encoding))
     }
 }

@@ -35,3 +35,44 @@ public struct CleaningTokenizer: Tokenizer {
         try base.write(to: folder, contextLength: contextLength)
     }
 }
+
+/// How open_clip cleans a text before a tokenizer sees it (`clean` of `tokenizer_kwargs` in `open_clip_config.json`).
+///
+/// Follows `open_clip/tokenizer.py` (3.3); as in ``CLIPTokenizer/Mode/openai``, ftfy's guessing of wrong encodings is
+/// left out.
+public enum TextCleaning: String, Sendable, CaseIterable {
+    /// The text as it stands.
+    case none
+    /// Repaired as by ftfy, HTML references replaced, runs of white space made one space. What open_clip does for
+    /// tokenizers of Hugging Face when its configuration does not say.
+    case whitespace
+    /// As `whitespace`, and in lower case.
+    case lower
+    /// In lower case and nothing else, as sentence-transformers does it (`do_lower_case`).
+    case lowercase
+    /// As `lower`, without ASCII punctuation; an underscore becomes a space (SigLIP).
+    case canonicalize
+
+    /// The cleaned text.
+    public func cleaned(_ text: String) -> String {
+        switch self {
+        case .none: return text
+        case .lowercase:
+            return String(String.UnicodeScalarView(Normalization.lowercased(Array(text.unicodeScalars))))
+        case .whitespace, .lower, .canonicalize: break
+        }
+        let repaired = TextRepair.repaired(Array(text.unicodeScalars))
+        let basic = HTMLEntities.unescaped(HTMLEntities.unescaped(repaired))
+        let output =
+            switch self {
+            case .none, .lowercase, .whitespace: PythonText.collapsingSpace(basic)
+            // In this order: whether a sigma ends a word depends on what stands around it.
+            case .lower: Normalization.lowercased(PythonText.collapsingSpace(basic))
+            case .canonicalize:
+                PythonText.collapsingSpace(
+                    Normalization.lowercased(
+                        PythonText.removingPunctuation(PythonText.stripping(basic).lazy.map { $0 == "_" ? " " : $0 })))
+            }
+        return String(String.UnicodeScalarView(output))
+    }
+}

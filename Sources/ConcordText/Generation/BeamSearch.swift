@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordPlatform
 
 /// A search with beams, in one group or several; see
 /// ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``.
@@ -52,4 +53,116 @@ struct BeamSearch: SequenceSearch {
         }
         return []
     }
+}
+
+/// Beams that compete with each other.
+struct BeamGroup {
+    private struct Beam {
+        var row = 0
+        var tokens = [Int32]()
+        var logProbabilities = [Double]()
+        /// The sum of the tokens' scores.
+        var score = 0.0
+    }
+
+    private struct Candidate {
+        let beam: Int
+        let choice: LogitReader.Choice
+        let score: Double
+
+        func isBetter(than other: Candidate) -> Bool {
+            (other.score, choice.token, beam) < (score, other.choice.token, other.beam)
+        }
+    }
+
+    private let request: SearchRequest
+    private let reader: LogitReader
+    private let width: Int
+    private let otherBeams: Int
+    private let lengthPenalty: Double
+    /// The best first; none when the search has ended.
+    private var beams = [Beam()]
+    /// Sequences that have ended, at most as many as beams, the best first.
+    private(set) var finished = [GeneratedTokens]()
+    /// The tokens that its beams chose in the last step, other than stop tokens.
+    private(set) var chosen = [Int32]()
+
+    /// - Parameter otherBeams: how many beams the other groups have.
+    init(
+        _ request: SearchRequest, reader: LogitReader, width: Int, otherBeams: Int, lengthPenalty: Double
+    ) {
+        self.request = request
+        self.reader = reader
+        self.width = width
+        self.otherBeams = otherBeams
+        self.lengthPenalty = lengthPenalty
+    }
+
+    /// One step, as ``SequenceSearch/advance(_:firstRow:updates:)``.
+    ///
+    /// - Parameters:
+    ///   - penalties: what the score of a token loses.
+    ///   - nextRow: how many of the request's next rows belong to earlier groups.
+    mutating func advance(
+        _ logits: TokenLogits, firstRow: Int, penalties: [Int32: Double], nextRow: Int
+    ) throws(ConcordError) -> [SequenceContinuation] {
+        chosen = []
+        guard !beams.isEmpty else { return [] }
+        let ranked = try candidates(logits, firstRow: firstRow, penalties: penalties)
+        var next = [Beam](), continuations = [SequenceContinuation]()
+        for (rank, candidate) in ranked.enumerated() {
+            let parent = beams[candidate.beam]
+            let beam = Beam(
+                row: nextRow + next.count, tokens: parent.tokens + [candidate.choice.token],
+                logProbabilities: parent.logProbabilities + [candidate.choice.logProbability], score: candidate.score)
+            let isStop = reader.isStop(candidate.choice.token)
+            if isStop || beam.tokens.count == request.options.maxTokens {
+                guard rank < width else { continue }
+                finish(beam, isStop ? .stop : .length)
+                if !isStop { chosen.append(candidate.choice.token) }
+            } else if next.count < width {
+                next.append(beam)
+                chosen.append(candidate.choice.token)
+                continuations.append(SequenceContinuation(parent: parent.row, token: candidate.choice.token))
+            }
+        }
+        if let best = next.first, let worst = finished.last, finished.count == width,
+            normalized(best.score, count: best.tokens.count) <= worst.score
+        {
+            (next, continuations) = ([], [])
+        }
+        beams = next
+        return continuations
+    }
+
+    /// The best continuations of all beams, the best first: enough for `width` of them to go on, however many stop.
+    private func candidates(
+        _ logits: TokenLogits, firstRow: Int, penalties: [Int32: Double]
+    ) throws(ConcordError) -> [Candidate] {
+        let count = width * max(2, 1 + request.stopTokens.count)
+        var candidates = [Candidate]()
+        for (index, beam) in beams.enumerated() {
+            // Penalties can push at most as many tokens back as the other groups have beams.
+            let choices = try reader.best(
+                count + (penalties.isEmpty ? 0 : otherBeams), logits, row: firstRow + beam.row,
+                new: beam.tokens)
+            candidates += choices.map {
+                Candidate(
+                    beam: index, choice: $0, score: beam.score + $0.score - (penalties[$0.token] ?? 0))
+            }
+        }
+        return Array(candidates.sorted { $0.isBetter(than: $1) }.prefix(count))
+    }
+
+    private mutating func finish(_ beam: Beam, _ reason: GeneratedTokens.FinishReason) {
+        let sequence = GeneratedTokens(
+            tokens: beam.tokens, tokenLogProbabilities: beam.logProbabilities,
+            score: normalized(beam.score, count: beam.tokens.count), finishReason: reason)
+        // Behind equals: they ended earlier or ranked higher.
+        let place = finished.firstIndex { $0.score < sequence.score } ?? finished.endIndex
+        finished.insert(sequence, at: place)
+        if finished.count > width { finished.removeLast() }
+    }
+
+    private func normalized(_ score: Double, count: Int) -> Double { score / pow(Double(count), lengthPenalty) }
 }

@@ -1,3 +1,18 @@
+import ConcordCore
+
+/// One item of a batch to generate for: what the model reads first, and what is wanted.
+public struct GenerationRequest: Sendable, Hashable {
+    /// The tokens that the model reads first, the start token included; nil for the start token alone. They are not part
+    /// of the result.
+    public var prompt: [Int32]?
+    public var options: GenerationOptions
+
+    public init(prompt: [Int32]? = nil, options: GenerationOptions = GenerationOptions()) {
+        self.prompt = prompt
+        self.options = options
+    }
+}
+
 /// What a request for tokens asks for, apart from its prompt.
 public struct GenerationOptions: Sendable, Hashable {
     public var strategy: GenerationStrategy
@@ -26,5 +41,140 @@ public struct GenerationOptions: Sendable, Hashable {
         self.repetitionPenalty = repetitionPenalty
         self.stopTokens = stopTokens
         self.allowedTokens = allowedTokens
+    }
+}
+
+/// How the next token is chosen from the model's scores.
+public enum GenerationStrategy: Sendable, Hashable {
+    /// The most probable token each time; of equals the one with the lowest id.
+    case greedy
+
+    /// A draw from the model's distribution.
+    ///
+    /// - Parameters:
+    ///   - temperature: what logits are divided by, above 0; below 1 prefers probable tokens.
+    ///   - topK: draws from this many of the most probable tokens only (Fan et al. 2018); nil from all.
+    ///   - topP: draws from the fewest of the most probable tokens that have this probability together (Holtzman et al.
+    ///     2020), in `(0, 1]`. It counts probabilities after the temperature and among the tokens that `topK` leaves.
+    ///   - seed: each result of each request draws from a stream of its own, made from the seed and the number of the
+    ///     result. So a request gives the same tokens alone and among others.
+    case sample(temperature: Double = 1, topK: Int? = nil, topP: Double = 1, seed: UInt64 = 0)
+
+    /// The sequences with the best score that a search finds that goes on with the `width` best beginnings of each length.
+    ///
+    /// Follows the beam search of Hugging Face transformers with `early_stopping=False`. A sequence's score is the sum of
+    /// its tokens' logarithmic probabilities, divided by its number of new tokens (an end token counts) to the power of
+    /// `lengthPenalty`. In each step the best continuations of all beams are ranked; a stop token among the first `width`
+    /// of them ends its sequence, one that ranks lower is forgotten, and the `width` best others go on. The search
+    /// stops when `width` sequences have ended and the best beam, were it to end with its present sum and length, would
+    /// not beat the worst of them; or at `maxTokens`, where the first `width` continuations count as sequences, too.
+    /// Equals are ranked by token id, then by beam, the lowest first; a sequence that ended earlier stays before an equal.
+    ///
+    /// - Parameters:
+    ///   - width: how many beginnings are kept, of all groups together.
+    ///   - groups: divides the beams into groups that search one after the other in each step (Vijayakumar et al. 2018).
+    ///   - diversityPenalty: what a token's score loses for each beam of an earlier group that chose it in the same step
+    ///     (Hamming diversity). As in transformers the loss stays in the beam's score. More than 0 with several groups,
+    ///     which would all find the same without.
+    ///   - lengthPenalty: above 0 favours long sequences, below 0 short ones, 0 takes plain sums.
+    case beam(width: Int = 6, groups: Int = 1, diversityPenalty: Double = 0, lengthPenalty: Double = 1)
+}
+
+extension GenerationOptions {
+    /// Checks what does not depend on a model.
+    ///
+    /// - Throws: `.invalidArgument` that names the first option with an impossible value, the value, and what would do.
+    public func validate() throws(ConcordError) {
+        try Self.require(maxTokens > 0, "maxTokens is \(maxTokens); ask for 1 token at least")
+        try Self.require(
+            (0...maxTokens).contains(minTokens),
+            "minTokens is \(minTokens); it is between 0 and maxTokens, which is \(maxTokens)")
+        try Self.require(
+            (1...Self.mostRows).contains(resultCount),
+            "resultCount is \(resultCount); ask for 1 result at least and \(Self.mostRows) at most")
+        try Self.require(
+            repetitionPenalty > 0 && repetitionPenalty.isFinite,
+            "repetitionPenalty is \(repetitionPenalty); it is above 0, and 1 changes nothing")
+        if let allowedTokens {
+            try Self.require(
+                !allowedTokens.isEmpty, "allowedTokens is empty; name the tokens that may come, or nil for all")
+        }
+        switch strategy {
+        case .greedy:
+            try Self.require(
+                resultCount == 1,
+                "resultCount is \(resultCount), but the greedy strategy has one result; sample, or search with beams")
+        case .sample(let temperature, let topK, let topP, _):
+            try Self.require(
+                temperature > 0 && temperature.isFinite,
+                "temperature is \(temperature); it is above 0, and the greedy strategy takes the most probable token")
+            if let topK { try Self.require(topK > 0, "topK is \(topK); keep 1 token at least, or nil for all") }
+            try Self.require(topP > 0 && topP <= 1, "topP is \(topP); it is above 0 and at most 1, which keeps all")
+        case .beam(let width, let groups, let diversityPenalty, let lengthPenalty):
+            try Self.require(width > 0, "a search with \(width) beams finds nothing; use 1 beam at least")
+            try Self.require(width <= Self.mostRows, "\(width) beams are too many; use \(Self.mostRows) at most")
+            try Self.require(
+                resultCount <= width, "resultCount is \(resultCount), more than the \(width) beams of the search")
+            try Self.require(groups > 0, "\(groups) groups of beams; use 1 group at least")
+            try Self.require(
+                width % groups == 0,
+                "\(width) beams do not divide into \(groups) groups of equal size; use a multiple of \(groups)")
+            try Self.require(
+                diversityPenalty >= 0 && diversityPenalty.isFinite,
+                "diversityPenalty is \(diversityPenalty); it is 0 or above")
+            try Self.require(
+                groups == 1 || diversityPenalty > 0,
+                "\(groups) groups of beams without a diversityPenalty would all find the same; give one above 0")
+            try Self.require(
+                lengthPenalty.isFinite, "lengthPenalty is \(lengthPenalty); it is a finite number, as a rule near 1")
+        }
+    }
+
+    /// Checks the options and a prompt against a model.
+    ///
+    /// - Parameters:
+    ///   - prompt: the tokens that the model reads first, the start token included.
+    ///   - vocabularySize: the number of the model's tokens.
+    ///   - contextLength: the most tokens that the model was made for, prompt and new ones together.
+    ///   - padToken: the token that the model takes for padding, if any.
+    /// - Throws: `.invalidArgument` with the numbers that do not fit.
+    public func validate(
+        prompt: [Int32], vocabularySize: Int, contextLength: Int, padToken: Int32? = nil
+    ) throws(ConcordError) {
+        try validate()
+        try Self.require(
+            !prompt.isEmpty, "the prompt is empty; it has one token at least, as a rule the one that starts a text")
+        try Self.require(
+            prompt.count < contextLength,
+            "a prompt of \(prompt.count) tokens leaves no room in the context of \(contextLength); shorten it")
+        try Self.require(
+            maxTokens <= contextLength - prompt.count,
+            "a prompt of \(prompt.count) tokens and \(maxTokens) new ones do not fit the context of \(contextLength) tokens "
+                + "that the model was made for; ask for \(contextLength - prompt.count) new ones at most")
+        func check(_ tokens: some Sequence<Int32>, _ name: String) throws(ConcordError) {
+            guard let token = tokens.first(where: { $0 < 0 || $0 >= vocabularySize }) else { return }
+            throw ConcordError(
+                .invalidArgument,
+                "\(name) has token \(token), which is outside the vocabulary of \(vocabularySize)")
+        }
+        try check(prompt, "the prompt")
+        if let stopTokens { try check(stopTokens, "stopTokens") }
+        if let padToken {
+            try Self.require(
+                !prompt.contains(padToken),
+                "the prompt has token \(padToken), which the model takes for padding; word it without")
+            try Self.require(
+                stopTokens?.contains(padToken) != true,
+                "stopTokens has token \(padToken), which is the model's padding and never comes")
+        }
+        // The lowest one, so that the message is the same each time.
+        if let allowedTokens { try check(allowedTokens.sorted(), "allowedTokens") }
+    }
+
+    /// The most sequences that one request may keep at a time.
+    private static let mostRows = 1024
+
+    private static func require(_ holds: Bool, _ message: String) throws(ConcordError) {
+        guard holds else { throw ConcordError(.invalidArgument, message) }
     }
 }

@@ -131,3 +131,139 @@ public final class TokenGenerator {
         }
     }
 }
+
+/// A model in the middle of a batch of sequences, with what it remembers of their tokens.
+///
+/// It starts with one row for each item and no tokens. All rows have the same number of tokens at any time. What
+/// chooses tokens sees a model only through this, so the same tokens come from whatever computes the logits.
+/// A session belongs to one thread.
+public protocol DecodingSession: AnyObject {
+    /// The number of tokens that the model knows, the length of a row of logits.
+    var vocabularySize: Int { get }
+    /// The most tokens of a sequence, its prompt included.
+    var contextLength: Int { get }
+    /// The token that starts every sequence.
+    var startToken: Int32 { get }
+    /// The token that the model ends a sequence with.
+    var endToken: Int32 { get }
+    /// A token that the model takes for the end of a row's content: it is never generated, and no prompt may have it. Nil
+    /// when there is none, or it is the end token.
+    var padToken: Int32? { get }
+    /// The number of sequences now.
+    var rowCount: Int { get }
+
+    /// Puts the rows at `rows` in place of all: row `i` goes on from what was row `rows[i]`.
+    ///
+    /// Rows that are left out are over; a row may go on several times. Rows of one item stay together, and items in order.
+    func select(rows: [Int]) throws(ConcordError)
+
+    /// Reads the next tokens of all rows, then calls `body` with the logits of the tokens that follow, `[rows, vocabulary]`.
+    ///
+    /// - Parameter tokens: `[rows, count]`, row by row: the same number for each row, one at least.
+    /// - Throws: when the model fails, or what `body` throws.
+    func read(
+        _ tokens: [Int32], logits body: (TokenLogits) throws(ConcordError) -> Void
+    ) throws(ConcordError)
+}
+
+/// A sequence of tokens that a model continued a prompt with.
+public struct GeneratedTokens: Sendable, Hashable {
+    /// Why a sequence ended.
+    public enum FinishReason: String, Sendable, Hashable {
+        /// Its last token is a stop token.
+        case stop
+        /// It has as many tokens as were allowed.
+        case length
+    }
+
+    /// The new tokens, without the prompt. A stop token at the end is among them.
+    public let tokens: [Int32]
+    /// The logarithm of each token's probability in the model's own distribution, that of all tokens: before
+    /// temperature, penalties, and without what was not allowed.
+    public let tokenLogProbabilities: [Double]
+    /// What ranks the results of one request: after a beam search as ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``
+    /// says, otherwise ``logProbability``.
+    public let score: Double
+    public let finishReason: FinishReason
+
+    public init(
+        tokens: [Int32], tokenLogProbabilities: [Double], score: Double? = nil, finishReason: FinishReason
+    ) {
+        self.tokens = tokens
+        self.tokenLogProbabilities = tokenLogProbabilities
+        self.score = score ?? tokenLogProbabilities.reduce(0, +)
+        self.finishReason = finishReason
+    }
+
+    /// The logarithm of the sequence's probability: the sum over its tokens, a stop token included.
+    public var logProbability: Double { tokenLogProbabilities.reduce(0, +) }
+}
+
+/// Tokens that joined one result of one request in a step.
+///
+/// Put one after the other, the updates of a result are its ``GeneratedTokens``. A beam search knows its tokens only when
+/// it has ended, and gives each result in one update then.
+public struct GenerationUpdate: Sendable, Hashable {
+    /// The request's place in the batch.
+    public let item: Int
+    /// Which result of the request.
+    public let result: Int
+    public let tokens: [Int32]
+    /// As ``GeneratedTokens/tokenLogProbabilities``.
+    public let logProbabilities: [Double]
+    /// Why the result ended; nil when more tokens follow.
+    public let finishReason: GeneratedTokens.FinishReason?
+}
+
+/// A caption that a model wrote.
+public struct GeneratedCaption: Sendable, Hashable {
+    /// The whole text, the prompt included, without special tokens.
+    public let text: String
+    /// The new tokens, an end token included, with their probabilities.
+    public let tokens: GeneratedTokens
+
+    package init(text: String, tokens: GeneratedTokens) {
+        self.text = text
+        self.tokens = tokens
+    }
+
+    /// The members of a line of `concord caption --json`, but for the picture's name.
+    public var members: [JSONValue.Member] {
+        [
+            .init("caption", .string(text)), .init("tokens", .array(tokens.tokens.map { .integer(Int($0)) })),
+            .init("log_probability", .number(tokens.logProbability)),
+        ]
+    }
+}
+
+/// The search for the results of one request.
+protocol SequenceSearch {
+    /// The results, as soon as ``advance(_:firstRow:updates:)`` has nothing that goes on.
+    var results: [GeneratedTokens] { get }
+
+    /// Chooses the tokens that follow the request's rows.
+    ///
+    /// - Parameters:
+    ///   - logits: of all rows of the batch.
+    ///   - firstRow: the first of the request's rows, which stand in the order that the last call gave; at first there
+    ///     is one, that of the prompt.
+    ///   - updates: receives what is known now.
+    /// - Returns: the request's next rows: which of its rows each goes on from, and the token that it does with.
+    mutating func advance(
+        _ logits: TokenLogits, firstRow: Int, updates: inout [GenerationUpdate]
+    ) throws(ConcordError) -> [SequenceContinuation]
+}
+
+struct SequenceContinuation {
+    let parent: Int
+    let token: Int32
+}
+
+/// A request with the model's own tokens where it left them open.
+struct SearchRequest {
+    /// Its place in the batch.
+    let item: Int
+    let prompt: [Int32]
+    let options: GenerationOptions
+    let stopTokens: [Int32]
+}

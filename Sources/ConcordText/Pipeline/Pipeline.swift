@@ -1,3 +1,6 @@
+import ConcordCore
+import Synchronization
+
 /// What a `tokenizer.json` describes: the way of a text to its tokens and back.
 ///
 /// A class: it has many parts, and copying their references took a good part of the time of encoding.
@@ -103,5 +106,79 @@ final class Pipeline: Sendable {
             .map { addedTokens.decodedNames[$0] ?? tokens[Int($0)] }
         guard let decoders else { return names.joined(separator: " ") }
         return decoders.reduce(names) { $1.apply(to: $0) }.joined()
+    }
+}
+
+/// The special tokens that begin and end every text.
+struct Framing: Sendable, Hashable {
+    var prefix: [Int32] = []
+    var suffix: [Int32] = []
+
+    /// Puts the special tokens around the ids of a text, of which the last are dropped where all would be too many.
+    func frame(_ ids: [Int32], contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
+        let room = contextLength - prefix.count - suffix.count
+        if ids.count <= room { return (prefix + ids + suffix, false) }
+        if room >= 0 { return (prefix + ids.prefix(room) + suffix, true) }
+        // Not even the special tokens fit: the last of them matter most, since models pool there.
+        return (Array((prefix + suffix).suffix(max(contextLength, 0))), true)
+    }
+}
+
+/// The tokens of a vocabulary and their ids, checked: ids are 0 to n-1, each once, and no token is listed twice.
+struct TokenTable: Sendable {
+    /// How the vocabulary file spells each token, by id.
+    let tokens: [String]
+    /// Keys are bytes: `String` would take canonically equivalent names for one.
+    let ids: [[UInt8]: Int32]
+
+    /// Checks and indexes a vocabulary; `source` names the file in errors. Throws `.invalidTokenizer`.
+    init(entries: [(name: String, id: Int)], source: String) throws(ConcordError) {
+        func failure(_ problem: String) -> ConcordError { .init(.invalidTokenizer, "\(source): \(problem)") }
+        var tokens = [String?](repeating: nil, count: entries.count)
+        var ids = [[UInt8]: Int32](minimumCapacity: entries.count)
+        for (name, id) in entries {
+            guard tokens.indices.contains(id) else {
+                throw failure(
+                    "token \"\(name)\" has id \(id), but \(entries.count) tokens need ids 0 to \(entries.count - 1)")
+            }
+            if let other = tokens[id] { throw failure("tokens \"\(other)\" and \"\(name)\" share id \(id)") }
+            guard ids.updateValue(Int32(id), forKey: Array(name.utf8)) == nil else {
+                throw failure("token \"\(name)\" is listed twice")
+            }
+            tokens[id] = name
+        }
+        // As many ids as tokens, all different and in range: none is left out.
+        self.tokens = tokens.compactMap { $0 }
+        self.ids = ids
+    }
+
+    func id(of name: String) -> Int32? { ids[Array(name.utf8)] }
+}
+
+/// Remembers the tokens of pieces seen before. Bounded, and safe to share between threads.
+final class PieceCache: Sendable {
+    /// Longer pieces are rare and would fill the memory.
+    static let longestPiece = 64
+    private static let piecesPerShard = 4096
+
+    /// One lock a shard, so that threads seldom wait for each other.
+    private final class Shard: Sendable {
+        let tokens = Mutex<[ArraySlice<UInt8>: [Int32]]>([:])
+    }
+
+    private let shards = (0..<16).map { _ in Shard() }
+
+    /// The tokens of `piece`, from the cache or from `encode`.
+    func tokens(of piece: ArraySlice<UInt8>, _ encode: () -> [Int32]) -> [Int32] {
+        guard piece.count <= Self.longestPiece, let first = piece.first, let last = piece.last else { return encode() }
+        let shard = shards[Int(first &+ last &* 31 &+ UInt8(piece.count)) & 15]
+        if let known = shard.tokens.withLock({ $0[piece] }) { return known }
+        let tokens = encode()
+        shard.tokens.withLock { known in
+            // Starting over is simpler than ageing; a caption vocabulary fits many times.
+            if known.count >= Self.piecesPerShard { known.removeAll(keepingCapacity: true) }
+            known[ArraySlice(Array(piece))] = tokens
+        }
+        return tokens
     }
 }

@@ -1,0 +1,200 @@
+import ConcordCore
+
+// The image processors of transformers. Their Pillow backend is followed, whose pixels do not depend on the version of
+// torchvision.
+extension ImagePreprocessing {
+    /// Reads the image processor of a Hugging Face model folder: the one inside `processor_config.json`, which
+    /// transformers 5 writes and prefers, or else `preprocessor_config.json`.
+    ///
+    /// Throws `.fileSystem` where neither is there, `.malformedText` and `.invalidConfiguration` with the path.
+    public init(folder: String) throws(ConcordError) {
+        let nested = folder + "/processor_config.json"
+        let own = folder + "/preprocessor_config.json"
+        var found: (path: String, config: JSONValue)?
+        if Files.exists(nested),
+            let config = try JSONValue(contentsOf: nested)["image_processor"]
+        {
+            found = (nested, config)
+        } else if Files.exists(own) {
+            found = (own, try JSONValue(contentsOf: own))
+        }
+        guard let found else {
+            throw ConcordError(
+                .fileSystem,
+                "\(folder) has no preprocessor_config.json, and no processor_config.json with an image_processor; "
+                    + "copy the one of the model, which says how its pictures are resized and normalised")
+        }
+        do throws(ConcordError) {
+            try self.init(preprocessorConfig: found.config)
+        } catch {
+            throw ConcordError(error.code, "\(found.path): \(error.message)")
+        }
+    }
+
+    /// Reads Hugging Face's `preprocessor_config.json`, the old form (`"size": 224`) and the new one
+    /// (`"size": {"shortest_edge": 224}`), of the image processors of CLIP, SigLIP, Chinese CLIP, ViT, DeiT and BiT.
+    ///
+    /// What it does not say is what its image processor would take. The crop rule is Hugging Face's unless
+    /// `crop_rule`, our own addition, says otherwise.
+    ///
+    /// Throws `.invalidConfiguration` for a value that is missing or impossible, an image processor that is not known,
+    /// and steps that do not make square pictures scaled to 0…1.
+    public init(preprocessorConfig config: JSONValue) throws(ConcordError) {
+        guard config.members != nil else {
+            throw ConcordError(
+                .invalidConfiguration, "the preprocessing configuration is \(config.text()); write a JSON object")
+        }
+        let reader = PreprocessingReader(config: config, defaults: try ImageProcessorDefaults.of(config))
+        guard try reader.flag("do_resize") else {
+            throw reader.problem("has do_resize false, but pictures must get one size; write true, and the size")
+        }
+        guard try reader.flag("do_rescale") else {
+            throw reader.problem("has do_rescale false, but pixels must be scaled to 0…1; write true")
+        }
+        guard let factor = reader.value("rescale_factor")?.double, abs(factor * 255 - 1) < 1e-6 else {
+            throw reader.problem(
+                "has rescale_factor \(reader.value("rescale_factor")?.text() ?? "null"), but only 1/255 is supported; "
+                    + "write 0.00392156862745098, and image_mean and image_std for pixels of 0…1")
+        }
+        for key in ["do_pad", "use_square_size"] where try reader.flag(key) {
+            throw reader.problem("has \(key) true, which is not supported; write false, and the size you mean")
+        }
+        guard let resample = reader.value("resample")?.int, let filter = ResampleFilter(rawValue: resample) else {
+            throw reader.problem(
+                "has resample \(reader.value("resample")?.text() ?? "null"); known are 0 (nearest), 1 (lanczos), "
+                    + "2 (bilinear), 3 (bicubic) and 4 (box)")
+        }
+        let (size, mode) = try Self.resize(reader)
+        let crops = try reader.flag("do_center_crop")
+        guard crops || mode == .squash else {
+            throw reader.problem(
+                "has do_center_crop false and a size of one edge, but pictures must come out square; write "
+                    + "do_center_crop true and a crop_size, or a size of {\"height\": 224, \"width\": 224}")
+        }
+        let normalises = try reader.flag("do_normalize")
+        self.init(
+            size: size, resizeMode: mode, filter: filter, cropSize: crops ? try reader.square("crop_size") : size,
+            cropRule: try reader.cropRule() ?? .huggingFace,
+            mean: normalises ? try reader.channels("image_mean") : [0, 0, 0],
+            standardDeviation: normalises ? try reader.deviations("image_std") : [1, 1, 1])
+    }
+
+    /// The `preprocessor_config.json` that transformers reads, in its new form: a `SiglipImageProcessor` where both
+    /// edges become `size`, else a `CLIPImageProcessor`.
+    ///
+    /// `crop_rule`, which transformers ignores, is added where it is not Hugging Face's. Throws `.invalidConfiguration`
+    /// for what has no form there: padding, but with black around a crop.
+    public func preprocessorConfig() throws(ConcordError) -> JSONValue {
+        let isPlainSquash = resizeMode == .squash && cropSize == size
+        let edge: JSONValue =
+            switch resizeMode {
+            case .shortestEdge: ["shortest_edge": .integer(size)]
+            case .squash: ["height": .integer(size), "width": .integer(size)]
+            case .longestEdge:
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "preprocessor_config.json cannot express padding to the longest edge; use another resize mode, or "
+                        + "save as open_clip")
+            }
+        guard cropSize <= size || padColour == [0, 0, 0] else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "preprocessor_config.json cannot express padding with the colour \(padColour); use black")
+        }
+        var members: [JSONValue.Member] = [
+            .init("do_convert_rgb", true),
+            .init("do_normalize", true),
+            .init("do_rescale", true),
+            .init("do_resize", true),
+            .init("image_mean", .array(mean.map(JSONValue.number))),
+            .init("image_processor_type", isPlainSquash ? "SiglipImageProcessor" : "CLIPImageProcessor"),
+            .init("image_std", .array(standardDeviation.map(JSONValue.number))),
+            .init("resample", .integer(filter.rawValue)),
+            .init("rescale_factor", .number(1 / 255)),
+            .init("size", edge),
+        ]
+        if !isPlainSquash {
+            members.insert(.init("crop_size", ["height": .integer(cropSize), "width": .integer(cropSize)]), at: 0)
+            members.insert(.init("do_center_crop", true), at: 1)
+        }
+        if cropRule != .huggingFace { members.append(.init("crop_rule", .string(cropRule.rawValue))) }
+        return .object(members)
+    }
+
+    private static func resize(_ reader: PreprocessingReader) throws(ConcordError) -> (Int, ResizeMode) {
+        guard let value = reader.value("size") else {
+            throw reader.problem("lacks size; write {\"shortest_edge\": 224} or {\"height\": 224, \"width\": 224}")
+        }
+        if let members = value.members {
+            switch Set(members.map(\.name)) {
+            case ["shortest_edge"]: return (try reader.edge("size", value["shortest_edge"]), .shortestEdge)
+            case ["height", "width"]: return (try reader.square("size"), .squash)
+            default:
+                throw reader.problem(
+                    "has size \(value.text()), which does not make square pictures; write {\"shortest_edge\": 224} or "
+                        + "{\"height\": 224, \"width\": 224}")
+            }
+        }
+        let defaultsToSquare = try reader.flag("default_to_square")
+        guard value.elements != nil || defaultsToSquare else {
+            return (try reader.edge("size", value), .shortestEdge)
+        }
+        return (try reader.square("size"), .squash)
+    }
+}
+
+/// What the image processor classes of transformers take where `preprocessor_config.json` is silent.
+enum ImageProcessorDefaults {
+    /// The defaults of the class that a configuration names; `supported` says which are known.
+    ///
+    /// A configuration without a class name, which transformers would find by the model's type, has only what all
+    /// classes share, and reads a plain `size` as CLIP does.
+    static func of(_ config: JSONValue) throws(ConcordError) -> JSONValue {
+        let shared: [JSONValue.Member] = [
+            .init("do_resize", true), .init("do_rescale", true), .init("do_normalize", true),
+            .init("rescale_factor", .number(1 / 255)),
+        ]
+        let reader = PreprocessingReader(config: config, defaults: [:])
+        guard let type = reader.value("image_processor_type") ?? reader.value("feature_extractor_type") else {
+            // The middle is cut out of what would not be square otherwise, and where a crop size asks for it.
+            let crops = reader.value("crop_size") != nil || reader.value("size")?["height"] == nil
+            return .object(shared + [.init("do_center_crop", .bool(crops)), .init("resample", 3)])
+        }
+        let suffix = suffixes.first { type.string?.hasSuffix($0) == true }
+        guard let name = type.string, let suffix, let defaults = classes[String(name.dropLast(suffix.count))] else {
+            throw reader.problem(
+                "names the image processor \(type.text()), which is not supported; known are "
+                    + supported.map { $0 + "ImageProcessor" }.joined(separator: ", ")
+                    + "; where one of them does the same, write its name")
+        }
+        return .object(shared + (defaults.members ?? []))
+    }
+
+    /// The families of image processors whose steps are known.
+    static var supported: [String] { classes.keys.sorted() }
+
+    /// What follows the family in a class name: the forms of transformers 4 and 5, and the name before 4.26.
+    private static let suffixes = ["ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"]
+
+    private static let clip: JSONValue = [
+        "size": ["shortest_edge": 224], "crop_size": 224, "do_center_crop": true, "resample": 3,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
+    ]
+
+    private static let classes: [String: JSONValue] = [
+        "CLIP": clip,
+        "ChineseCLIP": clip,
+        "Bit": clip,
+        "Siglip": [
+            "size": ["height": 224, "width": 224], "resample": 3, "image_mean": 0.5, "image_std": 0.5,
+        ],
+        "ViT": [
+            "size": ["height": 224, "width": 224], "resample": 2, "image_mean": 0.5, "image_std": 0.5,
+            "default_to_square": true,
+        ],
+        "DeiT": [
+            "size": ["height": 256, "width": 256], "crop_size": 224, "do_center_crop": true, "resample": 3,
+            "image_mean": 0.5, "image_std": 0.5, "default_to_square": true,
+        ],
+    ]
+}

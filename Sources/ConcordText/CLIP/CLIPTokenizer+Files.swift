@@ -1,0 +1,331 @@
+import ConcordCore
+
+extension CLIPTokenizer {
+    /// Reads the tokenizer of a model folder: `tokenizer.json`, else `vocab.json` with `merges.txt`, else `merges.txt`.
+    ///
+    /// - Throws: `.fileSystem` when there is none; `.invalidTokenizer` for anything inconsistent or unsupported in it,
+    ///   also for text that is not UTF-8 or JSON.
+    public init(folder: String, mode: Mode = .huggingface) throws(ConcordError) {
+        let document = folder + "/tokenizer.json"
+        let vocabulary = folder + "/vocab.json"
+        let merges = folder + "/merges.txt"
+        if Files.exists(document) {
+            try self.init(tokenizerJSON: document, mode: mode)
+        } else if Files.exists(vocabulary) {
+            try self.init(vocabulary: vocabulary, merges: merges, mode: mode)
+        } else if Files.exists(merges) {
+            try self.init(merges: merges, mode: mode)
+        } else {
+            throw ConcordError(
+                .fileSystem,
+                "\(folder) has no tokenizer.json, vocab.json or merges.txt; name a model folder that has one")
+        }
+    }
+
+    /// Reads a `tokenizer.json` of Hugging Face's `tokenizers` library. Throws as `init(folder:mode:)`.
+    public init(tokenizerJSON path: String, mode: Mode = .huggingface) throws(ConcordError) {
+        try self.init(document: try TokenizerSettings.json(path), source: path, mode: mode)
+    }
+
+    /// Reads a `tokenizer.json` that is parsed already; `source` names it in errors.
+    init(document: JSONValue, source: String, mode: Mode) throws(ConcordError) {
+        let reader = TokenizerJSONReader(document: document, source: source)
+        let (vocabulary, options) = try reader.read(allowsUnknownBytes: mode == .huggingface)
+        self.init(mode: mode, vocabulary: vocabulary, options: options)
+    }
+
+    /// Reads `vocab.json` (token to id) and `merges.txt` (a version line, then a merge a line).
+    /// Throws as `init(folder:mode:)`.
+    public init(vocabulary path: String, merges: String, mode: Mode = .huggingface) throws(ConcordError) {
+        guard let members = try TokenizerSettings.json(path).members else {
+            throw ConcordError(.invalidTokenizer, "\(path): it should be a JSON object from token to id")
+        }
+        let vocabulary = try BytePairVocabulary(
+            entries: try TokenizerJSONReader.entries(members, source: path), merges: try Self.mergePairs(merges),
+            // The name that `CLIPTokenizer` of Transformers gives the unknown token.
+            unknownToken: mode == .huggingface ? BytePairVocabulary.specialNames[0].end : nil, source: path)
+        self.init(mode: mode, vocabulary: vocabulary, options: .init())
+    }
+
+    /// Reads merges alone, as `bpe_simple_vocab_16e6.txt` has them (unpacked), and numbers the tokens as OpenAI does:
+    /// bytes, bytes at a word's end, merges, start, end. Throws as `init(folder:mode:)`.
+    public init(merges path: String, mode: Mode = .huggingface) throws(ConcordError) {
+        let vocabulary = try BytePairVocabulary(merges: try Self.mergePairs(path), source: path)
+        self.init(mode: mode, vocabulary: vocabulary, options: .init())
+    }
+
+    private static func mergePairs(_ path: String) throws(ConcordError) -> [(left: String, right: String)] {
+        let text = try TokenizerSettings.text(path)
+        var pairs = [(left: String, right: String)]()
+        for (index, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .enumerated()
+        {
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            // The first line names the version; only the end of the file may be empty.
+            if index == 0 && line.starts(with: "#version".utf8) || line.isEmpty && line.endIndex == text.endIndex {
+                continue
+            }
+            pairs.append(try TokenizerJSONReader.pair(Substring(line), source: "\(path), line \(index + 1)"))
+        }
+        return pairs
+    }
+}
+
+/// Reads a `tokenizer.json`, and refuses whatever would make Hugging Face's ids differ from ours.
+struct TokenizerJSONReader {
+    let document: JSONValue
+    let source: String
+
+    /// The split pattern of Transformers 5, which lists the special names first, and that of Transformers 4.
+    static let splitPattern = #"<\|startoftext\|>|<\|endoftext\|>|"# + splitPatternWithoutNames
+    static let splitPatternWithoutNames = #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
+
+    /// The vocabulary of the file and how it treats special names.
+    func read(allowsUnknownBytes: Bool) throws(ConcordError) -> (BytePairVocabulary, TextPipeline.Options) {
+        guard document.members != nil else { throw failure("it should be a JSON object") }
+        let model = document["model"] ?? .null
+        guard let members = model["vocab"]?.members else { throw failure("model.vocab should be an object") }
+        guard let mergeList = model["merges"]?.elements else { throw failure("model.merges should be a list") }
+        try require("model.type", model["type"], isOneOf: [nil, "BPE"])
+        try require("model.dropout", model["dropout"], isOneOf: [nil, .null])
+        try require("model.continuing_subword_prefix", model["continuing_subword_prefix"], isOneOf: [nil, .null, ""])
+        try require("model.end_of_word_suffix", model["end_of_word_suffix"], isOneOf: [.string(ByteSymbols.wordEnd)])
+        for flag in ["fuse_unk", "byte_fallback", "ignore_merges"] {
+            try require("model.\(flag)", model[flag], isOneOf: [nil, false])
+        }
+        try checkNormalizer()
+        var options = TextPipeline.Options()
+        options.patternListsSpecialNames = try checkSplit()
+
+        var entries = try Self.entries(members, source: source)
+        let names = try addSpecialTokens(to: &entries, &options)
+        let vocabulary = try BytePairVocabulary(
+            entries: entries, merges: try Self.merges(mergeList, source: source),
+            unknownToken: allowsUnknownBytes ? model["unk_token"]?.string : nil,
+            source: source)
+        let special = [vocabulary.start, vocabulary.end].map { vocabulary.tokens[Int($0)] }
+        if let other = names.first(where: { name in !special.contains { $0.utf8.elementsEqual(name.utf8) } }) {
+            throw failure("added token \"\(other)\" is neither the start nor the end token; only those are supported")
+        }
+        try checkPostProcessor(vocabulary)
+        return (vocabulary, options)
+    }
+
+    /// Tokens and ids of a vocabulary object.
+    static func entries(
+        _ members: [JSONValue.Member], source: String
+    ) throws(ConcordError) -> [(name: String, id: Int)] {
+        var entries = [(name: String, id: Int)]()
+        entries.reserveCapacity(members.count)
+        for member in members {
+            guard case .integer(let id) = member.value else {
+                throw ConcordError(.invalidTokenizer, "\(source): the id of \"\(member.name)\" is not an integer")
+            }
+            entries.append((member.name, id))
+        }
+        return entries
+    }
+
+    /// The two symbols of a merge that is written with a space between them.
+    static func pair(_ text: Substring, source: String) throws(ConcordError) -> (left: String, right: String) {
+        let parts = text.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else {
+            throw ConcordError(.invalidTokenizer, "\(source): \"\(text)\" is not a merge of two symbols")
+        }
+        return (String(Substring(parts[0])), String(Substring(parts[1])))
+    }
+
+    /// The merges of a list: `"a b"` in older files, `["a", "b"]` in newer.
+    static func merges(
+        _ list: [JSONValue], source: String
+    ) throws(ConcordError) -> [(left: String, right: String)] {
+        var merges = [(left: String, right: String)]()
+        merges.reserveCapacity(list.count)
+        for (rank, merge) in list.enumerated() {
+            if let text = merge.string {
+                merges.append(try pair(Substring(text), source: "\(source), merge \(rank)"))
+            } else if let parts = merge.elements, parts.count == 2, let left = parts[0].string,
+                let right = parts[1].string
+            {
+                merges.append((left, right))
+            } else {
+                throw ConcordError(.invalidTokenizer, "\(source): merge \(rank) is not a pair of strings")
+            }
+        }
+        return merges
+    }
+
+    private func failure(_ problem: String) -> ConcordError {
+        ConcordError(.invalidTokenizer, "\(source): \(problem)")
+    }
+
+    private func require(_ name: String, _ value: JSONValue?, isOneOf allowed: [JSONValue?]) throws(ConcordError) {
+        guard allowed.contains(value) else {
+            let expected = allowed.compactMap { $0?.text() }.joined(separator: " or ")
+            throw failure("\(name) is \(value?.text() ?? "missing"); CLIP's tokenizer has \(expected)")
+        }
+    }
+
+    /// Whether the steps of a `tokenizer.json` are CLIP's, so that this reads it or says what is wrong with it.
+    static func isCLIP(_ document: JSONValue) -> Bool {
+        let pattern = document["pre_tokenizer"]?["pretokenizers"]?.elements?.first?["pattern"]?["Regex"]?.string
+        let names = (document["added_tokens"]?.elements ?? []).compactMap { $0["content"]?.string }
+        return document["model"]?["end_of_word_suffix"]?.string == ByteSymbols.wordEnd
+            && hasNormalizer(document) && (pattern == splitPattern || pattern == splitPatternWithoutNames)
+            && names.allSatisfy { name in
+                BytePairVocabulary.specialNames.contains { $0.start == name || $0.end == name }
+            }
+    }
+
+    private static func hasNormalizer(_ document: JSONValue) -> Bool {
+        let normalizer = document["normalizer"] ?? .null
+        let expected: [JSONValue] = [
+            ["type": "NFC"], ["type": "Replace", "pattern": ["Regex": #"\s+"#], "content": " "], ["type": "Lowercase"],
+        ]
+        return normalizer["type"] == "Sequence" && normalizer["normalizers"]?.elements == expected
+    }
+
+    private func checkNormalizer() throws(ConcordError) {
+        let normalizer = document["normalizer"] ?? .null
+        guard Self.hasNormalizer(document) else {
+            throw failure(
+                "normalizer is \(normalizer.text()); only CLIP's is supported: NFC, white space to one space, lower case"
+            )
+        }
+    }
+
+    /// Checks the splitting steps; says whether their pattern lists the special names.
+    private func checkSplit() throws(ConcordError) -> Bool {
+        let steps = document["pre_tokenizer"] ?? .null
+        let parts = steps["pretokenizers"]?.elements ?? []
+        guard steps["type"] == "Sequence", parts.count == 2, parts[0]["type"] == "Split",
+            parts[1]["type"] == "ByteLevel"
+        else { throw failure("pre_tokenizer is \(steps.text()); only CLIP's is supported: Split, then ByteLevel") }
+        let pattern = parts[0]["pattern"]?["Regex"]
+        try require(
+            "the split pattern", pattern,
+            isOneOf: [.string(Self.splitPattern), .string(Self.splitPatternWithoutNames)])
+        try require("the split behaviour", parts[0]["behavior"], isOneOf: ["Removed"])
+        try require("the split's invert", parts[0]["invert"], isOneOf: [true])
+        try require("ByteLevel's add_prefix_space", parts[1]["add_prefix_space"], isOneOf: [false])
+        return pattern?.string == Self.splitPattern
+    }
+
+    /// Adds the special tokens that stand only under `added_tokens`; gives the names of all that stand there.
+    private func addSpecialTokens(
+        to entries: inout [(name: String, id: Int)], _ options: inout TextPipeline.Options
+    ) throws(ConcordError) -> [String] {
+        guard let list = (document["added_tokens"] ?? []).elements else {
+            throw failure("added_tokens should be a list")
+        }
+        let known = Set(entries.map { Array($0.name.utf8) })
+        var names = [String]()
+        for token in list {
+            guard let name = token["content"]?.string, let id = token["id"]?.int else {
+                throw failure("an added token lacks its content or id: \(token.text())")
+            }
+            for flag in ["single_word", "lstrip", "rstrip"] {
+                try require("\(flag) of \"\(name)\"", token[flag], isOneOf: [nil, false])
+            }
+            if !known.contains(Array(name.utf8)) {
+                entries.append((name, id))
+            } else if !entries.contains(where: { $0.id == id && $0.name.utf8.elementsEqual(name.utf8) }) {
+                throw failure("added token \"\(name)\" has id \(id), but another in model.vocab")
+            }
+            let isNormalized = token["normalized"]?.bool ?? false
+            if BytePairVocabulary.specialNames.contains(where: { $0.start == name }) {
+                options.normalizesStart = isNormalized
+            } else {
+                options.normalizesEnd = isNormalized
+            }
+            names.append(name)
+        }
+        return names
+    }
+
+    private func checkPostProcessor(_ vocabulary: BytePairVocabulary) throws(ConcordError) {
+        // Without one, Transformers' CLIP class puts its own in place, which is this.
+        guard let processor = document["post_processor"], !processor.isNull else { return }
+        func framing(_ id: Int32) -> JSONValue { [.string(vocabulary.tokens[Int(id)]), .integer(Int(id))] }
+        try require("post_processor.type", processor["type"], isOneOf: ["RobertaProcessing"])
+        try require("post_processor.cls", processor["cls"], isOneOf: [framing(vocabulary.start)])
+        try require("post_processor.sep", processor["sep"], isOneOf: [framing(vocabulary.end)])
+    }
+}
+
+extension CLIPTokenizer {
+    /// The tokenizer as Hugging Face's `tokenizer.json`, which `transformers` and `tokenizers` read.
+    ///
+    /// It describes mode `huggingface`: the format cannot express the cleaning of mode `openai`, so keep the mode
+    /// beside it.
+    public func tokenizerJSON() -> JSONValue {
+        let tokens = vocabulary.tokens
+        let start = tokens[startToken]
+        let end = tokens[endToken]
+        let pattern =
+            pipeline.options.patternListsSpecialNames
+            ? TokenizerJSONReader.splitPattern : TokenizerJSONReader.splitPatternWithoutNames
+        func added(_ id: Int, isNormalized: Bool) -> JSONValue {
+            [
+                "id": .integer(id), "content": .string(tokens[id]), "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": .bool(isNormalized), "special": true,
+            ]
+        }
+        return [
+            "version": "1.0",
+            "truncation": nil,
+            "padding": nil,
+            "added_tokens": [
+                added(startToken, isNormalized: pipeline.options.normalizesStart),
+                added(endToken, isNormalized: pipeline.options.normalizesEnd),
+            ],
+            "normalizer": [
+                "type": "Sequence",
+                "normalizers": [
+                    ["type": "NFC"], ["type": "Replace", "pattern": ["Regex": #"\s+"#], "content": " "],
+                    ["type": "Lowercase"],
+                ],
+            ],
+            "pre_tokenizer": [
+                "type": "Sequence",
+                "pretokenizers": [
+                    [
+                        "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Removed",
+                        "invert": true,
+                    ],
+                    ["type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true],
+                ],
+            ],
+            "post_processor": [
+                "type": "RobertaProcessing", "sep": [.string(end), .integer(endToken)],
+                "cls": [.string(start), .integer(startToken)], "trim_offsets": false, "add_prefix_space": false,
+            ],
+            "decoder": ["type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true],
+            "model": [
+                "type": "BPE", "dropout": nil, "unk_token": .string(end), "continuing_subword_prefix": "",
+                "end_of_word_suffix": .string(ByteSymbols.wordEnd), "fuse_unk": false, "byte_fallback": false,
+                "ignore_merges": false,
+                "vocab": .object(tokens.enumerated().map { .init($1, .integer($0)) }),
+                "merges": .array(
+                    vocabulary.merges.map { .string(tokens[Int($0.left)] + " " + tokens[Int($0.right)]) }),
+            ],
+        ]
+    }
+
+    /// Writes `tokenizer.json` and `tokenizer_config.json` into a folder, so that `AutoTokenizer` of `transformers`
+    /// and `init(folder:mode:)` load it.
+    ///
+    /// - Parameter contextLength: the longest text that the model takes, in tokens with start and end.
+    /// - Throws: `.fileSystem`.
+    public func write(to folder: String, contextLength: Int) throws {
+        let start = JSONValue.string(vocabulary.tokens[startToken])
+        let end = JSONValue.string(vocabulary.tokens[endToken])
+        let configuration: JSONValue = [
+            "tokenizer_class": "CLIPTokenizer", "bos_token": start, "eos_token": end, "unk_token": end,
+            "pad_token": end, "model_max_length": .integer(contextLength),
+        ]
+        try Files.makeFolder(folder)
+        try Files.replace(folder + "/tokenizer.json", with: tokenizerJSON().text(pretty: true) + "\n")
+        try Files.replace(folder + "/tokenizer_config.json", with: configuration.text(pretty: true) + "\n")
+    }
+}

@@ -35,12 +35,12 @@ struct TextPipeline: Sendable {
         switch mode {
         case .openai:
             // open_clip's names, whatever the vocabulary file calls its special tokens.
-            let names = BytePairVocabulary.specialNames[1]
+            let names = CLIPVocabulary.specialNames[1]
             scanner = PieceScanner(literals: literals(names), foldsLongS: true)
             rawNames = []
             normalizedNames = zip(literals(names), [Unit.start, .end]).map(SpecialName.init)
         case .huggingface:
-            let patternNames = literals(BytePairVocabulary.specialNames[0])
+            let patternNames = literals(CLIPVocabulary.specialNames[0])
             scanner = PieceScanner(
                 literals: options.patternListsSpecialNames ? patternNames : [], foldsLongS: false)
             let names = zip(literals((startName, endName)), [Unit.start, .end]).map(SpecialName.init)

@@ -18,14 +18,14 @@ public enum TokenizerFolder {
         let isSigLIP = try TokenizerSettings(folder: folder).tokenizerClass == "SiglipTokenizer" && hasPieces
         if Files.exists(path), !isSigLIP {
             let document = try TokenizerSettings.json(path)
-            if TokenizerJSONReader.isCLIP(document) {
+            if CLIPTokenizerReader.isCLIP(document) {
                 return try CLIPTokenizer(document: document, source: path, mode: mode)
             }
-            return try PipelineTokenizer(
+            return try HuggingFaceTokenizer(
                 document: document, settings: try TokenizerSettings(folder: folder), source: path)
         }
         if Files.exists(folder + "/merges.txt") { return try CLIPTokenizer(folder: folder, mode: mode) }
-        if Files.exists(folder + "/vocab.txt") { return try PipelineTokenizer(folder: folder) }
+        if Files.exists(folder + "/vocab.txt") { return try HuggingFaceTokenizer(folder: folder) }
         if hasPieces { return try SentencePieceTokenizer(folder: folder) }
         throw ConcordError(
             .fileSystem,

@@ -193,7 +193,7 @@ import Testing
         let folder = try TemporaryFolder()
         let error = #expect(throws: ConcordError.self) { try TokenizerFolder.load(folder.path) }
         #expect(error?.code == .fileSystem && error?.message.contains("\(folder.path) has no tokenizer") == true)
-        #expect(throws: ConcordError.self) { try PipelineTokenizer(folder: folder.path) }
+        #expect(throws: ConcordError.self) { try HuggingFaceTokenizer(folder: folder.path) }
         #expect(throws: ConcordError.self) { try SentencePieceTokenizer(folder: folder.path) }
     }
 

@@ -37,11 +37,11 @@ extension Golden {
     }
 
     /// A tokenizer of a document, through files.
-    static func pipeline(_ document: JSONValue, settings: String = "{}") throws -> PipelineTokenizer {
+    static func pipeline(_ document: JSONValue, settings: String = "{}") throws -> HuggingFaceTokenizer {
         let folder = try TemporaryFolder()
         try folder.write("tokenizer.json", document.text())
         try folder.write("tokenizer_config.json", settings)
-        return try PipelineTokenizer(folder: folder.path)
+        return try HuggingFaceTokenizer(folder: folder.path)
     }
 
     /// Ids as bytes, the lowest first.

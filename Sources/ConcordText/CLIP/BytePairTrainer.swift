@@ -22,7 +22,7 @@ public struct BytePairTrainer {
                 "a vocabulary of \(vocabularySize) tokens is too small: bytes and special tokens alone are "
                     + "\(smallestVocabulary)")
         }
-        let names = BytePairVocabulary.specialNames[0]
+        let names = CLIPVocabulary.specialNames[0]
         let pipeline = TextPipeline(mode: mode, startName: names.start, endName: names.end, options: .init())
         var counts = [[UInt8]: Int]()
         for caption in captions {
@@ -35,7 +35,7 @@ public struct BytePairTrainer {
         }
         var learner = MergeLearner(words: counts)
         while learner.tokens.count < vocabularySize - 2, learner.mergeNext() {}
-        let vocabulary = try BytePairVocabulary(
+        let vocabulary = try CLIPVocabulary(
             merges: learner.merges.map { (learner.tokens[Int($0.left)], learner.tokens[Int($0.right)]) },
             source: "the trained vocabulary")
         return CLIPTokenizer(mode: mode, vocabulary: vocabulary, options: pipeline.options)

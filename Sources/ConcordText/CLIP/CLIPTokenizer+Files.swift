@@ -29,7 +29,7 @@ extension CLIPTokenizer {
 
     /// Reads a `tokenizer.json` that is parsed already; `source` names it in errors.
     init(document: JSONValue, source: String, mode: Mode) throws(ConcordError) {
-        let reader = TokenizerJSONReader(document: document, source: source)
+        let reader = CLIPTokenizerReader(document: document, source: source)
         let (vocabulary, options) = try reader.read(allowsUnknownBytes: mode == .huggingface)
         self.init(mode: mode, vocabulary: vocabulary, options: options)
     }
@@ -40,17 +40,17 @@ extension CLIPTokenizer {
         guard let members = try TokenizerSettings.json(path).members else {
             throw ConcordError(.invalidTokenizer, "\(path): it should be a JSON object from token to id")
         }
-        let vocabulary = try BytePairVocabulary(
-            entries: try TokenizerJSONReader.entries(members, source: path), merges: try Self.mergePairs(merges),
+        let vocabulary = try CLIPVocabulary(
+            entries: try CLIPTokenizerReader.entries(members, source: path), merges: try Self.mergePairs(merges),
             // The name that `CLIPTokenizer` of Transformers gives the unknown token.
-            unknownToken: mode == .huggingface ? BytePairVocabulary.specialNames[0].end : nil, source: path)
+            unknownToken: mode == .huggingface ? CLIPVocabulary.specialNames[0].end : nil, source: path)
         self.init(mode: mode, vocabulary: vocabulary, options: .init())
     }
 
     /// Reads merges alone, as `bpe_simple_vocab_16e6.txt` has them (unpacked), and numbers the tokens as OpenAI does:
     /// bytes, bytes at a word's end, merges, start, end. Throws as `init(folder:mode:)`.
     public init(merges path: String, mode: Mode = .huggingface) throws(ConcordError) {
-        let vocabulary = try BytePairVocabulary(merges: try Self.mergePairs(path), source: path)
+        let vocabulary = try CLIPVocabulary(merges: try Self.mergePairs(path), source: path)
         self.init(mode: mode, vocabulary: vocabulary, options: .init())
     }
 
@@ -65,14 +65,14 @@ extension CLIPTokenizer {
             if index == 0 && line.starts(with: "#version".utf8) || line.isEmpty && line.endIndex == text.endIndex {
                 continue
             }
-            pairs.append(try TokenizerJSONReader.pair(Substring(line), source: "\(path), line \(index + 1)"))
+            pairs.append(try CLIPTokenizerReader.pair(Substring(line), source: "\(path), line \(index + 1)"))
         }
         return pairs
     }
 }
 
 /// Reads a `tokenizer.json`, and refuses whatever would make Hugging Face's ids differ from ours.
-struct TokenizerJSONReader {
+struct CLIPTokenizerReader {
     let document: JSONValue
     let source: String
 
@@ -81,7 +81,7 @@ struct TokenizerJSONReader {
     static let splitPatternWithoutNames = #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
 
     /// The vocabulary of the file and how it treats special names.
-    func read(allowsUnknownBytes: Bool) throws(ConcordError) -> (BytePairVocabulary, TextPipeline.Options) {
+    func read(allowsUnknownBytes: Bool) throws(ConcordError) -> (CLIPVocabulary, TextPipeline.Options) {
         guard document.members != nil else { throw failure("it should be a JSON object") }
         let model = document["model"] ?? .null
         guard let members = model["vocab"]?.members else { throw failure("model.vocab should be an object") }
@@ -99,7 +99,7 @@ struct TokenizerJSONReader {
 
         var entries = try Self.entries(members, source: source)
         let names = try addSpecialTokens(to: &entries, &options)
-        let vocabulary = try BytePairVocabulary(
+        let vocabulary = try CLIPVocabulary(
             entries: entries, merges: try Self.merges(mergeList, source: source),
             unknownToken: allowsUnknownBytes ? model["unk_token"]?.string : nil,
             source: source)
@@ -173,7 +173,7 @@ struct TokenizerJSONReader {
         return document["model"]?["end_of_word_suffix"]?.string == ByteSymbols.wordEnd
             && hasNormalizer(document) && (pattern == splitPattern || pattern == splitPatternWithoutNames)
             && names.allSatisfy { name in
-                BytePairVocabulary.specialNames.contains { $0.start == name || $0.end == name }
+                CLIPVocabulary.specialNames.contains { $0.start == name || $0.end == name }
             }
     }
 
@@ -233,7 +233,7 @@ struct TokenizerJSONReader {
                 throw failure("added token \"\(name)\" has id \(id), but another in model.vocab")
             }
             let isNormalized = token["normalized"]?.bool ?? false
-            if BytePairVocabulary.specialNames.contains(where: { $0.start == name }) {
+            if CLIPVocabulary.specialNames.contains(where: { $0.start == name }) {
                 options.normalizesStart = isNormalized
             } else {
                 options.normalizesEnd = isNormalized
@@ -243,7 +243,7 @@ struct TokenizerJSONReader {
         return names
     }
 
-    private func checkPostProcessor(_ vocabulary: BytePairVocabulary) throws(ConcordError) {
+    private func checkPostProcessor(_ vocabulary: CLIPVocabulary) throws(ConcordError) {
         // Without one, Transformers' CLIP class puts its own in place, which is this.
         guard let processor = document["post_processor"], !processor.isNull else { return }
         func framing(_ id: Int32) -> JSONValue { [.string(vocabulary.tokens[Int(id)]), .integer(Int(id))] }
@@ -264,7 +264,7 @@ extension CLIPTokenizer {
         let end = tokens[endToken]
         let pattern =
             pipeline.options.patternListsSpecialNames
-            ? TokenizerJSONReader.splitPattern : TokenizerJSONReader.splitPatternWithoutNames
+            ? CLIPTokenizerReader.splitPattern : CLIPTokenizerReader.splitPatternWithoutNames
         func added(_ id: Int, isNormalized: Bool) -> JSONValue {
             [
                 "id": .integer(id), "content": .string(tokens[id]), "single_word": false, "lstrip": false,

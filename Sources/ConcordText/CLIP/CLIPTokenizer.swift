@@ -24,11 +24,11 @@ public struct CLIPTokenizer: Tokenizer {
         case huggingface
     }
 
-    let vocabulary: BytePairVocabulary
+    let vocabulary: CLIPVocabulary
     let pipeline: TextPipeline
     private let cache = PieceCache()
 
-    init(mode: Mode, vocabulary: BytePairVocabulary, options: TextPipeline.Options) {
+    init(mode: Mode, vocabulary: CLIPVocabulary, options: TextPipeline.Options) {
         self.vocabulary = vocabulary
         pipeline = TextPipeline(
             mode: mode, startName: vocabulary.tokens[Int(vocabulary.start)],
@@ -72,7 +72,7 @@ public struct CLIPTokenizer: Tokenizer {
     public func specialTokens(in text: String) -> [String] {
         // open_clip has names of its own, whatever the vocabulary file calls the tokens.
         let own = (start: vocabulary.tokens[Int(vocabulary.start)], end: vocabulary.tokens[Int(vocabulary.end)])
-        let names = mode == .openai ? BytePairVocabulary.specialNames[1] : own
+        let names = mode == .openai ? CLIPVocabulary.specialNames[1] : own
         var found = [String]()
         pipeline.forEachUnit(of: text) { unit in
             switch unit {

@@ -9,7 +9,7 @@ enum TextNormalizer: Sendable {
     case replace(TextPattern, [Unicode.Scalar])
     case prepend([Unicode.Scalar])
     case nmt
-    case precompiled(PrecompiledMap)
+    case precompiled(PrecompiledCharsmap)
 
     func apply(to text: inout NormalizedText) {
         switch self {

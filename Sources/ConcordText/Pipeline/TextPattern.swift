@@ -28,11 +28,11 @@ enum TextPattern: Sendable {
             self = .words
             return
         }
-        if text == TokenizerJSONReader.splitPattern || text == TokenizerJSONReader.splitPatternWithoutNames {
-            let names = BytePairVocabulary.specialNames[0]
+        if text == CLIPTokenizerReader.splitPattern || text == CLIPTokenizerReader.splitPatternWithoutNames {
+            let names = CLIPVocabulary.specialNames[0]
             let literals = [Array(names.start.unicodeScalars), Array(names.end.unicodeScalars)]
             self = .clip(
-                PieceScanner(literals: text == TokenizerJSONReader.splitPattern ? literals : [], foldsLongS: false))
+                PieceScanner(literals: text == CLIPTokenizerReader.splitPattern ? literals : [], foldsLongS: false))
             return
         }
         var rest = Array(text.unicodeScalars)[...]

@@ -37,7 +37,7 @@ struct SentencePieceFile {
             case 3, 5:
                 for field in try fields(content) {
                     guard field.number == 2, case .bytes(let map) = field.value, !map.isEmpty else { continue }
-                    try PrecompiledMap(bytes: Array(map), source: source).checkReach(source: source)
+                    try PrecompiledCharsmap(bytes: Array(map), source: source).checkReach(source: source)
                 }
             default: break
             }

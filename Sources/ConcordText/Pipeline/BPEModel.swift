@@ -2,7 +2,7 @@ import ConcordCore
 
 /// Byte-pair encoding as `model` of `tokenizer.json` describes it: over bytes (GPT-2, RoBERTa) or over characters
 /// with bytes for unknown ones (Gemma).
-struct PairMergeModel: Sendable {
+struct BPEModel: Sendable {
     struct Options: Sendable {
         /// Whether pieces are spelled in bytes (``ByteSymbols``).
         var isByteLevel = false
@@ -128,7 +128,7 @@ extension ByteSymbols {
 /// Merges the symbols of one piece into tokens.
 enum BytePairEncoder {
     /// The tokens of a piece, at least one byte long.
-    static func encode(_ piece: some Collection<UInt8>, _ vocabulary: BytePairVocabulary) -> [Int32] {
+    static func encode(_ piece: some Collection<UInt8>, _ vocabulary: CLIPVocabulary) -> [Int32] {
         var symbols = piece.map { vocabulary.byteTokens[Int($0)] }
         guard let lastByte = piece.dropFirst(symbols.count - 1).first else { return [] }
         symbols[symbols.count - 1] = vocabulary.byteTokens[256 + Int(lastByte)]

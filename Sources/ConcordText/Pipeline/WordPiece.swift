@@ -39,7 +39,7 @@ struct WordPieceModel: Sendable {
 }
 
 /// A folder of BERT with `vocab.txt` and no `tokenizer.json`, as `BertTokenizer` of `transformers` reads it.
-struct WordPieceFolder {
+struct WordPieceVocabulary {
     let settings: TokenizerSettings
 
     /// The classes that build the same pipeline.

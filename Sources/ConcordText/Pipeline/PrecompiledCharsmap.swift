@@ -5,7 +5,7 @@ import ConcordPlatform
 ///
 /// Follows `spm_precompiled` and `normalizers/precompiled.rs` of `tokenizers`, with their quirk: of all the entries
 /// that begin a grapheme cluster, the shortest replaces the whole cluster.
-struct PrecompiledMap: Sendable {
+struct PrecompiledCharsmap: Sendable {
     private let units: [UInt32]
     /// The replacements, each ended by a zero byte.
     private let replacements: [UInt8]

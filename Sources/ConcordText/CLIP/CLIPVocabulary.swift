@@ -1,7 +1,7 @@
 import ConcordCore
 
 /// The tokens and merges of a byte-level BPE, checked to fit together.
-struct BytePairVocabulary: Sendable {
+struct CLIPVocabulary: Sendable {
     /// How the vocabulary file spells each token, by id.
     let tokens: [String]
     /// The pairs that are merged, in rank order, as token ids.
@@ -83,7 +83,7 @@ struct BytePairVocabulary: Sendable {
     }
 }
 
-extension BytePairVocabulary {
+extension CLIPVocabulary {
     /// The vocabulary that merges alone define, numbered as OpenAI's: bytes, bytes at a word's end, merges, specials.
     init(merges: [(left: String, right: String)], source: String) throws(ConcordError) {
         let bytes = ByteSymbols.order.map { ByteSymbols.spelling(of: [$0], endsWord: false) }

@@ -4,17 +4,17 @@ import Synchronization
 /// What a `tokenizer.json` describes: the way of a text to its tokens and back.
 ///
 /// A class: it has many parts, and copying their references took a good part of the time of encoding.
-final class Pipeline: Sendable {
+final class TokenizerPipeline: Sendable {
     enum Model: Sendable {
         case wordPiece(WordPieceModel)
-        case pairMerge(PairMergeModel)
+        case pairMerge(BPEModel)
         case unigram(UnigramModel<Double>)
 
         /// The tokens of a piece of text, in UTF-8.
         func encode(_ piece: ArraySlice<UInt8>) -> [Int32] {
             switch self {
             case .wordPiece(let model): model.encode(piece)
-            case .pairMerge(let model): model.encode(piece)
+            case .bpe(let model): model.encode(piece)
             case .unigram(let model): model.encode(piece)
             }
         }
@@ -26,24 +26,24 @@ final class Pipeline: Sendable {
     let normalizers: [TextNormalizer]
     let preTokenizers: [PreTokenizer]
     let model: Model
-    let framing: Framing
+    let postProcessor: PostProcessor
     /// Nil where the file has no decoder; tokens are put together with spaces then.
     let decoders: [TokenDecoder]?
 
     init(
         tokens: [String], addedTokens: AddedTokens, normalizers: [TextNormalizer], preTokenizers: [PreTokenizer],
-        model: Model, framing: Framing, decoders: [TokenDecoder]?
+        model: Model, postProcessor: PostProcessor, decoders: [TokenDecoder]?
     ) {
         self.tokens = tokens
         self.addedTokens = addedTokens
         self.normalizers = normalizers
         self.preTokenizers = preTokenizers
         self.model = model
-        self.framing = framing
+        self.postProcessor = postProcessor
         self.decoders = decoders
     }
 
-    /// The ids of a text, without those of the framing.
+    /// The ids of a text, without the special tokens around them.
     func encode(_ text: String, _ cache: PieceCache) -> [Int32] {
         var ids = [Int32]()
         var bytes = [UInt8]()
@@ -110,12 +110,12 @@ final class Pipeline: Sendable {
 }
 
 /// The special tokens that begin and end every text.
-struct Framing: Sendable, Hashable {
+struct PostProcessor: Sendable, Hashable {
     var prefix: [Int32] = []
     var suffix: [Int32] = []
 
     /// Puts the special tokens around the ids of a text, of which the last are dropped where all would be too many.
-    func frame(_ ids: [Int32], contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
+    func process(_ ids: [Int32], contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         let room = contextLength - prefix.count - suffix.count
         if ids.count <= room { return (prefix + ids + suffix, false) }
         if room >= 0 { return (prefix + ids.prefix(room) + suffix, true) }

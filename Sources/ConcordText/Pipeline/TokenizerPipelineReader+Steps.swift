@@ -1,6 +1,6 @@
 import ConcordCore
 
-extension PipelineReader {
+extension TokenizerPipelineReader {
     /// The normalizer as a list of steps; none for null.
     func readNormalizers(_ step: JSONValue?, _ path: String) throws(ConcordError) -> [TextNormalizer] {
         guard let step, !step.isNull else { return [] }
@@ -34,7 +34,7 @@ extension PipelineReader {
         case "Precompiled":
             // Models that SentencePiece trained without a map have an empty one.
             let map = try string(step, "precompiled_charsmap", path)
-            return map.isEmpty ? [] : [.precompiled(try PrecompiledMap(base64: map, source: source))]
+            return map.isEmpty ? [] : [.precompiled(try PrecompiledCharsmap(base64: map, source: source))]
         case let name?:
             guard let form = Normalization.Form(rawValue: name) else { throw unsupported("\(path).type", step["type"]) }
             return [.form(form)]

@@ -1,11 +1,11 @@
 import ConcordCore
 
 /// Reads any `tokenizer.json` whose parts are known, and refuses one that has another part, by its name and value.
-struct PipelineReader {
+struct TokenizerPipelineReader {
     let document: JSONValue
     let source: String
 
-    func read() throws(ConcordError) -> Pipeline {
+    func read() throws(ConcordError) -> TokenizerPipeline {
         guard document.members != nil else { throw failure("it should be a JSON object") }
         let model = document["model"] ?? .null
         let normalizers = try readNormalizers(document["normalizer"], "normalizer")
@@ -17,13 +17,13 @@ struct PipelineReader {
         let table = try TokenTable(entries: modelEntries + extra.map { ($0.name, Int($0.id)) }, source: source)
         var vocabulary = table.ids
         for token in extra { vocabulary[Array(token.name.utf8)] = nil }
-        return Pipeline(
+        return TokenizerPipeline(
             tokens: table.tokens,
             addedTokens: AddedTokens(added) { text in for step in normalizers { step.apply(to: &text) } },
             normalizers: normalizers,
             preTokenizers: preTokenizers,
             model: try readModel(model, vocabulary, isByteLevel: try isByteLevel(preTokenizers)),
-            framing: try readFraming(document["post_processor"], table),
+            postProcessor: try readPostProcessor(document["post_processor"], table),
             decoders: try readDecoders(document["decoder"]))
     }
 
@@ -77,7 +77,7 @@ struct PipelineReader {
 
     private func readEntries(_ model: JSONValue) throws(ConcordError) -> [(name: String, id: Int)] {
         if let members = model["vocab"]?.members {
-            return try TokenizerJSONReader.entries(members, source: source)
+            return try CLIPTokenizerReader.entries(members, source: source)
         }
         guard let list = model["vocab"]?.elements else {
             throw failure("model.vocab should be an object, or a list of tokens with their scores")
@@ -134,24 +134,26 @@ struct PipelineReader {
         return false
     }
 
-    private func readFraming(_ step: JSONValue?, _ table: TokenTable) throws(ConcordError) -> Framing {
-        guard let step, !step.isNull else { return Framing() }
-        return try framing(step, "post_processor", table)
+    private func readPostProcessor(_ step: JSONValue?, _ table: TokenTable) throws(ConcordError) -> PostProcessor {
+        guard let step, !step.isNull else { return PostProcessor() }
+        return try postProcessor(step, "post_processor", table)
     }
 
-    private func framing(_ step: JSONValue, _ path: String, _ table: TokenTable) throws(ConcordError) -> Framing {
+    private func postProcessor(_ step: JSONValue, _ path: String, _ table: TokenTable) throws(ConcordError)
+        -> PostProcessor
+    {
         func id(_ value: JSONValue?, _ path: String) throws(ConcordError) -> Int32 {
             guard let id = value?.int, table.tokens.indices.contains(id) else { throw unsupported(path, value) }
             return Int32(id)
         }
         switch step["type"]?.string {
-        case "ByteLevel": return Framing()
+        case "ByteLevel": return PostProcessor()
         case "BertProcessing", "RobertaProcessing":
-            return Framing(
+            return PostProcessor(
                 prefix: [try id(step["cls"]?.elements?.last, "\(path).cls")],
                 suffix: [try id(step["sep"]?.elements?.last, "\(path).sep")])
         case "TemplateProcessing":
-            var framing = Framing()
+            var postProcessor = PostProcessor()
             var isBehind = false
             for (piece, path) in try elements(step, "single", path) {
                 if piece["Sequence"]?["id"] == "A", !isBehind {
@@ -161,19 +163,20 @@ struct PipelineReader {
                 {
                     for value in ids {
                         let id = try id(value, "the id of \(name)")
-                        if isBehind { framing.suffix.append(id) } else { framing.prefix.append(id) }
+                        if isBehind { postProcessor.suffix.append(id) } else { postProcessor.prefix.append(id) }
                     }
                 } else {
                     throw unsupported(path, piece)
                 }
             }
             guard isBehind else { throw unsupported("\(path).single", step["single"]) }
-            return framing
+            return postProcessor
         case "Sequence":
-            var whole = Framing()
+            var whole = PostProcessor()
             for (inner, path) in try elements(step, "processors", path) {
-                let framing = try framing(inner, path, table)
-                whole = Framing(prefix: framing.prefix + whole.prefix, suffix: whole.suffix + framing.suffix)
+                let postProcessor = try postProcessor(inner, path, table)
+                whole = PostProcessor(
+                    prefix: postProcessor.prefix + whole.prefix, suffix: whole.suffix + postProcessor.suffix)
             }
             return whole
         default: throw unsupported("\(path).type", step["type"])

@@ -1,12 +1,12 @@
 import ConcordCore
 
-extension PipelineReader {
+extension TokenizerPipelineReader {
     /// The model over the tokens of `model.vocab`, by their bytes.
     func readModel(
         _ model: JSONValue, _ vocabulary: [[UInt8]: Int32], isByteLevel: Bool
-    ) throws(ConcordError) -> Pipeline.Model {
+    ) throws(ConcordError) -> TokenizerPipeline.Model {
         switch model["type"]?.string ?? Self.kind(of: model) {
-        case "BPE": return .pairMerge(try readPairMerge(model, vocabulary, isByteLevel: isByteLevel))
+        case "BPE": return .bpe(try readBPE(model, vocabulary, isByteLevel: isByteLevel))
         case "WordPiece" where !isByteLevel: return .wordPiece(try readWordPiece(model, vocabulary))
         case "Unigram" where !isByteLevel: return .unigram(try readUnigram(model, vocabulary))
         case "WordPiece", "Unigram": throw failure("pre_tokenizer ByteLevel goes with model.type BPE only")
@@ -56,9 +56,9 @@ extension PipelineReader {
             fallsBackToBytes: try flag(model, "byte_fallback", "model", otherwise: false))
     }
 
-    private func readPairMerge(
+    private func readBPE(
         _ model: JSONValue, _ vocabulary: [[UInt8]: Int32], isByteLevel: Bool
-    ) throws(ConcordError) -> PairMergeModel {
+    ) throws(ConcordError) -> BPEModel {
         guard let merges = model["merges"]?.elements else { throw failure("model.merges should be a list") }
         if let dropout = model["dropout"], !dropout.isNull, dropout.double != 0 {
             throw unsupported("model.dropout", dropout)
@@ -67,15 +67,15 @@ extension PipelineReader {
         if let prefix, !prefix.isNull, prefix.string?.isEmpty != true {
             throw unsupported("model.continuing_subword_prefix", prefix)
         }
-        var options = PairMergeModel.Options()
+        var options = BPEModel.Options()
         options.isByteLevel = isByteLevel
         options.suffix = model["end_of_word_suffix"]?.string ?? ""
         if let name = model["unk_token"]?.string { options.unknown = try unknown(name, vocabulary) }
         options.fusesUnknown = try flag(model, "fuse_unk", "model", otherwise: false)
         options.fallsBackToBytes = try flag(model, "byte_fallback", "model", otherwise: false)
         options.ignoresMerges = try flag(model, "ignore_merges", "model", otherwise: false)
-        return try PairMergeModel(
-            vocabulary: vocabulary, merges: try TokenizerJSONReader.merges(merges, source: source), options: options,
+        return try BPEModel(
+            vocabulary: vocabulary, merges: try CLIPTokenizerReader.merges(merges, source: source), options: options,
             source: source)
     }
 }

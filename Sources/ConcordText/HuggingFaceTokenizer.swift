@@ -8,8 +8,8 @@ import ConcordCore
 ///
 /// Characters that came after Unicode 8 or 9 are classed as by the peer's older tables, those of Unicode 17 as by the
 /// Swift library's. Copies share one cache; all methods may be called from any thread.
-public struct PipelineTokenizer: Tokenizer {
-    private let pipeline: Pipeline
+public struct HuggingFaceTokenizer: Tokenizer {
+    private let pipeline: TokenizerPipeline
     private let files: TokenizerFileCopies
     private let cache = PieceCache()
     public let padToken: Int
@@ -26,14 +26,14 @@ public struct PipelineTokenizer: Tokenizer {
             try self.init(document: try TokenizerSettings.json(path), settings: settings, source: path)
         } else {
             let vocabulary = folder + "/vocab.txt"
-            let document = try WordPieceFolder(settings: settings).document(vocabulary: vocabulary)
+            let document = try WordPieceVocabulary(settings: settings).document(vocabulary: vocabulary)
             try self.init(document: document, settings: settings, source: vocabulary)
         }
     }
 
     /// Reads a document that is parsed already; `source` names it in errors.
     init(document: JSONValue, settings: TokenizerSettings, source: String) throws(ConcordError) {
-        pipeline = try PipelineReader(document: document, source: source).read()
+        pipeline = try TokenizerPipelineReader(document: document, source: source).read()
         try settings.checkAddedTokens(pipeline.tokens)
         padToken = try Self.padToken(pipeline, document, settings)
         files = try TokenizerFileCopies(
@@ -42,7 +42,7 @@ public struct PipelineTokenizer: Tokenizer {
     }
 
     private static func padToken(
-        _ pipeline: Pipeline, _ document: JSONValue, _ settings: TokenizerSettings
+        _ pipeline: TokenizerPipeline, _ document: JSONValue, _ settings: TokenizerSettings
     ) throws(ConcordError) -> Int {
         func id(_ name: String) -> Int? { pipeline.tokens.firstIndex { $0.utf8.elementsEqual(name.utf8) } }
         if let name = settings.token("pad_token") {
@@ -64,7 +64,7 @@ public struct PipelineTokenizer: Tokenizer {
     }
 
     public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
-        pipeline.framing.frame(pipeline.encode(text, cache), contextLength: contextLength)
+        pipeline.postProcessor.process(pipeline.encode(text, cache), contextLength: contextLength)
     }
 
     public func specialTokens(in text: String) -> [String] {

@@ -1,7 +1,7 @@
 import ConcordPlatform
 
-/// How many processors this process may use, which in a container is fewer than the machine has.
-public enum Processors {
+/// The number of processors that this process may use, which in a container is fewer than the machine has.
+public enum CPUCount {
     /// The processors that the scheduler lets this process run on, or fewer where a control group grants less time.
     ///
     /// At least 1. A quota is rounded up: 1.5 processors are worth two threads. Looked up once.
@@ -10,12 +10,12 @@ public enum Processors {
         return max(1, min(allowedCount, quota ?? .max))
     }()
 
-    /// How many processors the scheduler lets this process run on, whatever its control groups say.
+    /// The number of processors that the scheduler lets this process run on, whatever its control groups say.
     package static var allowedCount: Int {
         count(status: Files.systemText("/proc/self/status")) ?? ProcessInfo.processInfo.activeProcessorCount
     }
 
-    /// How many processors the line `Cpus_allowed_list: 0-3,8` of `/proc/self/status` names; nil without that line.
+    /// The number of processors in the line `Cpus_allowed_list: 0-3,8` of `/proc/self/status`; nil without that line.
     package static func count(status: String) -> Int? {
         guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed_list:") }) else {
             return nil
@@ -58,7 +58,7 @@ public enum Processors {
         }
     }
 
-    /// What the file `cpu.max` of a group of version 2 grants; nil for `max` and what makes no sense.
+    /// The processors' worth of time that the file `cpu.max` of a group of version 2 grants; nil for `max` and for nonsense.
     package static func quota(unified text: String) -> Double? {
         let words = text.split { $0.isWhitespace }
         guard words.count == 2 else { return nil }
@@ -73,24 +73,40 @@ public enum Processors {
     }
 }
 
-/// How this processor multiplies 8-bit numbers.
-public enum ByteProducts {
-    /// Whether sums of two products of unsigned and signed 8-bit numbers are cut off at 16 bits.
+/// The name and instruction sets of the machine's processors, from `/proc/cpuinfo`, which is read once.
+public enum CPUFeatures {
+    private static let information = Files.systemText("/proc/cpuinfo")
+
+    /// The name that the maker gave the processor; `unknown` where the system does not say.
+    package static let modelName = value(of: ["model name"], in: information).map { $0.trimmed } ?? "unknown"
+
+    /// The names of the instruction sets, as Linux spells them: `avx2`, `asimd`.
+    package static let flags = flags(in: information) ?? []
+
+    /// Whether sums of two products of unsigned and signed 8-bit numbers are clipped to 16 bits.
     ///
     /// That is so on x86 processors without the VNNI instructions (AVX2, and the first with AVX-512): wrong results
     /// where activations and weights are both large. Weights of 7 bits keep the sums small enough.
-    public static let saturate: Bool = {
+    public static let int8DotSaturates: Bool = {
         #if arch(x86_64)
-            return saturate(processorInformation: Files.systemText("/proc/cpuinfo"))
+            return int8DotSaturates(information: information)
         #else
             return false
         #endif
     }()
 
-    /// The same, from the text of `/proc/cpuinfo`; true where it does not say.
-    package static func saturate(processorInformation text: String) -> Bool {
-        guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("flags") }) else { return true }
-        let flags = Set(line.split { $0 == " " || $0 == "\t" || $0 == ":" })
-        return flags.isDisjoint(with: ["avx512_vnni", "avx_vnni"])
+    /// The same for the text of another machine's `/proc/cpuinfo`; true where it does not say.
+    package static func int8DotSaturates(information: String) -> Bool {
+        flags(in: information)?.isDisjoint(with: ["avx512_vnni", "avx_vnni"]) ?? true
+    }
+
+    private static func flags(in information: String) -> Set<String>? {
+        value(of: ["flags", "Features"], in: information).map { Set($0.split { $0.isWhitespace }.map(String.init)) }
+    }
+
+    /// What stands after the colon of the first line that begins with one of the keys.
+    private static func value(of keys: [String], in information: String) -> String? {
+        let line = information.split(separator: "\n").first { line in keys.contains { line.hasPrefix($0) } }
+        return line?.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init)
     }
 }

@@ -1,8 +1,8 @@
 import ConcordPlatform
 
-/// Threads of the system, for work that would hold up Swift's cooperative pool.
+/// Threads of the operating system, for work that would block Swift's cooperative pool.
 package enum SystemThread {
-    /// Has a new thread do the work, and returns at once.
+    /// Starts a thread that does the work, and returns at once.
     ///
     /// - Parameter name: what debuggers and `top -H` show, of which Linux keeps 15 bytes.
     /// - Throws: `.unavailable` when the process may have no more threads.
@@ -20,7 +20,7 @@ package enum SystemThread {
             body.release()
             throw ConcordError(
                 .unavailable,
-                "the system gives the process no thread more (\(String(cString: strerror(status)))); raise the limit "
+                "could not create another thread (\(String(cString: strerror(status)))); raise the limit "
                     + "of `ulimit -u`, or of the container's processes, or end other programs")
         }
         #if canImport(Darwin)
@@ -30,7 +30,7 @@ package enum SystemThread {
         #endif
     }
 
-    /// The same for threads without which nothing goes on: where the system gives none, the program ends, saying so.
+    /// As ``start(name:_:)``, for threads without which nothing works: if none can be created, the program ends with the error.
     package static func startOrEnd(name: String, _ work: sending @escaping () -> Void) {
         do { try start(name: name, work) } catch { fatalError(error.message) }
     }

@@ -27,10 +27,10 @@ import Testing
         let expected = try await Fixtures.run(model, ["x": x]), actual = try await Fixtures.run(quantized, ["x": x])
         let error = Fixtures.relativeError(actual, expected)
         // Where pair sums saturate, weights of 8 bits lose more: that is what 7 bits are for.
-        #expect(error > 1e-4 && error < (reduces || !ByteProducts.saturate ? 0.03 : 0.3))
+        #expect(error > 1e-4 && error < (reduces || !CPUFeatures.int8DotSaturates ? 0.03 : 0.3))
         // What ONNX Runtime makes of the graph is what the graph says.
         let plain = try await Fixtures.run(quantized, ["x": x], optimization: .none)
-        if reduces || !ByteProducts.saturate { #expect(Fixtures.relativeError(actual, plain) < 1e-5) }
+        if reduces || !CPUFeatures.int8DotSaturates { #expect(Fixtures.relativeError(actual, plain) < 1e-5) }
         // A sample's result does not depend on those beside it, to the last bit; alone, sums are rounded otherwise.
         let values = try x.values(of: Float.self)
         for row in [0, 13, 31] {
@@ -41,7 +41,7 @@ import Testing
             #expect(among[place] == actual[place])
             let one = try OnnxValue(Array(values[place]), shape: [1, 64])
             let alone = try await Fixtures.run(quantized, ["x": one])
-            if reduces || !ByteProducts.saturate {
+            if reduces || !CPUFeatures.int8DotSaturates {
                 #expect(Fixtures.relativeError(alone, Array(actual[place])) < 1e-5)
             }
         }

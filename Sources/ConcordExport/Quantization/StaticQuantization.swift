@@ -12,7 +12,7 @@ public struct StaticQuantization: Hashable, Sendable {
     public var ranges: [String: ActivationRange]
     /// Leaves weights 7 of their 8 bits.
     ///
-    /// A model with 8 bits gives wrong results on processors where `ByteProducts.saturate` holds; one with 7 is right
+    /// A model with 8 bits gives wrong results on processors where `CPUFeatures.int8DotSaturates` holds; one with 7 is right
     /// everywhere, and a little less exact. The model says what it has, under `OnnxModelMetadata.weightBitsKey`.
     public var reducesWeightRange: Bool
     /// Weights with fewer elements stay as they are.
@@ -21,7 +21,7 @@ public struct StaticQuantization: Hashable, Sendable {
     /// - Parameters:
     ///   - ranges: those of ``ActivationStatistics/ranges(_:)``.
     ///   - reducesWeightRange: what suits this processor, if it is the one that the model will run on.
-    public init(ranges: [String: ActivationRange], reducesWeightRange: Bool = ByteProducts.saturate) {
+    public init(ranges: [String: ActivationRange], reducesWeightRange: Bool = CPUFeatures.int8DotSaturates) {
         self.ranges = ranges
         self.reducesWeightRange = reducesWeightRange
     }

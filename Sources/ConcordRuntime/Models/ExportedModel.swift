@@ -18,7 +18,7 @@ public final class ExportedModel: Sendable {
     public let contextLength: Int
     public let options: ExportedModelOptions
     /// The most bits that weights have which are multiplied with other 8-bit numbers: 8, or 7 of a reduced range; nil
-    /// where no graph has such products. Where `ByteProducts.saturate` holds, 8 give wrong results.
+    /// where no graph has such products. Where `CPUFeatures.int8DotSaturates` holds, 8 give wrong results.
     public let multipliedWeightBits: Int?
     /// The stamps of the folder's files when they were read, by name: where one is another now, so is the model there.
     package let stamps: [String: FileStamp]

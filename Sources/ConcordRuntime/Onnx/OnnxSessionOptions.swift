@@ -31,7 +31,7 @@ public struct OnnxSessionOptions: Hashable, Sendable {
 
     /// - Parameter threadsPerRun: nil for the processors that this process may use.
     public init(threadsPerRun: Int? = nil) {
-        self.threadsPerRun = threadsPerRun ?? Processors.available
+        self.threadsPerRun = threadsPerRun ?? CPUCount.available
     }
 
     /// Throws `.invalidArgument` for numbers that make no sense.

@@ -14,7 +14,7 @@ enum ProcessMemory {
         #if canImport(Glibc)
             let environment = ProcessInfo.processInfo.environment
             if environment["MALLOC_MMAP_THRESHOLD_"] == nil { mallopt(M_MMAP_THRESHOLD, 1 << 20) }
-            if environment["MALLOC_ARENA_MAX"] == nil { mallopt(M_ARENA_MAX, Int32(clamping: Processors.available)) }
+            if environment["MALLOC_ARENA_MAX"] == nil { mallopt(M_ARENA_MAX, Int32(clamping: CPUCount.available)) }
         #endif
     }
 }

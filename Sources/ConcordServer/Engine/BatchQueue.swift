@@ -27,7 +27,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private let work: Batcher<Item, Output>.Work
 
     private let condition = Condition()
-    private var lanes: [Lane: FirstInFirstOut<Waiting>] = [.interactive: .init(), .bulk: .init()]
+    private var lanes: [Lane: Deque<Waiting>] = [.interactive: .init(), .bulk: .init()]
     /// Entries of `lanes` that somebody waits for.
     private var open: [Lane: Int] = [.interactive: 0, .bulk: 0]
     /// Places of items that will come.

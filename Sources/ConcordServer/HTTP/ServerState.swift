@@ -45,7 +45,7 @@ final class ServerState: Sendable {
     private let logLevel: LogLevel?
     let bodies: BodyBudget
     /// For JSON and base64 that would hold up an event loop.
-    let wire = WorkerThreads(count: Processors.available, name: "wire")
+    let wire = WorkerThreads(count: CPUCount.available, name: "wire")
     private let draining = Atomic(false)
 
     /// - Parameter logLevel: that of the logger, where it follows the settings.

@@ -35,7 +35,7 @@ public final class ByteBudget: Sendable {
     private struct State {
         var used = 0
         var nextID = 0
-        var waiting = FirstInFirstOut<Waiter>()
+        var waiting = Deque<Waiter>()
         /// Those that were cancelled before they waited.
         var cancelled = Set<Int>()
     }

@@ -37,7 +37,7 @@ public struct ServingOptions: Sendable {
     /// Told once of each loaded model whose answers may be wrong on this machine.
     public var onWarning: @Sendable (_ model: String, _ warning: String) -> Void = { _, _ in }
     /// Whether sums of 8-bit products are cut off on this machine.
-    package var productsSaturate = ByteProducts.saturate
+    package var productsSaturate = CPUFeatures.int8DotSaturates
     package typealias ModelOpener =
         @Sendable (_ folder: String, _ options: ExportedModelOptions) throws(ConcordError) -> ExportedModel
 
@@ -48,7 +48,7 @@ public struct ServingOptions: Sendable {
 
     /// - Parameter processors: how many to use. Up to eight runs go on side by side, which does more work in all than one
     ///   run on all processors.
-    public init(processors: Int = Processors.available) {
+    public init(processors: Int = CPUCount.available) {
         let processors = max(processors, 1)
         decodingThreads = processors
         concurrentRuns = min(processors, 8)

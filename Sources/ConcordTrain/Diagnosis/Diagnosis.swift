@@ -19,15 +19,23 @@ public struct Diagnosis: Sendable {
     /// What works but could work better, each with what to do.
     public let advice: [String]
 
+    /// The instruction sets that matter for speed.
+    private static let interestingFeatures = [
+        "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx_vnni", "avx512_bf16",
+        "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd", "asimdhp", "bf16", "i8mm", "sve", "sve2",
+    ]
+
     /// Looks at this machine.
     public static func take() -> Diagnosis {
-        let processor = Processor.current
+        let features = Self.interestingFeatures.filter(CPUFeatures.flags.contains)
         let openMP = loadedLibraries { $0.contains("libgomp") || $0.contains("libiomp") || $0.contains("libomp") }
         var facts = [
             Fact(name: "concord", value: ConcordVersion.current),
             Fact(name: "system", value: ProcessInfo.processInfo.operatingSystemVersionString),
-            Fact(name: "processor", value: "\(processor.name), \(ProcessInfo.processInfo.activeProcessorCount) cores"),
-            Fact(name: "processor features", value: processor.features.joined(separator: " ")),
+            Fact(
+                name: "processor",
+                value: "\(CPUFeatures.modelName), \(ProcessInfo.processInfo.activeProcessorCount) cores"),
+            Fact(name: "processor features", value: features.joined(separator: " ")),
             Fact(name: "memory", value: "\(ProcessInfo.processInfo.physicalMemory >> 20) MiB"),
             Fact(name: "libtorch", value: TorchRuntime.version),
             Fact(name: "libtorch kernels", value: TorchRuntime.cpuCapability),
@@ -62,9 +70,11 @@ public struct Diagnosis: Sendable {
         if onnxRuntime == nil {
             advice.append("`concord export` and `serve` cannot run without ONNX Runtime; `make setup` installs it")
         }
-        if !processor.features.contains("avx2") && processor.isX86 {
-            problems.append("this processor lacks AVX2, which libtorch's fast kernels need; use a newer machine")
-        }
+        #if arch(x86_64)
+            if !CPUFeatures.flags.contains("avx2") {
+                problems.append("this processor lacks AVX2, which libtorch's fast kernels need; use a newer machine")
+            }
+        #endif
         return Diagnosis(facts: facts, problems: problems, advice: advice)
     }
 

@@ -1,5 +1,5 @@
-/// A queue whose front goes without moving all others each time.
-package struct FirstInFirstOut<Element> {
+/// A double-ended queue: elements are taken from the front without moving the others each time.
+package struct Deque<Element> {
     /// Nil for what was taken; its place goes later.
     private var elements: [Element?] = []
     private var taken = 0

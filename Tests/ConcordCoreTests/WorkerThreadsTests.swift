@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordRuntime
 import Foundation
 import Synchronization
 import Testing

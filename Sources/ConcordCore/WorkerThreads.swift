@@ -1,5 +1,3 @@
-import ConcordCore
-
 /// Threads that do one piece of work after another, in the order in which it came, off Swift's cooperative pool.
 ///
 /// When this object goes, what was already given is still done, and the threads end.
@@ -34,7 +32,7 @@ package final class WorkerThreads: Sendable {
     /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
     private final class Queue: @unchecked Sendable {
         private let condition = Condition()
-        private var waiting = FirstInFirstOut<@Sendable () -> Void>()
+        private var waiting = Deque<@Sendable () -> Void>()
         private var isFinished = false
 
         func add(_ work: @escaping @Sendable () -> Void) {
@@ -61,5 +59,41 @@ package final class WorkerThreads: Sendable {
                 condition.broadcast()
             }
         }
+    }
+}
+
+/// Work on a separate thread, for callers that block until it is done.
+///
+/// `@unchecked Sendable`: `result` is touched only while `condition` is locked.
+package final class BackgroundWork<Value: Sendable>: @unchecked Sendable {
+    private let condition = Condition()
+    private var result: Result<Value, ConcordError>?
+
+    package init(_ work: @escaping @Sendable () throws(ConcordError) -> Value) {
+        do throws(ConcordError) {
+            try SystemThread.start(name: "concord-background") { [self] in
+                end(Result { () throws(ConcordError) in try work() })
+            }
+        } catch {
+            end(.failure(error))
+        }
+    }
+
+    private func end(_ result: Result<Value, ConcordError>) {
+        condition.locked {
+            self.result = result
+            condition.broadcast()
+        }
+    }
+
+    /// Blocks until the work is done. Throws what it threw.
+    package func value() throws(ConcordError) -> Value {
+        let known = condition.locked {
+            while true {
+                if let result { return result }
+                condition.wait()
+            }
+        }
+        return try known.get()
     }
 }

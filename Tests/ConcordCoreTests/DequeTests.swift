@@ -1,10 +1,10 @@
 import ConcordCore
 import Testing
 
-@Suite struct FirstInFirstOutTests {
+@Suite struct DequeTests {
     /// Against a plain array, through more than one clearing of the places that were taken.
     @Test func elementsComeInTheirOrder() {
-        var queue = FirstInFirstOut<Int>(), plain: [Int] = []
+        var queue = Deque<Int>(), plain: [Int] = []
         var random = RandomSource(seed: 1, stream: 0)
         for step in 0..<20_000 {
             switch random.next() % 16 {
@@ -28,7 +28,7 @@ import Testing
 
     @Test func whatWasTakenIsLetGo() {
         final class Item: Sendable {}
-        var queue = FirstInFirstOut<Item>()
+        var queue = Deque<Item>()
         weak var first: Item?
         do {
             let item = Item()

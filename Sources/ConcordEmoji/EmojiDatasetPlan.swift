@@ -53,7 +53,7 @@ public struct EmojiDatasetPlan: Sendable {
                 continue
             }
             switch renderer.shape(sequence.text) {
-            case .picture(let glyph):
+            case .image(let glyph):
                 let bitmap = renderer.bitmap(of: glyph)
                 if let first = groups[bitmap]?.sequences.first {
                     skipped.append(Skipped(sequence: sequence, reason: "samePicture", detail: "as \(first.codePoints)"))

@@ -2,19 +2,19 @@ import CHarfBuzz
 import CVips
 import ConcordCore
 
-/// Draws the colour bitmaps of an emoji font.
+/// Draws the color bitmaps of an emoji font.
 ///
 /// The text is shaped by HarfBuzz, so that a sequence with joiners, skin tones or flags becomes the one glyph that the
-/// font has for it; the glyph's picture is the PNG that the font stores, at its own resolution.
+/// font has for it; the glyph's image is the PNG that the font stores, at its own resolution.
 ///
 /// `@unchecked Sendable`: the HarfBuzz font is made immutable in `init`, which lets any number of threads shape with
 /// it at once; shaping buffers are local to a call.
 public final class GlyphRenderer: @unchecked Sendable {
     /// What a font makes of a text.
     public enum Shape: Sendable, Hashable {
-        /// One glyph that has a picture; the number is the glyph's index in the font.
-        case picture(glyph: UInt32)
-        /// One glyph without a picture, as plain text has in an emoji font.
+        /// One glyph that has an image; the number is the glyph's index in the font.
+        case image(glyph: UInt32)
+        /// One glyph without an image, as plain text has in an emoji font.
         case plainGlyph
         /// The font has no single glyph for the text and would draw this many.
         case severalGlyphs(Int)
@@ -25,7 +25,7 @@ public final class GlyphRenderer: @unchecked Sendable {
     public let fontPath: String
     private let font: OpaquePointer
 
-    /// Where Linux distributions and Homebrew put the Noto colour emoji font.
+    /// Where Linux distributions and Homebrew put the Noto color emoji font.
     public static let fontPaths = [
         "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
         "/usr/share/fonts/noto/NotoColorEmoji.ttf",
@@ -39,7 +39,7 @@ public final class GlyphRenderer: @unchecked Sendable {
         if let path = paths.first(where: Files.exists) { return path }
         throw ConcordError(
             .unavailable,
-            "no colour emoji font in \(paths.joined(separator: ", ")); install it with "
+            "no color emoji font in \(paths.joined(separator: ", ")); install it with "
                 + "`apt-get install fonts-noto-color-emoji`, or name the font file")
     }
 
@@ -65,7 +65,7 @@ public final class GlyphRenderer: @unchecked Sendable {
 
     deinit { hb_font_destroy(font) }
 
-    /// Shapes `text` as one run and says whether it is one glyph with a picture.
+    /// Shapes `text` as one run and says whether it is one glyph with an image.
     public func shape(_ text: String) -> Shape {
         let buffer = hb_buffer_create()
         defer { hb_buffer_destroy(buffer) }
@@ -74,7 +74,7 @@ public final class GlyphRenderer: @unchecked Sendable {
             hb_buffer_add_utf8(
                 buffer, raw.bindMemory(to: CChar.self).baseAddress, Int32(raw.count), 0, Int32(raw.count))
         }
-        // Variation selectors and joiners that the font leaves over are not glyphs of the picture.
+        // Variation selectors and joiners that the font leaves over are not glyphs of the image.
         hb_buffer_set_flags(buffer, HB_BUFFER_FLAG_REMOVE_DEFAULT_IGNORABLES)
         hb_buffer_guess_segment_properties(buffer)
         hb_shape(font, buffer, nil, 0)
@@ -83,13 +83,13 @@ public final class GlyphRenderer: @unchecked Sendable {
         let indices = (0..<Int(count)).map { glyphs[$0].codepoint }
         if indices.contains(0) { return .missing }
         guard indices.count == 1 else { return .severalGlyphs(indices.count) }
-        return withBitmap(of: indices[0]) { $0.isEmpty } ? .plainGlyph : .picture(glyph: indices[0])
+        return withBitmap(of: indices[0]) { $0.isEmpty } ? .plainGlyph : .image(glyph: indices[0])
     }
 
-    /// A glyph's picture on a white square of `size` pixels a side, as the bytes of an RGB PNG file.
+    /// A glyph's image on a white square of `size` pixels a side, as the bytes of an RGB PNG file.
     ///
     /// At the font's own size (128 for Noto) the pixels are those of the font; other sizes are resampled.
-    /// Throws `.invalidImage` when the glyph has no picture or its picture is damaged.
+    /// Throws `.invalidImage` when the glyph has no image or its image is damaged.
     public func png(of glyph: UInt32, size: Int) throws(ConcordError) -> [UInt8] {
         try VipsLibrary.start()
         let result: [UInt8]? = withBitmap(of: glyph) { bitmap in

@@ -1,4 +1,4 @@
-/// A picture in memory: 8-bit RGB.
+/// An image in memory: 8-bit RGB.
 public struct Image: Sendable, Hashable {
     /// Columns.
     public let width: Int
@@ -7,7 +7,7 @@ public struct Image: Sendable, Hashable {
     /// `[height, width, 3]`, row by row from the top.
     public let pixels: [UInt8]
 
-    /// A picture of the given pixels, `[height, width, 3]`.
+    /// An image of the given pixels, `[height, width, 3]`.
     public init(width: Int, height: Int, pixels: [UInt8]) {
         precondition(width > 0 && height > 0, "an image needs a positive size, got \(width)×\(height)")
         precondition(
@@ -18,7 +18,7 @@ public struct Image: Sendable, Hashable {
         self.pixels = pixels
     }
 
-    /// A picture whose pixels `body` writes into a buffer `[height, width, 3]` that starts uninitialised.
+    /// An image whose pixels `body` writes into a buffer `[height, width, 3]` that starts uninitialized.
     init(width: Int, height: Int, filling body: (UnsafeMutablePointer<UInt8>) -> Void) {
         let count = width * height * 3
         self.init(
@@ -37,7 +37,7 @@ public struct Image: Sendable, Hashable {
         }
     }
 
-    /// The part of the picture that starts at column `x`, row `y`.
+    /// The part of the image that starts at column `x`, row `y`.
     public func cropped(x: Int, y: Int, width: Int, height: Int) -> Image {
         precondition(
             x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= self.width && y + height <= self.height,
@@ -52,18 +52,18 @@ public struct Image: Sendable, Hashable {
         }
     }
 
-    /// The picture mirrored left to right.
+    /// The image mirrored left to right.
     public func flippedHorizontally() -> Image { oriented(.mirrored) }
 
-    /// The picture in shades of grey, still as RGB: Pillow's luma, `(19595 R + 38470 G + 7471 B + 32768) >> 16`.
-    public func greyscale() -> Image {
+    /// The image in shades of gray, still as RGB: Pillow's luma, `(19595 R + 38470 G + 7471 B + 32768) >> 16`.
+    public func grayscale() -> Image {
         withPixels { source in
             Image(width: width, height: height) { target in
                 for offset in stride(from: 0, to: width * height * 3, by: 3) {
-                    let grey = luma(source + offset)
-                    target[offset] = grey
-                    target[offset + 1] = grey
-                    target[offset + 2] = grey
+                    let gray = luma(source + offset)
+                    target[offset] = gray
+                    target[offset + 1] = gray
+                    target[offset + 2] = gray
                 }
             }
         }
@@ -77,7 +77,7 @@ func luma(_ pixel: UnsafePointer<UInt8>) -> UInt8 {
     return UInt8(truncatingIfNeeded: (weighted &+ 0x8000) &>> 16)
 }
 
-/// The EXIF orientation of a stored picture: how it must be turned to stand upright.
+/// The EXIF orientation of a stored image: how it must be turned to stand upright.
 enum ImageOrientation: Int {
     case upright = 1
     case mirrored, upsideDown, mirroredUpsideDown
@@ -87,11 +87,11 @@ enum ImageOrientation: Int {
 }
 
 extension Image {
-    /// The picture turned upright from `orientation`, as Pillow's `ImageOps.exif_transpose` does.
+    /// The image turned upright from `orientation`, as Pillow's `ImageOps.exif_transpose` does.
     func oriented(_ orientation: ImageOrientation) -> Image {
         if orientation == .upright { return self }
         let (right, bottom) = (width - 1, height - 1)
-        // Where the upright picture's first pixel is stored, and how far apart its neighbours are.
+        // Where the upright image's first pixel is stored, and how far apart its neighbors are.
         let (x, y, along, down): (Int, Int, Int, Int) =
             switch orientation {
             case .upright: (0, 0, 1, width)

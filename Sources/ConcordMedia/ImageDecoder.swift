@@ -1,7 +1,7 @@
 import CVips
 import ConcordCore
 
-/// Decodes one picture, on the calling thread.
+/// Decodes one image, on the calling thread.
 struct ImageDecoder {
     let name: String
     let limits: ImageLimits
@@ -9,15 +9,15 @@ struct ImageDecoder {
 
     /// Width and height as the file's header announces them. Throws as ``decode(_:)`` does for what the header says.
     func size(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> (width: Int, height: Int) {
-        let picture = try openChecked(bytes, format(bytes))
-        return (picture.width, picture.height)
+        let image = try openChecked(bytes, format(bytes))
+        return (image.width, image.height)
     }
 
-    /// The upright picture. Throws `.invalidImage`, or `.unavailable` where what would decode it is not installed.
+    /// The upright image. Throws `.invalidImage`, or `.unavailable` where what would decode it is not installed.
     func decode(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> Image {
         let format = try format(bytes)
-        let picture = try openChecked(bytes, format)
-        return try reporting(format) { () throws(PictureFault) in try picture.decode() }
+        let image = try openChecked(bytes, format)
+        return try reporting(format) { () throws(ImageFault) in try image.decode() }
     }
 
     private func format(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> ImageFormat {
@@ -25,7 +25,7 @@ struct ImageDecoder {
         guard bytes.count > 0 else { throw problem("is empty; get the file again") }
         guard bytes.count <= limits.maximumBytes else {
             throw problem(
-                "has \(bytes.count) bytes, more than the \(limits.maximumBytes) allowed; shrink the picture or raise "
+                "has \(bytes.count) bytes, more than the \(limits.maximumBytes) allowed; shrink the image or raise "
                     + "the limit")
         }
         let read = ImageFormat.allCases.filter(limits.formats.contains).map(\.name).joined(separator: ", ")
@@ -33,7 +33,7 @@ struct ImageDecoder {
         guard let format = ImageFormat(of: bytes) else {
             let found = ImageFormat.otherName(bytes)
             throw problem(
-                (found.map { "is \($0), and" } ?? "is") + " no picture in a format that is read (\(read)); \(advice)")
+                (found.map { "is \($0), and" } ?? "is") + " no image in a format that is read (\(read)); \(advice)")
         }
         guard limits.formats.contains(format) else {
             throw problem("is in the format \(format.name), and read are only \(read); \(advice)")
@@ -41,45 +41,45 @@ struct ImageDecoder {
         return format
     }
 
-    /// Opens a picture of no more pixels than allowed.
+    /// Opens an image of no more pixels than allowed.
     private func openChecked(
         _ bytes: UnsafeRawBufferPointer, _ format: ImageFormat
-    ) throws(ConcordError) -> any EncodedPicture {
-        let picture = try reporting(format) { () throws(PictureFault) in try open(bytes, format) }
-        let (width, height) = (picture.width, picture.height)
+    ) throws(ConcordError) -> any EncodedImage {
+        let image = try reporting(format) { () throws(ImageFault) in try open(bytes, format) }
+        let (width, height) = (image.width, image.height)
         let (count, overflows) = width.multipliedReportingOverflow(by: height)
         // Some bytes for each can be counted, whatever the limit.
         guard !overflows && count <= min(limits.maximumPixels, Int.max >> 5) else {
             throw problem(
                 "announces \(width)×\(height) pixels, more than the \(limits.maximumPixels) allowed in all; shrink "
-                    + "the picture or raise the limit")
+                    + "the image or raise the limit")
         }
         guard count > 0 else { throw problem("has no pixels; get the file again or take it out") }
-        return picture
+        return image
     }
 
     private func open(
         _ bytes: UnsafeRawBufferPointer, _ format: ImageFormat
-    ) throws(PictureFault) -> any EncodedPicture {
+    ) throws(ImageFault) -> any EncodedImage {
         switch format {
-        case .jpeg: try JPEGPicture(bytes, shortestEdge: shortestEdge)
-        case .tiff: try TIFFPicture(bytes, limits)
-        case .gif: try GIFPicture(bytes)
-        case .png, .webp, .heic, .jpegXL: try VipsPicture(bytes, format)
-        case .jpeg2000: try VipsPicture(jpeg2000: bytes)
-        case .avif: try AVIFPicture(bytes)
-        case .bmp: try BMPPicture(bytes)
-        case .netpbm: try NetpbmPicture(bytes)
-        case .tga: try TGAPicture(bytes)
+        case .jpeg: try JPEGImage(bytes, shortestEdge: shortestEdge)
+        case .tiff: try TIFFImage(bytes, limits)
+        case .gif: try GIFImage(bytes)
+        case .png, .webp, .heic, .jpegXL: try LibvipsImage(bytes, format)
+        case .jpeg2000: try LibvipsImage(jpeg2000: bytes)
+        case .avif: try AVIFImage(bytes)
+        case .bmp: try BMPImage(bytes)
+        case .netpbm: try NetpbmImage(bytes)
+        case .tga: try TGAImage(bytes)
         }
     }
 
     private func problem(_ text: String) -> ConcordError { ConcordError(.invalidImage, "the image \(name) \(text)") }
 
     private func reporting<Value>(
-        _ format: ImageFormat, _ body: () throws(PictureFault) -> Value
+        _ format: ImageFormat, _ body: () throws(ImageFault) -> Value
     ) throws(ConcordError) -> Value {
-        do throws(PictureFault) {
+        do throws(ImageFault) {
             return try body()
         } catch {
             // The buffer belongs to the whole process, so its text may be about another thread's file: it is not shown.
@@ -94,19 +94,19 @@ struct ImageDecoder {
     }
 }
 
-/// A picture in a file whose header has been read. A thread has one of them open at a time, and does all of its work;
+/// An image in a file whose header has been read. A thread has one of them open at a time, and does all of its work;
 /// the file's bytes outlive it.
-protocol EncodedPicture {
+protocol EncodedImage {
     /// Columns and rows, as they are stored: those of a turned photo are exchanged.
     var width: Int { get }
     var height: Int { get }
 
     /// Decodes all pixels, and turns them upright.
-    func decode() throws(PictureFault) -> Image
+    func decode() throws(ImageFault) -> Image
 }
 
-/// Why a file gives no picture.
-enum PictureFault: Error {
+/// Why a file gives no image.
+enum ImageFault: Error {
     /// It is damaged, or ends early.
     case damaged
     /// It is whole, and of a kind that is not read: what it has, and what to do, as the rest of a sentence about it.
@@ -122,13 +122,13 @@ struct FileBytes {
     var count: Int { bytes.count }
 
     /// The byte at `offset`. Throws where the file ends before it.
-    func byte(_ offset: Int) throws(PictureFault) -> Int {
+    func byte(_ offset: Int) throws(ImageFault) -> Int {
         guard offset >= 0 && offset < bytes.count else { throw .damaged }
         return Int(bytes[offset])
     }
 
     /// The bytes from `offset` on, all of which are there.
-    func range(_ offset: Int, count: Int) throws(PictureFault) -> UnsafeRawBufferPointer {
+    func range(_ offset: Int, count: Int) throws(ImageFault) -> UnsafeRawBufferPointer {
         guard offset >= 0 && count >= 0 && offset <= bytes.count && count <= bytes.count - offset else {
             throw .damaged
         }
@@ -136,12 +136,12 @@ struct FileBytes {
     }
 
     /// An unsigned number of `count` bytes, the lowest first.
-    func littleEndian(_ offset: Int, count: Int) throws(PictureFault) -> Int {
+    func littleEndian(_ offset: Int, count: Int) throws(ImageFault) -> Int {
         try range(offset, count: count).reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
     /// An unsigned number of `count` bytes, the highest first.
-    func bigEndian(_ offset: Int, count: Int) throws(PictureFault) -> Int {
+    func bigEndian(_ offset: Int, count: Int) throws(ImageFault) -> Int {
         try range(offset, count: count).reduce(0) { $0 << 8 | Int($1) }
     }
 

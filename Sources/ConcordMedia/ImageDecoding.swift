@@ -6,7 +6,7 @@ extension Image {
     /// TIFF.
     ///
     /// The pixels are those of Pillow after `ImageOps.exif_transpose` and `convert("RGB")`: alpha is dropped, not
-    /// blended; grey above 8 bits is clipped to 255; RGB above 8 bits keeps the high byte. Forms of a format in which
+    /// blended; gray above 8 bits is clipped to 255; RGB above 8 bits keeps the high byte. Forms of a format in which
     /// Pillow finds no RGB, such as Lab, are refused. The calling thread does all the work; any number of threads may
     /// decode at once.
     ///
@@ -24,7 +24,7 @@ extension Image {
         try self.init(decoding: bytes, name: path, limits: limits, shrinkFor: shortestEdge)
     }
 
-    /// Decodes an encoded picture in memory; `name` is what errors call it. As `init(contentsOf:limits:shrinkFor:)`.
+    /// Decodes an encoded image in memory; `name` is what errors call it. As `init(contentsOf:limits:shrinkFor:)`.
     public init(
         decoding bytes: [UInt8], name: String, limits: ImageLimits = .standard, shrinkFor shortestEdge: Int? = nil
     ) throws(ConcordError) {
@@ -34,7 +34,7 @@ extension Image {
         }
     }
 
-    /// Decodes an encoded picture in memory; `name` is what errors call it. As `init(contentsOf:limits:shrinkFor:)`.
+    /// Decodes an encoded image in memory; `name` is what errors call it. As `init(contentsOf:limits:shrinkFor:)`.
     public init(
         decoding bytes: UnsafeRawBufferPointer, name: String, limits: ImageLimits = .standard,
         shrinkFor shortestEdge: Int? = nil
@@ -43,7 +43,7 @@ extension Image {
     }
 }
 
-/// What pictures are refused, unread: those that are too large, and those of other formats.
+/// What images are refused, unread: those that are too large, and those of other formats.
 public struct ImageLimits: Sendable, Hashable {
     /// The most pixels, width × height, that a header may announce.
     public var maximumPixels: Int
@@ -64,14 +64,14 @@ public struct ImageLimits: Sendable, Hashable {
     public static let standard = ImageLimits()
 }
 
-/// What an encoded picture says of itself before it is decoded.
+/// What an encoded image says of itself before it is decoded.
 public struct ImageHeader: Sendable, Hashable {
     /// Columns and rows, as they are stored: a rotated photo's are exchanged.
     public let width, height: Int
 
     /// Reads the header of a file of one of the formats of `limits`; `name` is what errors call it.
     ///
-    /// - Throws: `.invalidImage` for what is no picture, damaged, of a kind that is not read, or above the limits;
+    /// - Throws: `.invalidImage` for what is no image, damaged, of a kind that is not read, or above the limits;
     ///   `.unavailable` where the format's decoder is not installed.
     public init(
         of bytes: UnsafeRawBufferPointer, name: String, limits: ImageLimits = .standard
@@ -85,7 +85,7 @@ extension Image {
     public static var libraryVersion: String { String(cString: vips_version_string()) }
 }
 
-/// The file format of a written picture.
+/// The file format of a written image.
 public enum ImageEncoding: Sendable, Hashable {
     case png
     /// Quality 1…100; chroma is subsampled 4:2:0 below 90.

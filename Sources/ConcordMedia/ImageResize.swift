@@ -1,7 +1,7 @@
 import ConcordPlatform
 
 extension Image {
-    /// A rectangle of a picture, in pixels that may be broken: `left ≤ x < right`, `top ≤ y < bottom`.
+    /// A rectangle of an image, in pixels that may be broken: `left ≤ x < right`, `top ≤ y < bottom`.
     public struct Box: Sendable, Hashable {
         public let left, top, right, bottom: Float
 
@@ -13,7 +13,7 @@ extension Image {
         }
     }
 
-    /// The picture, or the part of it inside `box`, resized: equal to the last bit to Pillow 13's
+    /// The image, or the part of it inside `box`, resized: equal to the last bit to Pillow 13's
     /// `Image.resize((width, height), filter, box)`. Outside the box, what the filter reaches still counts.
     public func resized(width: Int, height: Int, filter: ResampleFilter = .bicubic, box: Box? = nil) -> Image {
         precondition(width > 0 && height > 0, "cannot resize to \(width)×\(height)")
@@ -45,7 +45,7 @@ extension Image {
 
     /// What `resized(width:height:filter:box:)` makes, but by the kernel of processors that have none of their own.
     package func resizedPortably(width: Int, height: Int, filter: ResampleFilter, box: Box) -> Image {
-        precondition(filter != .nearest, "nearest neighbours are not summed")
+        precondition(filter != .nearest, "nearest neighbors are not summed")
         return resampled(PortableResampleKernel.self, (width, height), filter, box, 0..<width, 0..<height)
     }
 
@@ -107,7 +107,7 @@ public enum ResampleFilter: Int, Sendable, Hashable {
     case bicubic = 3
     case box = 4
 
-    /// How far the filter reaches from its centre, in source pixels at scale 1.
+    /// How far the filter reaches from its center, in source pixels at scale 1.
     var support: Double {
         switch self {
         case .nearest: 0
@@ -118,7 +118,7 @@ public enum ResampleFilter: Int, Sendable, Hashable {
         }
     }
 
-    /// The weight at distance `x` from the centre. Pillow's expressions, in its order: the last bit matters.
+    /// The weight at distance `x` from the center. Pillow's expressions, in its order: the last bit matters.
     func weight(_ x: Double) -> Double {
         let distance = abs(x)
         switch self {

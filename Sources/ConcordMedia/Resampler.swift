@@ -120,7 +120,7 @@ struct Resampler<Kernel: ResampleKernel> {
         for x in Swift.stride(from: 0, to: whole, by: lanes) {
             Kernel.transpose16(scratch: scratch, from: { row($0) + x }, to: { columns + (x + $0) * lanes })
         }
-        // One by one at the right end: a group of 16 could reach past the last pixel of the picture.
+        // One by one at the right end: a group of 16 could reach past the last pixel of the image.
         for x in whole..<count {
             for index in 0..<lanes { columns[x * lanes + index] = row(index)[x] }
         }
@@ -131,7 +131,7 @@ struct Resampler<Kernel: ResampleKernel> {
 /// counts, as Pillow's fixed-point numbers of 22 bits.
 ///
 /// Each weight is stored as `high · 256 + low`, with `high` a signed and `low` an unsigned small number, because
-/// products of 16-bit numbers are the fastest that every CPU has. Weights come in pairs of neighbours, padded with 0.
+/// products of 16-bit numbers are the fastest that every CPU has. Weights come in pairs of neighbors, padded with 0.
 struct ResampleWeights {
     /// First source position of each output position, relative to `sourceStart`.
     private(set) var starts: [Int] = []

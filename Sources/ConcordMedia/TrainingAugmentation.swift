@@ -1,16 +1,16 @@
 import ConcordCore
 import ConcordPlatform
 
-/// The random changes of a training picture: a resized crop, a mirror, colour jitter, grey.
+/// The random changes of a training image: a resized crop, a mirror, color jitter, gray.
 ///
 /// The algorithms are torchvision's on Pillow images (`RandomResizedCrop`, `ColorJitter`, `Grayscale`); the random
 /// numbers are those of the `RandomSource` given, so a seed fixes the result. The defaults are open_clip's.
 public struct TrainingAugmentation: Sendable, Hashable {
-    /// Area of the crop, as a fraction of the picture's.
+    /// Area of the crop, as a fraction of the image's.
     public var scale: ClosedRange<Double> = 0.9...1
     /// Width over height of the crop.
     public var ratio: ClosedRange<Double> = (3.0 / 4)...(4.0 / 3)
-    /// How often the picture is mirrored left to right.
+    /// How often the image is mirrored left to right.
     public var flipProbability = 0.0
     /// Brightness is multiplied by a number in `max(0, 1 − brightness)...(1 + brightness)`.
     public var brightness = 0.0
@@ -20,10 +20,10 @@ public struct TrainingAugmentation: Sendable, Hashable {
     public var saturation = 0.0
     /// The hue is turned by up to this fraction of the circle, at most 0.5.
     public var hue = 0.0
-    /// How often colours are changed at all.
+    /// How often colors are changed at all.
     public var jitterProbability = 0.0
-    /// How often the picture becomes grey.
-    public var greyProbability = 0.0
+    /// How often the image becomes gray.
+    public var grayProbability = 0.0
 
     public init() {}
 
@@ -34,11 +34,11 @@ public struct TrainingAugmentation: Sendable, Hashable {
             .resized(width: size, height: size, filter: .bicubic)
         if random.uniform() < flipProbability { result = result.flippedHorizontally() }
         if random.uniform() < jitterProbability { result = jittered(result, random: &random) }
-        if random.uniform() < greyProbability { result = result.greyscale() }
+        if random.uniform() < grayProbability { result = result.grayscale() }
         return result
     }
 
-    /// The part of a picture that is kept: ten tries at a random area and shape, then the largest central crop whose
+    /// The part of an image that is kept: ten tries at a random area and shape, then the largest central crop whose
     /// shape is allowed.
     public func crop(
         width: Int, height: Int, random: inout RandomSource

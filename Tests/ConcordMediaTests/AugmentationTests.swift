@@ -2,26 +2,26 @@ import ConcordCore
 import ConcordMedia
 import Testing
 
-/// Training augmentations: colours against Pillow to the last bit, the random parts by their distributions.
+/// Training augmentations: colors against Pillow to the last bit, the random parts by their distributions.
 struct AugmentationTests {
     static let golden = Golden.shared
 
-    @Test(arguments: golden.colours)
-    func colourChangesEqualTorchvision(_ colour: Golden.Colour) throws {
+    @Test(arguments: golden.colors)
+    func colorChangesEqualTorchvision(_ color: Golden.Color) throws {
         let image = try Image(contentsOf: Golden.folder + "/colours.png")
         let changed =
-            switch colour.kind {
-            case "brightness": image.brightened(by: Float(colour.factor))
-            case "contrast": image.contrasted(by: Float(colour.factor))
-            case "saturation": image.saturated(by: Float(colour.factor))
-            default: image.hueTurned(by: colour.factor)
+            switch color.kind {
+            case "brightness": image.brightened(by: Float(color.factor))
+            case "contrast": image.contrasted(by: Float(color.factor))
+            case "saturation": image.saturated(by: Float(color.factor))
+            default: image.hueTurned(by: color.factor)
             }
-        expectEqual(changed, try Self.golden.image(colour.name))
+        expectEqual(changed, try Self.golden.image(color.name))
     }
 
-    @Test func greyEqualsTorchvision() throws {
+    @Test func grayEqualsTorchvision() throws {
         let image = try Image(contentsOf: Golden.folder + "/colours.png")
-        expectEqual(image.greyscale(), try Self.golden.image("colour/grey"))
+        expectEqual(image.grayscale(), try Self.golden.image("colour/grey"))
     }
 
     private var everything: TrainingAugmentation {
@@ -30,7 +30,7 @@ struct AugmentationTests {
         (augmentation.brightness, augmentation.contrast) = (0.4, 0.4)
         (augmentation.saturation, augmentation.hue) = (0.4, 0.1)
         augmentation.jitterProbability = 0.8
-        augmentation.greyProbability = 0.2
+        augmentation.grayProbability = 0.2
         return augmentation
     }
 
@@ -90,8 +90,8 @@ struct AugmentationTests {
         random = RandomSource(seed: 3)
         #expect(augmentation(image, size: 20, random: &random) == plain.flippedHorizontally())
         augmentation.flipProbability = 0
-        augmentation.greyProbability = 1
+        augmentation.grayProbability = 1
         random = RandomSource(seed: 3)
-        #expect(augmentation(image, size: 20, random: &random) == plain.greyscale())
+        #expect(augmentation(image, size: 20, random: &random) == plain.grayscale())
     }
 }

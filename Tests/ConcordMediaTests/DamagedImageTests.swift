@@ -4,7 +4,7 @@ import ConcordTestSupport
 import Foundation
 import Testing
 
-/// Files that are no usable picture: each is a typed error that names the file and says what to do.
+/// Files that are no usable image: each is a typed error that names the file and says what to do.
 struct DamagedImageTests {
     static let golden = Golden.shared
 
@@ -13,10 +13,10 @@ struct DamagedImageTests {
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(sourceLocation: sourceLocation) {
-            try Image(decoding: bytes, name: "some/picture", limits: limits)
+            try Image(decoding: bytes, name: "some/image", limits: limits)
         } throws: { error in
             guard let error = error as? ConcordError else { return false }
-            return error.code == .invalidImage && error.message.contains("some/picture")
+            return error.code == .invalidImage && error.message.contains("some/image")
                 && error.message.contains(text)
         }
     }
@@ -30,7 +30,7 @@ struct DamagedImageTests {
             // Cut anywhere, a file is refused or (a TIFF whose tail is padding) still gives all of its pixels.
             let cut = [UInt8](whole.prefix(Int(Double(whole.count) * fraction)))
             do {
-                let image = try Image(decoding: cut, name: "some/picture")
+                let image = try Image(decoding: cut, name: "some/image")
                 expectEqual(image, try Self.golden.image("decoded/\(name)"))
             } catch {
                 #expect(error is ConcordError)
@@ -48,7 +48,7 @@ struct DamagedImageTests {
 
     @Test(arguments: ["jpeg-420.jpg", "jpeg-progressive.jpg", "jpeg-444.jpg"])
     func jpegWhoseHeightIsALie(_ name: String) throws {
-        // Pixel data for a third of what the header says, but a proper end: libjpeg would fill the rest with grey.
+        // Pixel data for a third of what the header says, but a proper end: libjpeg would fill the rest with gray.
         var bytes = try bytes(name)
         let frame = try #require(
             bytes.indices.dropLast(9).first { bytes[$0] == 0xFF && (bytes[$0 + 1] == 0xC0 || bytes[$0 + 1] == 0xC2) })
@@ -125,14 +125,14 @@ struct DamagedImageTests {
 
     @Test func emptyFile() { expectRefused([], saying: "is empty") }
 
-    @Test func textFileNamedAsAPicture() throws {
+    @Test func textFileNamedAsAnImage() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/notes.jpg"
-        try Files.replace(path, with: "not a picture at all")
+        try Files.replace(path, with: "not an image at all")
         #expect {
             try Image(contentsOf: path)
         } throws: { error in
-            (error as? ConcordError)?.message.contains("\(path) is no picture in a format that is read") == true
+            (error as? ConcordError)?.message.contains("\(path) is no image in a format that is read") == true
         }
     }
 

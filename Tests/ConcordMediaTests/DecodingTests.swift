@@ -4,7 +4,7 @@ import ConcordTestSupport
 import Foundation
 import Testing
 
-/// Decoding and encoding, against Pillow: every pixel of every picture.
+/// Decoding and encoding, against Pillow: every pixel of every image.
 struct DecodingTests {
     static let golden = Golden.shared
 
@@ -64,7 +64,7 @@ struct DecodingTests {
     @Test func jpegIsWrittenAndReadBack() throws {
         let folder = try TemporaryFolder()
         let image = try Self.golden.image("decoded/jpeg-444.jpg")
-        let path = folder.path + "/picture.jpg"
+        let path = folder.path + "/image.jpg"
         try image.write(to: path, as: .jpeg(quality: 95))
         let copy = try Image(contentsOf: path)
         #expect((copy.width, copy.height) == (image.width, image.height))
@@ -73,7 +73,7 @@ struct DecodingTests {
     }
 
     @Test func shrinkOnLoadKeepsTheShortestEdge() throws {
-        // A 400 × 300 picture: 75 pixels allow 1/4, 76 only 1/2.
+        // A 400 × 300 image: 75 pixels allow 1/4, 76 only 1/2.
         var pixels: [UInt8] = []
         for y in 0..<300 {
             for x in 0..<400 { pixels += [UInt8(x / 2), UInt8(y / 2), 128] }
@@ -90,10 +90,10 @@ struct DecodingTests {
         }
     }
 
-    @Test func flippingCroppingAndGreyFollowTheirDefinitions() {
+    @Test func flippingCroppingAndGrayFollowTheirDefinitions() {
         let image = Image(width: 3, height: 2, pixels: (0..<18).map { UInt8($0 * 10) })
         #expect(image.flippedHorizontally().pixels[0..<9] == [60, 70, 80, 30, 40, 50, 0, 10, 20])
         #expect(image.cropped(x: 1, y: 1, width: 2, height: 1).pixels == [120, 130, 140, 150, 160, 170])
-        #expect(image.greyscale().pixels[0..<6] == [8, 8, 8, 38, 38, 38])
+        #expect(image.grayscale().pixels[0..<6] == [8, 8, 8, 38, 38, 38])
     }
 }

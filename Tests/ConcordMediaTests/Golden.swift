@@ -14,7 +14,7 @@ struct Golden {
         var description: String { name }
     }
 
-    struct Colour: Sendable, CustomStringConvertible {
+    struct Color: Sendable, CustomStringConvertible {
         let name: String
         let kind: String
         let factor: Double
@@ -35,7 +35,7 @@ struct Golden {
     let crop: Int
     let images: [String]
     let resizes: [Resize]
-    let colours: [Colour]
+    let colors: [Color]
     private let arrays: [String: JSONValue]
     private let values: [UInt8]
 
@@ -57,8 +57,8 @@ struct Golden {
                 width: try #require(entry["width"]?.int), height: try #require(entry["height"]?.int),
                 box: box.map { Image.Box(left: $0[0], top: $0[1], right: $0[2], bottom: $0[3]) })
         }
-        colours = try #require(index["colours"]?.elements).map {
-            Colour(
+        colors = try #require(index["colours"]?.elements).map {
+            Color(
                 name: try #require($0["name"]?.string), kind: try #require($0["kind"]?.string),
                 factor: try #require($0["factor"]?.double))
         }

@@ -14,10 +14,10 @@ struct ImageFormatTests {
 
     private func message(_ bytes: [UInt8], _ limits: ImageLimits = .standard) -> String {
         do {
-            let image = try Image(decoding: bytes, name: "some/picture", limits: limits)
+            let image = try Image(decoding: bytes, name: "some/image", limits: limits)
             return "decoded \(image.width)×\(image.height)"
         } catch {
-            #expect(error.code == .invalidImage && error.message.contains("the image some/picture"))
+            #expect(error.code == .invalidImage && error.message.contains("the image some/image"))
             return error.message
         }
     }
@@ -38,17 +38,17 @@ struct ImageFormatTests {
         #expect(message.contains("is in the format \(format.name)"), "\(message)")
         #expect(message.contains("JPEG, PNG, WebP, GIF") && message.contains("convert it"), "\(message)")
         #expect(throws: ConcordError.self) {
-            try form.bytes.withUnsafeBytes { try ImageHeader(of: $0, name: "some/picture", limits: limits) }
+            try form.bytes.withUnsafeBytes { try ImageHeader(of: $0, name: "some/image", limits: limits) }
         }
         _ = try Image(decoding: [UInt8](form.bytes), name: "", limits: ImageLimits(formats: [format]))
     }
 
     @Test(arguments: [
         ("8BPS", "a Photoshop document"), ("%PDF-1.4", "a PDF document"), ("<?xml?><svg>", "an SVG drawing"),
-        ("<!DOCTYPE html>", "a web page"), ("P7\nWIDTH 3", "a PAM picture"), ("PF 3 3 -1\n", "a PFM picture"),
-        ("qoif", "a QOI picture"), ("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        ("<!DOCTYPE html>", "a web page"), ("P7\nWIDTH 3", "a PAM image"), ("PF 3 3 -1\n", "a PFM image"),
+        ("qoif", "a QOI image"), ("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         ("\0\0\0\u{18}ftypisom\0\0\0\0isommp42", "an MP4 or QuickTime file"), ("RIFF1234AVI ", "a sound or video file"),
-        ("BM and more text than a header has", "a BMP picture of an unknown version"), ("hello", "is no picture"),
+        ("BM and more text than a header has", "a BMP image of an unknown version"), ("hello", "is no image"),
     ])
     func otherFilesAreNamed(_ text: String, _ expected: String) {
         let message = message(Array(text.utf8))
@@ -100,13 +100,13 @@ struct ImageFormatTests {
     }
 
     @Test(arguments: further)
-    func hugePicturesAreRefusedUnread(_ format: ImageFormat) throws {
+    func hugeImagesAreRefusedUnread(_ format: ImageFormat) throws {
         let (bytes, size) = try huge(format)
         #expect(bytes.count < 20_000)
         let message = message(bytes)
         #expect(message.contains("announces \(size) pixels"), "\(message)")
         let header = #expect(throws: ConcordError.self) {
-            try bytes.withUnsafeBytes { try ImageHeader(of: $0, name: "some/picture") }
+            try bytes.withUnsafeBytes { try ImageHeader(of: $0, name: "some/image") }
         }
         #expect(header?.message.contains(size) == true)
     }
@@ -127,7 +127,7 @@ struct ImageFormatTests {
     }
 
     @Test func thousandsOfPagesOrTilesAreRefused() throws {
-        // One directory after the other, each of the same picture.
+        // One directory after the other, each of the same image.
         let page = [UInt8](try #require(StoredFormTests.forms.first { $0.name == "tiff/grey/none" }).bytes)
         let count = Int(page[8]) | Int(page[9]) << 8
         let directory = page[8..<(10 + 12 * count)]

@@ -25,7 +25,7 @@ struct OpenCLIPPreprocessingTests {
             config
                 == ImagePreprocessing(
                     size: 32, resizeMode: .longestEdge, filter: .bilinear, cropRule: .huggingFace,
-                    mean: [0.1, 0.2, 0.3], standardDeviation: [0.5, 0.5, 0.5], padColour: [1, 2, 3]))
+                    mean: [0.1, 0.2, 0.3], standardDeviation: [0.5, 0.5, 0.5], padColor: [1, 2, 3]))
         #expect(try ImagePreprocessing(openCLIPConfig: config.openCLIPConfig(), imageSize: 32) == config)
     }
 
@@ -56,7 +56,7 @@ struct OpenCLIPPreprocessingTests {
 
     @Test(arguments: [
         ("a list", "[]", "write a JSON object"),
-        ("a picture that is not square", #"{"size": [224, 336]}"#, "only square pictures"),
+        ("an image that is not square", #"{"size": [224, 336]}"#, "only square images"),
         ("three sizes", #"{"size": [224, 224, 224]}"#, "[height, width]"),
         ("size in words", #"{"size": "large"}"#, #"found "large""#),
         ("grey", #"{"mode": "L"}"#, #"has mode "L""#),

@@ -4,8 +4,8 @@ import ConcordMedia
 import ConcordTestSupport
 import Testing
 
-/// Pictures preprocessed by configurations that open_clip and transformers read, against what those made of them: all
-/// pixels, and all normalised values.
+/// Images preprocessed by configurations that open_clip and transformers read, against what those made of them: all
+/// pixels, and all normalized values.
 struct PreprocessingParityTests {
     struct Case: Sendable, CustomStringConvertible {
         let peer: String

@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordMedia
 import Testing
 
-/// Resize, crop and normalise, against torchvision and Hugging Face on Pillow: every value.
+/// Resize, crop and normalize, against torchvision and Hugging Face on Pillow: every value.
 struct PreprocessingTests {
     static let golden = Golden.shared
     static let floatImages = golden.images.filter { golden.has("torchvision-floats/\($0)") }
@@ -26,7 +26,7 @@ struct PreprocessingTests {
     }
 
     @Test(arguments: floatImages)
-    func normalisedValuesEqualBothPeers(_ name: String) throws {
+    func normalizedValuesEqualBothPeers(_ name: String) throws {
         let image = try Image(contentsOf: Self.golden.path(name))
         let torchvision = try Self.golden.floats("torchvision-floats/\(name)")
         #expect(Self.preprocessing(.torchvision)(image) == torchvision)
@@ -42,7 +42,7 @@ struct PreprocessingTests {
         expectEqual(preprocessing.pixels(image), try Self.golden.image("squash/\(name)"))
         preprocessing.resizeMode = .longestEdge
         expectEqual(preprocessing.pixels(image), try Self.golden.image("longest/\(name)"))
-        // A crop larger than the picture is padded; the rules differ in where the odd pixel goes.
+        // A crop larger than the image is padded; the rules differ in where the odd pixel goes.
         preprocessing.resizeMode = .shortestEdge
         preprocessing.size = 27
         preprocessing.cropSize = 40
@@ -58,7 +58,7 @@ struct PreprocessingTests {
         expectEqual(resized, try Self.golden.image(resize.name))
     }
 
-    /// The kernel of other processors, here too; some of the pictures are narrower than one group of 16 bytes.
+    /// The kernel of other processors, here too; some of the images are narrower than one group of 16 bytes.
     @Test(arguments: [ResampleFilter.lanczos, .bilinear, .bicubic, .box])
     func portableKernelEqualsTheOneOfThisProcessor(_ filter: ResampleFilter) throws {
         for name in ["margin-49x40.png", "tall-20x53.png", "tiny-2x3.png", "sliver-1x500.png", "sliver-500x1.png"] {

@@ -88,9 +88,9 @@ struct PreprocessorConfigTests {
     @Test func paddingHasNoForm() {
         var longest = clip
         longest.resizeMode = .longestEdge
-        var coloured = clip
-        (coloured.cropSize, coloured.padColour) = (300, [1, 2, 3])
-        for preprocessing in [longest, coloured] {
+        var colored = clip
+        (colored.cropSize, colored.padColor) = (300, [1, 2, 3])
+        for preprocessing in [longest, colored] {
             let error = #expect(throws: ConcordError.self) { try preprocessing.preprocessorConfig() }
             #expect(error?.code == .invalidConfiguration)
         }
@@ -145,21 +145,21 @@ struct PreprocessorConfigTests {
         Broken("half a pixel", #"{"size": 224.5}"#, "224.5"),
         Broken("size in words", #"{"size": "large"}"#, #"found "large""#),
         Broken("size null", #"{"image_processor_type": "CLIPImageProcessor", "size": null}"#, "lacks size"),
-        Broken("a size that is not square", #"{"size": {"height": 3, "width": 4}}"#, "only square pictures"),
-        Broken("a list that is not square", #"{"size": [3, 4], "crop_size": 3}"#, "only square pictures"),
+        Broken("a size that is not square", #"{"size": {"height": 3, "width": 4}}"#, "only square images"),
+        Broken("a list that is not square", #"{"size": [3, 4], "crop_size": 3}"#, "only square images"),
         Broken("a list of three sizes", #"{"size": [3, 3, 3], "crop_size": 3}"#, "[height, width]"),
         Broken(
             "the longest edge", #"{"size": {"longest_edge": 224}, "crop_size": 224}"#,
-            "does not make square pictures"),
+            "does not make square images"),
         Broken(
             "shortest and longest edge", #"{"size": {"shortest_edge": 224, "longest_edge": 300}, "crop_size": 224}"#,
-            "does not make square pictures"),
-        Broken("a height alone", #"{"size": {"height": 224}}"#, "does not make square pictures"),
+            "does not make square images"),
+        Broken("a height alone", #"{"size": {"height": 224}}"#, "does not make square images"),
         Broken("no mean", #"{"size": 32, "crop_size": 32}"#, "lacks a usable image_mean"),
         Broken("no crop size", #"{"size": 32, "do_normalize": false}"#, "lacks a usable crop_size, found nothing"),
         Broken(
             "a crop that is not square", #"{"size": 32, "crop_size": {"height": 3, "width": 4}}"#,
-            "only square pictures"),
+            "only square images"),
         Broken("a crop by its shortest edge", #"{"size": 32, "crop_size": {"shortest_edge": 3}}"#, "crop_size"),
         Broken(
             "two means", #"{"size": 32, "crop_size": 32, "image_mean": [1, 2], "image_std": [1, 1, 1]}"#,
@@ -190,7 +190,7 @@ struct PreprocessorConfigTests {
         Broken("no crop", #"{"size": 32, "do_center_crop": false}"#, "do_center_crop true and a crop_size"),
         Broken(
             "one edge without a crop", #"{"image_processor_type": "SiglipImageProcessor", "size": 224}"#,
-            "pictures must come out square"),
+            "images must come out square"),
         Broken("another crop rule", #"{"size": 32, "crop_size": 32, "crop_rule": "left"}"#, #"has crop_rule "left""#),
         Broken(
             "an image processor that makes patches", #"{"image_processor_type": "Siglip2ImageProcessor", "size": 32}"#,

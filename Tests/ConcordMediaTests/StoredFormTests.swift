@@ -3,7 +3,7 @@ import ConcordMedia
 import Foundation
 import Testing
 
-/// The forms in which files store pixels: colour spaces, compressions, sample formats, layouts. Each is read as Pillow reads
+/// The forms in which files store pixels: color spaces, compressions, sample formats, layouts. Each is read as Pillow reads
 /// it, to the last bit, or refused with a reason. scripts/golden/make_media_forms.py writes the files.
 struct StoredFormTests {
     struct Form: Sendable {
@@ -111,11 +111,11 @@ struct StoredFormTests {
         tga/1-bit: 1 bits a pixel
         ppm/negative-plain: damaged or truncated
         ppm/value-above-most-plain: damaged or truncated
-        other/pfm*: is a PFM picture
-        other/pam: is a PAM picture
-        jp2/cmyk: neither sRGB nor grey
-        jp2/ycc: neither sRGB nor grey
-        jp2/five-jp2: neither sRGB nor grey
+        other/pfm*: is a PFM image
+        other/pam: is a PAM image
+        jp2/cmyk: neither sRGB nor gray
+        jp2/ycc: neither sRGB nor gray
+        jp2/five-jp2: neither sRGB nor gray
         jp2/five-j2k: 5 components
         jp2/signed-*: signed
         jp2/offset: grid's origin

@@ -63,7 +63,7 @@ public final class ContrastiveBatchBuilder<Tokens: Sendable>: Sendable {
             for (slot, picture) in pictures.enumerated() {
                 let target = UnsafeMutableBufferPointer(rebasing: buffer[slot * length..<(slot + 1) * length])
                 if let augmentation {
-                    preprocessing.normalise(augmentation(picture.image, size: size, random: &random[slot]), to: target)
+                    preprocessing.normalize(augmentation(picture.image, size: size, random: &random[slot]), to: target)
                 } else {
                     preprocessing.write(picture.image, to: target)
                 }

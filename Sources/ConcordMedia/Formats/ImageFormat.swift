@@ -47,7 +47,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
             || file.starts([0x49, 0x49, 0x2B, 0, 8, 0, 0, 0]) || file.starts([0x4D, 0x4D, 0, 0x2B, 0, 8, 0, 0])
         {
             self = .tiff
-        } else if file.starts("BM") && BMPPicture.headerSizes.contains((try? file.littleEndian(14, count: 4)) ?? 0) {
+        } else if file.starts("BM") && BMPImage.headerSizes.contains((try? file.littleEndian(14, count: 4)) ?? 0) {
             self = .bmp
         } else if let brands = Self.brands(file) {
             if !brands.isDisjoint(with: ["avif", "avis"]) {
@@ -65,9 +65,9 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
             || file.starts([0, 0, 0, 0x0C, 0x4A, 0x58, 0x4C, 0x20, 0x0D, 0x0A, 0x87, 0x0A])
         {
             self = .jpegXL
-        } else if NetpbmPicture.isOne(file) {
+        } else if NetpbmImage.isOne(file) {
             self = .netpbm
-        } else if TGAPicture.isOne(file) {
+        } else if TGAImage.isOne(file) {
             self = .tga
         } else {
             return nil
@@ -87,7 +87,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
     static func otherName(_ bytes: UnsafeRawBufferPointer) -> String? {
         let file = FileBytes(bytes: bytes)
         if let brands = brands(file) {
-            if brands.contains("crx ") { return "a camera's raw picture" }
+            if brands.contains("crx ") { return "a camera's raw image" }
             return brands.isDisjoint(with: ["mif1", "msf1"])
                 ? "an MP4 or QuickTime file" : "a HEIF file of another kind"
         }
@@ -101,11 +101,11 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
 
     private static let others: [(magic: String, name: String)] = [
         ("8BPS", "a Photoshop document"), ("%PDF", "a PDF document"), ("%!PS", "a PostScript document"),
-        ("BM", "a BMP picture of an unknown version"), ("Pf", "a PFM picture"), ("PF", "a PFM picture"),
-        ("P7", "a PAM picture"), ("v/1\u{1}", "an OpenEXR picture"), ("#?RADIANCE", "a Radiance HDR picture"),
-        ("qoif", "a QOI picture"), ("DDS ", "a DDS texture"), ("SIMPLE  =", "a FITS picture"),
-        ("gimp xcf", "a GIMP picture"), ("FUJIFILM", "a camera's raw picture"), ("IIU\0", "a camera's raw picture"),
-        ("II\u{1A}\0\0\0HEAPCCDR", "a camera's raw picture"), ("\0\0\u{1}\0", "an icon of Windows"),
+        ("BM", "a BMP image of an unknown version"), ("Pf", "a PFM image"), ("PF", "a PFM image"),
+        ("P7", "a PAM image"), ("v/1\u{1}", "an OpenEXR image"), ("#?RADIANCE", "a Radiance HDR image"),
+        ("qoif", "a QOI image"), ("DDS ", "a DDS texture"), ("SIMPLE  =", "a FITS image"),
+        ("gimp xcf", "a GIMP image"), ("FUJIFILM", "a camera's raw image"), ("IIU\0", "a camera's raw image"),
+        ("II\u{1A}\0\0\0HEAPCCDR", "a camera's raw image"), ("\0\0\u{1}\0", "an icon of Windows"),
         ("version https://git-lfs", "a pointer of Git LFS (`git lfs pull` fetches the file itself)"),
         ("PK\u{3}\u{4}", "a ZIP archive"), ("\u{1F}", "a compressed file"), ("RIFF", "a sound or video file"),
     ]

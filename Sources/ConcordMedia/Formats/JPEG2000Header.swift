@@ -1,6 +1,6 @@
 /// What a JPEG 2000 file says of itself before it is decoded (ISO/IEC 15444-1, annexes A and I).
 struct JPEG2000Header {
-    /// The number of the colour space in a JP2 file, where it has one.
+    /// The number of the color space in a JP2 file, where it has one.
     private var colorSpace: Int?
     private var hasPalette = false
     private var isAtOrigin = false
@@ -16,7 +16,7 @@ struct JPEG2000Header {
     /// As many as are ever met; each is decoded by a walk through the file.
     private static let mostTiles = 4096
 
-    init(_ file: FileBytes) throws(PictureFault) {
+    init(_ file: FileBytes) throws(ImageFault) {
         if file.starts([0xFF, 0x4F]) {
             try readCodestream(file, 0)
         } else {
@@ -25,9 +25,9 @@ struct JPEG2000Header {
     }
 
     /// Refuses what libvips reads otherwise than Pillow, or not at all.
-    func check() throws(PictureFault) {
+    func check() throws(ImageFault) {
         guard colorSpace == nil || colorSpace == 16 || colorSpace == 17, !hasPalette else {
-            throw .unread("has a palette, or colours that are neither sRGB nor grey; save it as RGB")
+            throw .unread("has a palette, or colors that are neither sRGB nor gray; save it as RGB")
         }
         guard let first = components.first, components.count <= 4, components.allSatisfy({ $0 == first }) else {
             throw .unread("has \(components.count) components, or some of a depth of their own; save it as RGB")
@@ -43,7 +43,7 @@ struct JPEG2000Header {
 
     private mutating func readBoxes(
         _ file: FileBytes, from start: Int, to end: Int, areInHeader: Bool
-    ) throws(PictureFault) {
+    ) throws(ImageFault) {
         var offset = start
         while offset + 8 <= end {
             var size = try file.bigEndian(offset, count: 4)
@@ -72,9 +72,9 @@ struct JPEG2000Header {
         }
     }
 
-    private mutating func readCodestream(_ file: FileBytes, _ start: Int) throws(PictureFault) {
+    private mutating func readCodestream(_ file: FileBytes, _ start: Int) throws(ImageFault) {
         guard file.starts([0xFF, 0x4F, 0xFF, 0x51], at: start) else { throw .damaged }
-        func number(_ index: Int) throws(PictureFault) -> Int { try file.bigEndian(start + 8 + 4 * index, count: 4) }
+        func number(_ index: Int) throws(ImageFault) -> Int { try file.bigEndian(start + 8 + 4 * index, count: 4) }
         let (width, height) = (try number(0), try number(1))
         isAtOrigin = try number(2) | number(3) | number(6) | number(7) == 0
         let (tileWidth, tileHeight) = (try number(4), try number(5))

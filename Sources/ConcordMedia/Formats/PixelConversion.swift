@@ -2,18 +2,18 @@ import CVips
 
 /// How stored pixels become 8-bit RGB: what Pillow's `convert("RGB")` does to the mode it opens the file in.
 ///
-/// Alpha is dropped, not blended. Greys above 8 bits are clipped to 0…255; colours above 8 bits keep their high
-/// byte, or the nearest. CMYK is multiplied out without colour profiles.
+/// Alpha is dropped, not blended. Grays above 8 bits are clipped to 0…255; colors above 8 bits keep their high
+/// byte, or the nearest. CMYK is multiplied out without color profiles.
 enum PixelConversion {
     case copy
-    case greyBytes(bands: Int)
-    case colourBytes(bands: Int)
+    case grayBytes(bands: Int)
+    case colorBytes(bands: Int)
     case cmykBytes(bands: Int)
     case ycbcrBytes
-    case clippedGrey(VipsBandFormat, bands: Int)
+    case clippedGray(VipsBandFormat, bands: Int)
     /// `half` is added before the high byte is taken: 0, or 128 to round.
-    case greyHighBytes(bands: Int, half: Int)
-    case colourHighBytes(bands: Int, half: Int)
+    case grayHighBytes(bands: Int, half: Int)
+    case colorHighBytes(bands: Int, half: Int)
     case cmykHighBytes(bands: Int)
 
     /// The conversion for pixels of `bands` values of `format`, or nil where Pillow knows none either.
@@ -24,17 +24,17 @@ enum PixelConversion {
         let half = roundsHighBytes ? 128 : 0
         let isCMYK = interpretation == VIPS_INTERPRETATION_CMYK
         switch (format, bands) {
-        case (VIPS_FORMAT_UCHAR, 1), (VIPS_FORMAT_UCHAR, 2): self = .greyBytes(bands: bands)
+        case (VIPS_FORMAT_UCHAR, 1), (VIPS_FORMAT_UCHAR, 2): self = .grayBytes(bands: bands)
         case (VIPS_FORMAT_UCHAR, 4...) where isCMYK: self = .cmykBytes(bands: bands)
         case (VIPS_FORMAT_USHORT, 4...) where isCMYK: self = .cmykHighBytes(bands: bands)
         case (_, 3...) where interpretation == VIPS_INTERPRETATION_LAB: return nil
         case (VIPS_FORMAT_UCHAR, 3): self = .copy
-        case (VIPS_FORMAT_UCHAR, 4...): self = .colourBytes(bands: bands)
-        case (VIPS_FORMAT_USHORT, 2) where !isTransparencyKeyed: self = .greyHighBytes(bands: bands, half: half)
-        case (VIPS_FORMAT_USHORT, 3...): self = .colourHighBytes(bands: bands, half: half)
+        case (VIPS_FORMAT_UCHAR, 4...): self = .colorBytes(bands: bands)
+        case (VIPS_FORMAT_USHORT, 2) where !isTransparencyKeyed: self = .grayHighBytes(bands: bands, half: half)
+        case (VIPS_FORMAT_USHORT, 3...): self = .colorHighBytes(bands: bands, half: half)
         case (VIPS_FORMAT_USHORT, 1...2), (VIPS_FORMAT_SHORT, 1), (VIPS_FORMAT_INT, 1), (VIPS_FORMAT_UINT, 1),
             (VIPS_FORMAT_FLOAT, 1), (VIPS_FORMAT_DOUBLE, 1):
-            self = .clippedGrey(format, bands: bands)
+            self = .clippedGray(format, bands: bands)
         default: return nil
         }
     }
@@ -45,16 +45,16 @@ enum PixelConversion {
         let words = source.assumingMemoryBound(to: UInt16.self)
         switch self {
         case .copy: target.update(from: bytes, count: width * 3)
-        case .greyBytes(let bands): grey(target, width) { bytes[$0 * bands] }
-        case .greyHighBytes(let bands, let half): grey(target, width) { high(words[$0 * bands], half) }
-        case .colourBytes(let bands): colour(target, width) { bytes[$0 * bands + $1] }
-        case .colourHighBytes(let bands, let half): colour(target, width) { high(words[$0 * bands + $1], half) }
+        case .grayBytes(let bands): gray(target, width) { bytes[$0 * bands] }
+        case .grayHighBytes(let bands, let half): gray(target, width) { high(words[$0 * bands], half) }
+        case .colorBytes(let bands): color(target, width) { bytes[$0 * bands + $1] }
+        case .colorHighBytes(let bands, let half): color(target, width) { high(words[$0 * bands + $1], half) }
         case .cmykBytes(let bands): cmyk(target, width) { bytes[$0 * bands + $1] }
         case .cmykHighBytes(let bands): cmyk(target, width) { high(words[$0 * bands + $1], 0) }
         case .ycbcrBytes: ycbcr(target, width, bytes)
-        case .clippedGrey(let format, let bands):
+        case .clippedGray(let format, let bands):
             switch format {
-            case VIPS_FORMAT_USHORT: grey(target, width) { UInt8(clamping: words[$0 * bands]) }
+            case VIPS_FORMAT_USHORT: gray(target, width) { UInt8(clamping: words[$0 * bands]) }
             case VIPS_FORMAT_SHORT: clip(source, Int16.self, target, width)
             case VIPS_FORMAT_INT: clip(source, Int32.self, target, width)
             case VIPS_FORMAT_UINT: clip(source, UInt32.self, target, width)
@@ -70,7 +70,7 @@ enum PixelConversion {
     }
 
     @inline(__always)
-    private func grey(_ target: UnsafeMutablePointer<UInt8>, _ width: Int, _ value: (Int) -> UInt8) {
+    private func gray(_ target: UnsafeMutablePointer<UInt8>, _ width: Int, _ value: (Int) -> UInt8) {
         for x in 0..<width {
             let shade = value(x)
             target[x * 3] = shade
@@ -80,7 +80,7 @@ enum PixelConversion {
     }
 
     @inline(__always)
-    private func colour(_ target: UnsafeMutablePointer<UInt8>, _ width: Int, _ value: (Int, Int) -> UInt8) {
+    private func color(_ target: UnsafeMutablePointer<UInt8>, _ width: Int, _ value: (Int, Int) -> UInt8) {
         for x in 0..<width {
             for channel in 0..<3 { target[x * 3 + channel] = value(x, channel) }
         }
@@ -118,7 +118,7 @@ enum PixelConversion {
         _ source: UnsafeRawPointer, _: Value.Type, _ target: UnsafeMutablePointer<UInt8>, _ width: Int
     ) {
         let values = source.assumingMemoryBound(to: Value.self)
-        grey(target, width) { UInt8(clamping: values[$0]) }
+        gray(target, width) { UInt8(clamping: values[$0]) }
     }
 
     private func clip<Value: BinaryFloatingPoint>(
@@ -126,6 +126,6 @@ enum PixelConversion {
     ) {
         let values = source.assumingMemoryBound(to: Value.self)
         // `maximum` turns a NaN into 0, so that the conversion cannot trap.
-        grey(target, width) { UInt8(Value.minimum(Value.maximum(values[$0], 0), 255)) }
+        gray(target, width) { UInt8(Value.minimum(Value.maximum(values[$0], 0), 255)) }
     }
 }

@@ -22,7 +22,7 @@ extension ImagePreprocessing {
             throw ConcordError(
                 .fileSystem,
                 "\(folder) has no preprocessor_config.json, and no processor_config.json with an image_processor; "
-                    + "copy the one of the model, which says how its pictures are resized and normalised")
+                    + "copy the one of the model, which says how its images are resized and normalized")
         }
         do throws(ConcordError) {
             try self.init(preprocessorConfig: found.config)
@@ -38,7 +38,7 @@ extension ImagePreprocessing {
     /// `crop_rule`, our own addition, says otherwise.
     ///
     /// Throws `.invalidConfiguration` for a value that is missing or impossible, an image processor that is not known,
-    /// and steps that do not make square pictures scaled to 0…1.
+    /// and steps that do not make square images scaled to 0…1.
     public init(preprocessorConfig config: JSONValue) throws(ConcordError) {
         guard config.members != nil else {
             throw ConcordError(
@@ -46,7 +46,7 @@ extension ImagePreprocessing {
         }
         let reader = PreprocessingReader(config: config, defaults: try ImageProcessorDefaults.of(config))
         guard try reader.flag("do_resize") else {
-            throw reader.problem("has do_resize false, but pictures must get one size; write true, and the size")
+            throw reader.problem("has do_resize false, but images must get one size; write true, and the size")
         }
         guard try reader.flag("do_rescale") else {
             throw reader.problem("has do_rescale false, but pixels must be scaled to 0…1; write true")
@@ -68,15 +68,15 @@ extension ImagePreprocessing {
         let crops = try reader.flag("do_center_crop")
         guard crops || mode == .squash else {
             throw reader.problem(
-                "has do_center_crop false and a size of one edge, but pictures must come out square; write "
+                "has do_center_crop false and a size of one edge, but images must come out square; write "
                     + "do_center_crop true and a crop_size, or a size of {\"height\": 224, \"width\": 224}")
         }
-        let normalises = try reader.flag("do_normalize")
+        let normalizes = try reader.flag("do_normalize")
         self.init(
             size: size, resizeMode: mode, filter: filter, cropSize: crops ? try reader.square("crop_size") : size,
             cropRule: try reader.cropRule() ?? .huggingFace,
-            mean: normalises ? try reader.channels("image_mean") : [0, 0, 0],
-            standardDeviation: normalises ? try reader.deviations("image_std") : [1, 1, 1])
+            mean: normalizes ? try reader.channels("image_mean") : [0, 0, 0],
+            standardDeviation: normalizes ? try reader.deviations("image_std") : [1, 1, 1])
     }
 
     /// The `preprocessor_config.json` that transformers reads, in its new form: a `SiglipImageProcessor` where both
@@ -96,10 +96,10 @@ extension ImagePreprocessing {
                     "preprocessor_config.json cannot express padding to the longest edge; use another resize mode, or "
                         + "save as open_clip")
             }
-        guard cropSize <= size || padColour == [0, 0, 0] else {
+        guard cropSize <= size || padColor == [0, 0, 0] else {
             throw ConcordError(
                 .invalidConfiguration,
-                "preprocessor_config.json cannot express padding with the colour \(padColour); use black")
+                "preprocessor_config.json cannot express padding with the color \(padColor); use black")
         }
         var members: [JSONValue.Member] = [
             .init("do_convert_rgb", true),
@@ -131,7 +131,7 @@ extension ImagePreprocessing {
             case ["height", "width"]: return (try reader.square("size"), .squash)
             default:
                 throw reader.problem(
-                    "has size \(value.text()), which does not make square pictures; write {\"shortest_edge\": 224} or "
+                    "has size \(value.text()), which does not make square images; write {\"shortest_edge\": 224} or "
                         + "{\"height\": 224, \"width\": 224}")
             }
         }

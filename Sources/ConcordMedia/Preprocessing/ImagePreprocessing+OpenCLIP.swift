@@ -4,7 +4,7 @@ import ConcordCore
 extension ImagePreprocessing {
     /// Reads the `preprocess_cfg` of a whole `open_clip_config.json`; what it lacks is what open_clip takes.
     ///
-    /// As there, pictures get the size of the model, also where `preprocess_cfg` has another, and the interpolation
+    /// As there, images get the size of the model, also where `preprocess_cfg` has another, and the interpolation
     /// `random` is bicubic. The crop rule is torchvision's unless `crop_rule`, our own addition, says otherwise.
     ///
     /// - Parameters:
@@ -61,7 +61,7 @@ extension ImagePreprocessing {
         self.init(
             size: size, resizeMode: mode, filter: filter, cropRule: try reader.cropRule() ?? .torchvision,
             mean: try reader.channels("mean"), standardDeviation: try reader.deviations("std"),
-            padColour: try Self.colour(reader))
+            padColor: try Self.color(reader))
     }
 
     /// The `preprocess_cfg` that open_clip reads, as the one member of an object, to be put beside `model_cfg`.
@@ -87,7 +87,7 @@ extension ImagePreprocessing {
             case .longestEdge: "longest"
             case .squash: "squash"
             }
-        let isGrey = Set(padColour).count == 1
+        let isGray = Set(padColor).count == 1
         var members: [JSONValue.Member] = [
             .init("size", .integer(size)),
             .init("mode", "RGB"),
@@ -97,14 +97,14 @@ extension ImagePreprocessing {
             .init("resize_mode", .string(mode)),
             .init(
                 "fill_color",
-                isGrey ? .integer(Int(padColour[0])) : .array(padColour.map { JSONValue.integer(Int($0)) })),
+                isGray ? .integer(Int(padColor[0])) : .array(padColor.map { JSONValue.integer(Int($0)) })),
         ]
         if cropRule != .torchvision { members.append(.init("crop_rule", .string(cropRule.rawValue))) }
         return ["preprocess_cfg": .object(members)]
     }
 
     /// `fill_color`: one byte for all channels, or one for each.
-    private static func colour(_ reader: PreprocessingReader) throws(ConcordError) -> [UInt8] {
+    private static func color(_ reader: PreprocessingReader) throws(ConcordError) -> [UInt8] {
         let value = reader.value("fill_color")
         let values = value?.int.map { [$0, $0, $0] } ?? value?.elements?.compactMap(\.int) ?? []
         guard values.count == 3, value?.elements?.count ?? 3 == 3, values.allSatisfy({ (0...255).contains($0) }) else {

@@ -1,19 +1,19 @@
-/// What a model expects of its pictures: resize, centre crop, and the mean and deviation of each channel.
+/// What a model expects of its images: resize, center crop, and the mean and deviation of each channel.
 ///
 /// The same values train, evaluate and serve. Pixels equal, to the last bit, those of torchvision's transforms on
 /// Pillow images (open_clip, OpenAI's CLIP) or of Hugging Face's image processors on Pillow images.
 public struct ImagePreprocessing: Sendable, Hashable {
-    /// How a picture is brought to `size`.
+    /// How an image is brought to `size`.
     public enum ResizeMode: Sendable, Hashable {
         /// The shorter edge becomes `size`, the longer `⌊size · long / short⌋`; the crop takes the middle.
         case shortestEdge
         /// Both edges become `size`, whatever the shape.
         case squash
-        /// The longer edge becomes `size`; the rest is padded with `padColour`.
+        /// The longer edge becomes `size`; the rest is padded with `padColor`.
         case longestEdge
     }
 
-    /// Which pixel the centre crop starts at when the margin is odd.
+    /// Which pixel the center crop starts at when the margin is odd.
     public enum CropRule: String, Sendable, Hashable {
         /// Half the margin, rounded half to even (torchvision, open_clip).
         case torchvision
@@ -32,18 +32,18 @@ public struct ImagePreprocessing: Sendable, Hashable {
     public var mean: [Double]
     /// Three values, for pixels scaled to 0…1.
     public var standardDeviation: [Double]
-    /// Red, green and blue of what a crop that is larger than the picture adds around it.
-    public var padColour: [UInt8]
+    /// Red, green and blue of what a crop that is larger than the image adds around it.
+    public var padColor: [UInt8]
 
     public init(
         size: Int, resizeMode: ResizeMode = .shortestEdge, filter: ResampleFilter = .bicubic, cropSize: Int? = nil,
-        cropRule: CropRule = .torchvision, mean: [Double], standardDeviation: [Double], padColour: [UInt8] = [0, 0, 0]
+        cropRule: CropRule = .torchvision, mean: [Double], standardDeviation: [Double], padColor: [UInt8] = [0, 0, 0]
     ) {
         precondition(size > 0 && cropSize ?? size > 0, "sizes must be positive, got \(size), \(cropSize ?? size)")
         precondition(
             mean.count == 3 && standardDeviation.count == 3 && !standardDeviation.contains(0),
             "mean and standard deviation need three values each, the latter none of 0")
-        precondition(padColour.count == 3, "a colour has three bytes, got \(padColour)")
+        precondition(padColor.count == 3, "a color has three bytes, got \(padColor)")
         self.size = size
         self.resizeMode = resizeMode
         self.filter = filter
@@ -51,17 +51,17 @@ public struct ImagePreprocessing: Sendable, Hashable {
         self.cropRule = cropRule
         self.mean = mean
         self.standardDeviation = standardDeviation
-        self.padColour = padColour
+        self.padColor = padColor
     }
 
-    /// OpenAI's CLIP: shortest edge, bicubic, centre crop, CLIP's mean and deviation.
+    /// OpenAI's CLIP: shortest edge, bicubic, center crop, CLIP's mean and deviation.
     public static func clip(size: Int) -> ImagePreprocessing {
         ImagePreprocessing(
             size: size, mean: [0.48145466, 0.4578275, 0.40821073],
             standardDeviation: [0.26862954, 0.26130258, 0.27577711])
     }
 
-    /// The resized and cropped picture, `cropSize` × `cropSize`.
+    /// The resized and cropped image, `cropSize` × `cropSize`.
     public func pixels(_ image: Image) -> Image {
         let (width, height) = resizedSize(image)
         let (left, top) = (cropStart(width), cropStart(height))
@@ -74,7 +74,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
         return padded(inside, left: max(-left, 0), top: max(-top, 0))
     }
 
-    /// The normalised picture, `[3, cropSize, cropSize]`.
+    /// The normalized image, `[3, cropSize, cropSize]`.
     public func callAsFunction(_ image: Image) -> [Float] {
         let count = 3 * cropSize * cropSize
         return [Float](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -83,17 +83,17 @@ public struct ImagePreprocessing: Sendable, Hashable {
         }
     }
 
-    /// Writes the normalised picture, `[3, cropSize, cropSize]`, into a buffer of that many floats.
+    /// Writes the normalized image, `[3, cropSize, cropSize]`, into a buffer of that many floats.
     public func write(_ image: Image, to buffer: UnsafeMutableBufferPointer<Float>) {
-        normalise(pixels(image), to: buffer)
+        normalize(pixels(image), to: buffer)
     }
 
-    /// Writes a picture that has its final size, `(value / 255 − mean) / deviation`, as `[3, height, width]`.
-    public func normalise(_ image: Image, to buffer: UnsafeMutableBufferPointer<Float>) {
+    /// Writes an image that has its final size, `(value / 255 − mean) / deviation`, as `[3, height, width]`.
+    public func normalize(_ image: Image, to buffer: UnsafeMutableBufferPointer<Float>) {
         let count = image.width * image.height
         precondition(buffer.count == count * 3, "the buffer has \(buffer.count) floats, not \(count * 3)")
         guard let target = buffer.baseAddress else { return }
-        let table = normalised
+        let table = normalized
         table.withUnsafeBufferPointer { table in
             image.withPixels { source in
                 var pixel = source
@@ -108,7 +108,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
     }
 
     /// What each byte becomes, `[3, 256]`.
-    private var normalised: [Float] {
+    private var normalized: [Float] {
         (0..<3).flatMap { channel in
             let (mean, deviation) = (Float(mean[channel]), Float(standardDeviation[channel]))
             return (0..<256).map { (Float($0) / 255 - mean) / deviation }
@@ -140,11 +140,11 @@ public struct ImagePreprocessing: Sendable, Hashable {
         }
     }
 
-    /// The picture on a square of `padColour`.
+    /// The image on a square of `padColor`.
     private func padded(_ image: Image, left: Int, top: Int) -> Image {
         Image(width: cropSize, height: cropSize) { target in
             for index in 0..<(cropSize * cropSize) {
-                for channel in 0..<3 { target[index * 3 + channel] = padColour[channel] }
+                for channel in 0..<3 { target[index * 3 + channel] = padColor[channel] }
             }
             image.withPixels { source in
                 for row in 0..<image.height {

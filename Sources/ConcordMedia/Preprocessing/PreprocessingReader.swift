@@ -70,7 +70,7 @@ struct PreprocessingReader {
         let height = try edge(key, first)
         guard try edge(key, sides.last) == height else {
             throw problem(
-                "has \(key) \(value?.text() ?? ""), and only square pictures are supported; write two equal numbers")
+                "has \(key) \(value?.text() ?? ""), and only square images are supported; write two equal numbers")
         }
         return height
     }

@@ -158,7 +158,7 @@ extension TrainingRun {
         augmentation.contrast = data.contrast
         augmentation.saturation = data.saturation
         augmentation.hue = data.hue
-        augmentation.greyProbability = data.grey
+        augmentation.grayProbability = data.grey
         return try ContrastiveBatchBuilder(
             dataset: examples, preprocessing: preprocessing, augmentation: augmentation, sampling: sampling,
             seed: UInt64(recipe.seed), cacheLimit: data.cacheMegabytes << 20,

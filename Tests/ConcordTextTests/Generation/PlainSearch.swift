@@ -26,10 +26,10 @@ struct PlainSearch {
     func scores(_ new: [Int32]) -> [(token: Int32, own: Double, score: Double)] {
         let logits = logits(prompt + new), own = ScriptedSession.logProbabilities(logits)
         let seen = Set(prompt + new)
-        let penalised = logits.enumerated().map { token, logit in
+        let penalized = logits.enumerated().map { token, logit in
             !seen.contains(Int32(token)) ? logit : logit > 0 ? logit / penalty : logit * penalty
         }
-        let scores = ScriptedSession.logProbabilities(penalised)
+        let scores = ScriptedSession.logProbabilities(penalized)
         return logits.indices.map { (Int32($0), own[$0], scores[$0]) }.filter { token, _, _ in
             stops.contains(token) ? new.count >= minTokens : allowed?.contains(token) ?? true
         }

@@ -3,8 +3,8 @@ import CTIFF
 /// The first page of a TIFF file: libvips decodes it where it does that right, libtiff's own conversion those of YCbCr.
 ///
 /// TIFF has far more forms than are ever met. Those that Pillow reads are read, others are refused: a guess would be a
-/// wrong picture, not an error.
-struct TIFFPicture: EncodedPicture {
+/// wrong image, not an error.
+struct TIFFImage: EncodedImage {
     private static let mostPages = 10_000
 
     private let bytes: UnsafeRawBufferPointer
@@ -13,10 +13,10 @@ struct TIFFPicture: EncodedPicture {
     var width: Int { Int(header.width) }
     var height: Int { Int(header.height) }
 
-    init(_ bytes: UnsafeRawBufferPointer, _ limits: ImageLimits) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer, _ limits: ImageLimits) throws(ImageFault) {
         var header = tiff_seam_header()
         guard tiff_seam_read_header(bytes.baseAddress, bytes.count, &header) else { throw .damaged }
-        // libtiff goes on without tags whose values are missing or cut off, and calls a picture grey that has no palette.
+        // libtiff goes on without tags whose values are missing or cut off, and calls an image gray that has no palette.
         let stored = try Self.storedTags(FileBytes(bytes: bytes))
         let lacksPalette =
             stored[TIFFTAG_PHOTOMETRIC] == Int(PHOTOMETRIC_PALETTE) && header.photometric != PHOTOMETRIC_PALETTE
@@ -30,9 +30,9 @@ struct TIFFPicture: EncodedPicture {
     }
 
     /// The first two bytes of each tag's value in the first directory, which are all of it where it is a short number.
-    private static func storedTags(_ file: FileBytes) throws(PictureFault) -> [Int32: Int] {
+    private static func storedTags(_ file: FileBytes) throws(ImageFault) -> [Int32: Int] {
         let isLittleEndian = try file.byte(0) == 0x49
-        func number(_ offset: Int, _ count: Int) throws(PictureFault) -> Int {
+        func number(_ offset: Int, _ count: Int) throws(ImageFault) -> Int {
             try isLittleEndian ? file.littleEndian(offset, count: count) : file.bigEndian(offset, count: count)
         }
         // In BigTIFF, offsets and counts have 8 bytes.
@@ -50,12 +50,12 @@ struct TIFFPicture: EncodedPicture {
         return tags
     }
 
-    func decode() throws(PictureFault) -> Image {
+    func decode() throws(ImageFault) -> Image {
         try (usesLibtiff ? convertedByLibtiff() : decodedByLibvips()).oriented(
             ImageOrientation(rawValue: Int(header.orientation)) ?? .upright)
     }
 
-    private func decodedByLibvips() throws(PictureFault) -> Image {
+    private func decodedByLibvips() throws(ImageFault) -> Image {
         let file = try VipsFile(bytes, .tiff)
         return try file.read(header.isYCbCr && !header.isJPEG ? .ycbcrBytes : file.conversion())
     }
@@ -68,7 +68,7 @@ struct TIFFPicture: EncodedPicture {
                 || header.isSubsampled || header.is_planar)
     }
 
-    private func convertedByLibtiff() throws(PictureFault) -> Image {
+    private func convertedByLibtiff() throws(ImageFault) -> Image {
         var isComplete = false
         let (width, height) = (width, height)
         let values = [UInt32](unsafeUninitializedCapacity: width * height) { buffer, count in
@@ -88,7 +88,7 @@ struct TIFFPicture: EncodedPicture {
 
     // MARK: - Forms
 
-    private func checkBlocks(_ limits: ImageLimits) throws(PictureFault) {
+    private func checkBlocks(_ limits: ImageLimits) throws(ImageFault) {
         let readCompressions = [
             COMPRESSION_NONE, COMPRESSION_CCITTRLE, COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4, COMPRESSION_LZW,
             COMPRESSION_JPEG, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE, COMPRESSION_PACKBITS, COMPRESSION_LZMA,
@@ -98,7 +98,7 @@ struct TIFFPicture: EncodedPicture {
             throw .unread(
                 "is compressed by method \(header.compression), which is not read; save it with LZW or Deflate")
         }
-        // A tile may be larger than the picture that it is a part of, and is decoded whole.
+        // A tile may be larger than the image that it is a part of, and is decoded whole.
         let (pixels, overflows) = Int(header.block_width).multipliedReportingOverflow(by: Int(header.block_height))
         guard !overflows && pixels <= max(limits.maximumPixels, 1 << 16) else {
             throw .unread(
@@ -111,7 +111,7 @@ struct TIFFPicture: EncodedPicture {
         }
     }
 
-    private func checkSamples() throws(PictureFault) {
+    private func checkSamples() throws(ImageFault) {
         guard isRead else {
             throw .unread(
                 "stores pixels of \(header.samples) × \(header.bits) bits (sample format \(header.sample_format), "
@@ -153,7 +153,7 @@ struct TIFFPicture: EncodedPicture {
             guard isUnsigned, [3, 4].contains(header.samples) || header.samples <= 6 && header.bits == 8 else {
                 return false
             }
-            // Colours that are multiplied by alpha are divided by it where they have 8 bits.
+            // Colors that are multiplied by alpha are divided by it where they have 8 bits.
             return (header.bits == 8 || header.bits == 16 && extra.first != 1)
                 && (extra.count == Int(header.samples) - 3 || header.samples == 4 && extra.isEmpty)
                 && extra.dropFirst().allSatisfy { $0 == 0 }
@@ -171,7 +171,7 @@ extension tiff_seam_header {
     fileprivate var isJPEG: Bool { compression == COMPRESSION_JPEG }
     fileprivate var isSubsampled: Bool { subsampling.0 != 1 || subsampling.1 != 1 }
 
-    /// What the first three extra samples are: 0 for anything, 1 for alpha that colours are multiplied by, 2 for alpha.
+    /// What the first three extra samples are: 0 for anything, 1 for alpha that colors are multiplied by, 2 for alpha.
     fileprivate var extraSamples: [UInt16] {
         Array([extra_samples.0, extra_samples.1, extra_samples.2].prefix(Int(extra_sample_count)))
     }

@@ -1,15 +1,15 @@
 import CAVIF
 
 /// An AVIF file, or the first frame of one, which libavif decodes as it does for Pillow: libvips would ask libheif,
-/// whose colours are others where chroma is subsampled.
-final class AVIFPicture: EncodedPicture {
+/// whose colors are others where chroma is subsampled.
+final class AVIFImage: EncodedImage {
     private let decoder: UnsafeMutablePointer<avifDecoder>
 
     let width: Int
     let height: Int
 
     /// Reads the header. `bytes` must outlive this object.
-    init(_ bytes: UnsafeRawBufferPointer) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer) throws(ImageFault) {
         guard let decoder = avifDecoderCreate() else { throw .damaged }
         self.decoder = decoder
         avif_seam_be_lenient(decoder)
@@ -27,8 +27,8 @@ final class AVIFPicture: EncodedPicture {
 
     deinit { avifDecoderDestroy(decoder) }
 
-    func decode() throws(PictureFault) -> Image {
-        // What the file says of its size binds the picture in it, which takes what it needs otherwise; the cells of a small
+    func decode() throws(ImageFault) -> Image {
+        // What the file says of its size binds the image in it, which takes what it needs otherwise; the cells of a small
         // grid may be larger than it.
         decoder.pointee.imageSizeLimit = UInt32(clamping: max(width * height, 1 << 20))
         guard avifDecoderParse(decoder) == AVIF_RESULT_OK, avifDecoderNthImage(decoder, 0) == AVIF_RESULT_OK,
@@ -38,7 +38,7 @@ final class AVIFPicture: EncodedPicture {
         var rgb = avifRGBImage()
         avifRGBImageSetDefaults(&rgb, image)
         rgb.depth = 8
-        // Alpha is dropped after it was divided by, where colours are multiplied by it.
+        // Alpha is dropped after it was divided by, where colors are multiplied by it.
         let channels = decoder.pointee.alphaPresent != 0 ? 4 : 3
         rgb.format = channels == 4 ? AVIF_RGB_FORMAT_RGBA : AVIF_RGB_FORMAT_RGB
         rgb.rowBytes = UInt32(width * channels)

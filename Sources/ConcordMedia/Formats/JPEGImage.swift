@@ -1,7 +1,7 @@
 import ConcordPlatform
 
 /// A JPEG file, which libvips decodes whole, or at a fraction of its size.
-struct JPEGPicture: EncodedPicture {
+struct JPEGImage: EncodedImage {
     private let bytes: UnsafeRawBufferPointer
     private let shortestEdge: Int?
     private let file: VipsFile
@@ -9,16 +9,16 @@ struct JPEGPicture: EncodedPicture {
     var width: Int { file.width }
     var height: Int { file.height }
 
-    /// - Parameter shortestEdge: If given, the picture is decoded at 1/2, 1/4 or 1/8 of its size, the smallest whose
+    /// - Parameter shortestEdge: If given, the image is decoded at 1/2, 1/4 or 1/8 of its size, the smallest whose
     ///   shorter edge still has this many pixels.
-    init(_ bytes: UnsafeRawBufferPointer, shortestEdge: Int?) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer, shortestEdge: Int?) throws(ImageFault) {
         try JPEGMarkers.check(bytes)
         self.bytes = bytes
         self.shortestEdge = shortestEdge
         file = try VipsFile(bytes, .jpeg)
     }
 
-    func decode() throws(PictureFault) -> Image {
+    func decode() throws(ImageFault) -> Image {
         var file = file
         if let shortestEdge, let shrink = [8, 4, 2].first(where: { min(width, height) / $0 >= shortestEdge }) {
             file.close()
@@ -37,10 +37,10 @@ enum JPEGMarkers {
     /// As many as newer libvips allows. Encoders write about ten.
     static let mostScans = 100
 
-    /// Refuses a file that libjpeg does not read, and one with more than ``mostScans`` scans: a progressive picture is
+    /// Refuses a file that libjpeg does not read, and one with more than ``mostScans`` scans: a progressive image is
     /// decoded once for each, however few bytes a scan has, and without a limit a small file keeps a processor busy for
     /// hours. Finds markers as libjpeg does.
-    static func check(_ bytes: UnsafeRawBufferPointer) throws(PictureFault) {
+    static func check(_ bytes: UnsafeRawBufferPointer) throws(ImageFault) {
         guard let start = bytes.baseAddress else { return }
         var scans = 0
         var position = 2
@@ -51,7 +51,7 @@ enum JPEGMarkers {
             switch bytes[position] {
             // Fill bytes; the marker comes after them.
             case 0xFF: continue
-            // A byte of the picture, or a marker that stands alone.
+            // A byte of the image, or a marker that stands alone.
             case 0x00, 0x01, 0xD0...0xD8: position += 1
             case 0xD9: return
             case let marker:
@@ -68,7 +68,7 @@ enum JPEGMarkers {
     }
 
     /// Refuses the frames (T.81, table B.1; T.87) that are no ordinary JPEG.
-    private static func checkFrame(_ marker: UInt8, precision: UInt8) throws(PictureFault) {
+    private static func checkFrame(_ marker: UInt8, precision: UInt8) throws(ImageFault) {
         switch marker {
         case 0xC3, 0xC5...0xC7, 0xCB, 0xCD...0xCF, 0xF7:
             throw .unread("is compressed without loss or in levels; save it again as an ordinary JPEG, or as PNG")

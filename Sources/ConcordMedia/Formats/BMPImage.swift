@@ -1,5 +1,5 @@
 /// A BMP file: what Pillow reads of it, which is all that is ever met. libvips reads BMP by way of ImageMagick only.
-struct BMPPicture: EncodedPicture {
+struct BMPImage: EncodedImage {
     /// The versions of the format, told by the size of their header.
     static let headerSizes = [12, 40, 52, 56, 64, 108, 124]
 
@@ -11,7 +11,7 @@ struct BMPPicture: EncodedPicture {
     private let compression: Compression
     /// Where pixels begin.
     private let start: Int
-    /// 256 colours, `[256, 3]`, where pixels are numbers of them.
+    /// 256 colors, `[256, 3]`, where pixels are numbers of them.
     private var palette: [UInt8] = []
     /// The bytes or bits of red, green and blue in a pixel of 16, 24 or 32 bits.
     private var layout = Layout.bytes(red: 2, green: 1, blue: 0)
@@ -26,7 +26,7 @@ struct BMPPicture: EncodedPicture {
         case bits565
     }
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer) throws(ImageFault) {
         file = FileBytes(bytes: bytes)
         let headerSize = try file.littleEndian(14, count: 4)
         let isOld = headerSize == 12
@@ -67,7 +67,7 @@ struct BMPPicture: EncodedPicture {
         if bits <= 8 {
             let count = colors == 0 ? 1 << bits : colors
             guard count <= 65536 else { throw .damaged }
-            // Colours that the file does not give are black.
+            // Colors that the file does not give are black.
             palette = [UInt8](repeating: 0, count: 768)
             for index in 0..<min(count, 256) {
                 let entry = try file.range(offset + index * entrySize, count: 3)
@@ -84,10 +84,10 @@ struct BMPPicture: EncodedPicture {
         }
     }
 
-    /// Where the masks of the colours put them: those that Pillow reads.
+    /// Where the masks of the colors put them: those that Pillow reads.
     private static func layout(
         _ bits: Int, _ red: Int, _ green: Int, _ blue: Int, _ alpha: Int
-    ) throws(PictureFault) -> Layout {
+    ) throws(ImageFault) -> Layout {
         switch (bits, red, green, blue, alpha) {
         case (16, 0x7C00, 0x3E0, 0x1F, _): return .bits555
         case (16, 0xF800, 0x7E0, 0x1F, _): return .bits565
@@ -99,11 +99,11 @@ struct BMPPicture: EncodedPicture {
         case (32, 0xFF00_0000, 0xFF00, 0xFF, 0), (32, 0xFF00_0000, 0xFF00, 0xFF, 0xFF0000):
             return .bytes(red: 3, green: 1, blue: 0)
         case (32, 0xFF, 0xFF00, 0xFF0000, 0xFF00_0000): return .bytes(red: 0, green: 1, blue: 2)
-        default: throw .unread("has bit masks of colours that are not read; save it with 24 bits a pixel")
+        default: throw .unread("has bit masks of colors that are not read; save it with 24 bits a pixel")
         }
     }
 
-    func decode() throws(PictureFault) -> Image {
+    func decode() throws(ImageFault) -> Image {
         let stride = (width * bits + 31) / 32 * 4
         let usesRuns = compression == .runs8 || compression == .runs4
         let indices = usesRuns ? try readRuns() : []
@@ -152,9 +152,9 @@ struct BMPPicture: EncodedPicture {
         for channel in 0..<3 { pixel[channel] = palette[color * 3 + channel] }
     }
 
-    /// The numbers of all pixels' colours, `[height, width]`, as Pillow reads runs: what they skip has the first
-    /// colour.
-    private func readRuns() throws(PictureFault) -> [UInt8] {
+    /// The numbers of all pixels' colors, `[height, width]`, as Pillow reads runs: what they skip has the first
+    /// color.
+    private func readRuns() throws(ImageFault) -> [UInt8] {
         let count = width * height
         var indices: [UInt8] = []
         indices.reserveCapacity(count)

@@ -18,7 +18,7 @@ enum VipsLibrary {
         // but by ``ImageFormat``, so that nothing else opens them.
         vips_operation_block_set("VipsForeignLoadJp2k", 0)
         vips_operation_block_set("VipsForeignLoadJxl", 0)
-        // Each picture is read once, and the callers' threads are the parallelism.
+        // Each image is read once, and the callers' threads are the parallelism.
         vips_cache_set_max(0)
         vips_concurrency_set(1)
         // Damage is reported as errors; libvips would also print it to standard error.
@@ -50,7 +50,7 @@ enum VipsLibrary {
     }
 }
 
-/// An encoded picture that libvips has opened. A thread has one of them open at a time, and does all of its work.
+/// An encoded image that libvips has opened. A thread has one of them open at a time, and does all of its work.
 final class VipsFile {
     private var handle: UnsafeMutablePointer<VipsImage>?
 
@@ -58,7 +58,7 @@ final class VipsFile {
     let height: Int
 
     /// Reads the header. `bytes` must outlive this object.
-    init(_ bytes: UnsafeRawBufferPointer, _ format: ImageFormat, shrink: Int = 1) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer, _ format: ImageFormat, shrink: Int = 1) throws(ImageFault) {
         guard let loader = format.loader else { preconditionFailure("libvips is not asked for \(format.name)") }
         VipsLibrary.pixelWarnings = 0
         var opened: UnsafeMutablePointer<VipsImage>?
@@ -66,7 +66,7 @@ final class VipsFile {
             guard format.isReadable else {
                 throw .unavailable(
                     "this machine's libvips was built without \(format.name); install one that has it, or convert the "
-                        + "picture")
+                        + "image")
             }
             throw .damaged
         }
@@ -85,7 +85,7 @@ final class VipsFile {
     /// How the pixels become RGB. Throws where Pillow knows no way either.
     func conversion(
         isTransparencyKeyed: Bool = false, roundsHighBytes: Bool = false
-    ) throws(PictureFault) -> PixelConversion {
+    ) throws(ImageFault) -> PixelConversion {
         guard
             let conversion = PixelConversion(
                 format: vips_image_get_format(handle), bands: Int(vips_image_get_bands(handle)),
@@ -98,8 +98,8 @@ final class VipsFile {
     }
 
     /// Decodes all pixels, from the top down in strips.
-    func read(_ conversion: PixelConversion) throws(PictureFault) -> Image {
-        // Strips keep the decoder on this thread: libvips' own evaluation would start workers for each picture.
+    func read(_ conversion: PixelConversion) throws(ImageFault) -> Image {
+        // Strips keep the decoder on this thread: libvips' own evaluation would start workers for each image.
         guard let region = vips_region_new(handle) else { throw .damaged }
         defer { vips_seam_release(region) }
         let rowsPerStrip = 16
@@ -123,7 +123,7 @@ final class VipsFile {
     }
 
     /// Closes the file. Returns the number of warnings about its pixel data: libjpeg fills what is missing with
-    /// grey and only warns. Warnings about the header (stray bytes between segments) are common and harmless.
+    /// gray and only warns. Warnings about the header (stray bytes between segments) are common and harmless.
     @discardableResult
     func close() -> Int {
         guard let handle else { return 0 }
@@ -158,8 +158,8 @@ extension ImageFormat {
     }
 }
 
-/// A picture that libvips decodes in one go.
-struct VipsPicture: EncodedPicture {
+/// An image that libvips decodes in one go.
+struct LibvipsImage: EncodedImage {
     private let format: ImageFormat
     private let file: VipsFile
     private let conversion: PixelConversion
@@ -167,23 +167,23 @@ struct VipsPicture: EncodedPicture {
     var width: Int { file.width }
     var height: Int { file.height }
 
-    init(_ bytes: UnsafeRawBufferPointer, _ format: ImageFormat) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer, _ format: ImageFormat) throws(ImageFault) {
         self.format = format
         file = try VipsFile(bytes, format)
-        // A grey PNG of 16 bits with one transparent value (colour type 0) gets an alpha band from libvips only.
+        // A gray PNG of 16 bits with one transparent value (color type 0) gets an alpha band from libvips only.
         let isTransparencyKeyed = format == .png && bytes.count > 25 && bytes[25] == 0
         conversion = try file.conversion(isTransparencyKeyed: isTransparencyKeyed)
     }
 
     /// A JPEG 2000 file, whose header libvips does not tell all of.
-    init(jpeg2000 bytes: UnsafeRawBufferPointer) throws(PictureFault) {
+    init(jpeg2000 bytes: UnsafeRawBufferPointer) throws(ImageFault) {
         try JPEG2000Header(FileBytes(bytes: bytes)).check()
         format = .jpeg2000
         file = try VipsFile(bytes, .jpeg2000)
         conversion = try file.conversion(roundsHighBytes: true)
     }
 
-    func decode() throws(PictureFault) -> Image {
+    func decode() throws(ImageFault) -> Image {
         let image = try file.read(conversion)
         // The others are turned by what decodes them, whatever an EXIF block says besides.
         return format == .png || format == .webp ? image.oriented(file.orientation) : image

@@ -1,5 +1,5 @@
 /// A TGA file, with or without runs. libvips reads TGA by way of ImageMagick only.
-struct TGAPicture: EncodedPicture {
+struct TGAImage: EncodedImage {
     let width: Int
     let height: Int
     private let file: FileBytes
@@ -15,7 +15,7 @@ struct TGAPicture: EncodedPicture {
 
     private enum Kind: Int {
         case palette = 1
-        case color, grey
+        case color, gray
     }
 
     private struct Palette {
@@ -27,21 +27,21 @@ struct TGAPicture: EncodedPicture {
     /// Whether a file has the form of a TGA file. It has no magic number; later versions end with a signature.
     static func isOne(_ file: FileBytes) -> Bool {
         if file.count >= 26 && file.starts("TRUEVISION-XFILE.\0", at: file.count - 18) { return true }
-        guard let picture = try? TGAPicture(file), picture.width > 0, picture.height > 0 else { return false }
-        let pixels = picture.hasRuns ? 1 : picture.width * picture.height * picture.size
-        return file.count - picture.start >= pixels
+        guard let image = try? TGAImage(file), image.width > 0, image.height > 0 else { return false }
+        let pixels = image.hasRuns ? 1 : image.width * image.height * image.size
+        return file.count - image.start >= pixels
     }
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(PictureFault) { try self.init(FileBytes(bytes: bytes)) }
+    init(_ bytes: UnsafeRawBufferPointer) throws(ImageFault) { try self.init(FileBytes(bytes: bytes)) }
 
-    private init(_ file: FileBytes) throws(PictureFault) {
+    private init(_ file: FileBytes) throws(ImageFault) {
         self.file = file
         let code = try file.byte(2)
         let mapKind = try file.byte(1)
         let bits = try file.byte(16)
         let flags = try file.byte(17)
         guard let kind = Kind(rawValue: code & ~8), mapKind <= 1, flags & 0xC0 == 0 else { throw .damaged }
-        let known: [Kind: [Int]] = [.palette: [8], .color: [16, 24, 32], .grey: [8, 16]]
+        let known: [Kind: [Int]] = [.palette: [8], .color: [16, 24, 32], .gray: [8, 16]]
         guard known[kind]?.contains(bits) == true, kind != .palette || mapKind == 1 else {
             throw .unread("has \(bits) bits a pixel, which are not read; save it with 24")
         }
@@ -67,7 +67,7 @@ struct TGAPicture: EncodedPicture {
         start = offset
     }
 
-    func decode() throws(PictureFault) -> Image {
+    func decode() throws(ImageFault) -> Image {
         let unpacked = hasRuns ? try readRuns() : []
         let stored = try hasRuns ? nil : file.range(start, count: width * height * size)
         let colors = try kind == .palette ? readPalette() : []
@@ -83,7 +83,7 @@ struct TGAPicture: EncodedPicture {
                         pixel[channel] =
                             switch kind {
                             case .palette: colors[Int(byte(offset)) * 3 + channel]
-                            case .grey: byte(offset)
+                            case .gray: byte(offset)
                             case .color where size == 2: Self.channel555(channel, byte(offset), byte(offset + 1))
                             case .color: byte(offset + 2 - channel)
                             }
@@ -93,8 +93,8 @@ struct TGAPicture: EncodedPicture {
         }
     }
 
-    /// 256 colours, `[256, 3]`: black where the file gives none.
-    private func readPalette() throws(PictureFault) -> [UInt8] {
+    /// 256 colors, `[256, 3]`: black where the file gives none.
+    private func readPalette() throws(ImageFault) -> [UInt8] {
         guard let palette else { throw .damaged }
         var colors = [UInt8](repeating: 0, count: 768)
         for index in palette.first..<max(palette.first, min(palette.first + palette.count, 256)) {
@@ -113,7 +113,7 @@ struct TGAPicture: EncodedPicture {
     }
 
     /// All pixels' bytes, `[height, width, size]`.
-    private func readRuns() throws(PictureFault) -> [UInt8] {
+    private func readRuns() throws(ImageFault) -> [UInt8] {
         let count = width * height * size
         var pixels: [UInt8] = []
         pixels.reserveCapacity(count)

@@ -1,6 +1,6 @@
 import ConcordPlatform
 
-// Colour changes, equal to the last bit to torchvision's on Pillow images: `ImageEnhance` blends, and the hue turned
+// Color changes, equal to the last bit to torchvision's on Pillow images: `ImageEnhance` blends, and the hue turned
 // in Pillow's 8-bit HSV.
 extension Image {
     /// Brightness times `factor`: a blend with black.
@@ -15,13 +15,13 @@ extension Image {
         return mapped { Self.blend(UInt8(mean), $0, factor) }
     }
 
-    /// Saturation times `factor`: a blend with the grey picture.
+    /// Saturation times `factor`: a blend with the gray image.
     package func saturated(by factor: Float) -> Image {
         withPixels { source in
             Image(width: width, height: height) { target in
                 for offset in stride(from: 0, to: width * height * 3, by: 3) {
-                    let grey = luma(source + offset)
-                    for index in offset..<(offset + 3) { target[index] = Self.blend(grey, source[index], factor) }
+                    let gray = luma(source + offset)
+                    for index in offset..<(offset + 3) { target[index] = Self.blend(gray, source[index], factor) }
                 }
             }
         }
@@ -41,7 +41,7 @@ extension Image {
         }
     }
 
-    /// The picture with every byte replaced by what `body` makes of it.
+    /// The image with every byte replaced by what `body` makes of it.
     private func mapped(_ body: (UInt8) -> UInt8) -> Image {
         let table = (0..<256).map { body(UInt8($0)) }
         return table.withUnsafeBufferPointer { table in

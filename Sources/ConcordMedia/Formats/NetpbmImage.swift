@@ -1,6 +1,6 @@
 /// A PBM, PGM or PPM file, plain or binary, whose values are scaled to 8 bits as Pillow does. libvips leaves them
 /// unscaled.
-struct NetpbmPicture: EncodedPicture {
+struct NetpbmImage: EncodedImage {
     let width: Int
     let height: Int
     private let file: FileBytes
@@ -13,7 +13,7 @@ struct NetpbmPicture: EncodedPicture {
 
     private enum Kind: Int {
         case bits = 1
-        case grey, color
+        case gray, color
     }
 
     static func isOne(_ file: FileBytes) -> Bool {
@@ -21,7 +21,7 @@ struct NetpbmPicture: EncodedPicture {
         return (0x31...0x36).contains(digit) && isSpace(space)
     }
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer) throws(ImageFault) {
         file = FileBytes(bytes: bytes)
         let number = try file.byte(1) - 0x30
         guard let kind = Kind(rawValue: (number - 1) % 3 + 1) else { throw .damaged }
@@ -35,7 +35,7 @@ struct NetpbmPicture: EncodedPicture {
         start = reader.offset
     }
 
-    func decode() throws(PictureFault) -> Image {
+    func decode() throws(ImageFault) -> Image {
         let channels = kind == .color ? 3 : 1
         let values = try isPlain ? plainValues(width * height * channels) : binaryValues(channels)
         let table = (0...most).map(scaled)
@@ -46,15 +46,15 @@ struct NetpbmPicture: EncodedPicture {
         }
     }
 
-    /// What a value becomes. Pillow scales greys above 8 bits to 16, and clips those to 255.
+    /// What a value becomes. Pillow scales grays above 8 bits to 16, and clips those to 255.
     private func scaled(_ value: Int) -> UInt8 {
         if kind == .bits { return value == 0 ? 255 : 0 }
-        let whole = kind == .grey && most > 255 ? 65535.0 : 255.0
+        let whole = kind == .gray && most > 255 ? 65535.0 : 255.0
         return UInt8(min((Double(value) / Double(most) * whole).rounded(.toNearestOrEven), 255))
     }
 
     /// Binary values, of which those above the most are the most.
-    private func binaryValues(_ channels: Int) throws(PictureFault) -> [UInt16] {
+    private func binaryValues(_ channels: Int) throws(ImageFault) -> [UInt16] {
         if kind == .bits {
             let stride = (width + 7) / 8
             let rows = try file.range(start, count: stride * height)
@@ -72,7 +72,7 @@ struct NetpbmPicture: EncodedPicture {
     }
 
     /// Written numbers. Those of bits need no spaces between them.
-    private func plainValues(_ count: Int) throws(PictureFault) -> [UInt16] {
+    private func plainValues(_ count: Int) throws(ImageFault) -> [UInt16] {
         // A value takes a byte at least: a file cannot announce more than it has.
         guard count <= file.count else { throw .damaged }
         var reader = TokenReader(file: file, offset: start)
@@ -94,7 +94,7 @@ struct NetpbmPicture: EncodedPicture {
         var offset: Int
 
         /// A number, and the one byte after it.
-        mutating func number() throws(PictureFault) -> Int {
+        mutating func number() throws(ImageFault) -> Int {
             var value = try digit()
             while offset < file.count, case let byte = try file.byte(offset), (0x30...0x39).contains(byte) {
                 value = value * 10 + byte - 0x30
@@ -104,19 +104,19 @@ struct NetpbmPicture: EncodedPicture {
             guard offset < file.count else { return value }
             // A comment may follow at once, and is skipped by what reads on.
             let next = try file.byte(offset)
-            guard NetpbmPicture.isSpace(next) || next == 0x23 else { throw .damaged }
+            guard NetpbmImage.isSpace(next) || next == 0x23 else { throw .damaged }
             if next != 0x23 { offset += 1 }
             return value
         }
 
         /// One digit, after spaces and comments.
-        mutating func digit() throws(PictureFault) -> Int {
+        mutating func digit() throws(ImageFault) -> Int {
             while true {
                 let byte = try file.byte(offset)
                 offset += 1
                 if byte == 0x23 {
                     while case let end = try file.byte(offset), end != 0x0A && end != 0x0D { offset += 1 }
-                } else if !NetpbmPicture.isSpace(byte) {
+                } else if !NetpbmImage.isSpace(byte) {
                     guard (0x30...0x39).contains(byte) else { throw .damaged }
                     return byte - 0x30
                 }

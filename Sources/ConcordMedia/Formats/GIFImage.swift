@@ -1,12 +1,12 @@
 /// The first frame of a GIF file, which libvips decodes, on the canvas that Pillow puts it on.
-struct GIFPicture: EncodedPicture {
+struct GIFImage: EncodedImage {
     private let bytes: UnsafeRawBufferPointer
     private let frame: Frame
 
     let width: Int
     let height: Int
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(PictureFault) {
+    init(_ bytes: UnsafeRawBufferPointer) throws(ImageFault) {
         self.bytes = bytes
         frame = try Frame(FileBytes(bytes: bytes))
         let file = try VipsFile(bytes, .gif)
@@ -18,25 +18,25 @@ struct GIFPicture: EncodedPicture {
         guard frame.hasPalette else { throw .unread("has no palette; save it again") }
     }
 
-    func decode() throws(PictureFault) -> Image {
+    func decode() throws(ImageFault) -> Image {
         let image = try decodeOpaque()
         guard frame.width < width || frame.height < height else { return image }
-        // Around the frame Pillow shows the transparent colour, or the first.
+        // Around the frame Pillow shows the transparent color, or the first.
         return image.surrounded(
             x: frame.left, y: frame.top, width: frame.width, height: frame.height, by: frame.surrounding)
     }
 
-    /// libvips blanks transparent pixels, Pillow shows their palette colour: without the flag they are the same.
-    private func decodeOpaque() throws(PictureFault) -> Image {
+    /// libvips blanks transparent pixels, Pillow shows their palette color: without the flag they are the same.
+    private func decodeOpaque() throws(ImageFault) -> Image {
         guard let flag = frame.transparencyFlag else { return try Self.decode(bytes) }
         var opaque = [UInt8](bytes)
         opaque[flag] &= 0xFE
-        return try opaque.withUnsafeBufferPointer { buffer throws(PictureFault) in
+        return try opaque.withUnsafeBufferPointer { buffer throws(ImageFault) in
             try Self.decode(UnsafeRawBufferPointer(buffer))
         }
     }
 
-    private static func decode(_ bytes: UnsafeRawBufferPointer) throws(PictureFault) -> Image {
+    private static func decode(_ bytes: UnsafeRawBufferPointer) throws(ImageFault) -> Image {
         let file = try VipsFile(bytes, .gif)
         return try file.read(file.conversion())
     }
@@ -48,10 +48,10 @@ private struct Frame {
     let hasPalette: Bool
     /// The offset of the byte whose lowest bit says that one palette entry is transparent; nil where it is not set.
     let transparencyFlag: Int?
-    /// The colour around the frame.
+    /// The color around the frame.
     let surrounding: [UInt8]
 
-    init(_ file: FileBytes) throws(PictureFault) {
+    init(_ file: FileBytes) throws(ImageFault) {
         var palette: (offset: Int, count: Int)?
         var offset = 13
         func readPalette(_ flags: Int) {
@@ -89,7 +89,7 @@ private struct Frame {
 }
 
 extension Image {
-    /// The picture with all pixels outside of a part of it replaced by `color`.
+    /// The image with all pixels outside of a part of it replaced by `color`.
     fileprivate func surrounded(x: Int, y: Int, width partWidth: Int, height partHeight: Int, by color: [UInt8])
         -> Image
     {

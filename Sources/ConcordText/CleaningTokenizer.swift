@@ -17,6 +17,13 @@ public struct CleaningTokenizer: Tokenizer {
     public var vocabularySize: Int { base.vocabularySize }
     public var padToken: Int { base.padToken }
 
+    public var manifest: TokenizerManifest {
+        var manifest = base.manifest
+        manifest.cleaning = cleaning
+        manifest.strippedToken = strippedToken
+        return manifest
+    }
+
     public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         var encoded = base.encode(cleaning.cleaned(text), contextLength: contextLength)
         if let strippedToken {
@@ -36,7 +43,7 @@ public struct CleaningTokenizer: Tokenizer {
     }
 }
 
-/// How open_clip cleans a text before a tokenizer sees it (`clean` of `tokenizer_kwargs` in `open_clip_config.json`).
+/// The cleaning of a text before a tokenizer sees it, as open_clip does it (`clean` of `tokenizer_kwargs` in `open_clip_config.json`).
 ///
 /// Follows `open_clip/tokenizer.py` (3.3); as in ``CLIPTokenizer/Mode/openai``, ftfy's guessing of wrong encodings is
 /// left out.
@@ -61,8 +68,7 @@ public enum TextCleaning: String, Sendable, CaseIterable {
             return String(String.UnicodeScalarView(Normalization.lowercased(Array(text.unicodeScalars))))
         case .whitespace, .lower, .canonicalize: break
         }
-        let repaired = TextRepair.repaired(Array(text.unicodeScalars))
-        let basic = HTMLEntities.unescaped(HTMLEntities.unescaped(repaired))
+        let basic = Self.repaired(Array(text.unicodeScalars))
         let output =
             switch self {
             case .none, .lowercase, .whitespace: PythonText.collapsingSpace(basic)
@@ -74,5 +80,10 @@ public enum TextCleaning: String, Sendable, CaseIterable {
                         PythonText.removingPunctuation(PythonText.stripping(basic).lazy.map { $0 == "_" ? " " : $0 })))
             }
         return String(String.UnicodeScalarView(output))
+    }
+
+    /// The text repaired as by ftfy, with HTML references replaced twice: `basic_clean` of open_clip.
+    static func repaired(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        HTMLEntities.unescaped(HTMLEntities.unescaped(TextRepair.repaired(text)))
     }
 }

@@ -11,7 +11,6 @@ import ConcordCore
 public struct HuggingFaceTokenizer: Tokenizer {
     private let pipeline: TokenizerPipeline
     private let files: TokenizerFileCopies
-    private let cache = PieceCache()
     public let padToken: Int
 
     public var vocabularySize: Int { pipeline.tokens.count }
@@ -20,12 +19,12 @@ public struct HuggingFaceTokenizer: Tokenizer {
     ///
     /// - Throws: `.fileSystem` when there is neither; `.invalidTokenizer` for anything inconsistent or unsupported.
     public init(folder: String) throws(ConcordError) {
-        let path = folder + "/tokenizer.json"
+        let path = folder + "/" + TokenizerFiles.document
         let settings = try TokenizerSettings(folder: folder)
         if Files.exists(path) {
             try self.init(document: try TokenizerSettings.json(path), settings: settings, source: path)
         } else {
-            let vocabulary = folder + "/vocab.txt"
+            let vocabulary = folder + "/" + TokenizerFiles.wordPieces
             let document = try WordPieceVocabulary(settings: settings).document(vocabulary: vocabulary)
             try self.init(document: document, settings: settings, source: vocabulary)
         }
@@ -38,7 +37,7 @@ public struct HuggingFaceTokenizer: Tokenizer {
         padToken = try Self.padToken(pipeline, document, settings)
         files = try TokenizerFileCopies(
             folder: settings.folder,
-            names: ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"])
+            names: [TokenizerFiles.document, TokenizerFiles.wordPieces] + TokenizerFiles.settings)
     }
 
     private static func padToken(
@@ -64,16 +63,14 @@ public struct HuggingFaceTokenizer: Tokenizer {
     }
 
     public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
-        pipeline.postProcessor.process(pipeline.encode(text, cache), contextLength: contextLength)
+        pipeline.encode(text, contextLength: contextLength)
     }
 
     public func specialTokens(in text: String) -> [String] {
         pipeline.specialTokens(in: text).compactMap(token(for:))
     }
 
-    public func token(for id: Int32) -> String? {
-        pipeline.tokens.indices.contains(Int(id)) ? pipeline.tokens[Int(id)] : nil
-    }
+    public func token(for id: Int32) -> String? { pipeline.token(for: id) }
 
     public func decode(_ ids: [Int32]) -> String { pipeline.decode(ids) }
 
@@ -83,7 +80,7 @@ public struct HuggingFaceTokenizer: Tokenizer {
         try files.write(
             to: folder,
             settings: [
-                "tokenizer_class": files.has("tokenizer.json") ? "PreTrainedTokenizerFast" : "BertTokenizer",
+                "tokenizer_class": files.has(TokenizerFiles.document) ? "PreTrainedTokenizerFast" : "BertTokenizer",
                 "pad_token": .string(pipeline.tokens[padToken]), "model_max_length": .integer(contextLength),
             ])
     }

@@ -7,6 +7,8 @@ public protocol Tokenizer: Sendable {
     var vocabularySize: Int { get }
     /// The id that fills the rows of a batch.
     var padToken: Int { get }
+    /// What a model folder must say about the tokenizer besides its files.
+    var manifest: TokenizerManifest { get }
 
     /// The ids of a text with the special tokens that begin and end it, at most `contextLength` of them.
     ///
@@ -19,7 +21,7 @@ public protocol Tokenizer: Sendable {
     /// as one with `<|endoftext|>` in it, has a vector of what stands before.
     func specialTokens(in text: String) -> [String]
 
-    /// How the vocabulary spells a token; nil for an id that it does not have.
+    /// The vocabulary's spelling of a token; nil for an id that it does not have.
     func token(for id: Int32) -> String?
 
     /// The text that ids stand for, without special tokens. Ids that the vocabulary lacks are left out.
@@ -34,6 +36,8 @@ public protocol Tokenizer: Sendable {
 }
 
 extension Tokenizer {
+    public var manifest: TokenizerManifest { TokenizerManifest(kind: .huggingFace) }
+
     /// The ids of a text with its special tokens, however long.
     public func encode(_ text: String) -> [Int32] { encode(text, contextLength: .max).ids }
 
@@ -52,15 +56,41 @@ extension Tokenizer {
     }
 }
 
+/// What a model folder must say about its tokenizer besides the tokenizer's files, so that it is the same when read again.
+public struct TokenizerManifest: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable {
+        /// CLIP's own tokenizer, which has two modes.
+        case clip(CLIPTokenizer.Mode)
+        case sentencePiece
+        /// Another one that Hugging Face's files describe in full.
+        case huggingFace
+    }
+
+    public var kind: Kind
+    /// The cleaning of texts before the tokenizer sees them.
+    public var cleaning: TextCleaning
+    /// A token that becomes id 0; nil for none.
+    public var strippedToken: Int32?
+
+    public init(kind: Kind, cleaning: TextCleaning = .none, strippedToken: Int32? = nil) {
+        self.kind = kind
+        self.cleaning = cleaning
+        self.strippedToken = strippedToken
+    }
+
+    /// The mode of CLIP's own tokenizer; nil for others.
+    public var clipMode: CLIPTokenizer.Mode? { if case .clip(let mode) = kind { mode } else { nil } }
+}
+
 /// Tokenized captions as one matrix, as wide as the longest of them or wider.
 public struct TokenBatch: Sendable, Hashable {
     /// Token ids `[batch, width]`, row by row; after a caption's end token comes padding.
     public let ids: [Int64]
-    /// How many ids of each row are tokens, start and end included.
+    /// The number of ids of each row that are tokens, start and end included.
     public let lengths: [Int]
     /// The number of columns: the length of the longest row, or more where the model reads padding.
     public let width: Int
-    /// How many captions were longer than the context and lost tokens.
+    /// The number of captions that were longer than the context and lost tokens.
     public let truncatedCount: Int
 
     /// Pads rows of ids to the longest one, and to `minimumWidth` columns at least.

@@ -12,8 +12,8 @@ public enum TokenizerFolder {
     public static func load(
         _ folder: String, mode: CLIPTokenizer.Mode = .huggingface
     ) throws(ConcordError) -> any Tokenizer {
-        let path = folder + "/tokenizer.json"
-        let hasPieces = SentencePieceTokenizer.fileNames.contains { Files.exists(folder + "/" + $0) }
+        let path = folder + "/" + TokenizerFiles.document
+        let hasPieces = TokenizerFiles.sentencePiece.contains { Files.exists(folder + "/" + $0) }
         // transformers reads SigLIP's model file even where a tokenizer.json lies beside it.
         let isSigLIP = try TokenizerSettings(folder: folder).tokenizerClass == "SiglipTokenizer" && hasPieces
         if Files.exists(path), !isSigLIP {
@@ -24,14 +24,33 @@ public enum TokenizerFolder {
             return try HuggingFaceTokenizer(
                 document: document, settings: try TokenizerSettings(folder: folder), source: path)
         }
-        if Files.exists(folder + "/merges.txt") { return try CLIPTokenizer(folder: folder, mode: mode) }
-        if Files.exists(folder + "/vocab.txt") { return try HuggingFaceTokenizer(folder: folder) }
+        if Files.exists(folder + "/" + TokenizerFiles.merges) { return try CLIPTokenizer(folder: folder, mode: mode) }
+        if Files.exists(folder + "/" + TokenizerFiles.wordPieces) { return try HuggingFaceTokenizer(folder: folder) }
         if hasPieces { return try SentencePieceTokenizer(folder: folder) }
         throw ConcordError(
             .fileSystem,
             "\(folder) has no tokenizer: no tokenizer.json, vocab.json with merges.txt, vocab.txt or spiece.model; "
                 + "name a model folder that has one")
     }
+}
+
+/// The names of the files of tokenizers.
+package enum TokenizerFiles {
+    /// The file of Hugging Face's `tokenizers` library, which says all.
+    static let document = "tokenizer.json"
+    /// Tokens and merges of a byte-pair encoding.
+    static let vocabulary = "vocab.json", merges = "merges.txt"
+    /// The tokens of a BERT.
+    static let wordPieces = "vocab.txt"
+    /// Models of SentencePiece, in the order in which they are looked for.
+    static let sentencePiece = ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"]
+    /// What `transformers` keeps beside them.
+    static let settings = ["tokenizer_config.json", "special_tokens_map.json"]
+
+    /// The files of which a folder with a tokenizer has one at least.
+    package static let vocabularies = [document, vocabulary, wordPieces, merges] + sentencePiece
+    /// All that a tokenizer reads or writes.
+    package static let known = vocabularies + settings
 }
 
 /// What `tokenizer_config.json` and `special_tokens_map.json` of a model folder say; both may be missing.
@@ -42,7 +61,7 @@ struct TokenizerSettings: Sendable {
     /// Throws `.invalidTokenizer` for a file that is not a JSON object, or that asks for what is not supported.
     init(folder: String) throws(ConcordError) {
         var documents = [JSONValue]()
-        for name in ["tokenizer_config.json", "special_tokens_map.json"] where Files.exists(folder + "/" + name) {
+        for name in TokenizerFiles.settings where Files.exists(folder + "/" + name) {
             let document = try Self.json(folder + "/" + name)
             guard document.members != nil else {
                 throw ConcordError(.invalidTokenizer, "\(folder)/\(name): it should be a JSON object")

@@ -7,7 +7,7 @@ public struct BytePairTrainer {
 
     /// Trains a tokenizer on captions, which are cleaned and split as `mode` encodes them.
     ///
-    /// The most frequent pair of neighbouring tokens is merged next; of equally frequent ones that with the smaller
+    /// The most frequent pair of neighboring tokens is merged next; of equally frequent ones that with the smaller
     /// left id, then the smaller right id, so the result does not depend on the order of the captions. Tokens are
     /// numbered as in OpenAI's vocabulary; the end token has the largest id. Training ends early when no pair is left
     /// that occurs twice: the vocabulary is smaller then.
@@ -23,22 +23,27 @@ public struct BytePairTrainer {
                     + "\(smallestVocabulary)")
         }
         let names = CLIPVocabulary.specialNames[0]
-        let pipeline = TextPipeline(mode: mode, startName: names.start, endName: names.end, options: .init())
+        let splitter = CLIPTokenizer.splitter(mode, .init(), start: (names.start, 0), end: (names.end, 1))
         var counts = [[UInt8]: Int]()
         for caption in captions {
-            pipeline.forEachUnit(of: caption) { unit in
-                guard case .piece(let piece) = unit else { return }
+            splitter.split(caption) { _ in
+            } piece: { piece in
                 var bytes = [UInt8]()
                 for scalar in piece { bytes.append(utf8Of: scalar) }
                 counts[bytes, default: 0] += 1
             }
+        }
+        if mode == .openai {
+            // These pieces are special tokens there.
+            let names = CLIPVocabulary.specialNames[1]
+            for name in [names.start, names.end] { counts[Array(name.utf8)] = nil }
         }
         var learner = MergeLearner(words: counts)
         while learner.tokens.count < vocabularySize - 2, learner.mergeNext() {}
         let vocabulary = try CLIPVocabulary(
             merges: learner.merges.map { (learner.tokens[Int($0.left)], learner.tokens[Int($0.right)]) },
             source: "the trained vocabulary")
-        return CLIPTokenizer(mode: mode, vocabulary: vocabulary, options: pipeline.options)
+        return try CLIPTokenizer(mode: mode, vocabulary: vocabulary)
     }
 }
 

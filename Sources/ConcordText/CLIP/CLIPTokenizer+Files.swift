@@ -31,7 +31,7 @@ extension CLIPTokenizer {
     init(document: JSONValue, source: String, mode: Mode) throws(ConcordError) {
         let reader = CLIPTokenizerReader(document: document, source: source)
         let (vocabulary, options) = try reader.read(allowsUnknownBytes: mode == .huggingface)
-        self.init(mode: mode, vocabulary: vocabulary, options: options)
+        try self.init(mode: mode, vocabulary: vocabulary, fileOptions: options)
     }
 
     /// Reads `vocab.json` (token to id) and `merges.txt` (a version line, then a merge a line).
@@ -41,17 +41,17 @@ extension CLIPTokenizer {
             throw ConcordError(.invalidTokenizer, "\(path): it should be a JSON object from token to id")
         }
         let vocabulary = try CLIPVocabulary(
-            entries: try CLIPTokenizerReader.entries(members, source: path), merges: try Self.mergePairs(merges),
+            entries: try TokenTable.entries(members, source: path), merges: try Self.mergePairs(merges),
             // The name that `CLIPTokenizer` of Transformers gives the unknown token.
             unknownToken: mode == .huggingface ? CLIPVocabulary.specialNames[0].end : nil, source: path)
-        self.init(mode: mode, vocabulary: vocabulary, options: .init())
+        try self.init(mode: mode, vocabulary: vocabulary)
     }
 
     /// Reads merges alone, as `bpe_simple_vocab_16e6.txt` has them (unpacked), and numbers the tokens as OpenAI does:
     /// bytes, bytes at a word's end, merges, start, end. Throws as `init(folder:mode:)`.
     public init(merges path: String, mode: Mode = .huggingface) throws(ConcordError) {
         let vocabulary = try CLIPVocabulary(merges: try Self.mergePairs(path), source: path)
-        self.init(mode: mode, vocabulary: vocabulary, options: .init())
+        try self.init(mode: mode, vocabulary: vocabulary)
     }
 
     private static func mergePairs(_ path: String) throws(ConcordError) -> [(left: String, right: String)] {
@@ -65,7 +65,7 @@ extension CLIPTokenizer {
             if index == 0 && line.starts(with: "#version".utf8) || line.isEmpty && line.endIndex == text.endIndex {
                 continue
             }
-            pairs.append(try CLIPTokenizerReader.pair(Substring(line), source: "\(path), line \(index + 1)"))
+            pairs.append(try MergeTable.pair(Substring(line), source: "\(path), line \(index + 1)"))
         }
         return pairs
     }
@@ -76,12 +76,8 @@ struct CLIPTokenizerReader {
     let document: JSONValue
     let source: String
 
-    /// The split pattern of Transformers 5, which lists the special names first, and that of Transformers 4.
-    static let splitPattern = #"<\|startoftext\|>|<\|endoftext\|>|"# + splitPatternWithoutNames
-    static let splitPatternWithoutNames = #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
-
     /// The vocabulary of the file and how it treats special names.
-    func read(allowsUnknownBytes: Bool) throws(ConcordError) -> (CLIPVocabulary, TextPipeline.Options) {
+    func read(allowsUnknownBytes: Bool) throws(ConcordError) -> (CLIPVocabulary, CLIPTokenizer.FileOptions) {
         guard document.members != nil else { throw failure("it should be a JSON object") }
         let model = document["model"] ?? .null
         guard let members = model["vocab"]?.members else { throw failure("model.vocab should be an object") }
@@ -94,13 +90,13 @@ struct CLIPTokenizerReader {
             try require("model.\(flag)", model[flag], isOneOf: [nil, false])
         }
         try checkNormalizer()
-        var options = TextPipeline.Options()
+        var options = CLIPTokenizer.FileOptions()
         options.patternListsSpecialNames = try checkSplit()
 
-        var entries = try Self.entries(members, source: source)
+        var entries = try TokenTable.entries(members, source: source)
         let names = try addSpecialTokens(to: &entries, &options)
         let vocabulary = try CLIPVocabulary(
-            entries: entries, merges: try Self.merges(mergeList, source: source),
+            entries: entries, merges: try MergeTable.pairs(mergeList, source: source),
             unknownToken: allowsUnknownBytes ? model["unk_token"]?.string : nil,
             source: source)
         let special = [vocabulary.start, vocabulary.end].map { vocabulary.tokens[Int($0)] }
@@ -109,50 +105,6 @@ struct CLIPTokenizerReader {
         }
         try checkPostProcessor(vocabulary)
         return (vocabulary, options)
-    }
-
-    /// Tokens and ids of a vocabulary object.
-    static func entries(
-        _ members: [JSONValue.Member], source: String
-    ) throws(ConcordError) -> [(name: String, id: Int)] {
-        var entries = [(name: String, id: Int)]()
-        entries.reserveCapacity(members.count)
-        for member in members {
-            guard case .integer(let id) = member.value else {
-                throw ConcordError(.invalidTokenizer, "\(source): the id of \"\(member.name)\" is not an integer")
-            }
-            entries.append((member.name, id))
-        }
-        return entries
-    }
-
-    /// The two symbols of a merge that is written with a space between them.
-    static func pair(_ text: Substring, source: String) throws(ConcordError) -> (left: String, right: String) {
-        let parts = text.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else {
-            throw ConcordError(.invalidTokenizer, "\(source): \"\(text)\" is not a merge of two symbols")
-        }
-        return (String(Substring(parts[0])), String(Substring(parts[1])))
-    }
-
-    /// The merges of a list: `"a b"` in older files, `["a", "b"]` in newer.
-    static func merges(
-        _ list: [JSONValue], source: String
-    ) throws(ConcordError) -> [(left: String, right: String)] {
-        var merges = [(left: String, right: String)]()
-        merges.reserveCapacity(list.count)
-        for (rank, merge) in list.enumerated() {
-            if let text = merge.string {
-                merges.append(try pair(Substring(text), source: "\(source), merge \(rank)"))
-            } else if let parts = merge.elements, parts.count == 2, let left = parts[0].string,
-                let right = parts[1].string
-            {
-                merges.append((left, right))
-            } else {
-                throw ConcordError(.invalidTokenizer, "\(source): merge \(rank) is not a pair of strings")
-            }
-        }
-        return merges
     }
 
     private func failure(_ problem: String) -> ConcordError {
@@ -171,7 +123,7 @@ struct CLIPTokenizerReader {
         let pattern = document["pre_tokenizer"]?["pretokenizers"]?.elements?.first?["pattern"]?["Regex"]?.string
         let names = (document["added_tokens"]?.elements ?? []).compactMap { $0["content"]?.string }
         return document["model"]?["end_of_word_suffix"]?.string == ByteSymbols.wordEnd
-            && hasNormalizer(document) && (pattern == splitPattern || pattern == splitPatternWithoutNames)
+            && hasNormalizer(document) && (pattern == CLIPScanner.pattern || pattern == CLIPScanner.patternWithoutNames)
             && names.allSatisfy { name in
                 CLIPVocabulary.specialNames.contains { $0.start == name || $0.end == name }
             }
@@ -204,16 +156,16 @@ struct CLIPTokenizerReader {
         let pattern = parts[0]["pattern"]?["Regex"]
         try require(
             "the split pattern", pattern,
-            isOneOf: [.string(Self.splitPattern), .string(Self.splitPatternWithoutNames)])
-        try require("the split behaviour", parts[0]["behavior"], isOneOf: ["Removed"])
+            isOneOf: [.string(CLIPScanner.pattern), .string(CLIPScanner.patternWithoutNames)])
+        try require("the split behavior", parts[0]["behavior"], isOneOf: ["Removed"])
         try require("the split's invert", parts[0]["invert"], isOneOf: [true])
         try require("ByteLevel's add_prefix_space", parts[1]["add_prefix_space"], isOneOf: [false])
-        return pattern?.string == Self.splitPattern
+        return pattern?.string == CLIPScanner.pattern
     }
 
     /// Adds the special tokens that stand only under `added_tokens`; gives the names of all that stand there.
     private func addSpecialTokens(
-        to entries: inout [(name: String, id: Int)], _ options: inout TextPipeline.Options
+        to entries: inout [(name: String, id: Int)], _ options: inout CLIPTokenizer.FileOptions
     ) throws(ConcordError) -> [String] {
         guard let list = (document["added_tokens"] ?? []).elements else {
             throw failure("added_tokens should be a list")
@@ -263,8 +215,8 @@ extension CLIPTokenizer {
         let start = tokens[startToken]
         let end = tokens[endToken]
         let pattern =
-            pipeline.options.patternListsSpecialNames
-            ? CLIPTokenizerReader.splitPattern : CLIPTokenizerReader.splitPatternWithoutNames
+            fileOptions.patternListsSpecialNames
+            ? CLIPScanner.pattern : CLIPScanner.patternWithoutNames
         func added(_ id: Int, isNormalized: Bool) -> JSONValue {
             [
                 "id": .integer(id), "content": .string(tokens[id]), "single_word": false, "lstrip": false,
@@ -276,8 +228,8 @@ extension CLIPTokenizer {
             "truncation": nil,
             "padding": nil,
             "added_tokens": [
-                added(startToken, isNormalized: pipeline.options.normalizesStart),
-                added(endToken, isNormalized: pipeline.options.normalizesEnd),
+                added(startToken, isNormalized: fileOptions.normalizesStart),
+                added(endToken, isNormalized: fileOptions.normalizesEnd),
             ],
             "normalizer": [
                 "type": "Sequence",

@@ -7,10 +7,9 @@ import ConcordCore
 ///
 /// Follows `transformers/models/clip/tokenization_clip.py` (5.23) and `open_clip/tokenizer.py` (3.3). Characters are
 /// classed by the Unicode version of the Swift library; the peers' are one or two versions off, which shows only in
-/// characters that are new in those versions. Where Hugging Face's NFC has older tables (Unicode 9), this one follows
-/// the current standard.
+/// characters that are new in those versions.
 public struct CLIPTokenizer: Tokenizer {
-    /// Which reference implementation the ids equal.
+    /// The reference implementation whose ids it gives.
     public enum Mode: String, Sendable, CaseIterable {
         /// open_clip's `SimpleTokenizer`: repairs text as ftfy does, replaces HTML references, lower case as in Python.
         /// Pads with 0. `<start_of_text>` and `<end_of_text>` in a text become the special tokens; OpenAI's first
@@ -24,18 +23,67 @@ public struct CLIPTokenizer: Tokenizer {
         case huggingface
     }
 
-    let vocabulary: CLIPVocabulary
-    let pipeline: TextPipeline
-    private let cache = PieceCache()
-
-    init(mode: Mode, vocabulary: CLIPVocabulary, options: TextPipeline.Options) {
-        self.vocabulary = vocabulary
-        pipeline = TextPipeline(
-            mode: mode, startName: vocabulary.tokens[Int(vocabulary.start)],
-            endName: vocabulary.tokens[Int(vocabulary.end)], options: options)
+    /// What differs between the `tokenizer.json` files that CLIP models carry.
+    struct FileOptions: Sendable, Hashable {
+        /// Whether the split pattern lists the special tokens' names (Transformers 5), so that `<|ENDOFTEXT|>!` is
+        /// split after the name, not before the exclamation mark only.
+        var patternListsSpecialNames = true
+        /// Whether the name of the start or end token is found in normalized text, so also in capitals.
+        var normalizesStart = false
+        var normalizesEnd = false
     }
 
-    public var mode: Mode { pipeline.mode }
+    public let mode: Mode
+    let vocabulary: CLIPVocabulary
+    let fileOptions: FileOptions
+    private let pipeline: TokenizerPipeline
+
+    /// Throws `.invalidTokenizer` for a byte without a token where the vocabulary has no unknown token.
+    init(mode: Mode, vocabulary: CLIPVocabulary, fileOptions: FileOptions = .init()) throws(ConcordError) {
+        self.mode = mode
+        self.vocabulary = vocabulary
+        self.fileOptions = fileOptions
+        let (startName, endName) = CLIPVocabulary.specialNames[1]
+        let wholePieces: [[UInt8]: Int32] =
+            switch mode {
+            case .huggingface: [:]
+            case .openai: [Array(startName.utf8): vocabulary.start, Array(endName.utf8): vocabulary.end]
+            }
+        pipeline = TokenizerPipeline(
+            tokens: vocabulary.tokens,
+            splitter: Self.splitter(
+                mode, fileOptions,
+                start: (vocabulary.tokens[Int(vocabulary.start)], vocabulary.start),
+                end: (vocabulary.tokens[Int(vocabulary.end)], vocabulary.end)),
+            model: .bpe(try vocabulary.model(wholePieces: wholePieces)),
+            postProcessor: PostProcessor(prefix: [vocabulary.start], suffix: [vocabulary.end]),
+            decoders: [.clip])
+    }
+
+    /// Cuts a text into pieces as one of the peers does.
+    ///
+    /// In mode `openai` a special token's name is a piece of its own, wherever the pattern finds it. In mode
+    /// `huggingface` such names are cut out before all else; the step that makes one space of white space is left out,
+    /// since the next one drops white space.
+    static func splitter(
+        _ mode: Mode, _ options: FileOptions, start: (name: String, id: Int32), end: (name: String, id: Int32)
+    ) -> TextSplitter {
+        let special = [
+            AddedTokens.Token(name: start.name, id: start.id, isNormalized: options.normalizesStart),
+            AddedTokens.Token(name: end.name, id: end.id, isNormalized: options.normalizesEnd),
+        ]
+        switch mode {
+        case .huggingface:
+            let scanner = CLIPScanner(listsNames: options.patternListsSpecialNames)
+            return TextSplitter(
+                addedTokens: special, normalizers: [.form(.c), .lowercase],
+                preTokenizers: [.clip(scanner, splitsLiterals: true)])
+        case .openai:
+            return TextSplitter(
+                addedTokens: special, findsTokens: false, normalizers: [.openCLIP],
+                preTokenizers: [.clip(.openCLIP, splitsLiterals: false)])
+        }
+    }
 
     /// The number of tokens, special ones included.
     public var vocabularySize: Int { vocabulary.tokens.count }
@@ -46,77 +94,34 @@ public struct CLIPTokenizer: Tokenizer {
     /// The id that fills the rows of a batch: 0 in mode `openai`, the end token in mode `huggingface`.
     public var padToken: Int { mode == .openai ? 0 : endToken }
 
-    /// How the vocabulary spells a token (`cat</w>`); nil for an id that it does not have.
-    public func token(for id: Int32) -> String? {
-        vocabulary.tokens.indices.contains(Int(id)) ? vocabulary.tokens[Int(id)] : nil
-    }
+    public var manifest: TokenizerManifest { TokenizerManifest(kind: .clip(mode)) }
 
-    /// The ids of a text, between start and end token, however long.
-    public func encode(_ text: String) -> [Int32] {
-        var ids = [vocabulary.start]
-        var bytes = [UInt8]()
-        pipeline.forEachUnit(of: text) { unit in
-            switch unit {
-            case .start: ids.append(vocabulary.start)
-            case .end: ids.append(vocabulary.end)
-            case .piece(let piece):
-                bytes.removeAll(keepingCapacity: true)
-                for scalar in piece { bytes.append(utf8Of: scalar) }
-                ids += cache.tokens(of: bytes[...]) { BytePairEncoder.encode(bytes, vocabulary) }
-            }
-        }
-        ids.append(vocabulary.end)
-        return ids
+    /// The spelling of a token in the vocabulary (`cat</w>`); nil for an id that it does not have.
+    public func token(for id: Int32) -> String? { pipeline.token(for: id) }
+
+    /// The ids of a text between the start and end token, at most `contextLength` of them.
+    ///
+    /// A longer text loses its last tokens, but not the end token.
+    public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
+        pipeline.encode(text, contextLength: contextLength)
     }
 
     public func specialTokens(in text: String) -> [String] {
-        // open_clip has names of its own, whatever the vocabulary file calls the tokens.
-        let own = (start: vocabulary.tokens[Int(vocabulary.start)], end: vocabulary.tokens[Int(vocabulary.end)])
-        let names = mode == .openai ? CLIPVocabulary.specialNames[1] : own
+        guard mode == .openai else { return pipeline.specialTokens(in: text).compactMap(token(for:)) }
+        // open_clip has its own names, whatever the vocabulary calls the tokens.
+        let names = CLIPVocabulary.specialNames[1]
         var found = [String]()
-        pipeline.forEachUnit(of: text) { unit in
-            switch unit {
-            case .start: found.append(names.start)
-            case .end: found.append(names.end)
-            case .piece: break
+        pipeline.splitter.split(text) { _ in
+        } piece: { piece in
+            if let name = [names.start, names.end].first(where: { piece.elementsEqual($0.unicodeScalars) }) {
+                found.append(name)
             }
         }
         return found
     }
 
-    /// The ids of a text, at most `contextLength` of them.
-    ///
-    /// A longer text loses its last tokens, but not the end token.
-    public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
-        var ids = encode(text)
-        guard ids.count > contextLength else { return (ids, false) }
-        ids.removeLast(ids.count - max(contextLength, 0))
-        if !ids.isEmpty { ids[ids.count - 1] = vocabulary.end }
-        return (ids, true)
-    }
-
     /// The text that ids stand for, without special tokens: lower case, and a space after each word.
     ///
     /// Bytes that are not UTF-8 become U+FFFD; ids that the vocabulary lacks are left out.
-    public func decode(_ ids: [Int32]) -> String {
-        var bytes = [UInt8]()
-        for id in ids where id != vocabulary.start && id != vocabulary.end {
-            guard let content = token(for: id).flatMap(ByteSymbols.content(of:)) else { continue }
-            bytes += content.bytes
-            if content.endsWord { bytes.append(UInt8(ascii: " ")) }
-        }
-        let text = String(decoding: bytes, as: UTF8.self).unicodeScalars
-        return String(String.UnicodeScalarView(PythonText.stripping(text)))
-    }
-}
-
-extension [UInt8] {
-    /// Appends the UTF-8 bytes of a character.
-    mutating func append(utf8Of scalar: Unicode.Scalar) {
-        if scalar.isASCII {
-            append(UInt8(truncatingIfNeeded: scalar.value))
-        } else if let encoded = UTF8.encode(scalar) {
-            append(contentsOf: encoded)
-        }
-    }
+    public func decode(_ ids: [Int32]) -> String { pipeline.decode(ids) }
 }

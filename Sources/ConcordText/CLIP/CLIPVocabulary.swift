@@ -1,15 +1,18 @@
 import ConcordCore
 
-/// The tokens and merges of a byte-level BPE, checked to fit together.
+/// The tokens and merges of a CLIP, checked to fit together.
 struct CLIPVocabulary: Sendable {
-    /// How the vocabulary file spells each token, by id.
+    /// The vocabulary file's spelling of each token, by id.
     let tokens: [String]
     /// The pairs that are merged, in rank order, as token ids.
     let merges: [(left: Int32, right: Int32)]
-    let table: MergeTable
-    /// The token of each byte, then the token of each byte at the end of a word; 512 ids.
-    let byteTokens: [Int32]
     let start, end: Int32
+
+    private let ids: [[UInt8]: Int32]
+    private let table: MergeTable
+    /// The token of a byte that the vocabulary lacks.
+    private let unknown: Int32?
+    private let source: String
 
     /// The spellings of the start and end tokens: OpenAI's and Hugging Face's, then open_clip's.
     static let specialNames = [
@@ -32,6 +35,8 @@ struct CLIPVocabulary: Sendable {
 
         let vocabulary = try TokenTable(entries: entries, source: source)
         tokens = vocabulary.tokens
+        ids = vocabulary.ids
+        self.source = source
         func id(_ name: String) -> Int32? { vocabulary.id(of: name) }
         let names = Self.specialNames.first { id($0.start) != nil && id($0.end) != nil }
         guard let names, let start = id(names.start), let end = id(names.end) else {
@@ -40,18 +45,14 @@ struct CLIPVocabulary: Sendable {
         self.start = start
         self.end = end
 
+        unknown = unknownToken.flatMap(id)
         var isReachable = [Bool](repeating: false, count: entries.count)
-        let unknown = unknownToken.flatMap(id)
-        var byteTokens = [Int32]()
-        for (byte, endsWord) in (0..<512).map({ (UInt8($0 & 255), $0 > 255) }) {
-            let spelling = ByteSymbols.spelling(of: [byte], endsWord: endsWord)
-            guard let token = id(spelling) ?? unknown else {
-                throw failure("it lacks the token \"\(spelling)\" of byte \(byte), and has no unknown token for it")
+        for byte in UInt8.min...UInt8.max {
+            for endsWord in [false, true] {
+                let token = id(ByteSymbols.spelling(of: [byte], endsWord: endsWord))
+                if let token, token != unknown { isReachable[Int(token)] = true }
             }
-            if token != unknown { isReachable[Int(token)] = true }
-            byteTokens.append(token)
         }
-        self.byteTokens = byteTokens
 
         var table = MergeTable(capacity: mergePairs.count)
         var merges = [(left: Int32, right: Int32)]()
@@ -80,6 +81,19 @@ struct CLIPVocabulary: Sendable {
         }
         self.table = table
         self.merges = merges
+    }
+
+    /// The model that encodes pieces.
+    ///
+    /// - Parameter wholePieces: pieces that are never merged, and their tokens.
+    /// - Throws: `.invalidTokenizer` for a byte without a token where there is no unknown token.
+    func model(wholePieces: [[UInt8]: Int32]) throws(ConcordError) -> BPEModel {
+        var options = BPEModel.Options()
+        options.isByteLevel = true
+        options.suffix = ByteSymbols.wordEnd
+        options.unknown = unknown
+        return try BPEModel(
+            vocabulary: ids, merges: table, options: options, wholePieces: wholePieces, source: source)
     }
 }
 

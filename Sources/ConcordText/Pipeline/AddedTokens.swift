@@ -88,10 +88,14 @@ struct AddedTokens: Sendable {
     /// What decoding puts for a token instead of its name: its normalized name.
     let decodedNames: [Int32: String]
 
-    init(_ tokens: [Token], normalizing normalize: (inout NormalizedText) -> Void) {
+    /// - Parameters:
+    ///   - areFound: whether the names of the tokens in a text stand for the tokens.
+    ///   - normalize: what happens to a text, and so to the names that are looked for in normalized text.
+    init(_ tokens: [Token], areFound: Bool = true, normalizing normalize: (inout NormalizedText) -> Void) {
         self.tokens = tokens
-        raw = Finder(tokens.filter { !$0.isNormalized }.map { (Array($0.name.unicodeScalars), $0) })
-        let normalizedTokens = tokens.filter(\.isNormalized).map { token in
+        let rawTokens = tokens.filter { areFound && !$0.isNormalized }
+        raw = Finder(rawTokens.map { (Array($0.name.unicodeScalars), $0) })
+        let normalizedTokens = tokens.filter { areFound && $0.isNormalized }.map { token in
             var text = NormalizedText(scalars: Array(token.name.unicodeScalars), originCount: 1)
             normalize(&text)
             return (spelling: text.scalars, token: token)

@@ -49,4 +49,23 @@ enum ByteSymbols {
         }
         return content
     }
+
+    /// The tokens `<0x00>` to `<0xFF>` of a vocabulary, by byte.
+    static func fallbackTokens(_ vocabulary: [[UInt8]: Int32]) -> [Int32?] {
+        (0..<256).map { byte in
+            let digits = String(byte, radix: 16, uppercase: true)
+            return vocabulary[Array("<0x\(digits.count < 2 ? "0" : "")\(digits)>".utf8)]
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends the UTF-8 bytes of a character.
+    mutating func append(utf8Of scalar: Unicode.Scalar) {
+        if scalar.isASCII {
+            append(UInt8(truncatingIfNeeded: scalar.value))
+        } else if let encoded = UTF8.encode(scalar) {
+            append(contentsOf: encoded)
+        }
+    }
 }

@@ -16,6 +16,8 @@ enum PreTokenizer: Sendable {
     case punctuation(SplitBehavior)
     case digits(individually: Bool)
     case split(TextPattern, SplitBehavior, inverted: Bool)
+    /// CLIP's two steps in one: `Split` by its pattern, then `ByteLevel`, which can only split the literals once more.
+    case clip(CLIPScanner, splitsLiterals: Bool)
 
     /// Calls `body` with each part of a text, which is not empty; no part is.
     func forEachPart(of text: TextSlice, _ body: (TextSlice) -> Void) {
@@ -44,6 +46,11 @@ enum PreTokenizer: Sendable {
             }
             if position < text.scalars.endIndex { pieces.append((position..<text.scalars.endIndex, isInverted)) }
             for range in behavior.parts(of: pieces) { body(Self.part(of: text, range)) }
+        case .clip(let scanner, let splitsLiterals):
+            scanner.forEachPiece(in: text.scalars) { piece, isLiteral in
+                guard isLiteral, splitsLiterals else { return body(TextSlice(scalars: piece, isAtOrigin: false)) }
+                WordScanner.forEachWord(in: piece) { body(TextSlice(scalars: piece[$0], isAtOrigin: false)) }
+            }
         }
     }
 

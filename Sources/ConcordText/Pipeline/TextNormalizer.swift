@@ -10,19 +10,27 @@ enum TextNormalizer: Sendable {
     case prepend([Unicode.Scalar])
     case nmt
     case precompiled(PrecompiledCharsmap)
+    /// What open_clip does to a text before CLIP's own tokenizer: not a step of `tokenizer.json`.
+    case openCLIP
 
     func apply(to text: inout NormalizedText) {
         switch self {
         case .bert(let cleans, let separatesIdeographs, let stripsAccents, let lowercases):
             Self.bert(&text, cleans, separatesIdeographs, stripsAccents, lowercases)
-        case .form(let form): text.transform { Normalization.normalized($0, form) }
-        case .lowercase: text.expand(Normalization.appendLowercase)
+        case .form(let form):
+            if !Normalization.isUnchanged(text.scalars, form) { text.transform { Normalization.normalized($0, form) } }
+        case .lowercase: text.lowercase()
         case .stripAccents: text.remove(where: BertCharacters.isMark)
         case .strip(let left, let right): text.strip(left: left, right: right)
         case .replace(let pattern, let content): text.replace(pattern, with: content)
         case .prepend(let content): text.prepend(content)
         case .nmt: Self.nmt(&text)
         case .precompiled(let map): map.apply(to: &text)
+        case .openCLIP:
+            // Collapsing white space, the peer's next step, changes no piece: white space only separates.
+            text.scalars = TextCleaning.repaired(text.scalars)
+            if !Normalization.lowercaseASCII(&text.scalars) { text.scalars = Normalization.lowercased(text.scalars) }
+            text.originCount = min(text.originCount, text.scalars.count)
         }
     }
 
@@ -31,7 +39,7 @@ enum TextNormalizer: Sendable {
         _ lowercases: Bool
     ) {
         if text.scalars.allSatisfy({ (" "..."~").contains($0) }) {
-            if lowercases { text.expand(Normalization.appendLowercase) }
+            if lowercases { text.lowercase() }
             return
         }
         if cleans {
@@ -53,7 +61,7 @@ enum TextNormalizer: Sendable {
             text.transform { Normalization.normalized($0, .d) }
             text.remove(where: BertCharacters.isNonspacingMark)
         }
-        if lowercases { text.expand(Normalization.appendLowercase) }
+        if lowercases { text.lowercase() }
     }
 
     private static func nmt(_ text: inout NormalizedText) {
@@ -97,6 +105,11 @@ struct NormalizedText {
         }
         originCount = newOriginCount
         scalars = output
+    }
+
+    /// Puts each scalar into lower case by itself.
+    mutating func lowercase() {
+        if !Normalization.lowercaseASCII(&scalars) { expand(Normalization.appendLowercase) }
     }
 
     /// Replaces all by what a function of the whole text gives.

@@ -7,7 +7,7 @@ enum TextPattern: Sendable {
     /// The pattern of GPT-2.
     case words
     /// The pattern of CLIP, with or without the special names before it.
-    case clip(PieceScanner)
+    case clip(CLIPScanner)
 
     enum Kind: Sendable, Hashable {
         case scalar(Unicode.Scalar)
@@ -28,11 +28,8 @@ enum TextPattern: Sendable {
             self = .words
             return
         }
-        if text == CLIPTokenizerReader.splitPattern || text == CLIPTokenizerReader.splitPatternWithoutNames {
-            let names = CLIPVocabulary.specialNames[0]
-            let literals = [Array(names.start.unicodeScalars), Array(names.end.unicodeScalars)]
-            self = .clip(
-                PieceScanner(literals: text == CLIPTokenizerReader.splitPattern ? literals : [], foldsLongS: false))
+        if text == CLIPScanner.pattern || text == CLIPScanner.patternWithoutNames {
+            self = .clip(CLIPScanner(listsNames: text == CLIPScanner.pattern))
             return
         }
         var rest = Array(text.unicodeScalars)[...]
@@ -117,18 +114,34 @@ extension TextPattern.Kind {
     fileprivate var literal: Unicode.Scalar? { if case .scalar(let scalar) = self { scalar } else { nil } }
 }
 
-/// Splits cleaned text into the pieces that are encoded one by one.
-///
-/// By hand what CLIP's pattern says: special literals, then contractions, runs of letters, single numbers, runs of
-/// anything that is neither space, letter nor number.
-struct PieceScanner {
+/// Splits normalized text into pieces by CLIP's pattern: special literals, then contractions, runs of letters, single
+/// numbers, runs of anything that is neither space, letter nor number.
+struct CLIPScanner: Sendable {
+    /// The pattern of Transformers 5, which lists the special names first, and that of Transformers 4.
+    static let pattern = #"<\|startoftext\|>|<\|endoftext\|>|"# + patternWithoutNames
+    static let patternWithoutNames = #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
+
     /// Literals that the pattern lists before all else, in order.
     let literals: [[Unicode.Scalar]]
     /// Whether ſ (U+017F) counts as s, as it does where the pattern ignores case.
     let foldsLongS: Bool
 
-    private static let contractions: [[Unicode.Scalar]] = ["s", "t", "re", "ve", "m", "ll", "d"].map {
-        Array($0.unicodeScalars)
+    /// The scanner of Hugging Face's CLIP, with or without the special names in its pattern.
+    init(listsNames: Bool) {
+        literals = listsNames ? Self.scalars(CLIPVocabulary.specialNames[0]) : []
+        foldsLongS = false
+    }
+
+    private init(literals: [[Unicode.Scalar]], foldsLongS: Bool) {
+        self.literals = literals
+        self.foldsLongS = foldsLongS
+    }
+
+    /// The scanner of open_clip, which has its own special names whatever the vocabulary calls them.
+    static let openCLIP = CLIPScanner(literals: scalars(CLIPVocabulary.specialNames[1]), foldsLongS: true)
+
+    private static func scalars(_ names: (start: String, end: String)) -> [[Unicode.Scalar]] {
+        [Array(names.start.unicodeScalars), Array(names.end.unicodeScalars)]
     }
 
     /// Calls `body` with each piece in turn, and whether one of the literals made it.
@@ -150,7 +163,7 @@ struct PieceScanner {
             case .letter: position = endOfRun(of: .letter, in: text, from: position)
             case .number: position += 1
             case .other:
-                if scalar == "'", let tail = Self.contractions.first(where: { matches($0, text, at: position + 1) }) {
+                if scalar == "'", let tail = contractions.first(where: { matches($0, text, at: position + 1) }) {
                     position += 1 + tail.count
                 } else {
                     position = endOfRun(of: .other, in: text, from: position)
@@ -181,10 +194,6 @@ enum WordScanner {
     /// What it does by hand.
     static let pattern = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-    private static let contractions: [[Unicode.Scalar]] = ["s", "t", "re", "ve", "m", "ll", "d"].map {
-        Array($0.unicodeScalars)
-    }
-
     /// Calls `body` with each match of the pattern; together they cover the text.
     static func forEachWord(in text: ArraySlice<Unicode.Scalar>, _ body: (Range<Int>) -> Void) {
         var position = text.startIndex
@@ -214,3 +223,6 @@ enum WordScanner {
         return position
     }
 }
+
+/// The endings after an apostrophe that both patterns split off.
+private let contractions = ["s", "t", "re", "ve", "m", "ll", "d"].map { Array($0.unicodeScalars) }

@@ -9,6 +9,8 @@ enum TokenDecoder: Sendable {
     /// Drops at most `start` and `stop` characters of one kind from the ends of each token.
     case strip(Unicode.Scalar, start: Int, stop: Int)
     case wordEnd(suffix: String)
+    /// As transformers' class decodes CLIP's tokens: bytes, with a space for each `</w>` but those at the end.
+    case clip
 
     func apply(to tokens: [String]) -> [String] {
         switch self {
@@ -40,6 +42,13 @@ enum TokenDecoder: Sendable {
             return tokens.enumerated().map { index, token in
                 Self.replacing(pattern, index == tokens.count - 1 ? [] : [" "], in: token)
             }
+        case .clip:
+            var bytes = [UInt8]()
+            for content in tokens.compactMap(ByteSymbols.content(of:)) {
+                bytes += content.bytes
+                if content.endsWord { bytes.append(UInt8(ascii: " ")) }
+            }
+            return [Self.text(PythonText.stripping(String(decoding: bytes, as: UTF8.self).unicodeScalars))]
         }
     }
 

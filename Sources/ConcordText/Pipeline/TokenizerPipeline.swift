@@ -1,13 +1,14 @@
 import ConcordCore
 import Synchronization
 
-/// What a `tokenizer.json` describes: the way of a text to its tokens and back.
+/// The way of a text to its tokens and back, as a `tokenizer.json` describes it: a splitter, a model, a post-processor and
+/// decoders.
 ///
 /// A class: it has many parts, and copying their references took a good part of the time of encoding.
 final class TokenizerPipeline: Sendable {
     enum Model: Sendable {
         case wordPiece(WordPieceModel)
-        case pairMerge(BPEModel)
+        case bpe(BPEModel)
         case unigram(UnigramModel<Double>)
 
         /// The tokens of a piece of text, in UTF-8.
@@ -20,57 +21,84 @@ final class TokenizerPipeline: Sendable {
         }
     }
 
-    /// How the vocabulary spells each token, by id.
+    /// The vocabulary's spelling of each token, by id.
     let tokens: [String]
-    let addedTokens: AddedTokens
-    let normalizers: [TextNormalizer]
-    let preTokenizers: [PreTokenizer]
-    let model: Model
+    let splitter: TextSplitter
     let postProcessor: PostProcessor
+    private let model: Model
     /// Nil where the file has no decoder; tokens are put together with spaces then.
-    let decoders: [TokenDecoder]?
+    private let decoders: [TokenDecoder]?
+    private let cache = PieceCache()
 
     init(
-        tokens: [String], addedTokens: AddedTokens, normalizers: [TextNormalizer], preTokenizers: [PreTokenizer],
-        model: Model, postProcessor: PostProcessor, decoders: [TokenDecoder]?
+        tokens: [String], splitter: TextSplitter, model: Model, postProcessor: PostProcessor, decoders: [TokenDecoder]?
     ) {
         self.tokens = tokens
-        self.addedTokens = addedTokens
-        self.normalizers = normalizers
-        self.preTokenizers = preTokenizers
+        self.splitter = splitter
         self.model = model
         self.postProcessor = postProcessor
         self.decoders = decoders
     }
 
-    /// The ids of a text, without the special tokens around them.
-    func encode(_ text: String, _ cache: PieceCache) -> [Int32] {
+    /// The ids of a text with the special tokens around them, at most `contextLength`.
+    func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         var ids = [Int32]()
         var bytes = [UInt8]()
-        forEachPart(of: text) { id in
+        splitter.split(text) { id in
             ids.append(id)
-        } text: { slice in
-            split(slice, by: preTokenizers[...]) { piece in
-                bytes.removeAll(keepingCapacity: true)
-                for scalar in piece { bytes.append(utf8Of: scalar) }
-                ids += cache.tokens(of: bytes[...]) { model.encode(bytes[...]) }
-            }
+        } piece: { piece in
+            bytes.removeAll(keepingCapacity: true)
+            for scalar in piece { bytes.append(utf8Of: scalar) }
+            ids += cache.tokens(of: bytes[...]) { model.encode(bytes[...]) }
         }
-        return ids
+        return postProcessor.process(ids, contextLength: contextLength)
     }
 
     /// The special tokens whose names stand in a text.
     func specialTokens(in text: String) -> [Int32] {
         var ids = [Int32]()
-        forEachPart(of: text) { id in
-            if addedTokens.specialIDs.contains(id) { ids.append(id) }
-        } text: { _ in
+        splitter.split(text) { id in
+            if splitter.addedTokens.specialIDs.contains(id) { ids.append(id) }
+        } piece: { _ in
         }
         return ids
     }
 
-    /// Cuts a text at the added tokens in it: `token` gets those, `body` the normalized text between them.
-    private func forEachPart(of text: String, token: (Int32) -> Void, text body: (TextSlice) -> Void) {
+    /// The spelling of a token; nil for an id that the vocabulary lacks.
+    func token(for id: Int32) -> String? { tokens.indices.contains(Int(id)) ? tokens[Int(id)] : nil }
+
+    /// The text that ids stand for, without special tokens.
+    func decode(_ ids: [Int32]) -> String {
+        let added = splitter.addedTokens
+        let names = ids.filter { tokens.indices.contains(Int($0)) && !added.specialIDs.contains($0) }
+            .map { added.decodedNames[$0] ?? tokens[Int($0)] }
+        guard let decoders else { return names.joined(separator: " ") }
+        return decoders.reduce(names) { $1.apply(to: $0) }.joined()
+    }
+}
+
+/// Cuts a text into the tokens that were added to the vocabulary, and the pieces between them that the model encodes.
+///
+/// A class, as ``TokenizerPipeline`` is.
+final class TextSplitter: Sendable {
+    let addedTokens: AddedTokens
+    private let normalizers: [TextNormalizer]
+    private let preTokenizers: [PreTokenizer]
+
+    /// - Parameter findsTokens: whether the names of the tokens in a text stand for the tokens.
+    init(
+        addedTokens: [AddedTokens.Token], findsTokens: Bool = true, normalizers: [TextNormalizer],
+        preTokenizers: [PreTokenizer]
+    ) {
+        self.addedTokens = AddedTokens(addedTokens, areFound: findsTokens) { text in
+            for normalizer in normalizers { normalizer.apply(to: &text) }
+        }
+        self.normalizers = normalizers
+        self.preTokenizers = preTokenizers
+    }
+
+    /// Calls `token` with each added token of a text, and `piece` with each piece between them, in order.
+    func split(_ text: String, token: (Int32) -> Void, piece: (ArraySlice<Unicode.Scalar>) -> Void) {
         // The view does not know its length; an array made from it would count first.
         var scalars = [Unicode.Scalar]()
         scalars.reserveCapacity(text.utf8.count)
@@ -82,9 +110,9 @@ final class TokenizerPipeline: Sendable {
             let isAtOrigin = normalized.originCount > 0
             addedTokens.normalized.forEachPart(of: normalized.scalars[...]) { part in
                 guard case .text(let scalars) = part else { return visit(part, token) }
-                body(
-                    TextSlice(
-                        scalars: scalars, isAtOrigin: isAtOrigin && scalars.startIndex < normalized.originCount))
+                let slice = TextSlice(
+                    scalars: scalars, isAtOrigin: isAtOrigin && scalars.startIndex < normalized.originCount)
+                split(slice, by: preTokenizers[...], piece)
             }
         }
     }
@@ -97,15 +125,8 @@ final class TokenizerPipeline: Sendable {
         _ text: TextSlice, by steps: ArraySlice<PreTokenizer>, _ body: (ArraySlice<Unicode.Scalar>) -> Void
     ) {
         guard let step = steps.first else { return body(text.scalars) }
+        if steps.count == 1 { return step.forEachPart(of: text) { body($0.scalars) } }
         step.forEachPart(of: text) { split($0, by: steps.dropFirst(), body) }
-    }
-
-    /// The text that ids stand for, without special tokens.
-    func decode(_ ids: [Int32]) -> String {
-        let names = ids.filter { tokens.indices.contains(Int($0)) && !addedTokens.specialIDs.contains($0) }
-            .map { addedTokens.decodedNames[$0] ?? tokens[Int($0)] }
-        guard let decoders else { return names.joined(separator: " ") }
-        return decoders.reduce(names) { $1.apply(to: $0) }.joined()
     }
 }
 
@@ -117,10 +138,15 @@ struct PostProcessor: Sendable, Hashable {
     /// Puts the special tokens around the ids of a text, of which the last are dropped where all would be too many.
     func process(_ ids: [Int32], contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         let room = contextLength - prefix.count - suffix.count
-        if ids.count <= room { return (prefix + ids + suffix, false) }
-        if room >= 0 { return (prefix + ids.prefix(room) + suffix, true) }
         // Not even the special tokens fit: the last of them matter most, since models pool there.
-        return (Array((prefix + suffix).suffix(max(contextLength, 0))), true)
+        guard room >= 0 else { return (Array((prefix + suffix).suffix(max(contextLength, 0))), true) }
+        let kept = min(ids.count, room)
+        var processed = [Int32]()
+        processed.reserveCapacity(prefix.count + kept + suffix.count)
+        processed += prefix
+        processed += ids.prefix(kept)
+        processed += suffix
+        return (processed, kept < ids.count)
     }
 }
 
@@ -153,6 +179,21 @@ struct TokenTable: Sendable {
     }
 
     func id(of name: String) -> Int32? { ids[Array(name.utf8)] }
+
+    /// Tokens and ids of a vocabulary that is an object. Throws `.invalidTokenizer`.
+    static func entries(
+        _ members: [JSONValue.Member], source: String
+    ) throws(ConcordError) -> [(name: String, id: Int)] {
+        var entries = [(name: String, id: Int)]()
+        entries.reserveCapacity(members.count)
+        for member in members {
+            guard case .integer(let id) = member.value else {
+                throw ConcordError(.invalidTokenizer, "\(source): the id of \"\(member.name)\" is not an integer")
+            }
+            entries.append((member.name, id))
+        }
+        return entries
+    }
 }
 
 /// Remembers the tokens of pieces seen before. Bounded, and safe to share between threads.
@@ -163,7 +204,14 @@ final class PieceCache: Sendable {
 
     /// One lock a shard, so that threads seldom wait for each other.
     private final class Shard: Sendable {
-        let tokens = Mutex<[ArraySlice<UInt8>: [Int32]]>([:])
+        let tokens = Mutex<[Key: [Int32]]>([:])
+    }
+
+    /// The bytes of a piece, hashed as a whole: a slice hashes each element by itself.
+    private struct Key: Hashable {
+        let bytes: ArraySlice<UInt8>
+
+        func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
     }
 
     private let shards = (0..<16).map { _ in Shard() }
@@ -172,12 +220,12 @@ final class PieceCache: Sendable {
     func tokens(of piece: ArraySlice<UInt8>, _ encode: () -> [Int32]) -> [Int32] {
         guard piece.count <= Self.longestPiece, let first = piece.first, let last = piece.last else { return encode() }
         let shard = shards[Int(first &+ last &* 31 &+ UInt8(piece.count)) & 15]
-        if let known = shard.tokens.withLock({ $0[piece] }) { return known }
+        if let known = shard.tokens.withLock({ $0[Key(bytes: piece)] }) { return known }
         let tokens = encode()
         shard.tokens.withLock { known in
-            // Starting over is simpler than ageing; a caption vocabulary fits many times.
+            // Starting over is simpler than aging; a caption vocabulary fits many times.
             if known.count >= Self.piecesPerShard { known.removeAll(keepingCapacity: true) }
-            known[ArraySlice(Array(piece))] = tokens
+            known[Key(bytes: ArraySlice(Array(piece)))] = tokens
         }
         return tokens
     }

@@ -75,7 +75,7 @@ extension TokenizerPipelineReader {
         options.fallsBackToBytes = try flag(model, "byte_fallback", "model", otherwise: false)
         options.ignoresMerges = try flag(model, "ignore_merges", "model", otherwise: false)
         return try BPEModel(
-            vocabulary: vocabulary, merges: try CLIPTokenizerReader.merges(merges, source: source), options: options,
+            vocabulary: vocabulary, merges: try MergeTable.pairs(merges, source: source), options: options,
             source: source)
     }
 }

@@ -19,9 +19,7 @@ struct TokenizerPipelineReader {
         for token in extra { vocabulary[Array(token.name.utf8)] = nil }
         return TokenizerPipeline(
             tokens: table.tokens,
-            addedTokens: AddedTokens(added) { text in for step in normalizers { step.apply(to: &text) } },
-            normalizers: normalizers,
-            preTokenizers: preTokenizers,
+            splitter: TextSplitter(addedTokens: added, normalizers: normalizers, preTokenizers: preTokenizers),
             model: try readModel(model, vocabulary, isByteLevel: try isByteLevel(preTokenizers)),
             postProcessor: try readPostProcessor(document["post_processor"], table),
             decoders: try readDecoders(document["decoder"]))
@@ -77,7 +75,7 @@ struct TokenizerPipelineReader {
 
     private func readEntries(_ model: JSONValue) throws(ConcordError) -> [(name: String, id: Int)] {
         if let members = model["vocab"]?.members {
-            return try CLIPTokenizerReader.entries(members, source: source)
+            return try TokenTable.entries(members, source: source)
         }
         guard let list = model["vocab"]?.elements else {
             throw failure("model.vocab should be an object, or a list of tokens with their scores")

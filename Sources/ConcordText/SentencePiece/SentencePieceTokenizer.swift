@@ -22,20 +22,19 @@ public struct SentencePieceTokenizer: Tokenizer {
     /// Stands for a space.
     private static let mark: Unicode.Scalar = "▁"
 
-    /// The file names of models, in the order in which they are looked for.
-    static let fileNames = ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"]
-
     /// Reads the model file of a folder, and what its `tokenizer_config.json` says about it.
     ///
     /// - Throws: `.fileSystem` when there is no model file; `.invalidTokenizer` for a damaged one, for one without its
     ///   special tokens, and for a family other than SigLIP, whose ids differ from those of the file.
     public init(folder: String) throws(ConcordError) {
         let settings = try TokenizerSettings(folder: folder)
-        let name = Self.fileNames.first { Files.exists(folder + "/" + $0) } ?? Self.fileNames[0]
+        let name =
+            TokenizerFiles.sentencePiece.first { Files.exists(folder + "/" + $0) } ?? TokenizerFiles.sentencePiece[0]
         let path = folder + "/" + name
         // Without a configuration, only the name of the file tells the family.
         guard
-            settings.tokenizerClass == "SiglipTokenizer" || settings.tokenizerClass == nil && name == Self.fileNames[0]
+            settings.tokenizerClass == "SiglipTokenizer"
+                || settings.tokenizerClass == nil && name == TokenizerFiles.sentencePiece[0]
         else {
             let kind = settings.tokenizerClass.map { "\"\($0)\"" } ?? "not named"
             throw ConcordError(
@@ -70,10 +69,11 @@ public struct SentencePieceTokenizer: Tokenizer {
         specialTokens = AddedTokens(special.map { AddedTokens.Token(name: $0.0, id: $0.1) }) { _ in }
         lowercases = try settings.flag("do_lower_case", otherwise: true)
         files = try TokenizerFileCopies(
-            folder: folder, names: [name, "tokenizer_config.json", "special_tokens_map.json"])
+            folder: folder, names: [name] + TokenizerFiles.settings)
     }
 
     public var vocabularySize: Int { model.tokens.count }
+    public var manifest: TokenizerManifest { TokenizerManifest(kind: .sentencePiece) }
 
     public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         let end = Int32(endToken)

@@ -47,6 +47,15 @@ package enum Normalization {
         return output
     }
 
+    /// Puts a text into lower case in place if it is all ASCII; returns false, and leaves it, if it is not.
+    static func lowercaseASCII(_ text: inout [Unicode.Scalar]) -> Bool {
+        guard text.allSatisfy(\.isASCII) else { return false }
+        for index in text.indices where ("A"..."Z").contains(text[index]) {
+            text[index] = Unicode.Scalar(UInt8(truncatingIfNeeded: text[index].value) | 0x20)
+        }
+        return true
+    }
+
     static func appendLowercase(_ scalar: Unicode.Scalar, to output: inout [Unicode.Scalar]) {
         if scalar.isASCII {
             let isCapital = ("A"..."Z").contains(scalar)
@@ -77,7 +86,7 @@ extension Normalization {
     ///
     /// Characters that came later stay as they are, and nothing combines across them.
     static func normalized(_ text: [Unicode.Scalar], _ form: Form) -> [Unicode.Scalar] {
-        if text.allSatisfy({ isUnchanged($0, form) }) { return text }
+        if isUnchanged(text, form) { return text }
         var output = [Unicode.Scalar]()
         output.reserveCapacity(text.count)
         var start = 0
@@ -144,6 +153,11 @@ extension Normalization {
             start = end
         }
         return output
+    }
+
+    /// Whether a text is in a form already, as far as a look at each character tells.
+    static func isUnchanged(_ text: [Unicode.Scalar], _ form: Form) -> Bool {
+        text.allSatisfy { isUnchanged($0, form) }
     }
 
     /// Whether a character stays itself whatever stands around it, if all around it are such characters too.

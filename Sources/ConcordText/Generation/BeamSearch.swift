@@ -1,8 +1,28 @@
 import ConcordCore
 import ConcordPlatform
 
-/// A search with beams, in one group or several; see
-/// ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``.
+/// Beam search: the sequences with the best scores that one finds by going on with the best `width` beginnings only.
+///
+/// With `score` for the logarithm of a token's probability after a sequence, the plain search is
+///
+/// ```swift
+/// var beams = [Sequence()], ended = [Sequence]()
+/// for length in 1...maxTokens where !beams.isEmpty {
+///     let next = beams.flatMap { beam in vocabulary.map { beam.adding($0, score(beam, $0)) } }.sorted(by: >)
+///     let isEnd = { (found: Sequence) in found.last == stop || length == maxTokens }
+///     ended = (ended + next.prefix(width).filter(isEnd).map(\.normalized)).sorted(by: >)
+///     ended = Array(ended.prefix(width))
+///     beams = Array(next.filter { !isEnd($0) }.prefix(width))
+///     if ended.count == width, let best = beams.first, best.normalized <= ended[width - 1] { beams = [] }
+/// }
+/// return ended
+/// ```
+///
+/// where `normalized` divides the sum of scores by the length to the power of `lengthPenalty`. The tests hold this
+/// search against it (`PlainSearch.beams`). Below, several groups of beams search one after the other in each step, the
+/// vocabulary is not sorted but scanned for the few best tokens, and a beam is a row of a session.
+///
+/// Options: ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``.
 struct BeamSearch: SequenceSearch {
     private let item: Int
     private let resultCount: Int
@@ -87,7 +107,7 @@ struct BeamGroup {
     /// The tokens that its beams chose in the last step, other than stop tokens.
     private(set) var chosen = [Int32]()
 
-    /// - Parameter otherBeams: how many beams the other groups have.
+    /// - Parameter otherBeams: the number of beams of the other groups.
     init(
         _ request: SearchRequest, reader: LogitReader, width: Int, otherBeams: Int, lengthPenalty: Double
     ) {
@@ -101,8 +121,8 @@ struct BeamGroup {
     /// One step, as ``SequenceSearch/advance(_:firstRow:updates:)``.
     ///
     /// - Parameters:
-    ///   - penalties: what the score of a token loses.
-    ///   - nextRow: how many of the request's next rows belong to earlier groups.
+    ///   - penalties: the loss of score of each token.
+    ///   - nextRow: the number of the request's next rows that belong to earlier groups.
     mutating func advance(
         _ logits: TokenLogits, firstRow: Int, penalties: [Int32: Double], nextRow: Int
     ) throws(ConcordError) -> [SequenceContinuation] {
@@ -158,7 +178,7 @@ struct BeamGroup {
         let sequence = GeneratedTokens(
             tokens: beam.tokens, tokenLogProbabilities: beam.logProbabilities,
             score: normalized(beam.score, count: beam.tokens.count), finishReason: reason)
-        // Behind equals: they ended earlier or ranked higher.
+        // After equals: they ended earlier or ranked higher.
         let place = finished.firstIndex { $0.score < sequence.score } ?? finished.endIndex
         finished.insert(sequence, at: place)
         if finished.count > width { finished.removeLast() }

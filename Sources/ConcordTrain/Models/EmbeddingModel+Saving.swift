@@ -54,30 +54,25 @@ extension EmbeddingModel {
             try Files.replace(folder + "/" + name, with: document.text(pretty: true) + "\n")
         }
         var hashes = [String: String]()
-        let own = [files.weights] + files.documents.map(\.name) + Self.tokenizerFiles
+        let own = [files.weights] + files.documents.map(\.name) + TokenizerFiles.known
         for name in own where !name.contains("/") && Files.exists(folder + "/" + name) {
             hashes[name] = try FileHash(.sha256, ofFile: folder + "/" + name).hexadecimal
         }
+        let tokenizer = texts?.tokenizer.manifest
         var manifest = ModelManifest(
-            try architecture(), tokenizer: clipTokenizer.map { $0.mode == .openai ? .openai : .huggingface },
+            try architecture(), tokenizer: tokenizer?.clipMode.map { $0 == .openai ? .openai : .huggingface },
             crop: images.map { $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface },
             weightsLayout: layout, hashes: hashes, training: training)
-        if let cleaner = texts?.tokenizer as? CleaningTokenizer {
-            manifest.quirks.cleaning = TokenizerSource.Cleaning(rawValue: cleaner.cleaning.rawValue)
-            manifest.quirks.lowercases = cleaner.cleaning == .lowercase
-            manifest.quirks.stripsSeparator = cleaner.strippedToken != nil
+        if let tokenizer {
+            manifest.quirks.cleaning = TokenizerSource.Cleaning(rawValue: tokenizer.cleaning.rawValue)
+            manifest.quirks.lowercases = tokenizer.cleaning == .lowercase
+            manifest.quirks.stripsSeparator = tokenizer.strippedToken != nil
         }
         try manifest.write(folder: folder)
     }
 
     /// Throws `.invalidConfiguration` for a model that `save` refuses: to be asked before hours of training.
     func checkSaving() throws(ConcordError) { _ = try SavedFiles(self, .huggingFace) }
-
-    /// The names that tokenizers write.
-    static let tokenizerFiles = [
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt",
-        "spiece.model", "tokenizer.model", "sentencepiece.bpe.model",
-    ]
 
     /// The description of the model in a folder. Throws `.invalidConfiguration` for a model that folders cannot hold.
     func architecture() throws(ConcordError) -> ModelFolder.Architecture {
@@ -87,12 +82,6 @@ extension EmbeddingModel {
                 "a \(type(of: encoder)) has no form as a model folder; save its parameters with `store.save(to:)`")
         }
         return architecture
-    }
-
-    /// CLIP's own tokenizer, which has two modes.
-    var clipTokenizer: CLIPTokenizer? {
-        let tokenizer = texts?.tokenizer
-        return tokenizer as? CLIPTokenizer ?? (tokenizer as? CleaningTokenizer)?.base as? CLIPTokenizer
     }
 }
 
@@ -139,7 +128,7 @@ private struct SavedFiles {
             let json = Self.with(dtype: model.dtype, configuration.huggingFaceJSON())
             documents.append(("config.json", json))
             documents += Self.sentenceTransformers(
-                configuration, lowercases: (model.texts?.tokenizer as? CleaningTokenizer)?.cleaning == .lowercase)
+                configuration, lowercases: model.texts?.tokenizer.manifest.cleaning == .lowercase)
         case (.dualEncoder(let configuration), .huggingFace):
             layout = .huggingFace(configuration)
             documents.append(("config.json", Self.with(dtype: model.dtype, configuration.configurationJSON())))
@@ -174,26 +163,30 @@ private struct SavedFiles {
     ///
     /// With a name of any kind, open_clip reads the tokenizer files of the folder itself.
     private static func openCLIPTokenizer(_ model: EmbeddingModel) -> [JSONValue.Member] {
-        let cleaner = model.texts?.tokenizer as? CleaningTokenizer
-        let isPublishedCLIP = model.clipTokenizer?.vocabularySize == TextTransformerConfiguration().vocabularySize
-        guard !isPublishedCLIP || cleaner != nil else { return [] }
+        guard let tokenizer = model.texts?.tokenizer else { return [] }
+        let manifest = tokenizer.manifest
+        let isPublishedCLIP =
+            manifest.clipMode != nil
+            && tokenizer.vocabularySize == TextTransformerConfiguration().vocabularySize
+        guard !isPublishedCLIP || manifest.cleaning != .none || manifest.strippedToken != nil else { return [] }
         var options = [JSONValue.Member]()
-        if let cleaning = cleaning(model), cleaning != .whitespace {
+        if let cleaning = cleaning(manifest), cleaning != .whitespace {
             options.append(.init("clean", .string(cleaning.rawValue)))
         }
-        if cleaner?.strippedToken != nil { options.append(.init("strip_sep_token", true)) }
+        if manifest.strippedToken != nil { options.append(.init("strip_sep_token", true)) }
         let name = JSONValue.Member("hf_tokenizer_name", "tokenizer")
         return options.isEmpty ? [name] : [name, .init("tokenizer_kwargs", .object(options))]
     }
 
-    /// How open_clip must clean texts before the folder's tokenizer sees them.
-    private static func cleaning(_ model: EmbeddingModel) -> TextCleaning? {
-        if let cleaner = model.texts?.tokenizer as? CleaningTokenizer, cleaner.cleaning != .none {
-            return cleaner.cleaning
-        }
-        if let clip = model.clipTokenizer { return clip.mode == .openai ? .lower : .whitespace }
+    /// The cleaning that open_clip must do before the folder's tokenizer sees a text.
+    private static func cleaning(_ tokenizer: TokenizerManifest) -> TextCleaning? {
+        if tokenizer.cleaning != .none { return tokenizer.cleaning }
+        return switch tokenizer.kind {
+        case .clip(let mode): mode == .openai ? .lower : .whitespace
         // transformers' class does the same by itself; open_clip's configurations of SigLIP say it all the same.
-        return model.texts?.tokenizer is SentencePieceTokenizer ? .canonicalize : nil
+        case .sentencePiece: .canonicalize
+        case .huggingFace: nil
+        }
     }
 
     /// The files by which sentence-transformers knows how tokens become a vector; none for a pooling that it lacks.

@@ -58,7 +58,7 @@ public struct ModelConversion {
         self.output = output
         self.layout = layout
         var notes = model.notes
-        if layout == .huggingFace, let cleaning = (model.texts?.tokenizer as? CleaningTokenizer)?.cleaning,
+        if layout == .huggingFace, let cleaning = model.texts?.tokenizer.manifest.cleaning,
             TokenizerSource.Cleaning(rawValue: cleaning.rawValue) != nil
         {
             notes.append(
@@ -119,5 +119,5 @@ public struct ModelConversion {
     /// Files of an old model that would be read with the new one.
     private static let companions =
         ["preprocessor_config.json", "processor_config.json", "sentence_bert_config.json"]
-        + EmbeddingModel.tokenizerFiles
+        + TokenizerFiles.known
 }

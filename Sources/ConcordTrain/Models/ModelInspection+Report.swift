@@ -124,7 +124,7 @@ extension ModelInspection {
         let others = names.sorted().map { folder.path + "/" + $0 }.filter { path in
             !weights.contains(path)
                 && (path.hasSuffix("config.json") || path.hasSuffix("modules.json") || path.hasSuffix(known)
-                    || EmbeddingModel.tokenizerFiles.contains { path.hasSuffix("/" + $0) })
+                    || TokenizerFiles.known.contains { path.hasSuffix("/" + $0) })
         }
         return (weights + others).map { path in
             // Through the links of a hub's cache.
@@ -220,21 +220,21 @@ extension ModelInspection {
     }
 
     private static func members(of tokenizer: any Tokenizer) -> [JSONValue.Member] {
-        let cleaner = tokenizer as? CleaningTokenizer, base = cleaner?.base ?? tokenizer
+        let manifest = tokenizer.manifest
         let kind =
-            switch base {
-            case let clip as CLIPTokenizer: "CLIP byte pairs, as \(clip.mode == .openai ? "OpenAI" : "Hugging Face")"
-            case is SentencePieceTokenizer: "SentencePiece"
-            default: "tokenizer.json"
+            switch manifest.kind {
+            case .clip(let mode): "CLIP byte pairs, as \(mode == .openai ? "OpenAI" : "Hugging Face")"
+            case .sentencePiece: "SentencePiece"
+            case .huggingFace: "tokenizer.json"
             }
         var members: [JSONValue.Member] = [
             .init("kind", .string(kind)), .init("vocabulary_size", .integer(tokenizer.vocabularySize)),
             .init("pad_token", .integer(tokenizer.padToken)),
         ]
-        if let cleaner, cleaner.cleaning != .none {
-            members.append(.init("cleaning", .string(cleaner.cleaning.rawValue)))
+        if manifest.cleaning != .none {
+            members.append(.init("cleaning", .string(manifest.cleaning.rawValue)))
         }
-        if let token = cleaner?.strippedToken { members.append(.init("stripped_token", .integer(Int(token)))) }
+        if let token = manifest.strippedToken { members.append(.init("stripped_token", .integer(Int(token)))) }
         return members
     }
 

@@ -47,8 +47,45 @@ struct PlainSearch {
         return found
     }
 
-    func beams(
-        width: Int, groups: Int = 1, diversity: Double = 0, lengthPenalty: Double = 1, results: Int = 1
+    /// The plain beam search of the documentation of `BeamSearch`: one group.
+    func beams(width: Int, lengthPenalty: Double = 1) -> [Found] {
+        var beams = [Found(tokens: [], logProbabilities: [], sum: 0)]
+        var ended = [Found]()
+        for length in 1...maxTokens where !beams.isEmpty {
+            let next = ranked(beams)
+            let isEnd = { (found: Found) in stops.contains(found.last) || length == maxTokens }
+            func normalized(_ found: Found) -> Double { found.sum / pow(Double(length), lengthPenalty) }
+            for var found in next.prefix(width).filter(isEnd) {
+                found.score = normalized(found)
+                ended.append(found)
+            }
+            // The sort of the standard library keeps the order of equals.
+            ended = Array(ended.sorted { $0.score > $1.score }.prefix(width))
+            beams = Array(next.filter { !isEnd($0) }.prefix(width))
+            if ended.count == width, let best = beams.first, normalized(best) <= ended[width - 1].score { beams = [] }
+        }
+        return ended
+    }
+
+    /// All continuations of all beams, the best first, then by token, then by beam.
+    private func ranked(_ beams: [Found]) -> [Found] {
+        let next = beams.enumerated().flatMap { beam, parent in
+            scores(parent.tokens).map { choice in
+                (
+                    found: Found(
+                        tokens: parent.tokens + [choice.token],
+                        logProbabilities: parent.logProbabilities + [choice.own],
+                        sum: parent.sum + choice.score), beam: beam
+                )
+            }
+        }
+        return next.sorted { ($1.found.sum, $0.found.last, $0.beam) < ($0.found.sum, $1.found.last, $1.beam) }
+            .map(\.found)
+    }
+
+    /// The same with groups, of which later ones avoid the tokens of earlier ones in each step.
+    func groupedBeams(
+        width: Int, groups: Int, diversity: Double, lengthPenalty: Double = 1, results: Int = 1
     ) -> [Found] {
         let size = width / groups
         var running = Array(repeating: [Found(tokens: [], logProbabilities: [], sum: 0)], count: groups)

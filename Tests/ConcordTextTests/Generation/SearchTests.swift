@@ -70,7 +70,7 @@ import Testing
         let results = try Self.generate(Self.keys.map { _ in GenerationRequest(options: options) })
         for (key, result) in zip(Self.keys, results) {
             let plain = Self.plain(key, options)
-            let found = plain.beams(width: beam.width, lengthPenalty: beam.penalty, results: beam.width)
+            let found = plain.beams(width: beam.width, lengthPenalty: beam.penalty)
             #expect(!found.isEmpty)
             Self.expect(result, found, stops: plain.stops)
         }
@@ -84,7 +84,7 @@ import Testing
                 maxTokens: 8, minTokens: minTokens, resultCount: beams.width)
             let results = try Self.generate(Self.keys.map { _ in GenerationRequest(options: options) })
             for (key, result) in zip(Self.keys, results) {
-                let found = Self.plain(key, options).beams(
+                let found = Self.plain(key, options).groupedBeams(
                     width: beams.width, groups: beams.groups, diversity: beams.penalty, results: beams.width)
                 Self.expect(result, found)
             }

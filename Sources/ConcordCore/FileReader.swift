@@ -4,15 +4,15 @@ import ConcordPlatform
 ///
 /// Not mapped into memory: a mapping shows what others do to the file afterwards, and ends the process where they cut it
 /// short. A file that is replaced by a rename can be read on; one that is changed in place is noticed.
-public final class FileReader: Sendable {
-    public let path: String
+package final class FileReader: Sendable {
+    package let path: String
     /// Length in bytes.
-    public let count: Int
+    package let count: Int
     private let descriptor: Int32
     private let stamp: FileStamp
 
     /// Opens the file at `path`. Throws `.fileSystem` when it cannot be opened or is not a regular file.
-    public init(path: String) throws(ConcordError) {
+    package init(path: String) throws(ConcordError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system("open", path) }
         var status = stat()
@@ -36,7 +36,7 @@ public final class FileReader: Sendable {
     /// Fills `buffer` with the bytes from `offset` on.
     ///
     /// Throws `.fileSystem` when they cannot be read, or the file is not the one any more that was opened.
-    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(ConcordError) {
+    package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(ConcordError) {
         var filled = 0
         while filled < buffer.count {
             let got = pread(
@@ -57,7 +57,7 @@ public final class FileReader: Sendable {
     }
 
     /// The bytes of a range. Throws as ``read(at:into:)``.
-    public func read(_ range: Range<Int>) throws(ConcordError) -> [UInt8] {
+    package func read(_ range: Range<Int>) throws(ConcordError) -> [UInt8] {
         var failure: ConcordError?
         let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
             do throws(ConcordError) {
@@ -76,23 +76,23 @@ public final class FileReader: Sendable {
 ///
 /// Lines end with LF; a CR before it, and a byte order mark at the start of the file, are left out. The last line need
 /// not end.
-public final class LineReader {
-    public let path: String
+package final class LineReader {
+    package let path: String
     /// The number of the line that ``next()`` gave last, from 1.
-    public private(set) var number = 0
+    package private(set) var number = 0
     /// Bytes of the file up to the end of that line.
-    public private(set) var offset = 0
+    package private(set) var offset = 0
     /// Whether that line ended with LF: the last one of a file that is still being written may not.
-    public private(set) var isWhole = true
+    package private(set) var isWhole = true
     private let descriptor: Int32
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
     private var (start, end) = (0, 0)
 
     /// The longest line that is read, in bytes.
-    public static let maximumLineBytes = 64 << 20
+    package static let maximumLineBytes = 64 << 20
 
     /// Opens a regular file. Throws `.fileSystem`.
-    public init(path: String) throws(ConcordError) {
+    package init(path: String) throws(ConcordError) {
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system("open", path) }
         self.path = path
@@ -108,7 +108,7 @@ public final class LineReader {
     /// The bytes of the next line; nil at the end of the file.
     ///
     /// - Throws: `.fileSystem`; `.malformedText` for a line longer than ``maximumLineBytes``.
-    public func next() throws(ConcordError) -> [UInt8]? {
+    package func next() throws(ConcordError) -> [UInt8]? {
         var line = [UInt8]()
         isWhole = false
         while !isWhole, try fill() {

@@ -1,7 +1,7 @@
 import ConcordPlatform
 
 /// An open file that is being written; every short write and every error of the disk is noticed.
-public struct FileWriter: ~Copyable {
+package struct FileWriter: ~Copyable {
     private let path: String
     private let descriptor: Int32
 
@@ -21,7 +21,7 @@ public struct FileWriter: ~Copyable {
     deinit { close(descriptor) }
 
     /// Appends bytes.
-    public func write(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) {
         var offset = 0
         while offset < bytes.count {
             let written = ConcordPlatform.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
@@ -32,7 +32,7 @@ public struct FileWriter: ~Copyable {
     }
 
     /// Appends bytes.
-    public func write(_ bytes: [UInt8]) throws(ConcordError) {
+    package func write(_ bytes: [UInt8]) throws(ConcordError) {
         // `withUnsafeBytes` rethrows untyped, so the error is carried out by hand.
         let failure: ConcordError? = bytes.withUnsafeBytes { buffer in
             do throws(ConcordError) { try write(buffer) } catch { return error }

@@ -2,7 +2,7 @@ import ConcordPlatform
 
 extension ConcordError {
     /// An error from `errno`, naming what was tried on which path.
-    public static func system(_ action: String, _ path: String) -> ConcordError {
+    package static func system(_ action: String, _ path: String) -> ConcordError {
         let number = errno
         let advice =
             switch number {
@@ -55,7 +55,7 @@ public enum Files {
     /// Replaces the file at `path` with what `body` writes: a temporary file beside it, fsync, rename.
     ///
     /// Until the rename the old file stands untouched; on any error the temporary file is removed.
-    public static func replace(
+    package static func replace(
         _ path: String, _ body: (borrowing FileWriter) throws -> Void
     ) throws {
         let temporary = path + ".tmp-\(getpid())"
@@ -80,7 +80,7 @@ public enum Files {
     }
 
     /// Makes a folder and those above it, if they are not there.
-    public static func makeFolder(_ path: String) throws(ConcordError) {
+    package static func makeFolder(_ path: String) throws(ConcordError) {
         if mkdir(path, 0o777) == 0 { return }
         var number = errno
         let parent = parent(of: path)
@@ -95,7 +95,7 @@ public enum Files {
     }
 
     /// Flushes a folder's entries to disk, so that a rename in it survives a power cut.
-    public static func synchronizeFolder(_ path: String) throws(ConcordError) {
+    package static func synchronizeFolder(_ path: String) throws(ConcordError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .system("open the folder", path) }
         defer { close(descriptor) }
@@ -105,7 +105,7 @@ public enum Files {
     public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Throws `.fileSystem` where no file can be written: to be asked before long work whose result goes there.
-    public static func checkIsWritable(_ path: String) throws(ConcordError) {
+    package static func checkIsWritable(_ path: String) throws(ConcordError) {
         guard !isFolder(path) else {
             throw ConcordError(.fileSystem, "cannot write \(path): it is a folder; name a file")
         }
@@ -121,7 +121,7 @@ public enum Files {
     }
 
     /// The bytes of a regular file, or of the one that a link leads to; nil where there is none.
-    public static func size(_ path: String) -> Int? {
+    package static func size(_ path: String) -> Int? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         return Int(status.st_size)
@@ -149,7 +149,7 @@ public enum Files {
     }
 
     /// The folder that holds `path` (`.` for a bare name).
-    public static func parent(of path: String) -> String {
+    package static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
@@ -170,12 +170,12 @@ extension String {
 }
 
 /// What a file system says of a file and its content: where one stamp is another than before, so is the content.
-public struct FileStamp: Sendable, Hashable {
+package struct FileStamp: Sendable, Hashable {
     private let device, file: UInt64
     private let byteCount, seconds, nanoseconds: Int
 
     /// The stamp of a file, or of the one that a link leads to. Throws `.fileSystem`.
-    public init(path: String) throws(ConcordError) {
+    package init(path: String) throws(ConcordError) {
         var status = stat()
         guard stat(path, &status) == 0 else { throw .system("read the times of", path) }
         self.init(status)

@@ -5,12 +5,16 @@ extension JSONValue {
     ///
     /// - Parameters:
     ///   - bytes: the whole document; a byte-order mark in front is passed over, as the standard allows.
-    ///   - source: what to call the document in an error, a path as a rule.
-    ///   - limits: what a document may have that a stranger wrote.
-    /// - Throws: `.malformedText` with the byte offset, for anything that is not JSON: also invalid UTF-8, more than the
-    ///   limits allow, and text after the document.
-    public init(
-        parsing bytes: some Collection<UInt8>, source: String, limits: JSONLimits = .standard
+    ///   - source: the name of the document in an error, a path as a rule.
+    /// - Throws: `.malformedText` with the byte offset, for anything that is not JSON: also invalid UTF-8, more than 128
+    ///   levels, and text after the document.
+    public init(parsing bytes: some Collection<UInt8>, source: String) throws(ConcordError) {
+        try self.init(parsing: bytes, source: source, limits: .standard)
+    }
+
+    /// As ``init(parsing:source:)``, for a document that a stranger wrote: `limits` says what it may have.
+    package init(
+        parsing bytes: some Collection<UInt8>, source: String, limits: JSONLimits
     ) throws(ConcordError) {
         func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<JSONValue, ConcordError> {
             var parser = JSONParser(bytes: bytes, source: source, limits: limits)

@@ -1,19 +1,19 @@
 /// An array in NumPy's file format `.npy` 1.0: little-endian values of any shape, the last dimension fastest.
 ///
 /// The types are those that NumPy has too: all of `DType` but `bfloat16`.
-public struct NumPyFile: Sendable, Hashable {
-    public let dtype: DType
+package struct NumPyFile: Sendable, Hashable {
+    package let dtype: DType
     /// The length of each dimension; empty for a single value.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The values in their order in memory.
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
 
     private static let magic = [0x93] + Array("NUMPY".utf8) + [1, 0]
 
     /// Writes an array, atomically.
     ///
     /// - Throws: `.fileSystem`; `.invalidConfiguration` for a type that NumPy lacks.
-    public static func write(
+    package static func write(
         _ bytes: UnsafeRawBufferPointer, dtype: DType, shape: [Int], to path: String
     ) throws {
         precondition(
@@ -30,7 +30,7 @@ public struct NumPyFile: Sendable, Hashable {
     /// memory. Atomically.
     ///
     /// - Throws: `.fileSystem`, and what `row` throws.
-    public static func writeRows(shape: [Int], to path: String, row: (Int) throws -> [Float]) throws {
+    package static func writeRows(shape: [Int], to path: String, row: (Int) throws -> [Float]) throws {
         let header = try header(dtype: .float32, shape: shape, path: path), length = shape.dropFirst().reduce(1, *)
         try Files.replace(path) { file in
             try file.write(header)
@@ -65,7 +65,7 @@ public struct NumPyFile: Sendable, Hashable {
     ///
     /// - Throws: `.fileSystem`; `.malformedText` for what is not a whole `.npy` file of a version, type and order that
     ///   this code writes.
-    public init(path: String) throws(ConcordError) {
+    package init(path: String) throws(ConcordError) {
         let file = try Files.read(path)
         func problem(_ text: String) -> ConcordError {
             ConcordError(.malformedText, "\(path) is not a usable .npy file: \(text)")

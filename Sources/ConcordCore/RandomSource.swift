@@ -75,7 +75,7 @@ public struct RandomSource: RandomNumberGenerator, Sendable {
 
 extension RandomSource {
     /// One number of a stream, to seed another generator with.
-    public static func value(seed: UInt64, stream key: UInt64) -> UInt64 {
+    package static func value(seed: UInt64, stream key: UInt64) -> UInt64 {
         var source = RandomSource(seed: seed, stream: key)
         return source.next()
     }

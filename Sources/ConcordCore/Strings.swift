@@ -18,9 +18,9 @@ extension Substring {
 }
 
 /// Suggests what a misspelt name may have meant.
-public enum NearestName {
+package enum NearestName {
     /// The candidate with the smallest edit distance to `name`, when it is near enough to be worth showing.
-    public static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
+    package static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
         let most = max(2, name.count / 3), length = name.unicodeScalars.count
         // At least the difference in length has to be edited: a stranger's name of megabytes is compared with nothing.
         let near = candidates.filter { abs($0.unicodeScalars.count - length) <= most }

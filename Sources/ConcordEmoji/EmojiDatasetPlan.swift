@@ -37,7 +37,7 @@ public struct EmojiDatasetPlan: Sendable {
     /// keywords. No caption of a held-out picture is a caption of a trained one.
     ///
     /// - Parameter only: when given, just these sequences.
-    public init(
+    package init(
         english: CLDRAnnotations, annotations: [CLDRAnnotations], renderer: GlyphRenderer,
         only: [EmojiSequence]? = nil
     ) {

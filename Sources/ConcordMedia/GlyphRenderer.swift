@@ -9,9 +9,9 @@ import ConcordCore
 ///
 /// `@unchecked Sendable`: the HarfBuzz font is made immutable in `init`, which lets any number of threads shape with
 /// it at once; shaping buffers are local to a call.
-public final class GlyphRenderer: @unchecked Sendable {
+package final class GlyphRenderer: @unchecked Sendable {
     /// What a font makes of a text.
-    public enum Shape: Sendable, Hashable {
+    package enum Shape: Sendable, Hashable {
         /// One glyph that has an image; the number is the glyph's index in the font.
         case image(glyph: UInt32)
         /// One glyph without an image, as plain text has in an emoji font.
@@ -22,11 +22,11 @@ public final class GlyphRenderer: @unchecked Sendable {
         case missing
     }
 
-    public let fontPath: String
+    package let fontPath: String
     private let font: OpaquePointer
 
     /// Where Linux distributions and Homebrew put the Noto color emoji font.
-    public static let fontPaths = [
+    package static let fontPaths = [
         "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
         "/usr/share/fonts/noto/NotoColorEmoji.ttf",
         "/usr/share/fonts/google-noto-emoji/NotoColorEmoji.ttf",
@@ -35,7 +35,7 @@ public final class GlyphRenderer: @unchecked Sendable {
     ]
 
     /// The first of `paths` that exists. Throws `.unavailable` with the package to install.
-    public static func findFont(among paths: [String] = fontPaths) throws(ConcordError) -> String {
+    package static func findFont(among paths: [String] = fontPaths) throws(ConcordError) -> String {
         if let path = paths.first(where: Files.exists) { return path }
         throw ConcordError(
             .unavailable,
@@ -47,7 +47,7 @@ public final class GlyphRenderer: @unchecked Sendable {
     ///
     /// - Throws: `.fileSystem` when the file cannot be read; `.unavailable` when it holds no PNG glyphs (a font with
     ///   vector glyphs, as a rule).
-    public init(fontPath: String) throws(ConcordError) {
+    package init(fontPath: String) throws(ConcordError) {
         guard Files.exists(fontPath) else { throw .system("open the font", fontPath) }
         let blob = hb_blob_create_from_file(fontPath)
         let face = hb_face_create(blob, 0)
@@ -66,7 +66,7 @@ public final class GlyphRenderer: @unchecked Sendable {
     deinit { hb_font_destroy(font) }
 
     /// Shapes `text` as one run and says whether it is one glyph with an image.
-    public func shape(_ text: String) -> Shape {
+    package func shape(_ text: String) -> Shape {
         let buffer = hb_buffer_create()
         defer { hb_buffer_destroy(buffer) }
         let bytes = Array(text.utf8)
@@ -90,7 +90,7 @@ public final class GlyphRenderer: @unchecked Sendable {
     ///
     /// At the font's own size (128 for Noto) the pixels are those of the font; other sizes are resampled.
     /// Throws `.invalidImage` when the glyph has no image or its image is damaged.
-    public func png(of glyph: UInt32, size: Int) throws(ConcordError) -> [UInt8] {
+    package func png(of glyph: UInt32, size: Int) throws(ConcordError) -> [UInt8] {
         try VipsLibrary.start()
         let result: [UInt8]? = withBitmap(of: glyph) { bitmap in
             guard !bitmap.isEmpty else { return nil }
@@ -110,7 +110,7 @@ public final class GlyphRenderer: @unchecked Sendable {
     }
 
     /// The bytes of the PNG that the font stores for a glyph; empty when it has none.
-    public func bitmap(of glyph: UInt32) -> [UInt8] { withBitmap(of: glyph) { Array($0) } }
+    package func bitmap(of glyph: UInt32) -> [UInt8] { withBitmap(of: glyph) { Array($0) } }
 
     private func withBitmap<Result>(of glyph: UInt32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         let blob = hb_ot_color_glyph_reference_png(font, glyph)

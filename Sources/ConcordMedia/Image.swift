@@ -38,7 +38,7 @@ public struct Image: Sendable, Hashable {
     }
 
     /// The part of the image that starts at column `x`, row `y`.
-    public func cropped(x: Int, y: Int, width: Int, height: Int) -> Image {
+    package func cropped(x: Int, y: Int, width: Int, height: Int) -> Image {
         precondition(
             x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= self.width && y + height <= self.height,
             "the crop \(width)×\(height) at (\(x), \(y)) leaves the image of \(self.width)×\(self.height)")
@@ -53,10 +53,10 @@ public struct Image: Sendable, Hashable {
     }
 
     /// The image mirrored left to right.
-    public func flippedHorizontally() -> Image { oriented(.mirrored) }
+    package func flippedHorizontally() -> Image { oriented(.mirrored) }
 
     /// The image in shades of gray, still as RGB: Pillow's luma, `(19595 R + 38470 G + 7471 B + 32768) >> 16`.
-    public func grayscale() -> Image {
+    package func grayscale() -> Image {
         withPixels { source in
             Image(width: width, height: height) { target in
                 for offset in stride(from: 0, to: width * height * 3, by: 3) {

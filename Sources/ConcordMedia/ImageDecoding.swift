@@ -35,7 +35,7 @@ extension Image {
     }
 
     /// Decodes an encoded image in memory; `name` is what errors call it. As `init(contentsOf:limits:shrinkFor:)`.
-    public init(
+    package init(
         decoding bytes: UnsafeRawBufferPointer, name: String, limits: ImageLimits = .standard,
         shrinkFor shortestEdge: Int? = nil
     ) throws(ConcordError) {
@@ -65,15 +65,15 @@ public struct ImageLimits: Sendable, Hashable {
 }
 
 /// What an encoded image says of itself before it is decoded.
-public struct ImageHeader: Sendable, Hashable {
+package struct ImageHeader: Sendable, Hashable {
     /// Columns and rows, as they are stored: a rotated photo's are exchanged.
-    public let width, height: Int
+    package let width, height: Int
 
     /// Reads the header of a file of one of the formats of `limits`; `name` is what errors call it.
     ///
     /// - Throws: `.invalidImage` for what is no image, damaged, of a kind that is not read, or above the limits;
     ///   `.unavailable` where the format's decoder is not installed.
-    public init(
+    package init(
         of bytes: UnsafeRawBufferPointer, name: String, limits: ImageLimits = .standard
     ) throws(ConcordError) {
         (width, height) = try ImageDecoder(name: name, limits: limits, shortestEdge: nil).size(bytes)
@@ -82,7 +82,7 @@ public struct ImageHeader: Sendable, Hashable {
 
 extension Image {
     /// The version of libvips that decodes images, such as `8.14.1`.
-    public static var libraryVersion: String { String(cString: vips_version_string()) }
+    package static var libraryVersion: String { String(cString: vips_version_string()) }
 }
 
 /// The file format of a written image.

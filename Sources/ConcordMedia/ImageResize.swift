@@ -2,10 +2,10 @@ import ConcordPlatform
 
 extension Image {
     /// A rectangle of an image, in pixels that may be broken: `left ≤ x < right`, `top ≤ y < bottom`.
-    public struct Box: Sendable, Hashable {
-        public let left, top, right, bottom: Float
+    package struct Box: Sendable, Hashable {
+        package let left, top, right, bottom: Float
 
-        public init(left: Float, top: Float, right: Float, bottom: Float) {
+        package init(left: Float, top: Float, right: Float, bottom: Float) {
             self.left = left
             self.top = top
             self.right = right
@@ -13,9 +13,14 @@ extension Image {
         }
     }
 
+    /// The image resized, equal to the last bit to Pillow 13's `Image.resize((width, height), filter)`.
+    public func resized(width: Int, height: Int, filter: ResampleFilter = .bicubic) -> Image {
+        resized(width: width, height: height, filter: filter, box: nil)
+    }
+
     /// The image, or the part of it inside `box`, resized: equal to the last bit to Pillow 13's
     /// `Image.resize((width, height), filter, box)`. Outside the box, what the filter reaches still counts.
-    public func resized(width: Int, height: Int, filter: ResampleFilter = .bicubic, box: Box? = nil) -> Image {
+    package func resized(width: Int, height: Int, filter: ResampleFilter, box: Box?) -> Image {
         precondition(width > 0 && height > 0, "cannot resize to \(width)×\(height)")
         let whole = Box(left: 0, top: 0, right: Float(self.width), bottom: Float(self.height))
         let box = box ?? whole

@@ -40,7 +40,7 @@ public struct TrainingAugmentation: Sendable, Hashable {
 
     /// The part of an image that is kept: ten tries at a random area and shape, then the largest central crop whose
     /// shape is allowed.
-    public func crop(
+    package func crop(
         width: Int, height: Int, random: inout RandomSource
     ) -> (x: Int, y: Int, width: Int, height: Int) {
         let area = Double(width * height)

@@ -1,30 +1,30 @@
 /// A tokenizer that cleans texts first, as open_clip's `HFTokenizer` does around one of Hugging Face.
 ///
 /// open_clip pads each text to the context: use `batch(_:contextLength:padsToContext:padToken:)` with `true`.
-public struct CleaningTokenizer: Tokenizer {
+package struct CleaningTokenizer: Tokenizer {
     /// The tokenizer that sees the cleaned text.
-    public let base: any Tokenizer
-    public let cleaning: TextCleaning
+    package let base: any Tokenizer
+    package let cleaning: TextCleaning
     /// A token that becomes id 0 (`strip_sep_token` of open_clip, for CLIPA models); nil for none.
-    public let strippedToken: Int32?
+    package let strippedToken: Int32?
 
-    public init(_ base: any Tokenizer, cleaning: TextCleaning, strippedToken: Int32? = nil) {
+    package init(_ base: any Tokenizer, cleaning: TextCleaning, strippedToken: Int32? = nil) {
         self.base = base
         self.cleaning = cleaning
         self.strippedToken = strippedToken
     }
 
-    public var vocabularySize: Int { base.vocabularySize }
-    public var padToken: Int { base.padToken }
+    package var vocabularySize: Int { base.vocabularySize }
+    package var padToken: Int { base.padToken }
 
-    public var manifest: TokenizerManifest {
+    package var manifest: TokenizerManifest {
         var manifest = base.manifest
         manifest.cleaning = cleaning
         manifest.strippedToken = strippedToken
         return manifest
     }
 
-    public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
+    package func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         var encoded = base.encode(cleaning.cleaned(text), contextLength: contextLength)
         if let strippedToken {
             for (index, id) in encoded.ids.enumerated() where id == strippedToken { encoded.ids[index] = 0 }
@@ -32,13 +32,13 @@ public struct CleaningTokenizer: Tokenizer {
         return encoded
     }
 
-    public func specialTokens(in text: String) -> [String] { base.specialTokens(in: cleaning.cleaned(text)) }
+    package func specialTokens(in text: String) -> [String] { base.specialTokens(in: cleaning.cleaned(text)) }
 
-    public func token(for id: Int32) -> String? { base.token(for: id) }
-    public func decode(_ ids: [Int32]) -> String { base.decode(ids) }
+    package func token(for id: Int32) -> String? { base.token(for: id) }
+    package func decode(_ ids: [Int32]) -> String { base.decode(ids) }
 
     /// Writes the files of `base`; how texts are cleaned stands in the model's configuration.
-    public func write(to folder: String, contextLength: Int) throws {
+    package func write(to folder: String, contextLength: Int) throws {
         try base.write(to: folder, contextLength: contextLength)
     }
 }
@@ -61,7 +61,7 @@ public enum TextCleaning: String, Sendable, CaseIterable {
     case canonicalize
 
     /// The cleaned text.
-    public func cleaned(_ text: String) -> String {
+    package func cleaned(_ text: String) -> String {
         switch self {
         case .none: return text
         case .lowercase:

@@ -8,17 +8,17 @@ import ConcordCore
 ///
 /// Characters that came after Unicode 8 or 9 are classed as by the peer's older tables, those of Unicode 17 as by the
 /// Swift library's. Copies share one cache; all methods may be called from any thread.
-public struct HuggingFaceTokenizer: Tokenizer {
+package struct HuggingFaceTokenizer: Tokenizer {
     private let pipeline: TokenizerPipeline
     private let files: TokenizerFileCopies
-    public let padToken: Int
+    package let padToken: Int
 
-    public var vocabularySize: Int { pipeline.tokens.count }
+    package var vocabularySize: Int { pipeline.tokens.count }
 
     /// Reads `tokenizer.json` of a model folder, else `vocab.txt`.
     ///
     /// - Throws: `.fileSystem` when there is neither; `.invalidTokenizer` for anything inconsistent or unsupported.
-    public init(folder: String) throws(ConcordError) {
+    package init(folder: String) throws(ConcordError) {
         let path = folder + "/" + TokenizerFiles.document
         let settings = try TokenizerSettings(folder: folder)
         if Files.exists(path) {
@@ -62,21 +62,21 @@ public struct HuggingFaceTokenizer: Tokenizer {
         return id
     }
 
-    public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
+    package func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         pipeline.encode(text, contextLength: contextLength)
     }
 
-    public func specialTokens(in text: String) -> [String] {
+    package func specialTokens(in text: String) -> [String] {
         pipeline.specialTokens(in: text).compactMap(token(for:))
     }
 
-    public func token(for id: Int32) -> String? { pipeline.token(for: id) }
+    package func token(for id: Int32) -> String? { pipeline.token(for: id) }
 
-    public func decode(_ ids: [Int32]) -> String { pipeline.decode(ids) }
+    package func decode(_ ids: [Int32]) -> String { pipeline.decode(ids) }
 
     /// Writes the files that the tokenizer was read from, byte for byte; a `tokenizer_config.json` only where there
     /// was none. Throws `.fileSystem`.
-    public func write(to folder: String, contextLength: Int) throws {
+    package func write(to folder: String, contextLength: Int) throws {
         try files.write(
             to: folder,
             settings: [

@@ -58,7 +58,7 @@ extension Tokenizer {
 
 /// What a model folder must say about its tokenizer besides the tokenizer's files, so that it is the same when read again.
 public struct TokenizerManifest: Sendable, Hashable {
-    public enum Kind: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
         /// CLIP's own tokenizer, which has two modes.
         case clip(CLIPTokenizer.Mode)
         case sentencePiece
@@ -66,20 +66,20 @@ public struct TokenizerManifest: Sendable, Hashable {
         case huggingFace
     }
 
-    public var kind: Kind
+    package var kind: Kind
     /// The cleaning of texts before the tokenizer sees them.
-    public var cleaning: TextCleaning
+    package var cleaning: TextCleaning
     /// A token that becomes id 0; nil for none.
-    public var strippedToken: Int32?
+    package var strippedToken: Int32?
 
-    public init(kind: Kind, cleaning: TextCleaning = .none, strippedToken: Int32? = nil) {
+    package init(kind: Kind, cleaning: TextCleaning = .none, strippedToken: Int32? = nil) {
         self.kind = kind
         self.cleaning = cleaning
         self.strippedToken = strippedToken
     }
 
     /// The mode of CLIP's own tokenizer; nil for others.
-    public var clipMode: CLIPTokenizer.Mode? { if case .clip(let mode) = kind { mode } else { nil } }
+    package var clipMode: CLIPTokenizer.Mode? { if case .clip(let mode) = kind { mode } else { nil } }
 }
 
 /// Tokenized captions as one matrix, as wide as the longest of them or wider.
@@ -94,7 +94,7 @@ public struct TokenBatch: Sendable, Hashable {
     public let truncatedCount: Int
 
     /// Pads rows of ids to the longest one, and to `minimumWidth` columns at least.
-    public init(rows: [[Int32]], padToken: Int, truncatedCount: Int, minimumWidth: Int = 0) {
+    package init(rows: [[Int32]], padToken: Int, truncatedCount: Int, minimumWidth: Int = 0) {
         let width = rows.isEmpty ? 0 : max(minimumWidth, rows.map(\.count).max() ?? 0)
         var ids = [Int64](repeating: Int64(padToken), count: rows.count * width)
         for (row, tokens) in rows.enumerated() {

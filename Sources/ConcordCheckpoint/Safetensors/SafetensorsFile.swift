@@ -26,7 +26,7 @@ public struct SafetensorsFile: Sendable {
         public let byteRange: Range<Int>
     }
 
-    public let file: FileReader
+    package let file: FileReader
     /// The strings of `__metadata__`, empty when the file has none.
     public let metadata: [String: String]
     /// The tensors in the order of their bytes.

@@ -15,7 +15,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
     public static let all = Set(allCases)
 
     /// What people call the format.
-    public var name: String {
+    package var name: String {
         switch self {
         case .jpeg: "JPEG"
         case .png: "PNG"
@@ -33,7 +33,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
     }
 
     /// The format of a whole file, or nil where it has none of these.
-    public init?(of bytes: UnsafeRawBufferPointer) {
+    package init?(of bytes: UnsafeRawBufferPointer) {
         let file = FileBytes(bytes: bytes)
         if file.starts([0xFF, 0xD8, 0xFF]) {
             self = .jpeg

@@ -11,7 +11,7 @@ extension ImagePreprocessing {
     ///   - config: The document, with `model_cfg`, `preprocess_cfg` or both.
     ///   - imageSize: The model's, `model_cfg.vision_cfg.image_size`.
     /// - Throws: `.invalidConfiguration` for an impossible value, and for a size that is not square.
-    public init(openCLIPConfig config: JSONValue, imageSize: Int) throws(ConcordError) {
+    package init(openCLIPConfig config: JSONValue, imageSize: Int) throws(ConcordError) {
         guard config["preprocess_cfg"] != nil || config["model_cfg"] != nil else {
             throw ConcordError(
                 .invalidConfiguration,
@@ -68,7 +68,7 @@ extension ImagePreprocessing {
     ///
     /// `crop_rule`, which open_clip ignores, is added where it is not torchvision's. Throws `.invalidConfiguration` for
     /// what has no form there: a filter besides bicubic and bilinear, and a crop of another size than the resize's.
-    public func openCLIPConfig() throws(ConcordError) -> JSONValue {
+    package func openCLIPConfig() throws(ConcordError) -> JSONValue {
         guard cropSize == size else {
             throw ConcordError(
                 .invalidConfiguration,

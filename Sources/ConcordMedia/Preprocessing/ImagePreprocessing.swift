@@ -89,7 +89,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
     }
 
     /// Writes an image that has its final size, `(value / 255 − mean) / deviation`, as `[3, height, width]`.
-    public func normalize(_ image: Image, to buffer: UnsafeMutableBufferPointer<Float>) {
+    package func normalize(_ image: Image, to buffer: UnsafeMutableBufferPointer<Float>) {
         let count = image.width * image.height
         precondition(buffer.count == count * 3, "the buffer has \(buffer.count) floats, not \(count * 3)")
         guard let target = buffer.baseAddress else { return }

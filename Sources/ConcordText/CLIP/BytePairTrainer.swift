@@ -3,7 +3,7 @@ import ConcordCore
 /// Learns the merges of a CLIP-style byte-pair encoding from captions.
 public struct BytePairTrainer {
     /// The smallest vocabulary: 256 bytes, 256 bytes at a word's end, start and end token.
-    public static let smallestVocabulary = 514
+    package static let smallestVocabulary = 514
 
     /// Trains a tokenizer on captions, which are cleaned and split as `mode` encodes them.
     ///

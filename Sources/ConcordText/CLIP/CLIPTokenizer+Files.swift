@@ -23,7 +23,7 @@ extension CLIPTokenizer {
     }
 
     /// Reads a `tokenizer.json` of Hugging Face's `tokenizers` library. Throws as `init(folder:mode:)`.
-    public init(tokenizerJSON path: String, mode: Mode = .huggingface) throws(ConcordError) {
+    package init(tokenizerJSON path: String, mode: Mode = .huggingface) throws(ConcordError) {
         try self.init(document: try TokenizerSettings.json(path), source: path, mode: mode)
     }
 
@@ -36,7 +36,7 @@ extension CLIPTokenizer {
 
     /// Reads `vocab.json` (token to id) and `merges.txt` (a version line, then a merge a line).
     /// Throws as `init(folder:mode:)`.
-    public init(vocabulary path: String, merges: String, mode: Mode = .huggingface) throws(ConcordError) {
+    package init(vocabulary path: String, merges: String, mode: Mode = .huggingface) throws(ConcordError) {
         guard let members = try TokenizerSettings.json(path).members else {
             throw ConcordError(.invalidTokenizer, "\(path): it should be a JSON object from token to id")
         }
@@ -49,7 +49,7 @@ extension CLIPTokenizer {
 
     /// Reads merges alone, as `bpe_simple_vocab_16e6.txt` has them (unpacked), and numbers the tokens as OpenAI does:
     /// bytes, bytes at a word's end, merges, start, end. Throws as `init(folder:mode:)`.
-    public init(merges path: String, mode: Mode = .huggingface) throws(ConcordError) {
+    package init(merges path: String, mode: Mode = .huggingface) throws(ConcordError) {
         let vocabulary = try CLIPVocabulary(merges: try Self.mergePairs(path), source: path)
         try self.init(mode: mode, vocabulary: vocabulary)
     }
@@ -210,7 +210,7 @@ extension CLIPTokenizer {
     ///
     /// It describes mode `huggingface`: the format cannot express the cleaning of mode `openai`, so keep the mode
     /// beside it.
-    public func tokenizerJSON() -> JSONValue {
+    package func tokenizerJSON() -> JSONValue {
         let tokens = vocabulary.tokens
         let start = tokens[startToken]
         let end = tokens[endToken]

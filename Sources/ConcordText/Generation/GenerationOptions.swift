@@ -84,7 +84,7 @@ extension GenerationOptions {
     /// Checks what does not depend on a model.
     ///
     /// - Throws: `.invalidArgument` that names the first option with an impossible value, the value, and what would do.
-    public func validate() throws(ConcordError) {
+    package func validate() throws(ConcordError) {
         try Self.require(maxTokens > 0, "maxTokens is \(maxTokens); ask for 1 token at least")
         try Self.require(
             (0...maxTokens).contains(minTokens),
@@ -138,7 +138,7 @@ extension GenerationOptions {
     ///   - contextLength: the most tokens that the model was made for, prompt and new ones together.
     ///   - padToken: the token that the model takes for padding, if any.
     /// - Throws: `.invalidArgument` with the numbers that do not fit.
-    public func validate(
+    package func validate(
         prompt: [Int32], vocabularySize: Int, contextLength: Int, padToken: Int32? = nil
     ) throws(ConcordError) {
         try validate()

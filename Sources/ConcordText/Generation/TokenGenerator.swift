@@ -73,10 +73,10 @@ public final class TokenGenerator {
     public var isFinished: Bool { items.allSatisfy(\.rows.isEmpty) }
 
     /// Whether a request's sequences have ended.
-    public func isFinished(item: Int) -> Bool { items[item].rows.isEmpty }
+    package func isFinished(item: Int) -> Bool { items[item].rows.isEmpty }
 
     /// Ends a request's sequences where they are; the others do not notice.
-    public func drop(item: Int) { items[item].rows = [] }
+    package func drop(item: Int) { items[item].rows = [] }
 
     /// The results of each request. A search's are in the order of their score, and fewer than asked for where it finds
     /// fewer; draws in the order of their streams. What has not ended is as far as it has come.
@@ -186,7 +186,7 @@ public struct GeneratedTokens: Sendable, Hashable {
     public let score: Double
     public let finishReason: FinishReason
 
-    public init(
+    package init(
         tokens: [Int32], tokenLogProbabilities: [Double], score: Double? = nil, finishReason: FinishReason
     ) {
         self.tokens = tokens
@@ -228,7 +228,7 @@ public struct GeneratedCaption: Sendable, Hashable {
     }
 
     /// The members of a line of `concord caption --json`, but for the picture's name.
-    public var members: [JSONValue.Member] {
+    package var members: [JSONValue.Member] {
         [
             .init("caption", .string(text)), .init("tokens", .array(tokens.tokens.map { .integer(Int($0)) })),
             .init("log_probability", .number(tokens.logProbability)),

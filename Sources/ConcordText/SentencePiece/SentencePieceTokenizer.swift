@@ -5,12 +5,12 @@ import ConcordCore
 /// Texts lose ASCII punctuation and runs of white space, and capitals unless the configuration says otherwise. Follows
 /// `SiglipTokenizer` of `transformers` (5.23, `models/siglip/tokenization_siglip.py`). Copies share one model; all
 /// methods may be called from any thread.
-public struct SentencePieceTokenizer: Tokenizer {
+package struct SentencePieceTokenizer: Tokenizer {
     /// Whether texts are put in lower case: `do_lower_case` of `tokenizer_config.json`.
-    public let lowercases: Bool
+    package let lowercases: Bool
     /// The id that ends every text.
-    public let endToken: Int
-    public let padToken: Int
+    package let endToken: Int
+    package let padToken: Int
 
     private let model: SentencePieceModel
     private let specialTokens: AddedTokens
@@ -26,7 +26,7 @@ public struct SentencePieceTokenizer: Tokenizer {
     ///
     /// - Throws: `.fileSystem` when there is no model file; `.invalidTokenizer` for a damaged one, for one without its
     ///   special tokens, and for a family other than SigLIP, whose ids differ from those of the file.
-    public init(folder: String) throws(ConcordError) {
+    package init(folder: String) throws(ConcordError) {
         let settings = try TokenizerSettings(folder: folder)
         let name =
             TokenizerFiles.sentencePiece.first { Files.exists(folder + "/" + $0) } ?? TokenizerFiles.sentencePiece[0]
@@ -72,10 +72,10 @@ public struct SentencePieceTokenizer: Tokenizer {
             folder: folder, names: [name] + TokenizerFiles.settings)
     }
 
-    public var vocabularySize: Int { model.tokens.count }
-    public var manifest: TokenizerManifest { TokenizerManifest(kind: .sentencePiece) }
+    package var vocabularySize: Int { model.tokens.count }
+    package var manifest: TokenizerManifest { TokenizerManifest(kind: .sentencePiece) }
 
-    public func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
+    package func encode(_ text: String, contextLength: Int) -> (ids: [Int32], isTruncated: Bool) {
         let end = Int32(endToken)
         // A text that ends with the end token's name gets no second one.
         func ended(_ ids: some Collection<Int32>) -> [Int32] {
@@ -111,7 +111,7 @@ public struct SentencePieceTokenizer: Tokenizer {
         return ids
     }
 
-    public func specialTokens(in text: String) -> [String] {
+    package func specialTokens(in text: String) -> [String] {
         var names = [String]()
         specialTokens.raw.forEachPart(of: Array(text.unicodeScalars)[...]) { part in
             if case .token(let id) = part, let name = token(for: id) { names.append(name) }
@@ -119,18 +119,18 @@ public struct SentencePieceTokenizer: Tokenizer {
         return names
     }
 
-    public func token(for id: Int32) -> String? {
+    package func token(for id: Int32) -> String? {
         model.tokens.indices.contains(Int(id)) ? model.tokens[Int(id)] : nil
     }
 
-    public func decode(_ ids: [Int32]) -> String {
+    package func decode(_ ids: [Int32]) -> String {
         let text = model.decode(ids.filter { !specialTokens.specialIDs.contains($0) })
         return String(String.UnicodeScalarView(PythonText.stripping(text.unicodeScalars)))
     }
 
     /// Writes the files that the tokenizer was read from, byte for byte; a `tokenizer_config.json` only where there
     /// was none. Throws `.fileSystem`.
-    public func write(to folder: String, contextLength: Int) throws {
+    package func write(to folder: String, contextLength: Int) throws {
         try files.write(
             to: folder,
             settings: [

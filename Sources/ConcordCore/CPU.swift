@@ -58,7 +58,8 @@ public enum CPUCount {
         }
     }
 
-    /// The processors' worth of time that the file `cpu.max` of a group of version 2 grants; nil for `max` and for nonsense.
+    /// The processors' worth of time that the file `cpu.max` of a group of version 2 grants; nil for `max` and for
+    /// nonsense.
     package static func quota(unified text: String) -> Double? {
         let words = text.split { $0.isWhitespace }
         guard words.count == 2 else { return nil }
@@ -104,7 +105,7 @@ public enum CPUFeatures {
         value(of: ["flags", "Features"], in: information).map { Set($0.split { $0.isWhitespace }.map(String.init)) }
     }
 
-    /// What stands after the colon of the first line that begins with one of the keys.
+    /// The text after the colon of the first line that begins with one of the keys.
     private static func value(of keys: [String], in information: String) -> String? {
         let line = information.split(separator: "\n").first { line in keys.contains { line.hasPrefix($0) } }
         return line?.split(separator: ":", maxSplits: 1).dropFirst().first.map(String.init)

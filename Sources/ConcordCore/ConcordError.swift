@@ -3,7 +3,7 @@
 /// The message says what failed, with which value, and what to do about it. The code is for programs; it is an
 /// open set, so that a new code does not break a client's `switch`.
 public struct ConcordError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What kind of thing went wrong.
+    /// The kind of an error, for code that tells errors apart.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
         public init(rawValue: String) { self.rawValue = rawValue }

@@ -169,7 +169,7 @@ extension String {
     }
 }
 
-/// What a file system says of a file and its content: where one stamp is another than before, so is the content.
+/// A file's identity, size and time of change: as long as they stay, so does the content.
 package struct FileStamp: Sendable, Hashable {
     private let device, file: UInt64
     private let byteCount, seconds, nanoseconds: Int

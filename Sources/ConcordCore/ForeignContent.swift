@@ -1,9 +1,9 @@
-/// What a file holds in place of what it should: the usual ends of a fetch that went wrong.
+/// Content that a file has in place of the expected: the usual results of a failed download.
 package enum ForeignContent {
-    /// How much of a file is looked at, in bytes.
+    /// The number of bytes at the start of a file that are looked at.
     package static let lookLength = 1024
 
-    /// What the bytes are and what to do, to stand behind a file's name: `is an HTML page, …`; nil for what is not known.
+    /// A description of the bytes and advice, to follow a file's name: `is an HTML page, …`; nil for other content.
     package static func name(_ bytes: some Collection<UInt8>) -> String? {
         let start = Array(bytes.prefix(lookLength))
         func begins(_ text: String) -> Bool { start.starts(with: text.utf8) }

@@ -131,7 +131,7 @@ extension JSONValue {
     }
 }
 
-/// What a JSON document may have: in memory a value takes many times the bytes of its text, so depth and size count.
+/// Limits of a JSON document: in memory a value takes many times the bytes of its text, so depth and number count.
 package struct JSONLimits: Sendable, Hashable {
     /// The most objects and arrays inside each other.
     package var depth: Int

@@ -26,7 +26,8 @@ package struct NumPyFile: Sendable, Hashable {
         }
     }
 
-    /// Writes a float32 array whose rows, along the first dimension, are made one after the other: only one of them is in
+    /// Writes a float32 array whose rows, along the first dimension, are made one after the other: only one of them is
+    /// in
     /// memory. Atomically.
     ///
     /// - Throws: `.fileSystem`, and what `row` throws.
@@ -42,7 +43,7 @@ package struct NumPyFile: Sendable, Hashable {
         }
     }
 
-    /// What stands before the values, for whoever writes them piece by piece.
+    /// The header, for callers that write the values piece by piece.
     ///
     /// - Parameter path: what errors name.
     /// - Throws: `.invalidConfiguration` for a type that NumPy lacks.
@@ -119,7 +120,7 @@ package struct NumPyFile: Sendable, Hashable {
         }
     }
 
-    /// What follows a key in the header, which is a Python dictionary in text.
+    /// The text after a key of the header, which is a Python dictionary.
     private static func value(of key: String, in header: String) -> Substring? {
         let name = "'\(key)':"
         var rest = header[...]

@@ -27,7 +27,7 @@ package final class WorkerThreads: Sendable {
         return try result.get()
     }
 
-    /// What the threads hold, so that the owner can go while they work.
+    /// The state that the threads hold, so that the owner can go while they work.
     ///
     /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
     private final class Queue: @unchecked Sendable {

@@ -20,7 +20,8 @@ package indirect enum YAMLNode: Hashable, Sendable {
     /// Reads a text of one document; nil where there is nothing but comments.
     ///
     /// - Parameter source: what errors call the text.
-    /// - Throws: `.invalidConfiguration`, with the line, for what is not YAML, for more than one document, for a key that
+    /// - Throws: `.invalidConfiguration`, with the line, for what is not YAML, for more than one document, for a key
+    ///   that
     ///   is no plain value or is there twice, and for values that aliases make too many or too deep.
     package static func read(_ yaml: String, source: String) throws(ConcordError) -> YAMLNode? {
         var yaml = yaml
@@ -57,7 +58,7 @@ private struct YAMLDocument {
         yaml_parser_set_input_string(parser, bytes.baseAddress, bytes.count)
         guard yaml_parser_load(parser, &document) == 1 else { throw Self.failure(of: parser.pointee, source) }
 
-        // Another document behind the first would go unnoticed; behind the last, there is an empty one.
+        // A second document would go unnoticed; after the last, there is an empty one.
         var next = yaml_document_t()
         let isReadable = yaml_parser_load(parser, &next) == 1
         let second = isReadable ? yaml_document_get_root_node(&next)?.pointee.start_mark.line : nil

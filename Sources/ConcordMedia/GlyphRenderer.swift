@@ -10,7 +10,7 @@ import ConcordCore
 /// `@unchecked Sendable`: the HarfBuzz font is made immutable in `init`, which lets any number of threads shape with
 /// it at once; shaping buffers are local to a call.
 package final class GlyphRenderer: @unchecked Sendable {
-    /// What a font makes of a text.
+    /// The result of shaping a text with a font.
     package enum Shape: Sendable, Hashable {
         /// One glyph that has an image; the number is the glyph's index in the font.
         case image(glyph: UInt32)
@@ -25,7 +25,7 @@ package final class GlyphRenderer: @unchecked Sendable {
     package let fontPath: String
     private let font: OpaquePointer
 
-    /// Where Linux distributions and Homebrew put the Noto color emoji font.
+    /// The paths where Linux distributions and Homebrew put the Noto color emoji font.
     package static let fontPaths = [
         "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
         "/usr/share/fonts/noto/NotoColorEmoji.ttf",

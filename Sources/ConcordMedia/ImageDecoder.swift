@@ -111,7 +111,7 @@ enum ImageFault: Error {
     case damaged
     /// It is whole, and of a kind that is not read: what it has, and what to do, as the rest of a sentence about it.
     case unread(String)
-    /// What would decode it is not installed: a sentence.
+    /// The decoder is not installed: a sentence.
     case unavailable(String)
 }
 

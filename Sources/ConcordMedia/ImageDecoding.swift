@@ -43,7 +43,7 @@ extension Image {
     }
 }
 
-/// What images are refused, unread: those that are too large, and those of other formats.
+/// Limits for images, which are checked before any pixel is decoded: size, and formats.
 public struct ImageLimits: Sendable, Hashable {
     /// The most pixels, width × height, that a header may announce.
     public var maximumPixels: Int
@@ -64,7 +64,7 @@ public struct ImageLimits: Sendable, Hashable {
     public static let standard = ImageLimits()
 }
 
-/// What an encoded image says of itself before it is decoded.
+/// The size that an encoded image announces, read without decoding it.
 package struct ImageHeader: Sendable, Hashable {
     /// Columns and rows, as they are stored: a rotated photo's are exchanged.
     package let width, height: Int

@@ -48,7 +48,7 @@ extension Image {
         #endif
     }
 
-    /// What `resized(width:height:filter:box:)` makes, but by the kernel of processors that have none of their own.
+    /// As `resized(width:height:filter:box:)`, with the kernel for processors without a special one.
     package func resizedPortably(width: Int, height: Int, filter: ResampleFilter, box: Box) -> Image {
         precondition(filter != .nearest, "nearest neighbors are not summed")
         return resampled(PortableResampleKernel.self, (width, height), filter, box, 0..<width, 0..<height)
@@ -112,7 +112,7 @@ public enum ResampleFilter: Int, Sendable, Hashable {
     case bicubic = 3
     case box = 4
 
-    /// How far the filter reaches from its center, in source pixels at scale 1.
+    /// The reach of the filter from its center, in source pixels at scale 1.
     var support: Double {
         switch self {
         case .nearest: 0

@@ -144,7 +144,7 @@ struct ResampleWeights {
 
     /// The first source position that any output position reads.
     private(set) var sourceStart = 0
-    /// How many source positions, from `sourceStart`, are read.
+    /// The number of source positions, from `sourceStart`, that are read.
     private(set) var sourceCount = 0
 
     static let precisionBits = 32 - 8 - 2

@@ -10,7 +10,7 @@ public struct TrainingAugmentation: Sendable, Hashable {
     public var scale: ClosedRange<Double> = 0.9...1
     /// Width over height of the crop.
     public var ratio: ClosedRange<Double> = (3.0 / 4)...(4.0 / 3)
-    /// How often the image is mirrored left to right.
+    /// The probability that the image is mirrored left to right.
     public var flipProbability = 0.0
     /// Brightness is multiplied by a number in `max(0, 1 − brightness)...(1 + brightness)`.
     public var brightness = 0.0
@@ -20,9 +20,9 @@ public struct TrainingAugmentation: Sendable, Hashable {
     public var saturation = 0.0
     /// The hue is turned by up to this fraction of the circle, at most 0.5.
     public var hue = 0.0
-    /// How often colors are changed at all.
+    /// The probability that colors are changed at all.
     public var jitterProbability = 0.0
-    /// How often the image becomes gray.
+    /// The probability that the image becomes gray.
     public var grayProbability = 0.0
 
     public init() {}

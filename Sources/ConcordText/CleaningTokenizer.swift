@@ -43,7 +43,8 @@ package struct CleaningTokenizer: Tokenizer {
     }
 }
 
-/// The cleaning of a text before a tokenizer sees it, as open_clip does it (`clean` of `tokenizer_kwargs` in `open_clip_config.json`).
+/// The cleaning of a text before a tokenizer sees it, as open_clip does it (`clean` of `tokenizer_kwargs` in
+/// `open_clip_config.json`).
 ///
 /// Follows `open_clip/tokenizer.py` (3.3); as in ``CLIPTokenizer/Mode/openai``, ftfy's guessing of wrong encodings is
 /// left out.

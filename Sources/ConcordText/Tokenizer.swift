@@ -1,4 +1,4 @@
-/// Turns texts into the ids that a text tower reads.
+/// A tokenizer: turns texts into the ids that a text tower reads.
 ///
 /// Each kind equals the ids of one peer exactly; see ``TokenizerFolder`` for how the kind is chosen from the files of
 /// a model folder.
@@ -7,7 +7,7 @@ public protocol Tokenizer: Sendable {
     var vocabularySize: Int { get }
     /// The id that fills the rows of a batch.
     var padToken: Int { get }
-    /// What a model folder must say about the tokenizer besides its files.
+    /// The settings that a model folder must keep besides the tokenizer's files.
     var manifest: TokenizerManifest { get }
 
     /// The ids of a text with the special tokens that begin and end it, at most `contextLength` of them.
@@ -56,7 +56,8 @@ extension Tokenizer {
     }
 }
 
-/// What a model folder must say about its tokenizer besides the tokenizer's files, so that it is the same when read again.
+/// The settings of a tokenizer that its files do not hold; a model folder keeps them, so that the tokenizer is the same
+/// when read again.
 public struct TokenizerManifest: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         /// CLIP's own tokenizer, which has two modes.

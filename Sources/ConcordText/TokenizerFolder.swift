@@ -44,7 +44,7 @@ package enum TokenizerFiles {
     static let wordPieces = "vocab.txt"
     /// Models of SentencePiece, in the order in which they are looked for.
     static let sentencePiece = ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"]
-    /// What `transformers` keeps beside them.
+    /// Settings that `transformers` keeps beside them.
     static let settings = ["tokenizer_config.json", "special_tokens_map.json"]
 
     /// The files of which a folder with a tokenizer has one at least.
@@ -53,7 +53,7 @@ package enum TokenizerFiles {
     package static let known = vocabularies + settings
 }
 
-/// What `tokenizer_config.json` and `special_tokens_map.json` of a model folder say; both may be missing.
+/// The settings in `tokenizer_config.json` and `special_tokens_map.json` of a model folder; both may be missing.
 struct TokenizerSettings: Sendable {
     private let documents: [JSONValue]
     let folder: String
@@ -116,7 +116,8 @@ struct TokenizerSettings: Sendable {
         }
     }
 
-    /// A file of lines, without a byte-order mark. Throws `.fileSystem`, and `.invalidTokenizer` for another kind of file.
+    /// A file of lines, without a byte-order mark. Throws `.fileSystem`, and `.invalidTokenizer` for another kind of
+    /// file.
     static func text(_ path: String) throws(ConcordError) -> String {
         let bytes = try Files.read(path)
         try ForeignContent.refuse(bytes, path: path, .invalidTokenizer)

@@ -72,7 +72,7 @@ import Testing
             $0.setting(["model", "continuing_subword_prefix"], "##")
         },
         .init("roberta", "fuse_unk is a number", "model.fuse_unk is 1") { $0.setting(["model", "fuse_unk"], 1) },
-        .init("roberta", "steps behind the bytes", "pre_tokenizer has steps behind ByteLevel") {
+        .init("roberta", "steps behind the bytes", "pre_tokenizer has steps after ByteLevel") {
             $0.setting(
                 ["pre_tokenizer"],
                 [

@@ -9,7 +9,7 @@ struct BMPImage: EncodedImage {
     private let isTopDown: Bool
     private let bits: Int
     private let compression: Compression
-    /// Where pixels begin.
+    /// The offset of the pixels.
     private let start: Int
     /// 256 colors, `[256, 3]`, where pixels are numbers of them.
     private var palette: [UInt8] = []
@@ -84,7 +84,7 @@ struct BMPImage: EncodedImage {
         }
     }
 
-    /// Where the masks of the colors put them: those that Pillow reads.
+    /// The layout that the masks of the colors describe, of those that Pillow reads.
     private static func layout(
         _ bits: Int, _ red: Int, _ green: Int, _ blue: Int, _ alpha: Int
     ) throws(ImageFault) -> Layout {

@@ -42,7 +42,7 @@ struct GIFImage: EncodedImage {
     }
 }
 
-/// What comes before the pixels of a GIF's first frame. Follows the GIF89a specification, sections 18–26.
+/// The part of a GIF before the pixels of its first frame. Follows the GIF89a specification, sections 18–26.
 private struct Frame {
     let left, top, width, height: Int
     let hasPalette: Bool

@@ -14,7 +14,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
     /// All formats.
     public static let all = Set(allCases)
 
-    /// What people call the format.
+    /// The name of the format for people.
     package var name: String {
         switch self {
         case .jpeg: "JPEG"
@@ -83,7 +83,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
             stride(from: 0, through: box.count - 4, by: 4).map { String(decoding: box[$0..<($0 + 4)], as: UTF8.self) })
     }
 
-    /// What a file is that none of the formats fits: a name, or nil for what is not known either.
+    /// The name of another kind of file; nil for one that is not known either.
     static func otherName(_ bytes: UnsafeRawBufferPointer) -> String? {
         let file = FileBytes(bytes: bytes)
         if let brands = brands(file) {

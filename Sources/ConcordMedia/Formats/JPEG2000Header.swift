@@ -1,4 +1,4 @@
-/// What a JPEG 2000 file says of itself before it is decoded (ISO/IEC 15444-1, annexes A and I).
+/// The header of a JPEG 2000 file (ISO/IEC 15444-1, annexes A and I).
 struct JPEG2000Header {
     /// The number of the color space in a JP2 file, where it has one.
     private var colorSpace: Int?

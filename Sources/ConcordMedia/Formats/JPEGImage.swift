@@ -32,7 +32,7 @@ struct JPEGImage: EncodedImage {
     }
 }
 
-/// What the markers of a JPEG file say before it is decoded.
+/// Checks of the markers of a JPEG file before it is decoded.
 enum JPEGMarkers {
     /// As many as newer libvips allows. Encoders write about ten.
     static let mostScans = 100

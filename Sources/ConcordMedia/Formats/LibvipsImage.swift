@@ -82,7 +82,7 @@ final class VipsFile {
         ImageOrientation(rawValue: Int(vips_image_get_orientation(handle))) ?? .upright
     }
 
-    /// How the pixels become RGB. Throws where Pillow knows no way either.
+    /// The conversion of the pixels to RGB. Throws where Pillow has none either.
     func conversion(
         isTransparencyKeyed: Bool = false, roundsHighBytes: Bool = false
     ) throws(ImageFault) -> PixelConversion {
@@ -140,7 +140,7 @@ extension ImageFormat {
         return (try? VipsLibrary.start()) != nil && vips_type_find("VipsOperation", vips_seam_loader_name(loader)) != 0
     }
 
-    /// What libvips decodes the format with; nil for those that it is not asked for.
+    /// The loader of libvips for the format; nil for formats that libvips does not read here.
     fileprivate var loader: vips_seam_format? {
         switch self {
         case .jpeg: VIPS_SEAM_JPEG

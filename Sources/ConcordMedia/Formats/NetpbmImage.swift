@@ -8,7 +8,7 @@ struct NetpbmImage: EncodedImage {
     private let isPlain: Bool
     /// The value that stands for white.
     private let most: Int
-    /// Where pixels begin.
+    /// The offset of the pixels.
     private let start: Int
 
     private enum Kind: Int {
@@ -46,7 +46,7 @@ struct NetpbmImage: EncodedImage {
         }
     }
 
-    /// What a value becomes. Pillow scales grays above 8 bits to 16, and clips those to 255.
+    /// The byte that a value becomes. Pillow scales grays above 8 bits to 16, and clips those to 255.
     private func scaled(_ value: Int) -> UInt8 {
         if kind == .bits { return value == 0 ? 255 : 0 }
         let whole = kind == .gray && most > 255 ? 65535.0 : 255.0

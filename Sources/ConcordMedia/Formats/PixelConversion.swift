@@ -1,6 +1,7 @@
 import CVips
 
-/// How stored pixels become 8-bit RGB: what Pillow's `convert("RGB")` does to the mode it opens the file in.
+/// A conversion of stored pixels to 8-bit RGB, as Pillow's `convert("RGB")` does it from the mode that it opens the
+/// file in.
 ///
 /// Alpha is dropped, not blended. Grays above 8 bits are clipped to 0…255; colors above 8 bits keep their high
 /// byte, or the nearest. CMYK is multiplied out without color profiles.
@@ -108,7 +109,7 @@ enum PixelConversion {
         }
     }
 
-    /// What Cb and Cr add to R, G and B, in 64ths: Pillow's tables of JFIF's equations.
+    /// The share of Cb and Cr in R, G and B, in 64ths: Pillow's tables of JFIF's equations.
     private static let chroma: (redOfRed: [Int], greenOfBlue: [Int], greenOfRed: [Int], blueOfBlue: [Int]) = {
         func table(_ factor: Double) -> [Int] { (-128..<128).map { Int(factor * 64 * Double($0) + 0.5) } }
         return (table(1.402), table(-0.34414), table(-0.71414), table(1.772))

@@ -10,7 +10,7 @@ struct TGAImage: EncodedImage {
     private let isTopDown: Bool
     private let isMirrored: Bool
     private let palette: Palette?
-    /// Where pixels begin.
+    /// The offset of the pixels.
     private let start: Int
 
     private enum Kind: Int {

@@ -60,7 +60,8 @@ struct TIFFImage: EncodedImage {
         return try file.read(header.isYCbCr && !header.isJPEG ? .ycbcrBytes : file.conversion())
     }
 
-    /// What is compressed as YCbCr, but for JPEG, whose decoder converts it. Pillow converts only what is neither
+    /// Whether the file is compressed as YCbCr, but for JPEG, whose decoder converts it. Pillow converts only what is
+    /// neither
     /// compressed nor subsampled itself, by JFIF's equations.
     private var usesLibtiff: Bool {
         header.isYCbCr && !header.isJPEG
@@ -171,7 +172,8 @@ extension tiff_seam_header {
     fileprivate var isJPEG: Bool { compression == COMPRESSION_JPEG }
     fileprivate var isSubsampled: Bool { subsampling.0 != 1 || subsampling.1 != 1 }
 
-    /// What the first three extra samples are: 0 for anything, 1 for alpha that colors are multiplied by, 2 for alpha.
+    /// The kinds of the first three extra samples: 0 for anything, 1 for alpha that colors are multiplied by, 2 for
+    /// alpha.
     fileprivate var extraSamples: [UInt16] {
         Array([extra_samples.0, extra_samples.1, extra_samples.2].prefix(Int(extra_sample_count)))
     }

@@ -143,7 +143,7 @@ extension ImagePreprocessing {
     }
 }
 
-/// What the image processor classes of transformers take where `preprocessor_config.json` is silent.
+/// Defaults of transformers' image processor classes for members that `preprocessor_config.json` lacks.
 enum ImageProcessorDefaults {
     /// The defaults of the class that a configuration names; `supported` says which are known.
     ///
@@ -173,7 +173,7 @@ enum ImageProcessorDefaults {
     /// The families of image processors whose steps are known.
     static var supported: [String] { classes.keys.sorted() }
 
-    /// What follows the family in a class name: the forms of transformers 4 and 5, and the name before 4.26.
+    /// Endings of class names after the family: the forms of transformers 4 and 5, and the name before 4.26.
     private static let suffixes = ["ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor"]
 
     private static let clip: JSONValue = [

@@ -1,9 +1,10 @@
-/// What a model expects of its images: resize, center crop, and the mean and deviation of each channel.
+/// The preprocessing of a model's images: resize, center crop, and normalization by the mean and deviation of each
+/// channel.
 ///
 /// The same values train, evaluate and serve. Pixels equal, to the last bit, those of torchvision's transforms on
 /// Pillow images (open_clip, OpenAI's CLIP) or of Hugging Face's image processors on Pillow images.
 public struct ImagePreprocessing: Sendable, Hashable {
-    /// How an image is brought to `size`.
+    /// The way to bring an image to `size`.
     public enum ResizeMode: Sendable, Hashable {
         /// The shorter edge becomes `size`, the longer `⌊size · long / short⌋`; the crop takes the middle.
         case shortestEdge
@@ -13,7 +14,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
         case longestEdge
     }
 
-    /// Which pixel the center crop starts at when the margin is odd.
+    /// The rounding of the center crop's start when the margin is odd.
     public enum CropRule: String, Sendable, Hashable {
         /// Half the margin, rounded half to even (torchvision, open_clip).
         case torchvision
@@ -107,7 +108,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
         }
     }
 
-    /// What each byte becomes, `[3, 256]`.
+    /// The normalized value of each byte, `[3, 256]`.
     private var normalized: [Float] {
         (0..<3).flatMap { channel in
             let (mean, deviation) = (Float(mean[channel]), Float(standardDeviation[channel]))
@@ -131,7 +132,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
         }
     }
 
-    /// Where the crop starts on an edge of `length` pixels; negative where the edge is padded.
+    /// The start of the crop on an edge of `length` pixels; negative where the edge is padded.
     private func cropStart(_ length: Int) -> Int {
         let margin = length - cropSize
         switch cropRule {

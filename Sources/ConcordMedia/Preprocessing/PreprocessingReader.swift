@@ -3,7 +3,7 @@ import ConcordCore
 /// Typed access to a preprocessing configuration: what the file says, or what its reader takes where the file is silent.
 struct PreprocessingReader {
     let config: JSONValue
-    /// What stands for members that the file lacks; an object.
+    /// Values for members that the file lacks; an object.
     let defaults: JSONValue
 
     /// The edges, in pixels, that a configuration may ask for.

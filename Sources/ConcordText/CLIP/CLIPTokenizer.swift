@@ -23,7 +23,7 @@ public struct CLIPTokenizer: Tokenizer {
         case huggingface
     }
 
-    /// What differs between the `tokenizer.json` files that CLIP models carry.
+    /// The differences between the `tokenizer.json` files of CLIP models.
     struct FileOptions: Sendable, Hashable {
         /// Whether the split pattern lists the special tokens' names (Transformers 5), so that `<|ENDOFTEXT|>!` is
         /// split after the name, not before the exclamation mark only.
@@ -62,7 +62,7 @@ public struct CLIPTokenizer: Tokenizer {
 
     /// Cuts a text into pieces as one of the peers does.
     ///
-    /// In mode `openai` a special token's name is a piece of its own, wherever the pattern finds it. In mode
+    /// In mode `openai` a special token's name is a separate piece, wherever the pattern finds it. In mode
     /// `huggingface` such names are cut out before all else; the step that makes one space of white space is left out,
     /// since the next one drops white space.
     static func splitter(

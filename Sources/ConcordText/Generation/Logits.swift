@@ -50,7 +50,7 @@ struct LogitReader {
     ///
     /// - Parameters:
     ///   - row: the row of `logits` to read.
-    ///   - new: the tokens of the sequence behind its prompt.
+    ///   - new: the tokens of the sequence after its prompt.
     func best(
         _ count: Int, _ logits: TokenLogits, row: Int, new: [Int32]
     ) throws(ConcordError) -> [Choice] {
@@ -166,7 +166,7 @@ struct LogitReader {
     }
 }
 
-/// What one pass over a row of logits finds.
+/// The results of one pass over a row of logits.
 struct LogitScan {
     struct Candidate {
         let token: Int32
@@ -227,7 +227,7 @@ struct LogitScan {
     }
 }
 
-/// What logits are made of.
+/// The number type of logits.
 protocol LogitScalar: BinaryFloatingPoint {
     /// The largest of some values, 16 at a time; NaN may go unseen. At least one value.
     static func largest(_ values: UnsafeBufferPointer<Self>) -> Self
@@ -276,7 +276,8 @@ extension Float: LogitScalar {
         return sum
     }
 
-    /// `e` to the power of values that are at most 88, to 2e-7 of it: 2ⁿ · eʳ, with n the nearest integer to x / ln 2 and
+    /// `e` to the power of values that are at most 88, to 2e-7 of it: 2ⁿ · eʳ, with n the nearest integer to x / ln 2
+    /// and
     /// the series of eʳ up to r⁷.
     @inline(__always)
     private static func exponential(_ values: Lanes) -> Lanes {

@@ -73,15 +73,16 @@ struct SamplingSearch: SequenceSearch {
 
 /// Draws a token from the most probable ones (Fan et al. 2018; Holtzman et al. 2020).
 ///
-/// A place in `[0, 1)` of the distribution stands for a token: the tokens lie side by side, the most probable first, each
+/// A place in `[0, 1)` of the distribution stands for a token: the tokens lie side by side, the most probable first,
+/// each
 /// as wide as its share; where none is left out they lie in the order of their ids.
 struct Nucleus {
     let topK: Int?
     let topP: Double
 
-    /// How many tokens a nucleus is looked for among at first; a trained model's is smaller as a rule.
+    /// The number of tokens to look for a nucleus among at first; a trained model's is smaller as a rule.
     private static let usualCount = 64
-    /// How many the scan keeps in order faster than all are sorted.
+    /// The most tokens that the scan keeps in order faster than all are sorted.
     private static let mostScanned = 1024
 
     /// The token at a place of the distribution whose logits these are; nil when none is possible.
@@ -127,7 +128,7 @@ struct Nucleus {
             sum += weight
             if sum > target { return token.token }
         }
-        // Rounding left the target a hair behind the last.
+        // Rounding left the target a hair after the last.
         return tokens.last?.token
     }
 
@@ -147,7 +148,8 @@ struct Nucleus {
         return tokens.sorted { ($1.logit, $0.token) < ($0.logit, $1.token) }
     }
 
-    /// A nucleus of many tokens, without sorting them: they are put into bins by logit, and only the bin that the nucleus
+    /// A nucleus of many tokens, without sorting them: they are put into bins by logit, and only the bin that the
+    /// nucleus
     /// ends in and the one that the place is in are sorted.
     private func drawFromMany<Scalar: LogitScalar>(
         _ logits: UnsafeBufferPointer<Scalar>, largest: Double, at place: Double

@@ -146,7 +146,8 @@ public protocol DecodingSession: AnyObject {
     var startToken: Int32 { get }
     /// The token that the model ends a sequence with.
     var endToken: Int32 { get }
-    /// A token that the model takes for the end of a row's content: it is never generated, and no prompt may have it. Nil
+    /// A token that the model takes for the end of a row's content: it is never generated, and no prompt may have it.
+    /// Nil
     /// when there is none, or it is the end token.
     var padToken: Int32? { get }
     /// The number of sequences now.
@@ -154,10 +155,12 @@ public protocol DecodingSession: AnyObject {
 
     /// Puts the rows at `rows` in place of all: row `i` goes on from what was row `rows[i]`.
     ///
-    /// Rows that are left out are over; a row may go on several times. Rows of one item stay together, and items in order.
+    /// Rows that are left out are over; a row may go on several times. Rows of one item stay together, and items in
+    /// order.
     func select(rows: [Int]) throws(ConcordError)
 
-    /// Reads the next tokens of all rows, then calls `body` with the logits of the tokens that follow, `[rows, vocabulary]`.
+    /// Reads the next tokens of all rows, then calls `body` with the logits of the tokens that follow, `[rows,
+    /// vocabulary]`.
     ///
     /// - Parameter tokens: `[rows, count]`, row by row: the same number for each row, one at least.
     /// - Throws: when the model fails, or what `body` throws.
@@ -181,7 +184,7 @@ public struct GeneratedTokens: Sendable, Hashable {
     /// The logarithm of each token's probability in the model's own distribution, that of all tokens: before
     /// temperature, penalties, and without what was not allowed.
     public let tokenLogProbabilities: [Double]
-    /// What ranks the results of one request: after a beam search as ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``
+    /// The rank of a result among those of its request: after a beam search as ``GenerationStrategy/beam(width:groups:diversityPenalty:lengthPenalty:)``
     /// says, otherwise ``logProbability``.
     public let score: Double
     public let finishReason: FinishReason
@@ -206,7 +209,7 @@ public struct GeneratedTokens: Sendable, Hashable {
 public struct GenerationUpdate: Sendable, Hashable {
     /// The request's place in the batch.
     public let item: Int
-    /// Which result of the request.
+    /// The number of the result among those of the request.
     public let result: Int
     public let tokens: [Int32]
     /// As ``GeneratedTokens/tokenLogProbabilities``.

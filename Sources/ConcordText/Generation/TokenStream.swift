@@ -3,7 +3,7 @@ import Synchronization
 
 /// Tokens as they are generated, for code that awaits.
 ///
-/// The model works on a thread of its own, because it would block Swift's pool; steps go on while nobody asks, up to
+/// The model works on a separate thread, because it would block Swift's pool; steps go on while nobody asks, up to
 /// the end. Cancelling the task that iterates, or dropping the sequence, stops the work after the step it is at, and the
 /// iteration ends. Iterate once.
 ///
@@ -49,7 +49,7 @@ public struct TokenStream: AsyncSequence, Sendable {
         }
     }
 
-    /// What the thread does.
+    /// The work of the thread.
     ///
     /// `@unchecked Sendable`: `makeGenerator` was sent here, so nobody else has what it holds, and only the one thread
     /// calls it; `isStopped` is atomic.

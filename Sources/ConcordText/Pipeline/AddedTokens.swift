@@ -29,7 +29,7 @@ struct AddedTokens: Sendable {
 
         /// By the first character; the longest spelling first.
         private var entries = [Unicode.Scalar: [Entry]]()
-        /// Which characters below U+0080 begin a token, so that most text needs no look-up.
+        /// Whether each character below U+0080 begins a token, so that most text needs no look-up.
         private var isFirst = [Bool](repeating: false, count: 128)
         private var isFirstBeyond = false
 
@@ -85,7 +85,7 @@ struct AddedTokens: Sendable {
     let raw, normalized: Finder
     /// The ids that decoding leaves out.
     let specialIDs: Set<Int32>
-    /// What decoding puts for a token instead of its name: its normalized name.
+    /// Normalized names of tokens, which decoding puts instead of their names.
     let decodedNames: [Int32: String]
 
     /// - Parameters:

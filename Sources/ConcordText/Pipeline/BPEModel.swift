@@ -198,7 +198,7 @@ struct MergeTable: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
-    /// Where the key stands, or the free place where it would.
+    /// The place of a key, or the free place for it.
     private func slot(of key: UInt64) -> Int {
         // Fibonacci hashing: the top bits of the product depend on all bits of the key.
         var slot = Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> shift)

@@ -24,7 +24,7 @@ enum ByteSymbols {
     private static let bytes: [Unicode.Scalar: UInt8] = .init(
         uniqueKeysWithValues: scalars.enumerated().map { ($1, UInt8($0)) })
 
-    /// How a vocabulary file spells a token of these bytes.
+    /// The spelling of a token of these bytes in a vocabulary file.
     static func spelling(of bytes: some Sequence<UInt8>, endsWord: Bool) -> String {
         var text = String(String.UnicodeScalarView(bytes.map { scalars[Int($0)] }))
         if endsWord { text += wordEnd }

@@ -137,7 +137,7 @@ struct TextSlice {
     var isAtOrigin: Bool
 }
 
-/// What becomes of the matches that a text is split at, as `tokenizer.json` names it.
+/// The treatment of the matches that a text is split at, as `tokenizer.json` names it.
 enum SplitBehavior: String, Sendable {
     case removed = "Removed"
     case isolated = "Isolated"

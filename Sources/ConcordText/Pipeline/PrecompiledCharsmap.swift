@@ -126,7 +126,7 @@ struct PrecompiledCharsmap: Sendable {
         return nil
     }
 
-    /// Where the grapheme cluster ends that begins at `start`.
+    /// The end of the grapheme cluster that begins at `start`.
     private func endOfCluster(in scalars: [Unicode.Scalar], from start: Int) -> Int {
         let first = scalars[start]
         guard start + 1 < scalars.count else { return start + 1 }
@@ -136,7 +136,7 @@ struct PrecompiledCharsmap: Sendable {
         if first.value < 0x300 || (0x3041..<0xA000).contains(first.value), second.isASCII, first != "\r" {
             return start + 1
         }
-        // Take a window, and a larger one while the cluster may go on behind it.
+        // Take a window, and a larger one while the cluster may go on after it.
         var width = 8
         while true {
             let window = scalars[start..<min(start + width, scalars.count)]

@@ -10,7 +10,7 @@ enum TextNormalizer: Sendable {
     case prepend([Unicode.Scalar])
     case nmt
     case precompiled(PrecompiledCharsmap)
-    /// What open_clip does to a text before CLIP's own tokenizer: not a step of `tokenizer.json`.
+    /// open_clip's cleaning before CLIP's own tokenizer: not a step of `tokenizer.json`.
     case openCLIP
 
     func apply(to text: inout NormalizedText) {
@@ -84,7 +84,7 @@ enum TextNormalizer: Sendable {
 /// A text on its way through the normalizers of a pipeline.
 struct NormalizedText {
     var scalars: [Unicode.Scalar]
-    /// How many of the first scalars stem from the first character of the whole text, which `Metaspace` asks for.
+    /// The number of first scalars that stem from the first character of the whole text, which `Metaspace` asks for.
     var originCount: Int
 
     /// Drops what `isDropped` says.

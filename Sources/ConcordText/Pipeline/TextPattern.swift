@@ -1,4 +1,4 @@
-/// What a `Replace` or `Split` of `tokenizer.json` looks for: a literal, or one of the expressions that CLIP-family
+/// The pattern of a `Replace` or `Split` of `tokenizer.json`: a literal, or one of the expressions that CLIP-family
 /// tokenizers use.
 enum TextPattern: Sendable {
     case literal([Unicode.Scalar])
@@ -191,7 +191,7 @@ struct CLIPScanner: Sendable {
 
 /// Splits text into words as GPT-2 and RoBERTa do: each word with the one space before it.
 enum WordScanner {
-    /// What it does by hand.
+    /// The regular expression that it follows by hand.
     static let pattern = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
     /// Calls `body` with each match of the pattern; together they cover the text.

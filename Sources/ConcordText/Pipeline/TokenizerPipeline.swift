@@ -1,7 +1,8 @@
 import ConcordCore
 import Synchronization
 
-/// The way of a text to its tokens and back, as a `tokenizer.json` describes it: a splitter, a model, a post-processor and
+/// The way of a text to its tokens and back, as a `tokenizer.json` describes it: a splitter, a model, a post-processor
+/// and
 /// decoders.
 ///
 /// A class: it has many parts, and copying their references took a good part of the time of encoding.
@@ -152,7 +153,7 @@ struct PostProcessor: Sendable, Hashable {
 
 /// The tokens of a vocabulary and their ids, checked: ids are 0 to n-1, each once, and no token is listed twice.
 struct TokenTable: Sendable {
-    /// How the vocabulary file spells each token, by id.
+    /// The vocabulary file's spelling of each token, by id.
     let tokens: [String]
     /// Keys are bytes: `String` would take canonically equivalent names for one.
     let ids: [[UInt8]: Int32]

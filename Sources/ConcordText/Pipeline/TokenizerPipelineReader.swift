@@ -125,7 +125,7 @@ struct TokenizerPipelineReader {
         for (index, step) in steps.enumerated() {
             guard case .byteLevel = step else { continue }
             guard index == steps.count - 1 else {
-                throw failure("pre_tokenizer has steps behind ByteLevel, which is not supported")
+                throw failure("pre_tokenizer has steps after ByteLevel, which is not supported")
             }
             return true
         }

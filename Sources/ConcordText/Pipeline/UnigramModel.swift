@@ -92,7 +92,7 @@ struct UnigramModel<Score: BinaryFloatingPoint & Sendable>: Sendable {
         return found.count == tokens.count ? found : nil
     }
 
-    /// How many bytes a character has, by its first.
+    /// The number of bytes of a character, by its first.
     private static func characterLength(_ byte: UInt8) -> Int {
         byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4
     }
@@ -142,7 +142,7 @@ struct PieceTrie: Sendable {
         firstChild.append(Int32(queue.count))
     }
 
-    /// The node behind `node` by a byte.
+    /// The node after `node` by a byte.
     func child(of node: Int, _ byte: UInt8) -> Int? {
         var lower = Int(firstChild[node])
         var upper = Int(firstChild[node + 1])

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// What a SentencePiece `.model` file says: its pieces and the kind of its model.
+/// The content of a SentencePiece `.model` file: its pieces and the kind of its model.
 ///
 /// The file is a message of Protocol Buffers, `ModelProto` of `sentencepiece_model.proto`. The library reads it too, but
 /// trusts what it says; damage that would lead the library out of its tables is found here.

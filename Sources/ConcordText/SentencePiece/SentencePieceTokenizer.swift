@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// SigLIP's tokenizer: pieces of a SentencePiece `.model` file, and the end token behind every text.
+/// SigLIP's tokenizer: pieces of a SentencePiece `.model` file, and the end token after every text.
 ///
 /// Texts lose ASCII punctuation and runs of white space, and capitals unless the configuration says otherwise. Follows
 /// `SiglipTokenizer` of `transformers` (5.23, `models/siglip/tokenization_siglip.py`). Copies share one model; all
@@ -87,7 +87,7 @@ package struct SentencePieceTokenizer: Tokenizer {
     }
 
     /// The pieces of a text as SigLIP wants it, in the peer's steps: a mark before the text, the names of special
-    /// tokens cut out, what is between them canonicalized and then encoded behind the unknown token's name, so that
+    /// tokens cut out, what is between them canonicalized and then encoded after the unknown token's name, so that
     /// the library drops no space at its beginning.
     private func pieces(of text: String) -> [Int32] {
         var ids = [Int32]()

@@ -27,7 +27,8 @@ enum CharacterClass: UInt8 {
 ///
 /// Its tables are those of Unicode 8 (categories) and 9 (combining marks); what came later is in no class there.
 enum BertCharacters {
-    /// What `clean_text` drops: controls but tab and line ends, format characters, private use, NUL and U+FFFD.
+    /// A character that `clean_text` drops: controls but tab and line ends, format characters, private use, NUL and
+    /// U+FFFD.
     static func isDropped(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09, 0x0A, 0x0D, 0x20..<0x7F, 0xA0..<0xAD, 0xAE..<0x600: false
@@ -57,7 +58,7 @@ enum BertCharacters {
         }
     }
 
-    /// What `strip_accents` drops after decomposition: category Mn.
+    /// A character that `strip_accents` drops after decomposition: category Mn.
     static func isNonspacingMark(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x300: return false
@@ -69,7 +70,7 @@ enum BertCharacters {
         return scalar.properties.generalCategory == .nonspacingMark && !UnicodeAge.isNewer(scalar, than: 8)
     }
 
-    /// What the normalizer `StripAccents` drops: category M.
+    /// A character that the normalizer `StripAccents` drops: category M.
     static func isMark(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x300, 0x111C9: return false
@@ -109,7 +110,7 @@ enum BertCharacters {
     }
 }
 
-/// What Python's `str` methods do, on scalars.
+/// Methods of Python's `str`, on scalars.
 enum PythonText {
     /// `str.isspace`: white space, and U+001C to U+001F, which Unicode counts as controls.
     static func isSpace(_ scalar: Unicode.Scalar) -> Bool {

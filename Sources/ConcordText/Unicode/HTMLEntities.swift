@@ -15,7 +15,7 @@ enum HTMLEntities {
         return table
     }()
 
-    /// What browsers read the code points 0x80 to 0x9F as: Windows-1252, with its five holes left as they are.
+    /// The characters of the code points 0x80 to 0x9F in browsers: Windows-1252, with its five holes left as they are.
     static let windows1252: [Unicode.Scalar] = Array(
         """
         \u{20AC}\u{81}\u{201A}\u{192}\u{201E}\u{2026}\u{2020}\u{2021}\u{2C6}\u{2030}\u{160}\u{2039}\u{152}\u{8D}\u{17D}\

@@ -20,3 +20,60 @@ public struct OnnxModelMetadata: Hashable, Sendable {
             uniquingKeysWith: { first, _ in first })
     }
 }
+
+extension OnnxModelMetadata {
+    /// Under what a quantized model says how it was made: `int8`, with ranges of activations from a calibration, or
+    /// `int8-weights`.
+    public static let quantizationMethodKey = "concord.quantization"
+    /// Under what a quantized model says how many bits its weights use: `8`, or `7` of a reduced range.
+    public static let weightBitsKey = "concord.quantization.weight_bits"
+
+    /// The bits of weights that are multiplied with other 8-bit numbers, 8 or 7; nil where no weights are.
+    var multipliedWeightBits: Int? {
+        guard entries[Self.quantizationMethodKey] == ArtifactManifest.Precision.int8.rawValue else { return nil }
+        return entries[Self.weightBitsKey].flatMap { Int($0) }
+    }
+}
+
+/// What a model says of one of its inputs or outputs.
+public struct OnnxValueInfo: Hashable, Sendable, CustomStringConvertible {
+    public let name: String
+    /// Nil for what this package cannot give or take, such as texts or sequences.
+    public let elementType: OnnxElementType?
+    /// The lengths of its axes; empty for a single number, and for a model that does not say.
+    public let shape: [OnnxDimension]
+
+    init(_ info: cort_value_info) {
+        name = String(cString: info.name)
+        elementType = OnnxElementType(rawValue: info.element_type)
+        shape = (0..<info.rank).map { axis in
+            let length = info.dimensions[axis]
+            guard length < 0 else { return .fixed(Int(length)) }
+            return .symbol(info.symbols[axis].map { String(cString: $0) } ?? "")
+        }
+    }
+
+    public var description: String {
+        let lengths = shape.map(\.description).joined(separator: ", ")
+        return "\(name): \(elementType?.description ?? "unsupported")[\(lengths)]"
+    }
+}
+
+/// The length of an axis in the description of a model.
+public enum OnnxDimension: Hashable, Sendable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral,
+    CustomStringConvertible
+{
+    case fixed(Int)
+    /// A length that each run chooses. Axes of the same name have the same length; an empty name says nothing.
+    case symbol(String)
+
+    public init(integerLiteral value: Int) { self = .fixed(value) }
+    public init(stringLiteral value: String) { self = .symbol(value) }
+
+    public var description: String {
+        switch self {
+        case .fixed(let length): "\(length)"
+        case .symbol(let name): name.isEmpty ? "?" : name
+        }
+    }
+}

@@ -165,3 +165,98 @@ public struct OnnxValue: Sendable {
         return tensor
     }
 }
+
+/// The memory of a value: its own, or that of an output of ONNX Runtime.
+///
+/// `@unchecked Sendable`: nothing changes after `init` but what `OnnxValue` writes while it holds the only reference.
+final class OnnxMemory: @unchecked Sendable {
+    private(set) var bytes: UnsafeMutableRawBufferPointer
+    private let release: @Sendable () -> Void
+
+    /// Memory for `count` bytes, not yet set.
+    init(count: Int) {
+        // Aligned for the widest vector instructions; an empty value has an address, too.
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 64)
+        self.bytes = UnsafeMutableRawBufferPointer(rebasing: bytes[..<count])
+        nonisolated(unsafe) let address = bytes
+        release = { address.deallocate() }
+    }
+
+    /// An output, which is released with this object.
+    init(output: cort_tensor, of runtime: OnnxRuntime) {
+        bytes = UnsafeMutableRawBufferPointer(start: output.data, count: output.byte_count)
+        nonisolated(unsafe) let owner = output.owner
+        release = { cort_release(runtime.handle, owner) }
+    }
+
+    /// Leaves out all but the first `count` bytes, which go with the others in the end.
+    func shorten(to count: Int) { bytes = UnsafeMutableRawBufferPointer(rebasing: bytes[..<count]) }
+
+    deinit { release() }
+}
+
+/// The type of a tensor's elements, with ONNX's number for it.
+public enum OnnxElementType: Int32, Hashable, Sendable, CaseIterable, CustomStringConvertible {
+    case float32 = 1
+    case uint8 = 2
+    case int8 = 3
+    case int32 = 6
+    case int64 = 7
+    case bool = 9
+    case float16 = 10
+    case float64 = 11
+    case bfloat16 = 16
+
+    public init(_ dtype: DType) {
+        self =
+            switch dtype {
+            case .float64: .float64
+            case .float32: .float32
+            case .bfloat16: .bfloat16
+            case .float16: .float16
+            case .int64: .int64
+            case .int32: .int32
+            case .uint8: .uint8
+            case .bool: .bool
+            }
+    }
+
+    /// Bytes per element.
+    public var byteCount: Int {
+        switch self {
+        case .float64, .int64: 8
+        case .float32, .int32: 4
+        case .float16, .bfloat16: 2
+        case .uint8, .int8, .bool: 1
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .float32: "float32"
+        case .uint8: "uint8"
+        case .int8: "int8"
+        case .int32: "int32"
+        case .int64: "int64"
+        case .bool: "bool"
+        case .float16: "float16"
+        case .float64: "float64"
+        case .bfloat16: "bfloat16"
+        }
+    }
+}
+
+/// A Swift type that tensors hold as it is.
+///
+/// `float16` and `bfloat16` have no Swift type on every platform; their values are made from and read as bytes.
+public protocol OnnxElement: BitwiseCopyable, Sendable {
+    static var onnxElementType: OnnxElementType { get }
+}
+
+extension Float: OnnxElement { public static var onnxElementType: OnnxElementType { .float32 } }
+extension Double: OnnxElement { public static var onnxElementType: OnnxElementType { .float64 } }
+extension Int64: OnnxElement { public static var onnxElementType: OnnxElementType { .int64 } }
+extension Int32: OnnxElement { public static var onnxElementType: OnnxElementType { .int32 } }
+extension Int8: OnnxElement { public static var onnxElementType: OnnxElementType { .int8 } }
+extension UInt8: OnnxElement { public static var onnxElementType: OnnxElementType { .uint8 } }
+extension Bool: OnnxElement { public static var onnxElementType: OnnxElementType { .bool } }

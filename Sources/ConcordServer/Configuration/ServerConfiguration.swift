@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordMedia
+import ConcordRuntime
 import Logging
 
 /// All that can be said about a server before it starts. The options of `concord-server` and the keys of its file
@@ -100,5 +101,130 @@ public struct ServerConfiguration: Sendable {
                 "on \(host) others can reach the server, so it asks for keys: give --keys FILE (`concord-server "
                     + "--make-key` prints a key and its entry), or stay on 127.0.0.1")
         }
+    }
+}
+
+/// How models are served.
+public struct ServingOptions: Sendable {
+    /// How each model's sessions use the machine.
+    public var model: ExportedModelOptions
+    /// Threads that decode pictures.
+    public var decodingThreads: Int
+    /// Runs that each queue may have at a time.
+    public var concurrentRuns: Int
+    /// The most items that wait in a queue, those being decoded included.
+    public var queueCapacity = 1024
+    /// Requests are refused when they would wait longer.
+    public var longestWait: Duration = .seconds(5)
+    /// The least share of the work that the bulk lane has while the other is busy, from 0 to 1.
+    public var bulkShare = 0.2
+    /// Runs of pictures or texts have no more items than are done in so long, but two at least.
+    public var longestRun: Duration = .milliseconds(80)
+    /// A run without progress for longer is given up, and the model is not ready.
+    public var stuckAfter: Duration = .seconds(60)
+    /// Pictures that are captioned together, at most.
+    public var captionBatch = 8
+    /// What pictures are refused by, before they are decoded: other formats than those of web pages, too.
+    public var imageLimits = ImageLimits(formats: ImageFormat.web)
+    /// The bytes that all pictures being decoded or waiting may take.
+    public var decodedBytes = 1 << 30
+    /// Vectors of pictures that are kept, by the content; 0 keeps none.
+    public var cachedEmbeddings = 0
+    /// The bytes that all models may take, by the size of their files; nil for no limit.
+    public var modelBytes: Int?
+    /// How often each model is asked for what it must know; nil for never.
+    public var canaryInterval: Duration? = .seconds(15)
+    /// Told of faults of models, for logs: the texts are not for clients.
+    public var onFault: @Sendable (_ model: String, _ error: ConcordError) -> Void = { _, _ in }
+    /// Told once of each loaded model whose answers may be wrong on this machine.
+    public var onWarning: @Sendable (_ model: String, _ warning: String) -> Void = { _, _ in }
+    /// Whether sums of 8-bit products are cut off on this machine.
+    package var productsSaturate = ByteProducts.saturate
+    package typealias ModelOpener =
+        @Sendable (_ folder: String, _ options: ExportedModelOptions) throws(ConcordError) -> ExportedModel
+
+    /// Opens the model of a folder, on the thread that loads; tests have it wait.
+    package var openModel: ModelOpener = { folder, options throws(ConcordError) in
+        try ExportedModel(folder: folder, options: options)
+    }
+
+    /// - Parameter processors: how many to use. Up to eight runs go on side by side, which does more work in all than one
+    ///   run on all processors.
+    public init(processors: Int = Processors.available) {
+        let processors = max(processors, 1)
+        decodingThreads = processors
+        concurrentRuns = min(processors, 8)
+        model = ExportedModelOptions(
+            session: OnnxSessionOptions(threadsPerRun: max(processors / min(processors, 8), 1)))
+    }
+}
+
+/// Which model to serve, and what requests call it: `[NAME=]FOLDER`.
+public struct ModelArgument: Sendable, Hashable {
+    /// Nil for the name in the model's manifest.
+    public var name: String?
+    public var folder: String
+
+    public init(name: String? = nil, folder: String) {
+        self.name = name
+        self.folder = folder
+    }
+
+    /// Reads `[NAME=]FOLDER`. A name may have slashes, as in `openai/clip-vit-base-patch32`; where the text begins with a
+    /// slash, a dot or a tilde, all of it is a folder. Throws `.invalidConfiguration`.
+    public init(_ text: String) throws(ConcordError) {
+        guard let (name, folder) = ModelName.split(text), !["/", ".", "~"].contains(name.prefix(1)) else {
+            self.init(folder: text)
+            return
+        }
+        guard ModelName.isValid(name), !folder.isEmpty else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "the model \"\(text)\" must be written NAME=FOLDER or FOLDER, with a name of \(ModelName.letters)")
+        }
+        self.init(name: name, folder: folder)
+    }
+}
+
+/// What requests may call a model.
+enum ModelName {
+    static let letters = "letters, digits, - . _ : @ and /"
+
+    /// The sides of the first sign of equality; nil without one.
+    static func split(_ text: String) -> (String, String)? {
+        let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return sides.count == 2 ? (String(sides[0]), String(sides[1])) : nil
+    }
+
+    static func isValid(_ name: String) -> Bool {
+        let steps = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return steps.allSatisfy { step in
+            !step.isEmpty
+                && step.allSatisfy { byte in
+                    (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20) || "-._:@".utf8.contains(byte)
+                }
+        }
+    }
+}
+
+/// Another name for a model: `NAME=MODEL`.
+public struct ModelAlias: Sendable, Hashable {
+    public var name: String
+    /// What the model is called otherwise.
+    public var model: String
+
+    public init(name: String, model: String) {
+        self.name = name
+        self.model = model
+    }
+
+    /// Reads `NAME=MODEL`. Throws `.invalidConfiguration`.
+    public init(_ text: String) throws(ConcordError) {
+        guard let (name, model) = ModelName.split(text), ModelName.isValid(name), !model.isEmpty else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "the alias \"\(text)\" must be written NAME=MODEL, with a name of \(ModelName.letters)")
+        }
+        self.init(name: name, model: model)
     }
 }

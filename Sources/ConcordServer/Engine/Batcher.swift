@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Runs items of many requests together: each of its threads takes what waits the moment it is free, so that nothing is
 /// delayed to fill a batch, but for a moment where the options say so and more items are on their way.
 ///
@@ -81,5 +83,168 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
         await withCheckedContinuation { continuation in
             queue.close { continuation.resume() }
         }
+    }
+}
+
+/// How a ``Batcher`` fills its runs, and what it refuses.
+package struct BatcherOptions: Sendable {
+    /// The numbers of items that a run may have, rising.
+    package var buckets: [Int]
+    /// Runs at a time, each on a thread of its own.
+    package var workers: Int
+    /// The most items that wait, those announced included.
+    package var capacity: Int
+    /// Items are refused when they would wait longer.
+    package var longestWait: Duration
+    /// The least share of places in runs that the bulk lane has while the other has items, from 0 to 1.
+    package var bulkShare: Double
+    /// A run has no more items than are done in so long, going by those before, but two at least; nil for as many as there
+    /// are places. The second item shares the reading of the weights with the first. Once a run keeps its processor busy,
+    /// more items in it do not make it faster, but have all of them wait for the last.
+    package var longestRun: Duration?
+    /// How long a free worker waits for items that are on their way, as a share of the time that a run takes. Worth it where
+    /// a run is long and items come in crowds: a run with the first of them alone would keep the others waiting.
+    package var gathering: Double
+    /// A run without progress for longer is given up.
+    package var stuckAfter: Duration
+
+    package init(
+        buckets: [Int] = [1], workers: Int = 1, capacity: Int = 1024, longestWait: Duration = .seconds(30),
+        bulkShare: Double = 0.2, longestRun: Duration? = nil, gathering: Double = 0,
+        stuckAfter: Duration = .seconds(60)
+    ) {
+        precondition(
+            buckets.first == 1 && zip(buckets, buckets.dropFirst()).allSatisfy(<),
+            "buckets \(buckets) do not rise from 1")
+        self.buckets = buckets
+        self.workers = max(workers, 1)
+        self.capacity = capacity
+        self.longestWait = longestWait
+        self.bulkShare = min(max(bulkShare, 0), 1)
+        self.longestRun = longestRun
+        self.gathering = max(gathering, 0)
+        self.stuckAfter = stuckAfter
+    }
+}
+
+/// What the engine has to know of the request that a piece of work belongs to.
+public struct WorkContext: Sendable, Hashable {
+    public var lane: Lane
+    /// When the answer is of no use any more; nil for never.
+    public var deadline: ContinuousClock.Instant?
+    public var requestID: String
+    /// The id of the caller's key; nil where no keys are asked for.
+    public var caller: String?
+
+    public init(
+        lane: Lane = .interactive, deadline: ContinuousClock.Instant? = nil, requestID: String = "",
+        caller: String? = nil
+    ) {
+        self.lane = lane
+        self.deadline = deadline
+        self.requestID = requestID
+        self.caller = caller
+    }
+}
+
+/// Which queue a request waits in.
+public enum Lane: String, Sendable, Hashable, CaseIterable {
+    /// Goes first.
+    case interactive
+    /// Waits for the interactive ones, but always has a share of the work.
+    case bulk
+}
+
+/// A place in the queue of a ``Batcher`` for an item that is still being made ready. It is free again when the item has
+/// come, or when this object goes.
+package final class BatchTicket: Sendable {
+    private let isUsed = Atomic(false)
+    private let onRelease: @Sendable () -> Void
+
+    init(onRelease: @escaping @Sendable () -> Void) { self.onRelease = onRelease }
+
+    deinit { release() }
+
+    package func release() {
+        if !isUsed.exchange(true, ordering: .acquiringAndReleasing) { onRelease() }
+    }
+}
+
+/// The items of one run of a ``Batcher``, as the work sees them: by their place in it.
+package struct BatchRun<Output: Sendable>: Sendable {
+    let entries: [BatchEntry<Output>]
+    let onProgress: @Sendable () -> Void
+
+    /// Answers for an item at once, before the run ends.
+    package func finish(_ index: Int, _ result: Result<Output, ServingError>) { entries[index].finish(result) }
+
+    /// Whether nobody waits for an item any more.
+    package func isOver(_ index: Int) -> Bool { !entries[index].isOpen }
+
+    /// Tells that a long run goes on.
+    package func progress() { onProgress() }
+}
+
+/// An item that somebody waits for: it is answered once, by whoever comes first.
+final class BatchEntry<Output: Sendable>: Sendable {
+    private enum State {
+        case new
+        case awaited(CheckedContinuation<Result<Output, ServingError>, Never>)
+        case answered(Result<Output, ServingError>)
+        case over
+    }
+
+    let lane: Lane
+    let deadline: ContinuousClock.Instant?
+    let arrival: ContinuousClock.Instant
+    private let state = Mutex(State.new)
+
+    init(_ context: WorkContext, arrival: ContinuousClock.Instant) {
+        lane = context.lane
+        deadline = context.deadline
+        self.arrival = arrival
+    }
+
+    /// Whether nobody has answered yet.
+    var isOpen: Bool {
+        state.withLock { state in
+            switch state {
+            case .new, .awaited: true
+            case .answered, .over: false
+            }
+        }
+    }
+
+    /// Has `continuation` get the answer. False where the answer was there already.
+    func attach(_ continuation: CheckedContinuation<Result<Output, ServingError>, Never>) -> Bool {
+        let early: Result<Output, ServingError>? = state.withLock { state in
+            if case .answered(let result) = state {
+                state = .over
+                return result
+            }
+            state = .awaited(continuation)
+            return nil
+        }
+        if let early { continuation.resume(returning: early) }
+        return early == nil
+    }
+
+    /// Answers. False where somebody did before.
+    @discardableResult
+    func finish(_ result: Result<Output, ServingError>) -> Bool {
+        let (isFirst, continuation): (Bool, CheckedContinuation<Result<Output, ServingError>, Never>?) =
+            state.withLock { state in
+                switch state {
+                case .new:
+                    state = .answered(result)
+                    return (true, nil)
+                case .awaited(let continuation):
+                    state = .over
+                    return (true, continuation)
+                case .answered, .over: return (false, nil)
+                }
+            }
+        continuation?.resume(returning: result)
+        return isFirst
     }
 }

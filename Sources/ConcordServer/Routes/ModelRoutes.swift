@@ -2,6 +2,7 @@ import ConcordCore
 import ConcordRuntime
 import HTTPTypes
 import HummingbirdCore
+import Synchronization
 
 enum ModelRoutes {
     static let list = Route(
@@ -50,5 +51,171 @@ enum ModelRoutes {
         if name != status.name { members.append(.init("alias_of", .string(status.name))) }
         if let warning = status.warning { members.append(.init("warning", .string(warning))) }
         return .object(members)
+    }
+}
+
+enum AdminRoutes {
+    static let all: [Route] = [
+        Route(
+            post: "/admin/reload",
+            summary: "Loads a model again from its folder, and swaps it in once it is warm and says what it must.",
+            access: .scope(.admin), body: .small, reading: BodyReader<ReloadRequest>.optionalJSON,
+            handler: { call, request in
+                let start = ContinuousClock.now
+                let chosen = request.model ?? call.state.registry.statuses.first?.name ?? ""
+                let name = try await call.reload(model: chosen)
+                return .json([
+                    "model": .string(name), "status": "reloaded",
+                    "milliseconds": .number((start.duration(to: .now) / .milliseconds(1)).rounded()),
+                ])
+            })
+    ]
+}
+
+/// The model repository extension of the Open Inference Protocol, as KServe and Triton have it. The repository is the
+/// models that the server was started with.
+enum RepositoryRoutes {
+    static let all: [Route] = [index, load, unload]
+
+    private static let index = Route(
+        post: "/v2/repository/index", summary: "All models with their states, or the ready ones only.",
+        access: .scope(.admin), errors: .inference, body: .small,
+        reading: BodyReader<RepositoryIndexRequest>.optionalJSON,
+        responses: [("application/json", Schemas.repositoryIndex)],
+        handler: { call, request in
+            let models = call.state.registry.statuses.filter { !request.isReady || $0.state == .ready }
+            return .json(.array(models.map(entry)))
+        })
+
+    private static let load = Route(
+        post: "/v2/repository/models/{model}/load",
+        summary: "Loads a model from its folder, also one that is in use, which is swapped as by /admin/reload.",
+        access: .scope(.admin), errors: .inference, body: .small,
+        reading: BodyReader<RepositoryLoadRequest>.optionalJSON, responses: [],
+        handler: { call, _ in
+            try await call.reload(model: call.parameters["model"] ?? "")
+            return Response(status: .ok)
+        })
+
+    private static let unload = Route(
+        post: "/v2/repository/models/{model}/unload",
+        summary: "Takes a model out of memory when its last request ends, until it is loaded again.",
+        access: .scope(.admin), errors: .inference, body: .small,
+        reading: BodyReader<RepositoryUnloadRequest>.optionalJSON, responses: [],
+        handler: { call, _ in
+            let name = try call.changeableModel(named: call.parameters["model"] ?? "")
+            do throws(ServingError) { try call.state.registry.unload(name: name) } catch {
+                throw RequestFailure(error)
+            }
+            return Response(status: .ok)
+        })
+
+    private static func entry(_ status: ModelStatus) -> JSONValue {
+        let (state, reason): (String, String?) =
+            switch status.state {
+            case .ready: ("READY", status.reason)
+            case .loading: ("LOADING", nil)
+            case .failed: ("UNAVAILABLE", status.reason)
+            case .unloaded: ("UNAVAILABLE", "gave its memory to another model; the next request loads it")
+            case .withdrawn: ("UNAVAILABLE", "unloaded")
+            }
+        return [
+            "name": .string(status.name), "version": .string(InferenceRoutes.version), "state": .string(state),
+            "reason": .string(reason ?? ""),
+        ]
+    }
+}
+
+/// What administrators do to models.
+extension RouteCall {
+    /// The name of a model that can be loaded or unloaded now. Throws a failure with 404, or with 503 while it is being
+    /// loaded.
+    func changeableModel(named name: String) throws(RequestFailure) -> String {
+        let name = settings.configuration.modelName(name)
+        guard let status = state.registry.statuses.first(where: { $0.name == name }) else {
+            throw RequestFailure(
+                status: .notFound, message: "There is no such model.", parameter: "model", code: "model_not_found")
+        }
+        guard status.state != .loading else { throw RequestFailure(ServingError.loading(after: nil)) }
+        notes.withLock { $0.model = name }
+        return name
+    }
+
+    /// Loads a model again, swaps it in, and returns its name. Throws as ``changeableModel(named:)``, and a failure with
+    /// 409 when the new one is not good.
+    @discardableResult
+    func reload(model name: String) async throws(RequestFailure) -> String {
+        let name = try changeableModel(named: name)
+        do throws(ConcordError) { try await state.registry.reload(name: name) } catch {
+            // The message names files, which is for the log alone; the registry has told it there.
+            throw RequestFailure(
+                status: .conflict,
+                message: "The model was not replaced: the new one does not load or fails its check. The log has more "
+                    + "under the request's id.", type: "server_error", code: "reload_failed")
+        }
+        return name
+    }
+}
+
+/// What `POST /admin/reload` asks for.
+struct ReloadRequest: JSONContent {
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let model = Field<TextKind>.model
+    }
+
+    /// Nil for the first.
+    let model: String?
+
+    init(_ fields: RequestFields<Fields>) throws(RequestFailure) { model = try fields.value(\.model) }
+}
+
+/// What `POST /v2/repository/index` asks for.
+struct RepositoryIndexRequest: JSONContent {
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let ready = Field("ready", .flag, "Whether the list has the ready models only.")
+    }
+
+    let isReady: Bool
+
+    init(_ fields: RequestFields<Fields>) throws(RequestFailure) { isReady = try fields.value(\.ready) ?? false }
+}
+
+/// What `POST /v2/repository/models/{model}/load` asks for: nothing more. A configuration or files in the request would not
+/// be looked at.
+struct RepositoryLoadRequest: JSONContent {
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let parameters = Field("parameters", .object(Parameters.self))
+    }
+
+    struct Parameters: FieldGroup {
+        static let definition = FieldDefinition(Parameters())
+    }
+
+    init(_ fields: RequestFields<Fields>) throws(RequestFailure) { _ = try fields.value(\.parameters) }
+}
+
+/// What `POST /v2/repository/models/{model}/unload` asks for: nothing more, since no model depends on another.
+struct RepositoryUnloadRequest: JSONContent {
+    struct Fields: FieldGroup {
+        static let definition = FieldDefinition(Fields())
+
+        let parameters = Field("parameters", .object(Parameters.self))
+    }
+
+    struct Parameters: FieldGroup {
+        static let definition = FieldDefinition(Parameters())
+
+        let unloadDependents = Field(
+            "unload_dependents", .flag, "Either value is the same: no model depends on another.")
+    }
+
+    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+        _ = try fields.value(\.parameters)?.value(\.unloadDependents)
     }
 }

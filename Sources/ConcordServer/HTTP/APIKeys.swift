@@ -1,0 +1,233 @@
+import ConcordCheckpoint
+import ConcordCore
+import Synchronization
+
+/// The keys that callers show, read from a file that holds only their hashes.
+public final class APIKeys: Sendable {
+    private struct State {
+        var entries: [KeyFile.Entry]
+        /// Of the bytes that were last looked at, good or not.
+        var fingerprint: String
+    }
+
+    private let path: String
+    private let state: Mutex<State>
+    private static let fileLimit = 16 << 20
+
+    /// Reads `keys.json`: `[{"id", "hash": "sha256:…", "scopes": […], "limits": {"items_per_second", "burst",
+    /// "pixels_per_second"}}]`. Throws `.fileSystem`, `.malformedText`, `.invalidConfiguration`.
+    public init(path: String) throws(ConcordError) {
+        let bytes = try Files.read(path, limit: Self.fileLimit)
+        self.path = path
+        state = Mutex(
+            State(
+                entries: try KeyFile(parsing: bytes, path: path).entries,
+                fingerprint: FileHash(.sha256, of: bytes).hexadecimal))
+    }
+
+    /// The entry of a key that a caller shows, compared in constant time; nil for none.
+    public func entry(for key: String) -> APIKey? {
+        // All entries are looked at: the time does not tell which one it was.
+        let hash = Array(FileHash(.sha256, of: Array(key.utf8)).hexadecimal.utf8)
+        let entries = state.withLock { $0.entries }
+        var found: APIKey?
+        for entry in entries where ConstantTime.equal(entry.hash, hash) { found = entry.key }
+        return found
+    }
+
+    /// Reads the file again if it changed; a broken one changes nothing, and its error is given back, once.
+    @discardableResult
+    public func reloadIfChanged() -> ConcordError? {
+        do throws(ConcordError) {
+            let bytes = try Files.read(path, limit: Self.fileLimit)
+            let fingerprint = FileHash(.sha256, of: bytes).hexadecimal
+            guard note(fingerprint) else { return nil }
+            let entries = try KeyFile(parsing: bytes, path: path).entries
+            state.withLock { $0.entries = entries }
+            return nil
+        } catch {
+            // A file that cannot be read is told once, too.
+            return error.code == .fileSystem ? (note("unreadable") ? error : nil) : error
+        }
+    }
+
+    /// False when that was the last thing seen already.
+    private func note(_ fingerprint: String) -> Bool {
+        state.withLock { state in
+            defer { state.fingerprint = fingerprint }
+            return state.fingerprint != fingerprint
+        }
+    }
+
+    /// A new random key, and its entry for `keys.json` as text.
+    public static func makeKey(
+        id: String, scopes: Set<APIKey.Scope>, limits: CallerLimits = CallerLimits()
+    ) -> (key: String, entry: String) {
+        var random = SystemRandomNumberGenerator()
+        // 43 characters of 64 are 258 bits.
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        let characters = (0..<43).map { _ in alphabet[Int.random(in: 0..<64, using: &random)] }
+        let key = "concord-" + String(decoding: characters, as: UTF8.self)
+        var members: [JSONValue.Member] = [
+            .init("id", .string(id)),
+            .init("hash", .string("sha256:" + FileHash(.sha256, of: Array(key.utf8)).hexadecimal)),
+            .init("scopes", .array(scopes.map(\.rawValue).sorted().map(JSONValue.string))),
+        ]
+        var limitMembers = [JSONValue.Member]()
+        if let rate = limits.itemsPerSecond {
+            limitMembers.append(.init("items_per_second", .number(rate)))
+            limitMembers.append(.init("burst", .number(limits.burst)))
+        }
+        if let rate = limits.pixelsPerSecond { limitMembers.append(.init("pixels_per_second", .number(rate))) }
+        if !limitMembers.isEmpty { members.append(.init("limits", .object(limitMembers))) }
+        return (key, JSONValue.object(members).text(pretty: true))
+    }
+}
+
+/// An entry of `keys.json`: who may do what, and how much.
+public struct APIKey: Sendable, Hashable {
+    /// What a key is good for.
+    public enum Scope: String, Sendable, Hashable, CaseIterable {
+        case embed, caption, admin, metrics
+    }
+
+    /// What limits, logs and metrics call the caller.
+    public var id: String
+    public var scopes: Set<Scope>
+    public var limits: CallerLimits
+
+    public init(id: String, scopes: Set<Scope>, limits: CallerLimits = CallerLimits()) {
+        self.id = id
+        self.scopes = scopes
+        self.limits = limits
+    }
+}
+
+/// How much one caller may ask for.
+public struct CallerLimits: Sendable, Hashable {
+    /// Items (pictures and texts) a second, on average; nil for no limit.
+    public var itemsPerSecond: Double?
+    /// Items at once, after a pause.
+    public var burst: Double
+    /// Pixels a second, on average; nil for no limit. Up to ten seconds' worth at once.
+    public var pixelsPerSecond: Double?
+
+    public init(itemsPerSecond: Double? = nil, burst: Double? = nil, pixelsPerSecond: Double? = nil) {
+        self.itemsPerSecond = itemsPerSecond
+        self.burst = burst ?? max(itemsPerSecond ?? 1, 1)
+        self.pixelsPerSecond = pixelsPerSecond
+    }
+}
+
+/// `keys.json`, read: entries with the hashes of their keys.
+struct KeyFile: Sendable {
+    struct Entry: Sendable {
+        let key: APIKey
+        /// SHA-256 of the key, in hexadecimal.
+        let hash: [UInt8]
+    }
+
+    let entries: [Entry]
+
+    /// Throws `.malformedText` or `.invalidConfiguration`, which names the file, the entry and the member.
+    init(parsing bytes: [UInt8], path: String) throws(ConcordError) {
+        let document = try JSONValue(parsing: bytes, source: path)
+        guard let elements = document.elements else {
+            throw ConcordError(.invalidConfiguration, "\(path) must be a list of keys")
+        }
+        var entries = [Entry]()
+        for (index, element) in elements.enumerated() {
+            let entry = try Self.entry(element, place: "entry \(index) of \(path)")
+            guard !entries.contains(where: { $0.key.id == entry.key.id }) else {
+                throw ConcordError(
+                    .invalidConfiguration, "entry \(index) of \(path) has the id `\(entry.key.id)` again; ids differ")
+            }
+            entries.append(entry)
+        }
+        self.entries = entries
+    }
+
+    private static func entry(_ value: JSONValue, place: String) throws(ConcordError) -> Entry {
+        try refuseUnknown(value, ["id", "hash", "scopes", "limits"], place: place)
+        guard let id = value["id"]?.string, !id.isEmpty, id.utf8.count <= 64,
+            id.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
+            throw ConcordError(.invalidConfiguration, "`id` of \(place) must be 1 to 64 visible ASCII characters")
+        }
+        let digits = Array("0123456789abcdef".utf8)
+        guard let hash = value["hash"]?.string, hash.hasPrefix("sha256:"), case let hex = Array(hash.utf8.dropFirst(7)),
+            hex.count == 64, hex.allSatisfy(digits.contains)
+        else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "`hash` of \(place) must be `sha256:` and 64 lower-case hexadecimal digits; `--make-key` prints it")
+        }
+        guard let names = value["scopes"]?.elements else {
+            throw ConcordError(.invalidConfiguration, "`scopes` of \(place) must be a list")
+        }
+        var scopes = Set<APIKey.Scope>()
+        for name in names {
+            guard let scope = name.string.flatMap(APIKey.Scope.init(rawValue:)) else {
+                let known = APIKey.Scope.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ConcordError(
+                    .invalidConfiguration, "`scopes` of \(place) has \(name.text()); known are: \(known)")
+            }
+            scopes.insert(scope)
+        }
+        let limits = try value["limits"].map { value throws(ConcordError) in
+            try Self.limits(value, place: "`limits` of \(place)")
+        }
+        return Entry(key: APIKey(id: id, scopes: scopes, limits: limits ?? CallerLimits()), hash: hex)
+    }
+
+    private static func limits(_ value: JSONValue, place: String) throws(ConcordError) -> CallerLimits {
+        try refuseUnknown(value, ["items_per_second", "burst", "pixels_per_second"], place: place)
+        func number(_ name: String) throws(ConcordError) -> Double? {
+            guard let member = value[name], !member.isNull else { return nil }
+            guard let number = member.double, number > 0, number <= 1e15 else {
+                throw ConcordError(
+                    .invalidConfiguration, "`\(name)` in \(place) must be a number above 0, not \(member.text())")
+            }
+            return number
+        }
+        if let burst = try number("burst"), burst < 1 {
+            throw ConcordError(.invalidConfiguration, "`burst` in \(place) is \(burst); at least 1 item must fit")
+        }
+        return CallerLimits(
+            itemsPerSecond: try number("items_per_second"), burst: try number("burst"),
+            pixelsPerSecond: try number("pixels_per_second"))
+    }
+
+    private static func refuseUnknown(
+        _ value: JSONValue, _ known: [String], place: String
+    ) throws(ConcordError) {
+        guard let members = value.members else {
+            throw ConcordError(.invalidConfiguration, "\(place) must be an object")
+        }
+        var seen = Set<String>()
+        for member in members {
+            guard known.contains(member.name) else {
+                let near = NearestName.suggestion(for: member.name, among: known).map { "; did you mean `\($0)`?" }
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "\(place) has the unknown member `\(member.name)`"
+                        + (near ?? "; known are: " + known.joined(separator: ", ")))
+            }
+            guard seen.insert(member.name).inserted else {
+                throw ConcordError(.invalidConfiguration, "`\(member.name)` appears twice in \(place); remove one")
+            }
+        }
+    }
+}
+
+/// Comparisons whose time does not tell where values differ.
+package enum ConstantTime {
+    /// Whether two byte strings are equal. Looks at every byte of the longer, whatever the others are.
+    package static func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        var difference: UInt8 = left.count == right.count ? 0 : 1
+        for index in 0..<max(left.count, right.count) {
+            difference |= (index < left.count ? left[index] : 0) ^ (index < right.count ? right[index] : 0)
+        }
+        return difference == 0
+    }
+}

@@ -1,0 +1,252 @@
+import ConcordCore
+
+/// The fields of one object in a request, read by the group that describes them; `null` and, in forms, an empty text are
+/// as if they were not there. (`JSONFields` reads the objects in files of a model.)
+struct RequestFields<Group: FieldGroup>: Sendable {
+    private enum Content: Sendable {
+        case json([String: JSONValue])
+        case parts([MultipartForm.Part])
+    }
+
+    private let content: Content
+    private let path: String
+
+    /// The members of a JSON object. Throws a failure for a name that the group does not know, since what it asks for would
+    /// not happen.
+    ///
+    /// - Parameter path: what the object is called in errors; empty for the whole body.
+    init(_ value: JSONValue, path: String = "") throws(RequestFailure) {
+        guard let list = value.members else {
+            throw .invalid(path.isEmpty ? nil : path, "\(path.isEmpty ? "The body" : path) must be a JSON object.")
+        }
+        let definition = Group.definition
+        var members: [String: JSONValue] = [:]
+        for member in list {
+            guard let field = definition.byName[member.name] else {
+                // Clients send null for what they know and do not use, also for what is newer than this server.
+                if member.value.isNull || Group.isOpen { continue }
+                throw .unknown(Self.name(member.name, in: path), known: definition.names)
+            }
+            guard members.updateValue(member.value, forKey: member.name) == nil else {
+                let name = Self.name(member.name, in: path)
+                throw .invalid(name, "The field \"\(name)\" occurs twice.")
+            }
+            if !member.value.isNull { try field.check(member.value, Self.name(member.name, in: path)) }
+        }
+        content = .json(members)
+        self.path = path
+    }
+
+    /// The parts of a form.
+    init(_ form: MultipartForm) throws(RequestFailure) { try self.init(parts: form.parts, except: []) }
+
+    /// The values of a query.
+    ///
+    /// - Parameter except: fields of the group that come from elsewhere.
+    init(query: [String: String], except: Set<String>) throws(RequestFailure) {
+        try self.init(
+            parts: query.map { MultipartForm.Part(name: $0.key, isFile: false, bytes: Array($0.value.utf8)) },
+            except: except)
+    }
+
+    private init(parts: [MultipartForm.Part], except: Set<String>) throws(RequestFailure) {
+        let definition = Group.definition
+        for part in parts where definition.byName[part.name] == nil || except.contains(part.name) {
+            throw .unknown(part.name, known: definition.names)
+        }
+        content = .parts(parts)
+        path = ""
+    }
+
+    /// The value of a field; nil where it is not there.
+    func value<Kind>(_ field: KeyPath<Group, Field<Kind>>) throws(RequestFailure) -> Kind.Value? {
+        let field = Group.definition.group[keyPath: field]
+        return try value(field.kind, field.name)
+    }
+
+    /// The value of a field that must be there.
+    func value<Kind>(_ field: KeyPath<Group, RequiredField<Kind>>) throws(RequestFailure) -> Kind.Value {
+        let field = Group.definition.group[keyPath: field]
+        guard let value = try value(field.kind, field.name) else { throw .missing(Self.name(field.name, in: path)) }
+        return value
+    }
+
+    /// The parts of a form for fields whose order among each other matters.
+    func parts(_ fields: PartialKeyPath<Group>...) -> [MultipartForm.Part] {
+        guard case .parts(let parts) = content else { return [] }
+        let names = Set(fields.compactMap { (Group.definition.group[keyPath: $0] as? any DescribedField)?.name })
+        return parts.filter { names.contains($0.name) }
+    }
+
+    func name<Kind>(_ field: KeyPath<Group, Field<Kind>>) -> String {
+        Self.name(Group.definition.group[keyPath: field].name, in: path)
+    }
+
+    func name<Kind>(_ field: KeyPath<Group, RequiredField<Kind>>) -> String {
+        Self.name(Group.definition.group[keyPath: field].name, in: path)
+    }
+
+    private func value<Kind: FieldKind>(_ kind: Kind, _ name: String) throws(RequestFailure) -> Kind.Value? {
+        switch content {
+        case .json(let members):
+            guard let value = members[name], !value.isNull else { return nil }
+            return try kind.value(of: value, Self.name(name, in: path))
+        case .parts(let parts):
+            let own = parts.filter { $0.name == name && ($0.isFile || !$0.bytes.isEmpty) }
+            return own.isEmpty ? nil : try kind.value(of: own, name)
+        }
+    }
+
+    /// The field's full name, for errors.
+    private static func name(_ field: String, in path: String) -> String { path.isEmpty ? field : "\(path).\(field)" }
+}
+
+/// A field of a request: its name, what it holds, and what clients are told of it.
+///
+/// Requests are read by it and described by it, so that the two cannot differ.
+struct Field<Kind: FieldKind>: DescribedField {
+    let name: String
+    let kind: Kind
+    let summary: String
+    var isRequired: Bool { false }
+
+    init(_ name: String, _ kind: Kind, _ summary: String = "") {
+        self.name = name
+        self.kind = kind
+        self.summary = summary
+    }
+}
+
+/// A field without which a request is refused.
+struct RequiredField<Kind: FieldKind>: DescribedField {
+    let name: String
+    let kind: Kind
+    let summary: String
+    var isRequired: Bool { true }
+
+    init(_ name: String, _ kind: Kind, _ summary: String = "") {
+        self.name = name
+        self.kind = kind
+        self.summary = summary
+    }
+}
+
+/// What a field says of itself, whatever it holds.
+protocol DescribedField: Sendable {
+    associatedtype Kind: FieldKind
+    var name: String { get }
+    var kind: Kind { get }
+    var summary: String { get }
+    var isRequired: Bool { get }
+}
+
+extension DescribedField {
+    /// The JSON schema of its value.
+    var schema: JSONValue { kind.schema.described(summary) }
+
+    /// The JSON schema of its parts in a form.
+    var formSchema: JSONValue { kind.formSchema.described(summary) }
+
+    /// Refuses a value that nobody reads, where it asks for something.
+    func check(_ value: JSONValue, _ name: String) throws(RequestFailure) { try kind.check(value, name) }
+}
+
+/// What fields hold.
+protocol FieldKind: Sendable {
+    associatedtype Value: Sendable
+
+    var schema: JSONValue { get }
+    var formSchema: JSONValue { get }
+
+    /// The value in a JSON object, which is not null. Throws a failure that names the field.
+    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Value
+
+    /// The value of the parts of a form that have the field's name, one at least. Throws a failure that names the field.
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> Value
+
+    /// Refuses a value in a JSON object that nobody reads, where it asks for something.
+    func check(_ value: JSONValue, _ name: String) throws(RequestFailure)
+}
+
+extension FieldKind {
+    var formSchema: JSONValue { schema }
+
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> Value {
+        throw .invalid(name, "\(name) is read in JSON only.")
+    }
+
+    func check(_ value: JSONValue, _ name: String) throws(RequestFailure) {}
+
+    func wrong(_ name: String, _ expected: String) -> RequestFailure {
+        .invalid(name, "\(name) must be \(expected).")
+    }
+}
+
+/// A kind whose values are texts in forms and queries.
+protocol PlainFieldKind: FieldKind {
+    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Value
+}
+
+extension PlainFieldKind {
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> Value {
+        guard parts.count == 1 else { throw .invalid(name, "The field \"\(name)\" occurs twice.") }
+        guard !parts[0].isFile else { throw .invalid(name, "\(name) is no file.") }
+        return try value(ofText: MultipartForm.text(parts[0]), name)
+    }
+}
+
+extension JSONValue {
+    /// The schema with a description, where there is one.
+    fileprivate func described(_ text: String) -> JSONValue {
+        guard !text.isEmpty, let members else { return self }
+        return .object(members.filter { $0.name != "description" } + [.init("description", .string(text))])
+    }
+}
+
+/// The fields of a kind of object in requests, as stored properties of type ``Field`` and ``RequiredField``.
+protocol FieldGroup: Sendable {
+    static var definition: FieldDefinition<Self> { get }
+    /// Whether fields that the group does not know are passed over; they are refused otherwise.
+    static var isOpen: Bool { get }
+}
+
+extension FieldGroup {
+    static var isOpen: Bool { false }
+}
+
+/// What is known of a group's fields. They are found in the group's type, so that each that can be read is described.
+struct FieldDefinition<Group: FieldGroup>: Sendable {
+    let group: Group
+    let fields: [any DescribedField]
+    let byName: [String: any DescribedField]
+
+    init(_ group: Group) {
+        self.group = group
+        fields = Mirror(reflecting: group).children.map { property in
+            guard let field = property.value as? any DescribedField else {
+                preconditionFailure("\(Group.self).\(property.label ?? "") is no field")
+            }
+            return field
+        }
+        byName = Dictionary(fields.map { ($0.name, $0) }) { first, _ in
+            preconditionFailure("\(Group.self) has the field \(first.name) twice")
+        }
+    }
+
+    var names: [String] { fields.map(\.name) }
+
+    /// The JSON schema of the object.
+    var schema: JSONValue { object { $0.schema } }
+
+    /// The JSON schema of the form.
+    var formSchema: JSONValue { object { $0.formSchema } }
+
+    private func object(_ schema: (any DescribedField) -> JSONValue) -> JSONValue {
+        var members: [JSONValue.Member] = [
+            .init("type", "object"), .init("properties", .object(fields.map { .init($0.name, schema($0)) })),
+        ]
+        let required = fields.filter(\.isRequired).map { JSONValue.string($0.name) }
+        if !required.isEmpty { members.append(.init("required", .array(required))) }
+        return .object(members + [.init("additionalProperties", .bool(Group.isOpen))])
+    }
+}

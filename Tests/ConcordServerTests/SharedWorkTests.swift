@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func `what fails for another's reasons is tried again, what fails for the input is not`() async {
-        for (kind, runs) in [(ServingError.Kind.deadlineExceeded, 2), (.invalidInput(parameter: nil), 1)] {
+        for (kind, runs) in [(ServingError.Kind.deadlineExceeded, 2), (.invalidInput, 1)] {
             let flights = SingleFlight<String, Int>(), gate = Gate()
             func task(fails: Bool) -> Task<Result<Int, ServingError>, Never> {
                 Task {

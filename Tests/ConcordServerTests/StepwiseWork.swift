@@ -34,6 +34,10 @@ func outcome<Value: Sendable>(
 }
 
 extension Result where Failure == ServingError {
+    var parameter: String? {
+        if case .failure(let error) = self { error.parameter } else { nil }
+    }
+
     var kind: ServingError.Kind? {
         if case .failure(let error) = self { error.kind } else { nil }
     }

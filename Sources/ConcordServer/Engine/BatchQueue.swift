@@ -111,7 +111,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     /// Nobody waits for `entry` any more; where it is in a run, its result is dropped.
     func cancel(_ entry: BatchEntry<Output>) {
         condition.locked {
-            guard entry.finish(.failure(ServingError(.cancelled, "The request was cancelled."))) else { return }
+            guard entry.finish(.failure(ServingError.cancelled)) else { return }
             prune(entry.lane)
         }
     }
@@ -345,10 +345,6 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         if isCurrent { observe(.ran(items: run.waiting.count, seconds: seconds)) }
         return isCurrent
     }
-}
-
-extension ServingError {
-    static let pastDeadline = ServingError(.deadlineExceeded, "The deadline of the request has passed.")
 }
 
 /// How fast a queue gets shorter, measured: the seconds that its runs take, in all and for an item.

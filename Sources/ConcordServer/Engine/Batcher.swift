@@ -128,15 +128,15 @@ package struct BatcherOptions: Sendable {
 }
 
 /// What the engine has to know of the request that a piece of work belongs to.
-public struct WorkContext: Sendable, Hashable {
-    public var lane: Lane
+package struct WorkContext: Sendable, Hashable {
+    package var lane: Lane
     /// When the answer is of no use any more; nil for never.
-    public var deadline: ContinuousClock.Instant?
-    public var requestID: String
+    package var deadline: ContinuousClock.Instant?
+    package var requestID: String
     /// The id of the caller's key; nil where no keys are asked for.
-    public var caller: String?
+    package var caller: String?
 
-    public init(
+    package init(
         lane: Lane = .interactive, deadline: ContinuousClock.Instant? = nil, requestID: String = "",
         caller: String? = nil
     ) {
@@ -148,7 +148,7 @@ public struct WorkContext: Sendable, Hashable {
 }
 
 /// Which queue a request waits in.
-public enum Lane: String, Sendable, Hashable, CaseIterable {
+package enum Lane: String, Sendable, Hashable, CaseIterable {
     /// Goes first.
     case interactive
     /// Waits for the interactive ones, but always has a share of the work.

@@ -2,9 +2,9 @@ import ConcordCore
 import Synchronization
 
 /// Bytes that all requests share, given out first come first served.
-public final class ByteBudget: Sendable {
+package final class ByteBudget: Sendable {
     /// Bytes that were given out. They are free again when this object goes.
-    public final class Grant: Sendable {
+    package final class Grant: Sendable {
         private let count: Mutex<Int>
         private let budget: ByteBudget
 
@@ -16,7 +16,7 @@ public final class ByteBudget: Sendable {
         deinit { shrink(to: 0) }
 
         /// Gives back all but `remaining` bytes.
-        public func shrink(to remaining: Int) {
+        package func shrink(to remaining: Int) {
             let freed = count.withLock { count in
                 let freed = max(count - remaining, 0)
                 count -= freed
@@ -40,13 +40,13 @@ public final class ByteBudget: Sendable {
         var cancelled = Set<Int>()
     }
 
-    public let capacity: Int
+    package let capacity: Int
     private let state = Mutex(State())
 
-    public init(capacity: Int) { self.capacity = capacity }
+    package init(capacity: Int) { self.capacity = capacity }
 
     /// Bytes that are given out.
-    public var used: Int { state.withLock { $0.used } }
+    package var used: Int { state.withLock { $0.used } }
 
     /// How many wait for bytes.
     package var waitingCount: Int { state.withLock { $0.waiting.count } }
@@ -54,7 +54,7 @@ public final class ByteBudget: Sendable {
     /// Waits until `count` bytes are free, and those that came before have theirs.
     ///
     /// - Throws: `.tooLarge` for more than the whole; `.cancelled`.
-    public func acquire(_ count: Int) async throws(ServingError) -> Grant {
+    package func acquire(_ count: Int) async throws(ServingError) -> Grant {
         guard count <= capacity else {
             throw ServingError(.tooLarge, "The picture needs more memory than there is for pictures; make it smaller.")
         }
@@ -80,7 +80,7 @@ public final class ByteBudget: Sendable {
         }
         // Cancelled too late to wait for anything: nobody else takes this mark away.
         state.withLock { _ = $0.cancelled.remove(id) }
-        guard isGranted else { throw ServingError(.cancelled, "The request was cancelled.") }
+        guard isGranted else { throw ServingError.cancelled }
         return Grant(count, of: self)
     }
 

@@ -78,7 +78,7 @@ final class DecodingPool: Sendable {
                     + "allowed.")
         }
         guard pixels > 0 else {
-            throw ServingError(.invalidInput(parameter: parameter), "The picture has no pixels.")
+            throw ServingError.invalid(parameter, "The picture has no pixels.")
         }
         return Inspection(hash: hash, pixels: pixels)
     }
@@ -117,7 +117,7 @@ final class DecodingPool: Sendable {
             guard error.code == .invalidImage else {
                 throw ServingError(.failed, "The picture could not be read.")
             }
-            throw ServingError(.invalidInput(parameter: parameter), error.message)
+            throw ServingError.invalid(parameter, error.message)
         }
     }
 }

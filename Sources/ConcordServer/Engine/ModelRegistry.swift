@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// Models are loaded one at a time, because loading needs more memory than the model. They are asked for their canary
 /// now and then, through the queues that requests wait in, so that being ready is something they show.
-public final class ModelRegistry: Sendable {
+package final class ModelRegistry: Sendable {
     let options: ServingOptions
     /// Those of the options that may change while models are served.
     private let limits: Mutex<(modelBytes: Int?, verifiesHashes: Bool)>
@@ -16,7 +16,7 @@ public final class ModelRegistry: Sendable {
     let table = Mutex(ModelTable())
     private let monitor = Mutex<Task<Void, Never>?>(nil)
 
-    public init(options: ServingOptions = ServingOptions(), metrics: ServerMetrics) {
+    package init(options: ServingOptions = ServingOptions(), metrics: ServerMetrics) {
         self.options = options
         limits = Mutex((options.modelBytes, options.model.verifiesHashes))
         self.metrics = metrics
@@ -36,7 +36,7 @@ public final class ModelRegistry: Sendable {
     /// - Throws: as ``ExportedModel/init(folder:options:)``; `.invalidArgument` for a name that is taken, `.unavailable`
     ///   when the memory for models does not suffice. The texts are not for clients.
     @discardableResult
-    public func load(
+    package func load(
         name: String? = nil, folder: String, isPinned: Bool = true
     ) async throws(ConcordError) -> ServedModel {
         let name = try await announce(name: name, folder: folder, isPinned: isPinned)
@@ -140,7 +140,7 @@ public final class ModelRegistry: Sendable {
     ///
     /// - Parameter folder: nil for the same folder.
     /// - Throws: as ``load(name:folder:isPinned:)``; `.invalidArgument` for a name that is not there.
-    public func reload(name: String, folder: String? = nil) async throws(ConcordError) {
+    package func reload(name: String, folder: String? = nil) async throws(ConcordError) {
         guard let known = table.withLock({ $0.begin(name) }) else {
             throw ConcordError(.invalidArgument, "there is no model `\(name)`")
         }
@@ -151,7 +151,7 @@ public final class ModelRegistry: Sendable {
     /// not in memory stays out of it.
     ///
     /// - Throws: `.unknownModel`; `.loading` while it is being loaded.
-    public func unload(name: String) throws(ServingError) {
+    package func unload(name: String) throws(ServingError) {
         // Dropped after the lock is free: a model's end may take a while.
         let model = try table.withLock { $0.withdraw(name) }.get()
         metrics.resident(model: name, bytes: nil)
@@ -167,7 +167,7 @@ public final class ModelRegistry: Sendable {
     // MARK: - Use
 
     /// The model of that name; the default one for nil. Throws `.unknownModel`, `.loading`, `.overloaded` or `.failed`.
-    public func model(named name: String?) throws(ServingError) -> ServedModel {
+    package func model(named name: String?) throws(ServingError) -> ServedModel {
         let answer = table.withLock { $0.use(name) }
         switch answer {
         case .success(.ready(let model)): return model
@@ -179,10 +179,10 @@ public final class ModelRegistry: Sendable {
     }
 
     /// All models, in the order in which they were loaded.
-    public var statuses: [ModelStatus] { table.withLock { $0.entries.map(\.status) } }
+    package var statuses: [ModelStatus] { table.withLock { $0.entries.map(\.status) } }
 
     /// Refuses new work, finishes what was accepted, and ends all threads.
-    public func close() async {
+    package func close() async {
         monitor.withLock { $0?.cancel() }
         let models = table.withLock { table in
             table.isClosing = true
@@ -197,7 +197,7 @@ public final class ModelRegistry: Sendable {
 
     // MARK: - Health
 
-    public var readiness: Readiness {
+    package var readiness: Readiness {
         let reasons = table.withLock { $0.problems }
         return Readiness(isReady: reasons.isEmpty, reasons: reasons)
     }

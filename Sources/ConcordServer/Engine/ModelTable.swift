@@ -181,19 +181,9 @@ struct ModelTable {
     }
 }
 
-extension ServingError {
-    static let noSuchModel = ServingError(.unknownModel, "There is no such model.")
-
-    /// - Parameter seconds: how long it takes to load the model; nil when nobody knows yet.
-    static func loading(after seconds: Double?) -> ServingError {
-        ServingError(
-            .loading, "The model is being loaded.", retryAfter: .seconds(min(max(seconds ?? 5, 1), 120)))
-    }
-}
-
 /// What is known of a model that the server has been told of.
-public struct ModelStatus: Sendable, Hashable {
-    public enum State: String, Sendable, Hashable {
+package struct ModelStatus: Sendable, Hashable {
+    package enum State: String, Sendable, Hashable {
         case loading, ready, failed
         /// Gave its memory to another model; the next request for it loads it again.
         case unloaded
@@ -201,29 +191,29 @@ public struct ModelStatus: Sendable, Hashable {
         case withdrawn
     }
 
-    public var name: String
-    public var state: State
+    package var name: String
+    package var state: State
     /// Why it is not ready, or not well; safe for clients.
-    public var reason: String?
+    package var reason: String?
     /// Why its answers may be wrong on this machine though it is well; safe for clients. Nil where nothing is known.
-    public var warning: String?
+    package var warning: String?
     /// The bytes of its graphs.
-    public var residentBytes: Int
+    package var residentBytes: Int
     /// That of the model in use, or of the one that is to be loaded.
-    public var manifest: ArtifactManifest
+    package var manifest: ArtifactManifest
     /// Items that wait, of pictures, texts and captions together.
-    public var queuedItems: Int
+    package var queuedItems: Int
     /// Items that a run took, on average; nil before the first.
-    public var meanBatch: Double?
+    package var meanBatch: Double?
 }
 
 /// Whether the server can answer.
-public struct Readiness: Sendable, Hashable {
-    public var isReady: Bool
+package struct Readiness: Sendable, Hashable {
+    package var isReady: Bool
     /// What stands in the way; safe for clients.
-    public var reasons: [String]
+    package var reasons: [String]
 
-    public init(isReady: Bool, reasons: [String] = []) {
+    package init(isReady: Bool, reasons: [String] = []) {
         self.isReady = isReady
         self.reasons = reasons
     }

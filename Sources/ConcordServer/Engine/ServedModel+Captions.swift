@@ -18,7 +18,7 @@ extension ServedModel {
     /// - Parameters:
     ///   - prompt: what the captions begin with; it is part of their text.
     ///   - stops: texts at which a caption ends, which are not part of it. What it begins with is not searched for them.
-    public func caption(
+    package func caption(
         image bytes: [UInt8], parameter: String? = nil, prompt: String? = nil, stops: [String] = [],
         options: GenerationOptions, _ context: WorkContext
     ) async throws(ServingError) -> [ServedCaption] {
@@ -35,12 +35,12 @@ extension ServedModel {
     ///
     /// Errors of the stream are ``ServingError``. Work ends when the stream is dropped. One result only; that of a search
     /// comes in one piece.
-    public func captionStream(
+    package func captionStream(
         image bytes: [UInt8], parameter: String? = nil, prompt: String? = nil, stops: [String] = [],
         options: GenerationOptions, _ context: WorkContext
     ) async throws(ServingError) -> AsyncThrowingStream<CaptionEvent, any Error> {
         guard options.resultCount == 1 else {
-            throw ServingError(.invalidInput(parameter: nil), "A stream has one caption; ask for one result.")
+            throw ServingError(.invalidInput, "A stream has one caption; ask for one result.")
         }
         let accepted: Accepted
         do throws(ServingError) {
@@ -84,7 +84,7 @@ extension ServedModel {
                 prompt: tokens ?? Array(tokenizer.encode("").prefix(1)), vocabularySize: tokenizer.vocabularySize,
                 contextLength: contextLength)
         } catch {
-            throw ServingError(.invalidInput(parameter: nil), error.message)
+            throw ServingError(.invalidInput, error.message)
         }
         let ticket = try captioner.admit(context), decodingTicket = try decoding.admit(context)
         let inspection = try await decoding.inspect(bytes, parameter: parameter)
@@ -106,34 +106,23 @@ extension ServedModel {
 
 extension ServingError {
     static let noCaption = ServingError(
-        .invalidInput(parameter: nil), "The options leave no caption; allow more tokens.")
-
-    /// What metrics call it.
-    public var outcome: String {
-        switch kind {
-        case .invalidInput, .unknownModel, .unsupported, .tooLarge: "invalid"
-        case .quotaExceeded, .overloaded, .loading: "refused"
-        case .deadlineExceeded: "late"
-        case .cancelled: "cancelled"
-        case .failed: "failed"
-        }
-    }
+        .invalidInput, "The options leave no caption; allow more tokens.")
 }
 
 /// A caption of a picture.
-public struct ServedCaption: Sendable, Hashable {
-    public var text: String
+package struct ServedCaption: Sendable, Hashable {
+    package var text: String
     /// The new tokens, a stop token at the end included.
-    public var tokens: [Int32]
+    package var tokens: [Int32]
     /// The sum of the logarithms of the tokens' probabilities.
-    public var logProbability: Double
-    public var finishReason: GeneratedTokens.FinishReason
+    package var logProbability: Double
+    package var finishReason: GeneratedTokens.FinishReason
     /// How many tokens the caption began from, the start token included.
-    public var promptTokens: Int
+    package var promptTokens: Int
     /// Width × height of the picture as it was sent.
-    public var pixels: Int
+    package var pixels: Int
 
-    public init(
+    package init(
         text: String, tokens: [Int32], logProbability: Double, finishReason: GeneratedTokens.FinishReason,
         promptTokens: Int, pixels: Int
     ) {
@@ -147,7 +136,7 @@ public struct ServedCaption: Sendable, Hashable {
 }
 
 /// What a stream of a caption brings.
-public enum CaptionEvent: Sendable, Hashable {
+package enum CaptionEvent: Sendable, Hashable {
     /// Text that joins the caption. All pieces put together are the text of the caption.
     case text(String)
     /// The end: the caption as a whole.

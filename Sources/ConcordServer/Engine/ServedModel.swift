@@ -5,14 +5,14 @@ import ConcordText
 /// A model with the queues in which requests for it wait.
 ///
 /// When the last reference goes, its threads end and its memory is free.
-public final class ServedModel: Sendable {
-    public let name: String
-    public let manifest: ArtifactManifest
+package final class ServedModel: Sendable {
+    package let name: String
+    package let manifest: ArtifactManifest
     /// Tokens of the longest text, start and end token included.
-    public let contextLength: Int
-    public let tokenizer: any Tokenizer
+    package let contextLength: Int
+    package let tokenizer: any Tokenizer
     /// Why answers may be wrong on this machine though the model is well; safe for clients. Nil where nothing is known.
-    public let warning: String?
+    package let warning: String?
     let model: ExportedModel
     let decoding: DecodingPool
     let metrics: ServerMetrics
@@ -47,15 +47,15 @@ public final class ServedModel: Sendable {
     /// Those of its folder's files when they were read, by name.
     var stamps: [String: FileStamp] { model.stamps }
 
-    public var embedsImages: Bool { images != nil }
-    public var captions: Bool { captioner != nil }
+    package var embedsImages: Bool { images != nil }
+    package var captions: Bool { captioner != nil }
 
     // MARK: - Pictures
 
     /// The unit vector `[width]` of an encoded picture, and its width × height.
     ///
     /// A picture that is being embedded for somebody else is not embedded again.
-    public func embed(
+    package func embed(
         image bytes: [UInt8], parameter: String? = nil, _ context: WorkContext
     ) async throws(ServingError) -> (vector: [Float], pixels: Int) {
         guard let images else { throw ServingError(.unsupported, "This model embeds texts only.") }
@@ -99,7 +99,7 @@ public final class ServedModel: Sendable {
     /// The unit vector `[width]` of a text, and the number of its tokens, special ones included.
     ///
     /// - Parameter truncates: whether a text above the context length loses its end; it is refused otherwise.
-    public func embed(
+    package func embed(
         text: String, parameter: String? = nil, truncates: Bool = true, _ context: WorkContext
     ) async throws(ServingError) -> (vector: [Float], tokens: Int, isTruncated: Bool) {
         try await counted(.text) { () async throws(ServingError) in
@@ -119,14 +119,14 @@ public final class ServedModel: Sendable {
     }
 
     /// The unit vector `[width]` of a text given by its tokens. Special ones at its ends are added where they are missing.
-    public func embed(
+    package func embed(
         tokens: [Int32], parameter: String? = nil, truncates: Bool = true, _ context: WorkContext
     ) async throws(ServingError) -> (vector: [Float], tokens: Int, isTruncated: Bool) {
         try await counted(.text) { () async throws(ServingError) in
             let ticket = try texts.admit(context)
             guard tokens.allSatisfy({ $0 >= 0 && $0 < tokenizer.vocabularySize }) else {
-                throw ServingError(
-                    .invalidInput(parameter: parameter),
+                throw .invalid(
+                    parameter,
                     "The tokens are not all from 0 to \(tokenizer.vocabularySize - 1), which this model knows.")
             }
             return try await embed(withSpecialTokens(tokens), parameter, truncates, ticket, context)
@@ -147,9 +147,8 @@ public final class ServedModel: Sendable {
         _ text: PreparedText, _ parameter: String?, _ truncates: Bool, _ ticket: BatchTicket, _ context: WorkContext
     ) async throws(ServingError) -> (vector: [Float], tokens: Int, isTruncated: Bool) {
         guard truncates || !text.isTruncated else {
-            throw ServingError(
-                .invalidInput(parameter: parameter),
-                "The text has more than the \(contextLength) tokens that this model reads.")
+            throw .invalid(
+                parameter, "The text has more than the \(contextLength) tokens that this model reads.")
         }
         return (try await texts.run(text, ticket: ticket, context), text.ids.count, text.isTruncated)
     }
@@ -157,7 +156,7 @@ public final class ServedModel: Sendable {
     // MARK: - Both
 
     /// Scaled cosines of unit vectors, with the bias where the model has one: row by row `[images, texts]`.
-    public func logits(images: [[Float]], texts: [[Float]]) -> [[Float]] { model.logits(images: images, texts: texts) }
+    package func logits(images: [[Float]], texts: [[Float]]) -> [[Float]] { model.logits(images: images, texts: texts) }
 
     /// Items that wait, of pictures, texts and captions together.
     var queuedItems: Int {
@@ -258,8 +257,8 @@ struct ModelQueues: Sendable {
         { [name, options] error in
             switch error.code {
             // Texts about options of generation, which came from the client.
-            case .invalidArgument: return ServingError(.invalidInput(parameter: nil), error.message)
-            case .cancelled: return ServingError(.cancelled, "The request was cancelled.")
+            case .invalidArgument: return ServingError(.invalidInput, error.message)
+            case .cancelled: return ServingError.cancelled
             default:
                 options.onFault(name, error)
                 return ServingError(.failed, "The model could not answer.")

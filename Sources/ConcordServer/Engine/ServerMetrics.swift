@@ -3,12 +3,12 @@ import Synchronization
 /// The figures of a server, in Prometheus' text format.
 ///
 /// Labels have few values each: models, templates of routes, outcomes; never keys or addresses.
-public final class ServerMetrics: Sendable {
-    public enum Stage: String, Sendable, Hashable, CaseIterable {
+package final class ServerMetrics: Sendable {
+    package enum Stage: String, Sendable, Hashable, CaseIterable {
         case fetch, decode, preprocess, queue, compute, encode
     }
 
-    public enum Modality: String, Sendable, Hashable, CaseIterable { case image, text, caption }
+    package enum Modality: String, Sendable, Hashable, CaseIterable { case image, text, caption }
 
     private struct Families {
         // The buckets of OpenTelemetry's HTTP durations.
@@ -45,41 +45,41 @@ public final class ServerMetrics: Sendable {
 
     private let families = Mutex(Families())
 
-    public init() {}
+    package init() {}
 
     /// A request is over. `route` is a template such as `/v2/models/{model}/infer`, `outcome` one of few words, as a rule
     /// the status's class.
-    public func request(model: String?, route: String, outcome: String, seconds: Double) {
+    package func request(model: String?, route: String, outcome: String, seconds: Double) {
         families.withLock {
             $0.requests.add(1, [model ?? "", route, outcome])
             $0.requestSeconds.observe(seconds, [route])
         }
     }
 
-    public func items(model: String, modality: Modality, outcome: String, count: Int = 1) {
+    package func items(model: String, modality: Modality, outcome: String, count: Int = 1) {
         families.withLock { $0.items.add(Double(count), [model, modality.rawValue, outcome]) }
     }
 
-    public func stage(_ stage: Stage, model: String, seconds: Double) {
+    package func stage(_ stage: Stage, model: String, seconds: Double) {
         families.withLock { $0.stages.observe(seconds, [model, stage.rawValue]) }
     }
 
-    public func batch(model: String, modality: Modality, items: Int) {
+    package func batch(model: String, modality: Modality, items: Int) {
         families.withLock { $0.batches.observe(Double(items), [model, modality.rawValue]) }
     }
 
-    public func refused(reason: String) { families.withLock { $0.refused.add(1, [reason]) } }
+    package func refused(reason: String) { families.withLock { $0.refused.add(1, [reason]) } }
 
-    public func cache(hit: Bool) { families.withLock { $0.cache.add(1, [hit ? "hit" : "miss"]) } }
+    package func cache(hit: Bool) { families.withLock { $0.cache.add(1, [hit ? "hit" : "miss"]) } }
 
-    public func decodedPixels(_ count: Int) { families.withLock { $0.pixels.add(Double(count), []) } }
+    package func decodedPixels(_ count: Int) { families.withLock { $0.pixels.add(Double(count), []) } }
 
-    public func queued(model: String, modality: Modality, items: Int) {
+    package func queued(model: String, modality: Modality, items: Int) {
         families.withLock { $0.queued.set(Double(items), [model, modality.rawValue]) }
     }
 
     /// The bytes of a model's graphs; nil when it is gone.
-    public func resident(model: String, bytes: Int?) {
+    package func resident(model: String, bytes: Int?) {
         families.withLock {
             if let bytes {
                 $0.resident.set(Double(bytes), [model])
@@ -90,7 +90,7 @@ public final class ServerMetrics: Sendable {
     }
 
     /// All figures: `text/plain; version=0.0.4; charset=utf-8`.
-    public func text() -> String {
+    package func text() -> String {
         // Written from a copy, so that nobody waits for it.
         var text = ""
         let all = families.withLock { $0.all }

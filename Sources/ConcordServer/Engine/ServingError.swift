@@ -1,14 +1,27 @@
-/// Why a request was not answered, in words that a client may read: no paths, addresses or text of a library.
-public struct ServingError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What went wrong, from which HTTP's status follows.
-    public enum Kind: Sendable, Hashable {
-        /// The client's mistake; `parameter` names the field that has it.
-        case invalidInput(parameter: String?)
+import ConcordCore
+
+/// The reason why a request gets no answer: the one error from a model's queue to the response.
+///
+/// Its texts are for clients: they never contain paths, addresses or texts of a library.
+package struct ServingError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The kind of failure, from which the HTTP status follows.
+    package enum Kind: Sendable, Hashable {
+        /// A field or body with a value that cannot be used.
+        case invalidInput
+        /// No key, or an unknown one.
+        case unauthenticated
+        /// A key without the scope that is needed, or a host or origin that is not allowed.
+        case forbidden
+        case notFound
+        case methodNotAllowed(allowed: String)
+        case unsupportedMediaType
         case unknownModel
-        /// What this model cannot do.
+        /// Something that this model cannot do.
         case unsupported
-        /// A picture, text or batch above a limit.
+        /// An image, text, batch or body above a limit.
         case tooLarge
+        /// A model that was not replaced, because the new one is not good.
+        case conflict
         /// The client has used up its own quota.
         case quotaExceeded
         /// The server has more work than it can do in time.
@@ -17,22 +30,128 @@ public struct ServingError: Error, Sendable, Hashable, CustomStringConvertible {
         case deadlineExceeded
         /// The model is being loaded.
         case loading
-        /// The caller went away.
+        /// The client has left.
         case cancelled
         /// A fault of the server.
         case failed
     }
 
-    public var kind: Kind
-    public var message: String
-    /// After which the same request may succeed; always set for `.quotaExceeded`, `.overloaded` and `.loading`.
-    public var retryAfter: Duration?
+    package var kind: Kind
+    /// The text for clients; that of `.failed` goes to the log only.
+    package var message: String
+    /// The field at fault, as a path such as `input[3]`.
+    package var parameter: String?
+    /// A word for programs, such as `too_large`.
+    package var code: String
+    /// The time after which the same request may succeed; always set for `.quotaExceeded`, `.overloaded`,
+    /// `.deadlineExceeded` and `.loading`.
+    package var retryAfter: Duration?
 
-    public init(_ kind: Kind, _ message: String, retryAfter: Duration? = nil) {
+    /// - Parameter code: `nil` for the usual one of the kind.
+    package init(
+        _ kind: Kind, _ message: String, parameter: String? = nil, code: String? = nil, retryAfter: Duration? = nil
+    ) {
         self.kind = kind
         self.message = message
-        self.retryAfter = retryAfter
+        self.parameter = parameter ?? kind.usualParameter
+        self.code = code ?? kind.usualCode
+        self.retryAfter = retryAfter ?? (kind.isTemporary ? .seconds(1) : nil)
     }
 
-    public var description: String { message }
+    package var description: String { "\(code): \(message)" }
+
+    /// The outcome that metrics count it as.
+    package var outcome: String {
+        switch kind {
+        case .quotaExceeded, .overloaded, .loading: "refused"
+        case .deadlineExceeded: "late"
+        case .cancelled: "cancelled"
+        case .failed: "failed"
+        default: "invalid"
+        }
+    }
+}
+
+extension ServingError.Kind {
+    fileprivate var usualCode: String {
+        switch self {
+        case .invalidInput: "invalid_value"
+        case .unauthenticated: "invalid_api_key"
+        case .forbidden: "insufficient_scope"
+        case .notFound: "not_found"
+        case .methodNotAllowed: "method_not_allowed"
+        case .unsupportedMediaType: "unsupported_media_type"
+        case .unknownModel: "model_not_found"
+        case .unsupported: "unsupported"
+        case .tooLarge: "too_large"
+        case .conflict: "reload_failed"
+        case .quotaExceeded: "rate_limit_exceeded"
+        case .overloaded: "overloaded"
+        case .deadlineExceeded: "deadline_exceeded"
+        case .loading: "model_loading"
+        case .cancelled: "cancelled"
+        case .failed: "internal_error"
+        }
+    }
+
+    fileprivate var usualParameter: String? {
+        switch self {
+        case .unknownModel, .unsupported: "model"
+        default: nil
+        }
+    }
+
+    fileprivate var isTemporary: Bool {
+        switch self {
+        case .quotaExceeded, .overloaded, .deadlineExceeded, .loading: true
+        default: false
+        }
+    }
+}
+
+// MARK: - The usual ones
+
+extension ServingError {
+    static func invalid(_ parameter: String?, _ message: String, code: String = "invalid_value") -> ServingError {
+        ServingError(.invalidInput, message, parameter: parameter, code: code)
+    }
+
+    static func missing(_ parameter: String) -> ServingError {
+        .invalid(parameter, "The field \"\(parameter)\" is required.", code: "missing")
+    }
+
+    static func unknown(_ parameter: String, known: some Sequence<String>) -> ServingError {
+        let nearest = NearestName.suggestion(for: parameter, among: known)
+        return .invalid(
+            parameter,
+            "The field \"\(parameter.shortened())\" is unknown." + (nearest.map { " Did you mean \"\($0)\"?" } ?? ""),
+            code: "unknown_parameter")
+    }
+
+    static func tooLarge(_ message: String, parameter: String? = nil) -> ServingError {
+        ServingError(.tooLarge, message, parameter: parameter)
+    }
+
+    static func overloaded(_ message: String, retryAfter: Duration) -> ServingError {
+        ServingError(.overloaded, message, retryAfter: retryAfter)
+    }
+
+    static func failed(_ message: String) -> ServingError { ServingError(.failed, message) }
+
+    static let noSuchModel = ServingError(.unknownModel, "There is no such model.")
+
+    /// - Parameter seconds: how long it takes to load the model; `nil` if unknown.
+    static func loading(after seconds: Double?) -> ServingError {
+        ServingError(
+            .loading, "The model is being loaded.", retryAfter: .seconds(min(max(seconds ?? 5, 1), 120)))
+    }
+
+    static let pastDeadline = ServingError(.deadlineExceeded, "The deadline of the request has passed.")
+
+    static let cancelled = ServingError(.cancelled, "The client closed the request.")
+}
+
+extension String {
+    /// The beginning of a text from a client that is quoted to it.
+    func shortened(to count: Int = 64) -> String { self.count > count ? prefix(count) + "…" : self }
 }

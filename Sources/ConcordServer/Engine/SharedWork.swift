@@ -48,12 +48,12 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
         } onCancel: {
             leave(key, flight.id)
         }
-        if Task.isCancelled { throw ServingError(.cancelled, "The request was cancelled.") }
+        if Task.isCancelled { throw ServingError.cancelled }
         switch result {
         case .success(let value): return value
         case .failure(let error):
             guard isJoined else { throw error }
-            if case .invalidInput = error.kind { throw error }
+            if error.kind == .invalidInput { throw error }
             // What failed for another's deadline or place in a queue need not fail for this one.
             return try await compute()
         }

@@ -10,14 +10,14 @@ import Synchronization
 /// is bytes: whoever decodes them looks at those, never at what the other side calls them.
 ///
 /// Errors do not say which check refused an address, nor why a connection failed: answers must not map a network.
-public final class PictureFetcher: Sendable {
-    public let options: PictureFetchOptions
+package final class PictureFetcher: Sendable {
+    package let options: PictureFetchOptions
     private let threads: WorkerThreads
     private let resolver: HostResolver
     private let places: FetchPlaces
 
     /// - Throws: `.invalidConfiguration` for options that make no sense, `.unavailable` without libcurl.
-    public convenience init(options: PictureFetchOptions = PictureFetchOptions()) throws(ConcordError) {
+    package convenience init(options: PictureFetchOptions = PictureFetchOptions()) throws(ConcordError) {
         try self.init(options: options, resolver: .system)
     }
 
@@ -40,7 +40,7 @@ public final class PictureFetcher: Sendable {
     /// - Parameter deadline: when the answer is of no use any more; nil leaves it at the timeout of the options.
     /// - Throws: `.refusedAddress` for a URL that is not fetched; `.fetch` when nothing good came of it, in time and within
     ///   the limits; `.cancelled` with the task; `.unavailable` when too many wait.
-    public func fetch(
+    package func fetch(
         _ url: String, deadline: ContinuousClock.Instant? = nil
     ) async throws(ConcordError) -> [UInt8] {
         let address = try PictureAddress(url)
@@ -172,7 +172,7 @@ public struct PictureFetchOptions: Sendable, Hashable {
 
 extension ConcordError.Code {
     /// A URL that is not one that this service fetches from.
-    public static let refusedAddress = Self(rawValue: "refusedAddress")
+    package static let refusedAddress = Self(rawValue: "refusedAddress")
     /// A picture that did not come from where it was to be fetched.
-    public static let fetch = Self(rawValue: "fetch")
+    package static let fetch = Self(rawValue: "fetch")
 }

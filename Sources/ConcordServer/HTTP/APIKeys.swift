@@ -3,7 +3,7 @@ import ConcordCore
 import Synchronization
 
 /// The keys that callers show, read from a file that holds only their hashes.
-public final class APIKeys: Sendable {
+package final class APIKeys: Sendable {
     private struct State {
         var entries: [KeyFile.Entry]
         /// Of the bytes that were last looked at, good or not.
@@ -16,7 +16,7 @@ public final class APIKeys: Sendable {
 
     /// Reads `keys.json`: `[{"id", "hash": "sha256:…", "scopes": […], "limits": {"items_per_second", "burst",
     /// "pixels_per_second"}}]`. Throws `.fileSystem`, `.malformedText`, `.invalidConfiguration`.
-    public init(path: String) throws(ConcordError) {
+    package init(path: String) throws(ConcordError) {
         let bytes = try Files.read(path, limit: Self.fileLimit)
         self.path = path
         state = Mutex(
@@ -26,7 +26,7 @@ public final class APIKeys: Sendable {
     }
 
     /// The entry of a key that a caller shows, compared in constant time; nil for none.
-    public func entry(for key: String) -> APIKey? {
+    package func entry(for key: String) -> APIKey? {
         // All entries are looked at: the time does not tell which one it was.
         let hash = Array(FileHash(.sha256, of: Array(key.utf8)).hexadecimal.utf8)
         let entries = state.withLock { $0.entries }
@@ -37,7 +37,7 @@ public final class APIKeys: Sendable {
 
     /// Reads the file again if it changed; a broken one changes nothing, and its error is given back, once.
     @discardableResult
-    public func reloadIfChanged() -> ConcordError? {
+    package func reloadIfChanged() -> ConcordError? {
         do throws(ConcordError) {
             let bytes = try Files.read(path, limit: Self.fileLimit)
             let fingerprint = FileHash(.sha256, of: bytes).hexadecimal
@@ -60,7 +60,7 @@ public final class APIKeys: Sendable {
     }
 
     /// A new random key, and its entry for `keys.json` as text.
-    public static func makeKey(
+    package static func makeKey(
         id: String, scopes: Set<APIKey.Scope>, limits: CallerLimits = CallerLimits()
     ) -> (key: String, entry: String) {
         var random = SystemRandomNumberGenerator()
@@ -85,18 +85,18 @@ public final class APIKeys: Sendable {
 }
 
 /// An entry of `keys.json`: who may do what, and how much.
-public struct APIKey: Sendable, Hashable {
+package struct APIKey: Sendable, Hashable {
     /// What a key is good for.
-    public enum Scope: String, Sendable, Hashable, CaseIterable {
+    package enum Scope: String, Sendable, Hashable, CaseIterable {
         case embed, caption, admin, metrics
     }
 
     /// What limits, logs and metrics call the caller.
-    public var id: String
-    public var scopes: Set<Scope>
-    public var limits: CallerLimits
+    package var id: String
+    package var scopes: Set<Scope>
+    package var limits: CallerLimits
 
-    public init(id: String, scopes: Set<Scope>, limits: CallerLimits = CallerLimits()) {
+    package init(id: String, scopes: Set<Scope>, limits: CallerLimits = CallerLimits()) {
         self.id = id
         self.scopes = scopes
         self.limits = limits
@@ -104,15 +104,15 @@ public struct APIKey: Sendable, Hashable {
 }
 
 /// How much one caller may ask for.
-public struct CallerLimits: Sendable, Hashable {
+package struct CallerLimits: Sendable, Hashable {
     /// Items (pictures and texts) a second, on average; nil for no limit.
-    public var itemsPerSecond: Double?
+    package var itemsPerSecond: Double?
     /// Items at once, after a pause.
-    public var burst: Double
+    package var burst: Double
     /// Pixels a second, on average; nil for no limit. Up to ten seconds' worth at once.
-    public var pixelsPerSecond: Double?
+    package var pixelsPerSecond: Double?
 
-    public init(itemsPerSecond: Double? = nil, burst: Double? = nil, pixelsPerSecond: Double? = nil) {
+    package init(itemsPerSecond: Double? = nil, burst: Double? = nil, pixelsPerSecond: Double? = nil) {
         self.itemsPerSecond = itemsPerSecond
         self.burst = burst ?? max(itemsPerSecond ?? 1, 1)
         self.pixelsPerSecond = pixelsPerSecond

@@ -4,14 +4,14 @@ import HummingbirdCore
 /// The field `Host` of a request, which every request of HTTP/1.1 has once (RFC 9112, 3.2).
 enum HostField {
     /// Throws a failure with 400 where the field is missing, occurs twice, or is no host.
-    static func check(_ request: Request) throws(RequestFailure) {
+    static func check(_ request: Request) throws(ServingError) {
         guard let authority = request.head.authority, !request.headers.contains(.furtherHost) else {
             throw invalid("The request must have the field Host once.")
         }
         guard isHost(authority) else { throw invalid("The field Host of the request is no host.") }
     }
 
-    private static func invalid(_ message: String) -> RequestFailure {
+    private static func invalid(_ message: String) -> ServingError {
         .invalid(nil, message, code: "invalid_host")
     }
 
@@ -51,23 +51,23 @@ struct KeylessAccess: Sendable {
     let names: [String]
     let crossOrigin: CrossOrigin
 
-    func check(_ request: Request) throws(RequestFailure) {
+    func check(_ request: Request) throws(ServingError) {
         let authority = request.head.authority.flatMap { $0.isEmpty ? nil : $0 }
         guard authority.map(isOwn) ?? true else {
-            throw RequestFailure(
-                status: .forbidden,
-                message: "Without keys this server answers to addresses and localhost only, not to the host of this "
+            throw ServingError(
+                .forbidden,
+                "Without keys this server answers to addresses and localhost only, not to the host of this "
                     + "request; its setting host_names adds names.",
-                type: "permission_error", code: "host_not_allowed")
+                code: "host_not_allowed")
         }
         guard ![.get, .head, .options].contains(request.method), let origin = request.headers[.origin] else { return }
         let isSame = authority.map { origin == "http://\($0)" || origin == "https://\($0)" } ?? false
         guard isSame || crossOrigin.allows(origin) else {
-            throw RequestFailure(
-                status: .forbidden,
-                message: "Without keys this server takes nothing from pages of other hosts; its setting cross_origins "
+            throw ServingError(
+                .forbidden,
+                "Without keys this server takes nothing from pages of other hosts; its setting cross_origins "
                     + "names those that may.",
-                type: "permission_error", code: "origin_not_allowed")
+                code: "origin_not_allowed")
         }
     }
 

@@ -17,15 +17,15 @@ enum CompressedBody {
     ///   - take: asked before each piece of them takes memory.
     /// - Throws: a failure with 413 as soon as there are more, 400 for what is damaged or ends early; what `take` throws.
     static func inflated(
-        _ compressed: [UInt8], limit: Int, take: (Int) throws(RequestFailure) -> Void
-    ) throws(RequestFailure) -> [UInt8] {
+        _ compressed: [UInt8], limit: Int, take: (Int) throws(ServingError) -> Void
+    ) throws(ServingError) -> [UInt8] {
         let limit = min(limit, max(unquestionedBytes, compressed.count * maximumRatio))
         // At an address that stays: zlib keeps it.
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
         defer { stream.deallocate() }
         // The window of 15 bits is the largest of both formats; 32 finds out which it is.
-        guard zlib_inflate_init(stream, 15 + 32) == Z_OK else { throw .failed }
+        guard zlib_inflate_init(stream, 15 + 32) == Z_OK else { throw .failed("zlib does not start") }
         defer { inflateEnd(stream) }
         var output: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: min(max(compressed.count * 4, 16 << 10), 1 << 20))
@@ -67,6 +67,6 @@ enum CompressedBody {
         }
     }
 
-    private static let damaged = RequestFailure.invalid(
+    private static let damaged = ServingError.invalid(
         nil, "The compressed body is damaged, ends early, or is not of its Content-Encoding.", code: "invalid_encoding")
 }

@@ -60,7 +60,7 @@ struct ConcordResponder: HTTPResponder {
 
     private func found(
         _ match: RouteTable.Match?, _ request: Request
-    ) throws(RequestFailure) -> (Route, [String: String]) {
+    ) throws(ServingError) -> (Route, [String: String]) {
         guard let match else {
             var message = "There is nothing at this address; /docs lists what there is."
             if ErrorShape.unknown(path: request.uri.path) == .inference {
@@ -68,15 +68,11 @@ struct ConcordResponder: HTTPResponder {
                     " Of the Open Inference Protocol's extensions this server has "
                     + InferenceRoutes.extensions.joined(separator: " and ") + "."
             }
-            throw RequestFailure(status: .notFound, message: message, code: "not_found")
+            throw ServingError(.notFound, message)
         }
         guard let route = match.route else {
-            var failure = RequestFailure(
-                status: .methodNotAllowed,
-                message: "This address takes \(match.methods.map(\.rawValue).joined(separator: ", ")).",
-                code: "method_not_allowed")
-            failure.headers[.allow] = match.methods.map(\.rawValue).joined(separator: ", ")
-            throw failure
+            let allowed = match.methods.map(\.rawValue).joined(separator: ", ")
+            throw ServingError(.methodNotAllowed(allowed: allowed), "This address takes \(allowed).")
         }
         return (route, match.parameters)
     }
@@ -84,24 +80,19 @@ struct ConcordResponder: HTTPResponder {
     /// The entry of the caller's key; nil where none is needed.
     private func authenticate(
         _ request: Request, for route: Route, _ keys: APIKeys?
-    ) throws(RequestFailure) -> APIKey? {
+    ) throws(ServingError) -> APIKey? {
         guard let keys, route.access != .open else { return nil }
         let bearer = request.headers[.authorization].flatMap { text in
             text.lowercased().hasPrefix("bearer ") ? text.dropFirst(7).trimmed : nil
         }
         guard let shown = bearer ?? request.headers[.apiKey], let key = keys.entry(for: shown) else {
             state.metrics.refused(reason: "key")
-            var failure = RequestFailure(
-                status: .unauthorized, message: "A valid key is needed: Authorization: Bearer KEY.",
-                type: "authentication_error", code: "invalid_api_key")
-            failure.headers[.wwwAuthenticate] = "Bearer"
-            throw failure
+            throw ServingError(.unauthenticated, "A valid key is needed: Authorization: Bearer KEY.")
         }
         if case .scope(let scope) = route.access, !key.scopes.contains(scope) {
             state.metrics.refused(reason: "scope")
-            throw RequestFailure(
-                status: .forbidden, message: "The key is not meant for this; it lacks the scope \"\(scope.rawValue)\".",
-                type: "permission_error", code: "insufficient_scope")
+            throw ServingError(
+                .forbidden, "The key is not meant for this; it lacks the scope \"\(scope.rawValue)\".")
         }
         return key
     }
@@ -123,17 +114,16 @@ struct ConcordResponder: HTTPResponder {
         }
     }
 
-    private static func failure(_ error: any Error) -> RequestFailure {
+    private static func failure(_ error: any Error) -> ServingError {
         switch error {
-        case let failure as RequestFailure: failure
-        case let error as ServingError: RequestFailure(error)
+        case let error as ServingError: error
         case is CancellationError, is ChannelError: .cancelled
-        default: .failed
+        default: .failed("\(error)")
         }
     }
 
     private func failureResponse(
-        _ failure: RequestFailure, shape: ErrorShape, _ identity: RequestIdentity
+        _ failure: ServingError, shape: ErrorShape, _ identity: RequestIdentity
     ) -> Response {
         let status = shape.status(of: failure)
         var response = Response.json(

@@ -1,14 +1,14 @@
 import Synchronization
 
 /// Holds callers to their limits, by token buckets of items and of pixels.
-public final class RateLimiter: Sendable {
+package final class RateLimiter: Sendable {
     /// What `X-RateLimit-*` headers say.
-    public struct State: Sendable, Hashable {
+    package struct State: Sendable, Hashable {
         /// Items at once, after a pause.
-        public var limit: Int
-        public var remaining: Int
+        package var limit: Int
+        package var remaining: Int
         /// Until all of `limit` may be asked for again.
-        public var reset: Duration
+        package var reset: Duration
     }
 
     private struct Buckets {
@@ -20,14 +20,14 @@ public final class RateLimiter: Sendable {
     /// By caller: as many as there are keys, which are few.
     private let buckets = Mutex<[String: Buckets]>([:])
 
-    public init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) { self.now = now }
+    package init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) { self.now = now }
 
     /// Takes `items` from the caller's bucket. A request above the burst is let in when the bucket is full, and leaves
     /// a debt. Nil for a caller without a limit of items.
     ///
     /// - Throws: `.quotaExceeded` with the time until it fits; also while pixels are owed.
     @discardableResult
-    public func admit(caller: String, limits: CallerLimits, items: Int) throws(ServingError) -> State? {
+    package func admit(caller: String, limits: CallerLimits, items: Int) throws(ServingError) -> State? {
         let moment = now()
         return try change(caller, limits, at: moment) { buckets throws(ServingError) in
             if let rate = limits.pixelsPerSecond, let wait = buckets.pixels.wait(for: 0, perSecond: rate) {
@@ -47,7 +47,7 @@ public final class RateLimiter: Sendable {
 
     /// Takes the pixels of a picture, known once its header was read. They may leave a debt, for which the caller's next
     /// requests wait.
-    public func charge(caller: String, limits: CallerLimits, pixels: Int) {
+    package func charge(caller: String, limits: CallerLimits, pixels: Int) {
         guard limits.pixelsPerSecond != nil else { return }
         change(caller, limits, at: now()) { $0.pixels.take(Double(pixels)) }
     }

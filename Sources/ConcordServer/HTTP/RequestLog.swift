@@ -101,13 +101,7 @@ struct AccessRecord: Sendable {
         if let caller { metadata["caller"] = "\(caller)" }
         if let model = notes.model { metadata["model"] = "\(model)" }
         if notes.items > 0 { metadata["items"] = "\(notes.items)" }
-        if let fault {
-            if let failure = fault as? RequestFailure {
-                metadata["error"] = "\(failure.code ?? failure.type): \(failure.message)"
-            } else {
-                metadata["error"] = "\(fault)"
-            }
-        }
+        if let fault { metadata["error"] = "\(fault)" }
         state.logger.log(level: level, "request", metadata: metadata)
     }
 }

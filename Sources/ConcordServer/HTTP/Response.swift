@@ -47,6 +47,56 @@ extension Response {
     }
 }
 
+// MARK: - Errors
+
+extension ServingError {
+    /// 400 and its kin for the client's mistakes, 429 for its quota, 503 for the server's own limits.
+    var status: HTTPResponse.Status {
+        switch kind {
+        case .invalidInput, .unsupported: .badRequest
+        case .unauthenticated: .unauthorized
+        case .forbidden: .forbidden
+        case .notFound, .unknownModel: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .conflict: .conflict
+        case .tooLarge: .contentTooLarge
+        case .unsupportedMediaType: .unsupportedMediaType
+        case .quotaExceeded: .tooManyRequests
+        case .overloaded, .deadlineExceeded, .loading: .serviceUnavailable
+        // Nobody reads this: the client has left.
+        case .cancelled: .init(code: 499, reasonPhrase: "Client Closed Request")
+        case .failed: .internalServerError
+        }
+    }
+
+    /// OpenAI's name for the kind of failure.
+    var type: String {
+        switch kind {
+        case .unauthenticated: "authentication_error"
+        case .forbidden: "permission_error"
+        case .quotaExceeded: "rate_limit_error"
+        case .overloaded, .deadlineExceeded, .loading, .conflict, .failed: "server_error"
+        case .cancelled: "cancelled"
+        default: "invalid_request_error"
+        }
+    }
+
+    /// The text that a client gets: what failed inside is in the log, under the request's id.
+    var publicMessage: String {
+        kind == .failed ? "The server failed; its log has more under the request's id." : message
+    }
+
+    /// The headers of its response beside those of all.
+    var headers: HTTPFields {
+        switch kind {
+        case .unauthenticated: [.wwwAuthenticate: "Bearer"]
+        case .methodNotAllowed(let allowed): [.allow: allowed]
+        case .unsupportedMediaType where code == "unsupported_encoding": [.acceptEncoding: "gzip, deflate"]
+        default: [:]
+        }
+    }
+}
+
 /// How a family of routes writes its errors.
 enum ErrorShape: Sendable {
     /// `{"error": {"message", "type", "param", "code"}}`.
@@ -59,35 +109,36 @@ enum ErrorShape: Sendable {
     /// The shape for an address that no route has.
     static func unknown(path: String) -> ErrorShape { path == "/v2" || path.hasPrefix("/v2/") ? .inference : .openAI }
 
-    func status(of failure: RequestFailure) -> Int {
+    func status(of failure: ServingError) -> Int {
         self == .fastAPI && failure.status == .badRequest ? 422 : Int(failure.status.code)
     }
 
-    func body(of failure: RequestFailure, requestID: String) -> JSONValue {
+    func body(of failure: ServingError, requestID: String) -> JSONValue {
         // What failed inside is nobody's business outside: the id leads to the log.
-        if failure.status.code == 500, self != .inference { return ["error": ["request_id": .string(requestID)]] }
+        if failure.kind == .failed, self != .inference { return ["error": ["request_id": .string(requestID)]] }
         return switch self {
         case .openAI: ["error": Self.openAIError(failure)]
         // Clients print what is under the name, and expect a text.
         case .inference:
-            ["error": .string(failure.message + (failure.status.code == 500 ? " It is \(requestID)." : ""))]
+            ["error": .string(failure.publicMessage + (failure.kind == .failed ? " It is \(requestID)." : ""))]
         case .fastAPI:
             [
                 "detail": [
                     [
-                        "loc": .array(["body"] + Self.location(failure.parameter)), "msg": .string(failure.message),
-                        "type": .string(failure.code ?? "value_error"),
+                        "loc": .array(["body"] + Self.location(failure.parameter)),
+                        "msg": .string(failure.publicMessage),
+                        "type": .string(failure.code),
                     ]
                 ]
             ]
         }
     }
 
-    static func openAIError(_ failure: RequestFailure) -> JSONValue {
+    static func openAIError(_ failure: ServingError) -> JSONValue {
         [
-            "message": .string(failure.message), "type": .string(failure.type),
+            "message": .string(failure.publicMessage), "type": .string(failure.type),
             "param": failure.parameter.map { .string($0.shortened()) } ?? .null,
-            "code": failure.code.map(JSONValue.string) ?? .null,
+            "code": .string(failure.code),
         ]
     }
 

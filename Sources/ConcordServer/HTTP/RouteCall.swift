@@ -6,6 +6,19 @@ import Logging
 import NIOCore
 import Synchronization
 
+extension ServingError {
+    /// What a client may know of an image that could not be fetched: the fetcher's texts are made for it.
+    init(fetching error: ConcordError, parameter: String) {
+        switch error.code {
+        case .refusedAddress: self = .invalid(parameter, error.message + ".", code: "invalid_image_url")
+        case .fetch: self = .invalid(parameter, error.message + ".", code: "image_fetch_failed")
+        case .cancelled: self = .cancelled
+        case .unavailable: self = .overloaded(error.message + ".", retryAfter: .seconds(1))
+        default: self = .failed("\(error)")
+        }
+    }
+}
+
 /// One request on its way to an answer, as a route's handler sees it.
 final class RouteCall: Sendable {
     /// What becomes known on the way, for the log, the metrics and the answer's headers.
@@ -53,22 +66,18 @@ final class RouteCall: Sendable {
     }
 
     /// The model that the request names, or the default one.
-    func model(named name: String?) throws(RequestFailure) -> ServedModel {
-        do throws(ServingError) {
-            let model = try state.registry.model(named: name.map { settings.configuration.modelName($0) })
-            notes.withLock { $0.model = model.name }
-            return model
-        } catch { throw RequestFailure(error) }
+    func model(named name: String?) throws(ServingError) -> ServedModel {
+        let model = try state.registry.model(named: name.map { settings.configuration.modelName($0) })
+        notes.withLock { $0.model = model.name }
+        return model
     }
 
     /// Takes `items` from the caller's quota. Throws a failure with 429 when it has none left.
-    func admit(items: Int) throws(RequestFailure) {
+    func admit(items: Int) throws(ServingError) {
         notes.withLock { $0.items = items }
         guard let key else { return }
-        do throws(ServingError) {
-            let rate = try state.limiter.admit(caller: key.id, limits: key.limits, items: items)
-            notes.withLock { $0.rate = rate }
-        } catch { throw RequestFailure(error) }
+        let rate = try state.limiter.admit(caller: key.id, limits: key.limits, items: items)
+        notes.withLock { $0.rate = rate }
     }
 
     /// Takes what pictures had from the caller's quota of pixels.
@@ -78,7 +87,7 @@ final class RouteCall: Sendable {
     }
 
     /// What the engine has to know. Many items wait in the bulk lane unless the client says otherwise.
-    func workContext(items: Int = 1) throws(RequestFailure) -> WorkContext {
+    func workContext(items: Int = 1) throws(ServingError) -> WorkContext {
         var lane: Lane = items > 16 ? .bulk : .interactive
         if let named = try request.headers.value(WorkHeaders.definition.group.priority) { lane = named }
         var time = settings.configuration.requestTimeout
@@ -91,7 +100,7 @@ final class RouteCall: Sendable {
 
     /// The whole body as it was sent. Throws a failure with 413, as soon as it is known to be too large, or 503.
     private func body() async throws -> [UInt8] {
-        let tooLarge = RequestFailure.tooLarge("The body may have \(bodyLimit) bytes.")
+        let tooLarge = ServingError.tooLarge("The body may have \(bodyLimit) bytes.")
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         guard announced <= bodyLimit else { throw tooLarge }
         var bytes: [UInt8] = []
@@ -102,12 +111,12 @@ final class RouteCall: Sendable {
             bytes.append(contentsOf: buffer.readableBytesView)
         }
         // A body that ends early is of a client that left.
-        guard bytes.count >= announced else { throw RequestFailure.cancelled }
+        guard bytes.count >= announced else { throw ServingError.cancelled }
         return bytes
     }
 
     /// Takes bytes of the shared budget until the request is over. Throws a failure with 503 when they are not free.
-    private func take(_ count: Int) throws(RequestFailure) {
+    private func take(_ count: Int) throws(ServingError) {
         try state.bodies.take(count)
         takenBytes.withLock { $0 += count }
     }
@@ -115,7 +124,7 @@ final class RouteCall: Sendable {
     /// The encoded picture, fetched where it is elsewhere and the server was told to fetch.
     func bytes(
         of source: ImageSource, parameter: String, _ model: ServedModel, _ context: WorkContext
-    ) async throws(RequestFailure) -> [UInt8] {
+    ) async throws(ServingError) -> [UInt8] {
         switch source {
         case .bytes(let bytes): return bytes
         case .address(let address):
@@ -123,7 +132,7 @@ final class RouteCall: Sendable {
             let start = ContinuousClock.now
             let bytes: [UInt8]
             do throws(ConcordError) { bytes = try await fetcher.fetch(address, deadline: context.deadline) } catch {
-                throw RequestFailure(fetching: error, parameter: parameter)
+                throw ServingError(fetching: error, parameter: parameter)
             }
             state.metrics.stage(.fetch, model: model.name, seconds: start.duration(to: .now) / .seconds(1))
             return try ImageText.checked(bytes, parameter: parameter)
@@ -136,32 +145,30 @@ final class RouteCall: Sendable {
         let boundary = try formBoundary(), query = reader.query.isEmpty ? [:] : query, headers = request.headers
         let sent = try await body()
         return try await state.offload(bytes: isCompressed ? .max : sent.count) {
-            () throws(RequestFailure) -> Content in
+            () throws(ServingError) -> Content in
             let bytes = isCompressed ? try self.inflated(sent) : sent
             return try reader.read(RequestBody(bytes: bytes, boundary: boundary, query: query, headers: headers))
         }
     }
 
     /// Whether the body has a content coding. Throws a failure with 415 for one that is not read.
-    private func isCompressed() throws(RequestFailure) -> Bool {
+    private func isCompressed() throws(ServingError) -> Bool {
         guard let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" else { return false }
         guard CompressedBody.isKnown(coding) else {
-            var failure = RequestFailure(
-                status: .unsupportedMediaType,
-                message: "Send the body without Content-Encoding, or compressed once, by gzip or deflate.",
+            throw ServingError(
+                .unsupportedMediaType,
+                "Send the body without Content-Encoding, or compressed once, by gzip or deflate.",
                 code: "unsupported_encoding")
-            failure.headers[.acceptEncoding] = "gzip, deflate"
-            throw failure
         }
         return true
     }
 
-    private func inflated(_ sent: [UInt8]) throws(RequestFailure) -> [UInt8] {
-        try CompressedBody.inflated(sent, limit: bodyLimit) { count throws(RequestFailure) in try take(count) }
+    private func inflated(_ sent: [UInt8]) throws(ServingError) -> [UInt8] {
+        try CompressedBody.inflated(sent, limit: bodyLimit) { count throws(ServingError) in try take(count) }
     }
 
     /// The boundary where the body says it is a form.
-    private func formBoundary() throws(RequestFailure) -> String? {
+    private func formBoundary() throws(ServingError) -> String? {
         guard let type = request.headers[.contentType],
             type.prefix(while: { $0 != ";" }).trimmed.lowercased() == "multipart/form-data"
         else { return nil }

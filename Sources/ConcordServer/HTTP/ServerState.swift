@@ -81,11 +81,11 @@ final class ServerState: Sendable {
 
     /// Does work that takes a time proportional to `bytes`: at once when they are few, else on a thread of its own.
     func offload<Value: Sendable>(
-        bytes: Int, _ work: @escaping @Sendable () throws(RequestFailure) -> Value
-    ) async throws(RequestFailure) -> Value {
+        bytes: Int, _ work: @escaping @Sendable () throws(ServingError) -> Value
+    ) async throws(ServingError) -> Value {
         // As a result: the optimiser of Swift 6.3 crashes where errors of this type pass through here.
-        @Sendable func result() -> Result<Value, RequestFailure> {
-            Result { () throws(RequestFailure) in try work() }
+        @Sendable func result() -> Result<Value, ServingError> {
+            Result { () throws(ServingError) in try work() }
         }
         return try await (bytes <= 32 << 10 ? result() : wire.run { result() }).get()
     }
@@ -100,7 +100,7 @@ final class BodyBudget: Sendable {
     func change(capacity: Int) { state.withLock { $0.capacity = capacity } }
 
     /// Takes more bytes for a body. Throws a failure with 503 when they are not free.
-    func take(_ count: Int) throws(RequestFailure) {
+    func take(_ count: Int) throws(ServingError) {
         let fits = state.withLock { state in
             guard count <= state.capacity - state.used else { return false }
             state.used += count

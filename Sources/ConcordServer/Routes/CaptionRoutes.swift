@@ -32,7 +32,7 @@ enum CaptionRoute {
         }
         let captions = try await model.caption(
             image: image, parameter: "image", prompt: request.prompt, stops: request.stops, options: options, context)
-        guard let caption = captions.first else { throw RequestFailure.failed }
+        guard let caption = captions.first else { throw ServingError.failed("a search without a caption") }
         call.charge(pixels: caption.pixels)
         return .json(json(caption, model, cut: cut, since: start))
     }
@@ -40,7 +40,7 @@ enum CaptionRoute {
     /// The request, as a stream where the client accepts nothing else.
     private static func streaming(
         _ request: CaptionRequest, _ call: RouteCall
-    ) throws(RequestFailure) -> CaptionRequest {
+    ) throws(ServingError) -> CaptionRequest {
         guard call.request.headers[.accept]?.lowercased().contains("text/event-stream") == true else { return request }
         if case .beam = request.options.strategy {
             throw .invalid(
@@ -65,7 +65,7 @@ enum CaptionRoute {
                 }
             }
         } catch let error as ServingError {
-            let body = ErrorShape.openAI.body(of: RequestFailure(error), requestID: call.identity.requestID)
+            let body = ErrorShape.openAI.body(of: error, requestID: call.identity.requestID)
             try await send(ServerSentEvent.bytes(body, name: "error"))
         }
     }
@@ -168,7 +168,7 @@ enum ChatRoute {
                 }
             }
         } catch let error as ServingError {
-            let body = ErrorShape.openAI.body(of: RequestFailure(error), requestID: call.identity.requestID)
+            let body = ErrorShape.openAI.body(of: error, requestID: call.identity.requestID)
             try await send(ServerSentEvent.bytes(body))
         }
         try await send(ServerSentEvent.done)
@@ -193,7 +193,7 @@ extension ServedModel {
     /// - Throws: a failure with 413 for a prompt that is too long to be looked at.
     func fitting(
         _ options: GenerationOptions, maxTokens: Int?, prompt: String?
-    ) throws(RequestFailure) -> GenerationOptions {
+    ) throws(ServingError) -> GenerationOptions {
         guard (prompt?.utf8.count ?? 0) <= Self.maximumPromptBytes else {
             throw .tooLarge("The prompt may have \(Self.maximumPromptBytes) bytes.", parameter: "prompt")
         }

@@ -11,7 +11,7 @@ enum ComparisonRoutes {
         responses: [("application/json", Schemas.similarityResponse)],
         handler: { call, request in
             let comparison = try await compare(request, call)
-            let bytes = try await call.state.offload(bytes: comparison.work) { () throws(RequestFailure) in
+            let bytes = try await call.state.offload(bytes: comparison.work) { () throws(ServingError) in
                 comparison.similarity()
             }
             return .bytes(bytes, type: "application/json")
@@ -25,7 +25,7 @@ enum ComparisonRoutes {
         responses: [("application/json", Schemas.classifyResponse)],
         handler: { call, request in
             let comparison = try await compare(request, call)
-            let bytes = try await call.state.offload(bytes: comparison.work) { () throws(RequestFailure) in
+            let bytes = try await call.state.offload(bytes: comparison.work) { () throws(ServingError) in
                 comparison.classification()
             }
             return .bytes(bytes, type: "application/json")

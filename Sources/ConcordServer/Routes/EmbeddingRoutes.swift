@@ -13,7 +13,7 @@ enum EmbeddingRoutes {
         responses: [("application/json", Schemas.embeddingResponse)],
         handler: { call, request in
             let response = try await answer(to: request, call)
-            let bytes = try await call.state.offload(bytes: response.size) { () throws(RequestFailure) in
+            let bytes = try await call.state.offload(bytes: response.size) { () throws(ServingError) in
                 response.openAI(request.formats[0])
             }
             return .bytes(bytes, type: "application/json")
@@ -25,13 +25,13 @@ enum EmbeddingRoutes {
         responses: [("application/json", Schemas.cohereResponse)],
         handler: { call, request in
             guard !request.isPerItem else {
-                throw RequestFailure.invalid(
+                throw ServingError.invalid(
                     "error_policy", "Cohere's answer has no place for errors of items; /v1/embeddings has.",
                     code: "unsupported")
             }
             let formats = request.formats
             let response = try await answer(to: request, call)
-            let bytes = try await call.state.offload(bytes: response.size) { () throws(RequestFailure) in
+            let bytes = try await call.state.offload(bytes: response.size) { () throws(ServingError) in
                 response.cohere(formats, id: call.identity.requestID)
             }
             return .bytes(bytes, type: "application/json")
@@ -42,7 +42,7 @@ enum EmbeddingRoutes {
     ) async throws -> EmbeddingResponse {
         let model = try call.model(named: request.model)
         if let dimensions = request.dimensions, dimensions > model.manifest.embeddingWidth {
-            throw RequestFailure.invalid(
+            throw ServingError.invalid(
                 "dimensions",
                 "dimensions is \(dimensions); the vectors of this model have \(model.manifest.embeddingWidth).")
         }
@@ -50,7 +50,7 @@ enum EmbeddingRoutes {
         let embedder = Embedder(
             call: call, model: model, context: try call.workContext(items: request.inputs.count),
             truncates: request.truncates)
-        let results: [Result<Embedder.Item, RequestFailure>] =
+        let results: [Result<Embedder.Item, ServingError>] =
             request.isPerItem
             ? await embedder.results(request.inputs)
             : try await embedder.items(request.inputs).map { .success($0) }
@@ -89,6 +89,15 @@ struct Embedder: Sendable {
         var tokens = 0
         var pixels = 0
         var isTruncated = false
+
+        init(vector: [Float], pixels: Int) {
+            self.vector = vector
+            self.pixels = pixels
+        }
+
+        init(_ text: (vector: [Float], tokens: Int, isTruncated: Bool)) {
+            (vector, tokens, isTruncated) = text
+        }
     }
 
     let call: RouteCall
@@ -100,12 +109,12 @@ struct Embedder: Sendable {
     private static let window = 64
 
     /// The items of all inputs, in their order. Throws the first failure, and gives up the rest then.
-    func items(_ inputs: [EmbeddingInput]) async throws(RequestFailure) -> [Item] {
-        try await run(inputs, stopsAtFailure: true).get().map { result throws(RequestFailure) in try result.get() }
+    func items(_ inputs: [EmbeddingInput]) async throws(ServingError) -> [Item] {
+        try await run(inputs, stopsAtFailure: true).get().map { result throws(ServingError) in try result.get() }
     }
 
     /// What became of each input.
-    func results(_ inputs: [EmbeddingInput]) async -> [Result<Item, RequestFailure>] {
+    func results(_ inputs: [EmbeddingInput]) async -> [Result<Item, ServingError>] {
         switch await run(inputs, stopsAtFailure: false) {
         case .success(let results): results
         case .failure(let failure): inputs.map { _ in .failure(failure) }
@@ -114,10 +123,10 @@ struct Embedder: Sendable {
 
     private func run(
         _ inputs: [EmbeddingInput], stopsAtFailure: Bool
-    ) async -> Result<[Result<Item, RequestFailure>], RequestFailure> {
+    ) async -> Result<[Result<Item, ServingError>], ServingError> {
         if inputs.count == 1 { return .success([await result(inputs[0])]) }
-        return await withTaskGroup(of: (Int, Result<Item, RequestFailure>).self) { group in
-            var results = [Result<Item, RequestFailure>](repeating: .failure(.cancelled), count: inputs.count)
+        return await withTaskGroup(of: (Int, Result<Item, ServingError>).self) { group in
+            var results = [Result<Item, ServingError>](repeating: .failure(.cancelled), count: inputs.count)
             var next = 0
             func add() {
                 guard next < inputs.count else { return }
@@ -138,56 +147,43 @@ struct Embedder: Sendable {
         }
     }
 
-    private func result(_ input: EmbeddingInput) async -> Result<Item, RequestFailure> {
-        do throws(RequestFailure) {
+    private func result(_ input: EmbeddingInput) async -> Result<Item, ServingError> {
+        do throws(ServingError) {
             switch input.content {
             case .text(let text):
                 if input.isUndeclared, model.embedsImages, ImageText.isPictureAddress(text) {
                     throw .undeclaredAddress(input.parameter)
                 }
                 return .success(
-                    try await item { () async throws(ServingError) in
+                    Item(
                         try await model.embed(
-                            text: text, parameter: input.parameter, truncates: truncates, context)
-                    })
+                            text: text, parameter: input.parameter, truncates: truncates, context)))
             case .tokens(let ids):
                 return .success(
-                    try await item { () async throws(ServingError) in
+                    Item(
                         try await model.embed(
-                            tokens: ids, parameter: input.parameter, truncates: truncates, context)
-                    })
+                            tokens: ids, parameter: input.parameter, truncates: truncates, context)))
             case .image(let source): return .success(try await image(source, input.parameter))
             case .refused(let failure): return .failure(failure)
             }
         } catch {
             var failure = error
             // What is too large is not told which field it came in.
-            if failure.status == .contentTooLarge, failure.parameter == nil { failure.parameter = input.parameter }
+            if failure.kind == .tooLarge, failure.parameter == nil { failure.parameter = input.parameter }
             return .failure(failure)
         }
     }
 
-    private func image(_ source: ImageSource, _ parameter: String) async throws(RequestFailure) -> Item {
+    private func image(_ source: ImageSource, _ parameter: String) async throws(ServingError) -> Item {
         let bytes = try await call.bytes(of: source, parameter: parameter, model, context)
-        do throws(ServingError) {
-            let (vector, pixels) = try await model.embed(image: bytes, parameter: parameter, context)
-            return Item(vector: vector, pixels: pixels)
-        } catch { throw RequestFailure(error) }
-    }
-
-    private func item(
-        _ embed: () async throws(ServingError) -> (vector: [Float], tokens: Int, isTruncated: Bool)
-    ) async throws(RequestFailure) -> Item {
-        do throws(ServingError) {
-            let (vector, tokens, isTruncated) = try await embed()
-            return Item(vector: vector, tokens: tokens, isTruncated: isTruncated)
-        } catch { throw RequestFailure(error) }
+        let (vector, pixels) = try await model.embed(image: bytes, parameter: parameter, context)
+        return Item(vector: vector, pixels: pixels)
     }
 }
 
-extension RequestFailure {
+extension ServingError {
     /// A text that is most likely meant as the picture at that address, whose vector it would not get.
-    fileprivate static func undeclaredAddress(_ parameter: String) -> RequestFailure {
+    fileprivate static func undeclaredAddress(_ parameter: String) -> ServingError {
         .invalid(
             parameter,
             "\(parameter) is the address of a picture, given as a text; send {\"image\": \"…\"} for the picture, or "

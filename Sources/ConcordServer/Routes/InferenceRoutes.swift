@@ -63,14 +63,12 @@ enum InferenceRoutes {
     /// The only version that a model has.
     static let version = "1"
 
-    private static func checkVersion(_ call: RouteCall) throws(RequestFailure) {
+    private static func checkVersion(_ call: RouteCall) throws(ServingError) {
         guard let asked = call.parameters["version"], asked != version else { return }
-        throw RequestFailure(
-            status: .notFound, message: "The model has version \(version) only.", parameter: "version",
-            code: "model_not_found")
+        throw ServingError(.unknownModel, "The model has version \(version) only.", parameter: "version")
     }
 
-    private static func describe(_ call: RouteCall) throws(RequestFailure) -> Response {
+    private static func describe(_ call: RouteCall) throws(ServingError) -> Response {
         try checkVersion(call)
         let status = try ModelRoutes.status(call), manifest = status.manifest
         let names = (manifest.graphs[.image] != nil ? ["image"] : []) + (manifest.graphs[.text] != nil ? ["text"] : [])
@@ -103,9 +101,8 @@ enum InferenceRoutes {
         }
         if request.outputs.contains(.caption) {
             if let key = call.key, !key.scopes.contains(.caption) {
-                throw RequestFailure(
-                    status: .forbidden, message: "The key is not meant for captions; it lacks the scope \"caption\".",
-                    type: "permission_error", code: "insufficient_scope")
+                throw ServingError(
+                    .forbidden, "The key is not meant for captions; it lacks the scope \"caption\".")
             }
             captions = try await self.captions(request.inputs, call, model, context)
         }
@@ -113,7 +110,7 @@ enum InferenceRoutes {
             model: model.name, version: version, id: request.id, embeddings: embeddings, captions: captions,
             binaryOutputs: request.binaryOutputs)
         let size = (embeddings ?? []).reduce(0) { $0 + $1.count } * 12
-        let (bytes, jsonLength) = try await call.state.offload(bytes: size) { () throws(RequestFailure) in
+        let (bytes, jsonLength) = try await call.state.offload(bytes: size) { () throws(ServingError) in
             response.body()
         }
         var answer = Response.bytes(
@@ -124,12 +121,12 @@ enum InferenceRoutes {
 
     private static func captions(
         _ inputs: [EmbeddingInput], _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
-    ) async throws(RequestFailure) -> [String] {
+    ) async throws(ServingError) -> [String] {
         var captions: [String] = []
         // Eight at a time are a batch.
         for start in stride(from: 0, to: inputs.count, by: 8) {
             let part = inputs[start..<min(start + 8, inputs.count)]
-            let found = await withTaskGroup(of: (Int, Result<String, RequestFailure>).self) { group in
+            let found = await withTaskGroup(of: (Int, Result<String, ServingError>).self) { group in
                 for (index, input) in part.enumerated() {
                     guard case .image(let source) = input.content else { continue }
                     group.addTask {
@@ -145,17 +142,12 @@ enum InferenceRoutes {
 
     private static func caption(
         _ source: ImageSource, _ parameter: String, _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
-    ) async -> Result<String, RequestFailure> {
-        do throws(RequestFailure) {
+    ) async -> Result<String, ServingError> {
+        do throws(ServingError) {
             let bytes = try await call.bytes(of: source, parameter: parameter, model, context)
             let options = try model.fitting(GenerationOptions(), maxTokens: nil, prompt: nil)
-            let result: Result<String, ServingError>
-            do throws(ServingError) {
-                let captions = try await model.caption(
-                    image: bytes, parameter: parameter, options: options, context)
-                result = .success(captions.first?.text ?? "")
-            } catch { result = .failure(error) }
-            return result.mapError { RequestFailure($0) }
+            let captions = try await model.caption(image: bytes, parameter: parameter, options: options, context)
+            return .success(captions.first?.text ?? "")
         } catch { return .failure(error) }
     }
 }

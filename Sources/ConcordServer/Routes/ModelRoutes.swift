@@ -26,12 +26,10 @@ enum ModelRoutes {
         })
 
     /// The status of the model in the path. Throws a failure with 404.
-    static func status(_ call: RouteCall) throws(RequestFailure) -> ModelStatus {
+    static func status(_ call: RouteCall) throws(ServingError) -> ModelStatus {
         let name = call.parameters["model"] ?? "", real = call.settings.configuration.modelName(name)
         guard let status = call.state.registry.statuses.first(where: { $0.name == real }) else {
-            throw RequestFailure(
-                status: .notFound, message: "There is no model \"\(name.shortened())\".", parameter: "model",
-                code: "model_not_found")
+            throw ServingError(.unknownModel, "There is no model \"\(name.shortened())\".")
         }
         return status
     }
@@ -104,9 +102,7 @@ enum RepositoryRoutes {
         reading: BodyReader<RepositoryUnloadRequest>.optionalJSON, responses: [],
         handler: { call, _ in
             let name = try call.changeableModel(named: call.parameters["model"] ?? "")
-            do throws(ServingError) { try call.state.registry.unload(name: name) } catch {
-                throw RequestFailure(error)
-            }
+            try call.state.registry.unload(name: name)
             return Response(status: .ok)
         })
 
@@ -130,13 +126,12 @@ enum RepositoryRoutes {
 extension RouteCall {
     /// The name of a model that can be loaded or unloaded now. Throws a failure with 404, or with 503 while it is being
     /// loaded.
-    func changeableModel(named name: String) throws(RequestFailure) -> String {
+    func changeableModel(named name: String) throws(ServingError) -> String {
         let name = settings.configuration.modelName(name)
         guard let status = state.registry.statuses.first(where: { $0.name == name }) else {
-            throw RequestFailure(
-                status: .notFound, message: "There is no such model.", parameter: "model", code: "model_not_found")
+            throw .noSuchModel
         }
-        guard status.state != .loading else { throw RequestFailure(ServingError.loading(after: nil)) }
+        guard status.state != .loading else { throw .loading(after: nil) }
         notes.withLock { $0.model = name }
         return name
     }
@@ -144,14 +139,14 @@ extension RouteCall {
     /// Loads a model again, swaps it in, and returns its name. Throws as ``changeableModel(named:)``, and a failure with
     /// 409 when the new one is not good.
     @discardableResult
-    func reload(model name: String) async throws(RequestFailure) -> String {
+    func reload(model name: String) async throws(ServingError) -> String {
         let name = try changeableModel(named: name)
         do throws(ConcordError) { try await state.registry.reload(name: name) } catch {
             // The message names files, which is for the log alone; the registry has told it there.
-            throw RequestFailure(
-                status: .conflict,
-                message: "The model was not replaced: the new one does not load or fails its check. The log has more "
-                    + "under the request's id.", type: "server_error", code: "reload_failed")
+            throw ServingError(
+                .conflict,
+                "The model was not replaced: the new one does not load or fails its check. The log has more "
+                    + "under the request's id.")
         }
         return name
     }
@@ -168,7 +163,7 @@ struct ReloadRequest: JSONContent {
     /// Nil for the first.
     let model: String?
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure) { model = try fields.value(\.model) }
+    init(_ fields: RequestFields<Fields>) throws(ServingError) { model = try fields.value(\.model) }
 }
 
 /// What `POST /v2/repository/index` asks for.
@@ -181,7 +176,7 @@ struct RepositoryIndexRequest: JSONContent {
 
     let isReady: Bool
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure) { isReady = try fields.value(\.ready) ?? false }
+    init(_ fields: RequestFields<Fields>) throws(ServingError) { isReady = try fields.value(\.ready) ?? false }
 }
 
 /// What `POST /v2/repository/models/{model}/load` asks for: nothing more. A configuration or files in the request would not
@@ -197,7 +192,7 @@ struct RepositoryLoadRequest: JSONContent {
         static let definition = FieldDefinition(Parameters())
     }
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure) { _ = try fields.value(\.parameters) }
+    init(_ fields: RequestFields<Fields>) throws(ServingError) { _ = try fields.value(\.parameters) }
 }
 
 /// What `POST /v2/repository/models/{model}/unload` asks for: nothing more, since no model depends on another.
@@ -215,7 +210,7 @@ struct RepositoryUnloadRequest: JSONContent {
             "unload_dependents", .flag, "Either value is the same: no model depends on another.")
     }
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+    init(_ fields: RequestFields<Fields>) throws(ServingError) {
         _ = try fields.value(\.parameters)?.value(\.unloadDependents)
     }
 }

@@ -33,13 +33,13 @@ struct CaptionRequest: JSONContent, FormContent {
     let stops: [String]
     var streams: Bool
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+    init(_ fields: RequestFields<Fields>) throws(ServingError) {
         try self.init(fields, image: try fields.value(\.image))
     }
 
-    init(form: RequestFields<Fields>) throws(RequestFailure) { try self.init(form) }
+    init(form: RequestFields<Fields>) throws(ServingError) { try self.init(form) }
 
-    private init(_ fields: RequestFields<Fields>, image: ImageSource) throws(RequestFailure) {
+    private init(_ fields: RequestFields<Fields>, image: ImageSource) throws(ServingError) {
         self.image = image
         model = try fields.value(\.model)
         prompt = try fields.value(\.prompt).flatMap { $0.isEmpty ? nil : $0 }
@@ -58,7 +58,7 @@ struct CaptionRequest: JSONContent, FormContent {
             ("multipart/form-data", Fields.definition.formSchema), ("application/json", Fields.definition.schema),
             ("image/*", ["type": "string", "format": "binary"]),
         ], query: Fields.definition.fields.filter { !fromBody.contains($0.name) }
-    ) { body throws(RequestFailure) in
+    ) { body throws(ServingError) in
         if let boundary = body.boundary { return try CaptionRequest(RequestFields(body.form(boundary))) }
         // No picture begins with a brace; what the client calls the body does not matter.
         let first = body.bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
@@ -86,7 +86,7 @@ struct GenerationChoice {
     var results = 1
 
     /// Greedy where nothing is said; what only another strategy would use is refused. The length is for the model to find.
-    func options(streams: Bool) throws(RequestFailure) -> GenerationOptions {
+    func options(streams: Bool) throws(ServingError) -> GenerationOptions {
         let isSampled = temperature.map { $0 > 0 } ?? false || topK != nil || (topP ?? 1) < 1
         let strategy = strategy ?? (beams.map { $0 > 1 } ?? false ? .beam : isSampled ? .sample : .greedy)
         if strategy != .beam, let beams, beams > 1 {
@@ -124,12 +124,12 @@ struct StopKind: FieldKind {
     var schema: JSONValue { ["oneOf": [FilledTextKind().schema, Self.several.schema]] }
     var formSchema: JSONValue { Self.several.formSchema }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> [String] {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> [String] {
         if json.string != nil { return [try FilledTextKind().value(of: json, name)] }
         return try Self.several.value(of: json, name).values()
     }
 
-    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> [String] {
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> [String] {
         try Self.several.value(of: parts, name).values()
     }
 }

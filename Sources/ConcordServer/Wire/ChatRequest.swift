@@ -19,7 +19,7 @@ struct ChatRequest: JSONContent {
     let streams: Bool
     let streamsUsage: Bool
 
-    init(_ fields: RequestFields<ChatFields>) throws(RequestFailure) {
+    init(_ fields: RequestFields<ChatFields>) throws(ServingError) {
         model = try fields.value(\.model)
         streams = try fields.value(\.stream) ?? false
         streamsUsage = try fields.value(\.streamOptions)?.value(\.includeUsage) ?? false
@@ -158,7 +158,7 @@ struct MessageContentKind: FieldKind {
 
     var schema: JSONValue { ["oneOf": [["type": "string"], Self.parts.schema]] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> [ContentPart] {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> [ContentPart] {
         if let text = json.string { return [.text(text, parameter: name)] }
         guard json.elements != nil else { throw wrong(name, "a string or an array") }
         var parts: [ContentPart] = []

@@ -44,7 +44,7 @@ struct ComparisonRequest: JSONContent, FormContent {
     static let maximumGrownBytes = 64 << 20
     static let maximumTemplateBytes = 4 << 10
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+    init(_ fields: RequestFields<Fields>) throws(ServingError) {
         model = try fields.value(\.model)
         template = try fields.value(\.template)
         truncates = try fields.value(\.truncate) ?? true
@@ -62,7 +62,7 @@ struct ComparisonRequest: JSONContent, FormContent {
         try check()
     }
 
-    init(form: RequestFields<Form>) throws(RequestFailure) {
+    init(form: RequestFields<Form>) throws(ServingError) {
         model = try form.value(\.model)
         template = try form.value(\.template)
         truncates = try form.value(\.truncate) ?? true
@@ -77,7 +77,7 @@ struct ComparisonRequest: JSONContent, FormContent {
         try check()
     }
 
-    private func check() throws(RequestFailure) {
+    private func check() throws(ServingError) {
         guard !images.isEmpty else { throw .missing("images") }
         guard images.count <= Self.maximumImages else {
             throw .invalid("images", "More than \(Self.maximumImages) pictures.", code: "too_many")

@@ -28,7 +28,7 @@ enum ContentPart: Sendable {
         case text, address, base64, refusal
     }
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure) {
+    init(_ fields: RequestFields<Fields>) throws(ServingError) {
         switch try fields.value(\.type) {
         case .text:
             guard let text = try fields.value(\.text) else { throw .missing(fields.name(\.text)) }
@@ -59,7 +59,7 @@ struct ImageAddressKind: FieldKind {
 
     func value(
         of json: JSONValue, _ name: String
-    ) throws(RequestFailure) -> (source: ImageSource, parameter: String) {
+    ) throws(ServingError) -> (source: ImageSource, parameter: String) {
         if json.string != nil { return (try PictureKind(allowsBare: false).value(of: json, name), name) }
         let fields = try RequestFields<Fields>(json, path: name)
         return (try fields.value(\.url), fields.name(\.url))

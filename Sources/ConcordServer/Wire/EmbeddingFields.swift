@@ -86,7 +86,7 @@ struct EmbeddingInputKind: FieldKind {
         return ["anyOf": .array(one + [ids, entries])]
     }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> JSONValue { json }
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> JSONValue { json }
 }
 
 /// Jina's flag, or Cohere's word.
@@ -95,7 +95,7 @@ struct TruncationKind: FieldKind {
 
     var schema: JSONValue { ["oneOf": [["type": "boolean"], Self.words.schema]] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Bool {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Bool {
         if let flag = json.bool { return flag }
         return try Self.words.value(of: json, name)
     }

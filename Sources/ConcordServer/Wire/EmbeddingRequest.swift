@@ -31,7 +31,7 @@ struct EmbeddingRequest: JSONContent, FormContent {
     }
 
     /// A JSON body in OpenAI's, infinity's, Jina's, Voyage's or Cohere's shape.
-    init(_ fields: RequestFields<EmbeddingFields>) throws(RequestFailure) {
+    init(_ fields: RequestFields<EmbeddingFields>) throws(ServingError) {
         model = try fields.value(\.model)
         isPerItem = try fields.value(\.errorPolicy) ?? false
         let outputDimension = try fields.value(\.outputDimension)
@@ -45,7 +45,7 @@ struct EmbeddingRequest: JSONContent, FormContent {
     }
 
     /// A form: files are pictures, other parts called `input`, `text` or `texts` are texts.
-    init(form: RequestFields<EmbeddingForm>) throws(RequestFailure) {
+    init(form: RequestFields<EmbeddingForm>) throws(ServingError) {
         model = try form.value(\.model)
         dimensions = try form.value(\.dimensions)
         formats = [try form.value(\.encodingFormat) ?? .float]
@@ -56,7 +56,7 @@ struct EmbeddingRequest: JSONContent, FormContent {
         inputs = try reader.inputs(of: "file")
     }
 
-    private static func formats(_ fields: RequestFields<EmbeddingFields>) throws(RequestFailure) -> [Format] {
+    private static func formats(_ fields: RequestFields<EmbeddingFields>) throws(ServingError) -> [Format] {
         if let list = try fields.value(\.embeddingTypes), !list.isEmpty {
             var formats: [Format] = []
             for format in try list.values() where !formats.contains(format) { formats.append(format) }
@@ -83,7 +83,7 @@ private struct InputReader {
     /// All inputs. Throws a failure where there are none, or too many.
     ///
     /// - Parameter parameter: the field that errors name.
-    func inputs(of parameter: String) throws(RequestFailure) -> [EmbeddingInput] {
+    func inputs(of parameter: String) throws(ServingError) -> [EmbeddingInput] {
         guard !inputs.isEmpty else { throw .missing(parameter) }
         guard inputs.count <= EmbeddingRequest.Limits.inputs else {
             throw .invalid(
@@ -93,25 +93,25 @@ private struct InputReader {
         return inputs
     }
 
-    mutating func read(_ fields: RequestFields<EmbeddingFields>) throws(RequestFailure) {
+    mutating func read(_ fields: RequestFields<EmbeddingFields>) throws(ServingError) {
         if let input = try fields.value(\.input) { try read(input) }
         if let texts = try fields.value(\.texts) {
             for index in 0..<texts.count {
-                try add(texts.name(index)) { [parser] parameter throws(RequestFailure) in
+                try add(texts.name(index)) { [parser] parameter throws(ServingError) in
                     try parser.text(try texts.value(index), parameter)
                 }
             }
         }
         if let images = try fields.value(\.images) {
             for index in 0..<images.count {
-                try add(images.name(index)) { parameter throws(RequestFailure) in
+                try add(images.name(index)) { parameter throws(ServingError) in
                     EmbeddingInput(content: .image(try images.value(index)), parameter: parameter)
                 }
             }
         }
         if let entries = try fields.value(\.inputs) {
             for index in 0..<entries.count {
-                try add(entries.name(index)) { [parser] parameter throws(RequestFailure) in
+                try add(entries.name(index)) { [parser] parameter throws(ServingError) in
                     let entry = try entries.value(index)
                     return try parser.content(try entry.value(\.content), entry.name(\.content))
                 }
@@ -120,11 +120,11 @@ private struct InputReader {
     }
 
     /// `input`: a text, texts, token ids, lists of them, or Jina's objects.
-    private mutating func read(_ input: JSONValue) throws(RequestFailure) {
+    private mutating func read(_ input: JSONValue) throws(ServingError) {
         guard let elements = input.elements else {
             switch input {
             case .string, .object:
-                return try add("input") { [parser] parameter throws(RequestFailure) in
+                return try add("input") { [parser] parameter throws(ServingError) in
                     try parser.entry(input, parameter)
                 }
             default:
@@ -133,7 +133,7 @@ private struct InputReader {
         }
         guard !elements.isEmpty else { throw .invalid("input", "input is empty.") }
         if elements[0].int != nil {
-            return try add("input") { [parser] parameter throws(RequestFailure) in
+            return try add("input") { [parser] parameter throws(ServingError) in
                 try parser.tokens(elements, parameter)
             }
         }
@@ -148,16 +148,16 @@ private struct InputReader {
         }
         inputs.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
-            try add("input[\(index)]") { [parser] parameter throws(RequestFailure) in
+            try add("input[\(index)]") { [parser] parameter throws(ServingError) in
                 try parser.entry(element, parameter)
             }
         }
     }
 
     /// The parts of a form.
-    mutating func read(_ parts: [MultipartForm.Part]) throws(RequestFailure) {
+    mutating func read(_ parts: [MultipartForm.Part]) throws(ServingError) {
         for part in parts {
-            try add("\(part.name)[\(inputs.count)]") { [parser] parameter throws(RequestFailure) in
+            try add("\(part.name)[\(inputs.count)]") { [parser] parameter throws(ServingError) in
                 try parser.part(part, parameter)
             }
         }
@@ -165,9 +165,9 @@ private struct InputReader {
 
     /// Adds what `make` reads; where that fails, the failure in its place or, in a strict request, throws it.
     private mutating func add(
-        _ parameter: String, _ make: (_ parameter: String) throws(RequestFailure) -> EmbeddingInput
-    ) throws(RequestFailure) {
-        do throws(RequestFailure) { inputs.append(try make(parameter)) } catch {
+        _ parameter: String, _ make: (_ parameter: String) throws(ServingError) -> EmbeddingInput
+    ) throws(ServingError) {
+        do throws(ServingError) { inputs.append(try make(parameter)) } catch {
             guard isPerItem else { throw error }
             inputs.append(EmbeddingInput(content: .refused(error), parameter: parameter))
         }
@@ -178,7 +178,7 @@ private struct InputReader {
 private struct InputParser: Sendable {
     let modality: EmbeddingRequest.Modality?
 
-    func entry(_ value: JSONValue, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+    func entry(_ value: JSONValue, _ parameter: String) throws(ServingError) -> EmbeddingInput {
         switch value {
         case .string(let text):
             switch modality {
@@ -196,7 +196,7 @@ private struct InputParser: Sendable {
     }
 
     /// A string that may be a text or a picture.
-    func undeclared(_ text: String, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+    func undeclared(_ text: String, _ parameter: String) throws(ServingError) -> EmbeddingInput {
         guard ImageText.isDataURI(text) else {
             var input = try plain(text, parameter)
             input.isUndeclared = true
@@ -207,18 +207,18 @@ private struct InputParser: Sendable {
     }
 
     /// A string in a field of texts.
-    func text(_ text: String, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+    func text(_ text: String, _ parameter: String) throws(ServingError) -> EmbeddingInput {
         try ImageText.refuseDataURI(in: text, parameter: parameter)
         return try plain(text, parameter)
     }
 
-    func plain(_ text: String, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+    func plain(_ text: String, _ parameter: String) throws(ServingError) -> EmbeddingInput {
         guard !text.isEmpty else { throw .invalid(parameter, "\(parameter) is an empty string.") }
         return EmbeddingInput(content: .text(text), parameter: parameter)
     }
 
     /// A part of a form.
-    func part(_ part: MultipartForm.Part, _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+    func part(_ part: MultipartForm.Part, _ parameter: String) throws(ServingError) -> EmbeddingInput {
         switch part.name {
         case "text", "texts": return try text(FilledTextKind().value(of: [part], parameter), parameter)
         case "input" where !part.isFile: return try undeclared(MultipartForm.text(part), parameter)
@@ -228,7 +228,7 @@ private struct InputParser: Sendable {
         }
     }
 
-    func tokens(_ elements: [JSONValue], _ parameter: String) throws(RequestFailure) -> EmbeddingInput {
+    func tokens(_ elements: [JSONValue], _ parameter: String) throws(ServingError) -> EmbeddingInput {
         guard !elements.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.") }
         guard elements.count <= EmbeddingRequest.Limits.tokensOfInput else {
             throw .invalid(
@@ -249,7 +249,7 @@ private struct InputParser: Sendable {
 
     func object(
         _ fields: RequestFields<EmbeddingInputKind.ObjectFields>, _ parameter: String
-    ) throws(RequestFailure) -> EmbeddingInput {
+    ) throws(ServingError) -> EmbeddingInput {
         let parts = try fields.value(\.content)
         switch (try fields.value(\.text), try fields.value(\.image), parts) {
         case (let text?, nil, nil): return try self.text(text, fields.name(\.text))
@@ -261,7 +261,7 @@ private struct InputParser: Sendable {
 
     func content(
         _ parts: FieldList<ObjectKind<ContentPart.Fields>>, _ parameter: String
-    ) throws(RequestFailure) -> EmbeddingInput {
+    ) throws(ServingError) -> EmbeddingInput {
         guard !parts.isEmpty else { throw .missing(parameter) }
         guard parts.count == 1 else {
             throw .invalid(
@@ -282,7 +282,7 @@ struct EmbeddingInput: Sendable {
         case tokens([Int32])
         case image(ImageSource)
         /// What cannot be embedded, in a request whose other inputs are embedded all the same.
-        indirect case refused(RequestFailure)
+        indirect case refused(ServingError)
     }
 
     let content: Content

@@ -3,7 +3,7 @@ import ConcordCore
 /// The answer to an embedding request.
 struct EmbeddingResponse: Sendable {
     struct Item: Sendable {
-        var result: Result<[Float], RequestFailure>
+        var result: Result<[Float], ServingError>
         var isTruncated = false
     }
 

@@ -5,24 +5,24 @@ import ConcordCore
 struct TextKind: PlainFieldKind {
     var schema: JSONValue { ["type": "string"] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> String {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> String {
         guard let text = json.string else { throw wrong(name, "a string") }
         return text
     }
 
-    func value(ofText text: String, _ name: String) throws(RequestFailure) -> String { text }
+    func value(ofText text: String, _ name: String) throws(ServingError) -> String { text }
 }
 
 /// A text with a character at least.
 struct FilledTextKind: PlainFieldKind {
     var schema: JSONValue { ["type": "string", "minLength": 1] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> String {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> String {
         guard let text = json.string, !text.isEmpty else { throw wrong(name, "a string with a character") }
         return text
     }
 
-    func value(ofText text: String, _ name: String) throws(RequestFailure) -> String {
+    func value(ofText text: String, _ name: String) throws(ServingError) -> String {
         guard !text.isEmpty else { throw .invalid(name, "\(name) is empty.") }
         return text
     }
@@ -31,12 +31,12 @@ struct FilledTextKind: PlainFieldKind {
 struct FlagKind: PlainFieldKind {
     var schema: JSONValue { ["type": "boolean"] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Bool {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Bool {
         guard let flag = json.bool else { throw wrong(name, "true or false") }
         return flag
     }
 
-    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Bool {
+    func value(ofText text: String, _ name: String) throws(ServingError) -> Bool {
         switch text.trimmed.lowercased() {
         case "true", "1", "on", "yes": return true
         case "false", "0", "off", "no": return false
@@ -55,15 +55,15 @@ struct IntegerKind: PlainFieldKind {
         return .object(minimum + (isOpen ? [] : [.init("maximum", .integer(range.upperBound))]))
     }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Int {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Int {
         try checked(json.int, name)
     }
 
-    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Int {
+    func value(ofText text: String, _ name: String) throws(ServingError) -> Int {
         try checked(Int(text.trimmed), name)
     }
 
-    private func checked(_ number: Int?, _ name: String) throws(RequestFailure) -> Int {
+    private func checked(_ number: Int?, _ name: String) throws(ServingError) -> Int {
         guard let number, range.contains(number) else {
             throw wrong(
                 name,
@@ -82,15 +82,15 @@ struct NumberKind: PlainFieldKind {
         ["type": "number", "minimum": .number(range.lowerBound), "maximum": .number(range.upperBound)]
     }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Double {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Double {
         try checked(json.double, name)
     }
 
-    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Double {
+    func value(ofText text: String, _ name: String) throws(ServingError) -> Double {
         try checked(Double(text.trimmed), name)
     }
 
-    private func checked(_ number: Double?, _ name: String) throws(RequestFailure) -> Double {
+    private func checked(_ number: Double?, _ name: String) throws(ServingError) -> Double {
         guard let number, range.contains(number) else {
             throw wrong(name, "a number in \(range.lowerBound)…\(range.upperBound)")
         }
@@ -106,12 +106,12 @@ struct ChoiceKind<Value: Sendable>: PlainFieldKind {
 
     var schema: JSONValue { ["type": "string", "enum": .array(choices.map { .string($0.word) })] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Value {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Value {
         guard let text = json.string else { throw wrong(name, "a string") }
         return try value(ofText: text, name)
     }
 
-    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Value {
+    func value(ofText text: String, _ name: String) throws(ServingError) -> Value {
         guard let choice = choices.first(where: { $0.word == text }) else {
             let words = choices.map { "\"\($0.word)\"" }
             throw wrong(name, words.count == 1 ? words[0] : "one of " + words.joined(separator: ", "))
@@ -128,18 +128,18 @@ struct ListKind<Element: FieldKind>: FieldKind {
     var schema: JSONValue { ["type": "array", "items": element.schema, "maxItems": .integer(maximum)] }
     var formSchema: JSONValue { ["type": "array", "items": element.formSchema, "maxItems": .integer(maximum)] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> FieldList<Element> {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> FieldList<Element> {
         guard let elements = json.elements else { throw wrong(name, "an array") }
         try check(count: elements.count, name)
         return FieldList(kind: element, name: name, content: .json(elements))
     }
 
-    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> FieldList<Element> {
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> FieldList<Element> {
         try check(count: parts.count, name)
         return FieldList(kind: element, name: name, content: .parts(parts))
     }
 
-    private func check(count: Int, _ name: String) throws(RequestFailure) {
+    private func check(count: Int, _ name: String) throws(ServingError) {
         guard count <= maximum else {
             throw .invalid(name, "\(name) has \(count) entries; \(maximum) are allowed.", code: "too_many")
         }
@@ -175,14 +175,14 @@ struct FieldList<Kind: FieldKind>: Sendable {
     /// What an entry is called in errors.
     func name(_ index: Int) -> String { "\(name)[\(index)]" }
 
-    func value(_ index: Int) throws(RequestFailure) -> Kind.Value {
+    func value(_ index: Int) throws(ServingError) -> Kind.Value {
         switch content {
         case .json(let elements): try kind.value(of: elements[index], name(index))
         case .parts(let parts): try kind.value(of: [parts[index]], name(index))
         }
     }
 
-    func values() throws(RequestFailure) -> [Kind.Value] {
+    func values() throws(ServingError) -> [Kind.Value] {
         var values: [Kind.Value] = []
         values.reserveCapacity(count)
         for index in 0..<count { values.append(try value(index)) }
@@ -194,7 +194,7 @@ struct FieldList<Kind: FieldKind>: Sendable {
 struct ObjectKind<Group: FieldGroup>: FieldKind {
     var schema: JSONValue { Group.definition.schema }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> RequestFields<Group> {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> RequestFields<Group> {
         try RequestFields(json, path: name)
     }
 }
@@ -214,12 +214,12 @@ struct PictureKind: FieldKind {
     }
     var formSchema: JSONValue { ["type": "string", "format": "binary"] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> ImageSource {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> ImageSource {
         guard let text = json.string else { throw wrong(name, "a string") }
         return try ImageText.source(text, parameter: name, allowsBare: allowsBare)
     }
 
-    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> ImageSource {
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> ImageSource {
         guard parts.count == 1 else {
             throw .invalid(name, "The form has \(parts.count) parts \"\(name)\"; send one.")
         }
@@ -231,8 +231,8 @@ struct PictureKind: FieldKind {
 struct UnusedKind: FieldKind {
     let schema: JSONValue
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) {}
-    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) {}
+    func value(of json: JSONValue, _ name: String) throws(ServingError) {}
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) {}
 }
 
 /// What is accepted where it asks for nothing, and refused where it asks for something that would not happen.
@@ -244,9 +244,9 @@ struct NeutralKind: FieldKind {
 
     var schema: JSONValue { ["enum": .array(values + [.null])] }
 
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) {}
+    func value(of json: JSONValue, _ name: String) throws(ServingError) {}
 
-    func check(_ value: JSONValue, _ name: String) throws(RequestFailure) {
+    func check(_ value: JSONValue, _ name: String) throws(ServingError) {
         // 0 and 0.0 are the same.
         let isNeutral = values.contains { $0 == value || ($0.double != nil && $0.double == value.double) }
         guard isNeutral else { throw .invalid(name, problem, code: "unsupported") }

@@ -30,7 +30,7 @@ enum ImageText {
     ///   - allowsBare: whether base64 without `data:…;base64,` before it will do.
     static func source(
         _ text: String, parameter: String, allowsBare: Bool
-    ) throws(RequestFailure) -> ImageSource {
+    ) throws(ServingError) -> ImageSource {
         if let uri = DataURI(text) {
             guard uri.isWhole else { throw .invalid(parameter, "\(parameter) is a data URI without a comma.") }
             guard let bytes = uri.bytes else { throw noBase64(parameter) }
@@ -45,7 +45,7 @@ enum ImageText {
     }
 
     /// The picture in a part of a form: the file itself, or a text as in JSON.
-    static func source(_ part: MultipartForm.Part, parameter: String) throws(RequestFailure) -> ImageSource {
+    static func source(_ part: MultipartForm.Part, parameter: String) throws(ServingError) -> ImageSource {
         guard !part.isFile, !isPicture(part.bytes), let text = String(validating: part.bytes, as: UTF8.self) else {
             return .bytes(try checked(part.bytes, parameter: parameter))
         }
@@ -53,7 +53,7 @@ enum ImageText {
     }
 
     /// The bytes, when they begin as a picture does that is decoded here. What a client calls them is not believed.
-    static func checked(_ bytes: [UInt8], parameter: String) throws(RequestFailure) -> [UInt8] {
+    static func checked(_ bytes: [UInt8], parameter: String) throws(ServingError) -> [UInt8] {
         guard !bytes.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.", code: "invalid_image") }
         guard isPicture(bytes) else {
             throw .invalid(
@@ -68,7 +68,7 @@ enum ImageText {
     }
 
     /// Refuses a data URI in a field of texts, where it would be read as letters.
-    static func refuseDataURI(in text: String, parameter: String) throws(RequestFailure) {
+    static func refuseDataURI(in text: String, parameter: String) throws(ServingError) {
         guard isDataURI(text) else { return }
         throw .invalid(
             parameter,
@@ -77,14 +77,14 @@ enum ImageText {
     }
 
     /// What a server says that fetches no pictures.
-    static func noAddress(_ parameter: String) -> RequestFailure {
+    static func noAddress(_ parameter: String) -> ServingError {
         .invalid(
             parameter,
             "\(parameter) must hold the picture itself, as a data URI in base64; this server fetches no such addresses "
                 + "and opens no files.", code: "invalid_image_url")
     }
 
-    private static func noBase64(_ parameter: String) -> RequestFailure {
+    private static func noBase64(_ parameter: String) -> ServingError {
         .invalid(
             parameter, "\(parameter) is not valid base64 of the standard alphabet.", code: "invalid_base64")
     }

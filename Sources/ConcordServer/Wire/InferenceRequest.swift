@@ -80,7 +80,7 @@ struct InferenceRequest: Sendable {
             ("application/json", Fields.definition.schema),
             ("application/octet-stream", ["type": "string", "format": "binary"]),
         ], headers: Headers.definition.fields
-    ) { body throws(RequestFailure) in
+    ) { body throws(ServingError) in
         let length = try body.headers.value(Headers.definition.group.jsonLength) ?? body.bytes.count
         guard length <= body.bytes.count else {
             throw .invalid(
@@ -93,7 +93,7 @@ struct InferenceRequest: Sendable {
     /// - Parameters:
     ///   - fields: the JSON of the request.
     ///   - binary: the bytes after it.
-    private init(_ fields: RequestFields<Fields>, binary: ArraySlice<UInt8>) throws(RequestFailure) {
+    private init(_ fields: RequestFields<Fields>, binary: ArraySlice<UInt8>) throws(ServingError) {
         id = try fields.value(\.id)
         guard (id?.utf8.count ?? 0) <= 256 else { throw .invalid("id", "id has more than 256 bytes.") }
         let isBinary = try fields.value(\.parameters)?.value(\.binaryDataOutput) ?? false
@@ -123,7 +123,7 @@ struct InferenceRequest: Sendable {
 
     private static func inputs(
         _ fields: RequestFields<Tensor>, _ binary: ArraySlice<UInt8>
-    ) throws(RequestFailure) -> [EmbeddingInput] {
+    ) throws(ServingError) -> [EmbeddingInput] {
         let isImage = try fields.value(\.name)
         _ = try fields.value(\.datatype)
         let count = try elementCount(fields)
@@ -163,14 +163,14 @@ struct InferenceRequest: Sendable {
         return inputs
     }
 
-    private static func text(_ text: String, parameter: String) throws(RequestFailure) -> EmbeddingInput {
+    private static func text(_ text: String, parameter: String) throws(ServingError) -> EmbeddingInput {
         try ImageText.refuseDataURI(in: text, parameter: parameter)
         return EmbeddingInput(content: .text(text), parameter: parameter)
     }
 
     private static func input(
         _ isImage: Bool, _ bytes: ArraySlice<UInt8>, parameter: String
-    ) throws(RequestFailure) -> EmbeddingInput {
+    ) throws(ServingError) -> EmbeddingInput {
         if isImage {
             return EmbeddingInput(
                 content: .image(.bytes(try ImageText.checked(Array(bytes), parameter: parameter))), parameter: parameter
@@ -183,7 +183,7 @@ struct InferenceRequest: Sendable {
     }
 
     /// The product of the shape, checked at each step.
-    private static func elementCount(_ fields: RequestFields<Tensor>) throws(RequestFailure) -> Int {
+    private static func elementCount(_ fields: RequestFields<Tensor>) throws(ServingError) -> Int {
         let shape = try fields.value(\.shape)
         guard !shape.isEmpty else { throw .missing(fields.name(\.shape)) }
         var count = 1
@@ -201,7 +201,7 @@ struct InferenceRequest: Sendable {
     /// `count` elements, each after its length in four bytes, little-endian.
     private static func elements(
         _ binary: ArraySlice<UInt8>, count: Int
-    ) throws(RequestFailure) -> [ArraySlice<UInt8>] {
+    ) throws(ServingError) -> [ArraySlice<UInt8>] {
         var rest = binary
         var elements: [ArraySlice<UInt8>] = []
         while elements.count < count {

@@ -37,7 +37,7 @@ struct MultipartForm: Sendable {
         return nil
     }
 
-    init(_ body: [UInt8], boundary: String, limits: Limits = Limits()) throws(RequestFailure) {
+    init(_ body: [UInt8], boundary: String, limits: Limits = Limits()) throws(ServingError) {
         let delimiter = Array("\r\n--\(boundary)".utf8)
         // The first delimiter may stand at the very beginning, without its line break.
         var position: Int
@@ -77,20 +77,20 @@ struct MultipartForm: Sendable {
     }
 
     /// The only part of a name that is not a file, as text.
-    func text(_ name: String) throws(RequestFailure) -> String? {
+    func text(_ name: String) throws(ServingError) -> String? {
         let found = parts.filter { $0.name == name && !$0.isFile }
         guard found.count <= 1 else { throw .invalid(name, "The field \"\(name)\" occurs twice.") }
-        return try found.first.map { part throws(RequestFailure) in try Self.text(part) }
+        return try found.first.map { part throws(ServingError) in try Self.text(part) }
     }
 
-    static func text(_ part: Part) throws(RequestFailure) -> String {
+    static func text(_ part: Part) throws(ServingError) -> String {
         guard let text = String(validating: part.bytes, as: UTF8.self) else {
             throw .invalid(part.name, "The field \"\(part.name)\" is not UTF-8.")
         }
         return text
     }
 
-    private static func part(headers: ArraySlice<UInt8>, _ content: [UInt8]) throws(RequestFailure) -> Part {
+    private static func part(headers: ArraySlice<UInt8>, _ content: [UInt8]) throws(ServingError) -> Part {
         guard let text = String(validating: headers, as: UTF8.self) else { throw malformed("a header is not UTF-8") }
         for line in text.split(separator: "\r\n" as Character) {
             guard line.lowercased().hasPrefix("content-disposition:") else { continue }
@@ -154,7 +154,7 @@ struct MultipartForm: Sendable {
         }
     }
 
-    private static func malformed(_ problem: String) -> RequestFailure {
+    private static func malformed(_ problem: String) -> ServingError {
         .invalid(nil, "The body is no valid multipart form: \(problem).", code: "invalid_form")
     }
 }

@@ -5,14 +5,14 @@ import HTTPTypes
 protocol JSONContent: Sendable {
     associatedtype Fields: FieldGroup
 
-    init(_ fields: RequestFields<Fields>) throws(RequestFailure)
+    init(_ fields: RequestFields<Fields>) throws(ServingError)
 }
 
 /// What a request asks for in a form.
 protocol FormContent: Sendable {
     associatedtype Form: FieldGroup
 
-    init(form: RequestFields<Form>) throws(RequestFailure)
+    init(form: RequestFields<Form>) throws(ServingError)
 }
 
 /// The body of a request, and what else says what it asks for.
@@ -23,15 +23,15 @@ struct RequestBody: Sendable {
     let query: [String: String]
     let headers: HTTPFields
 
-    func json() throws(RequestFailure) -> JSONValue { try RequestJSON.parse(bytes) }
-    func form(_ boundary: String) throws(RequestFailure) -> MultipartForm {
+    func json() throws(ServingError) -> JSONValue { try RequestJSON.parse(bytes) }
+    func form(_ boundary: String) throws(ServingError) -> MultipartForm {
         try MultipartForm(bytes, boundary: boundary)
     }
 }
 
 extension HTTPFields {
     /// The value of a field in the head of a request, in letters of either case; nil where it is not there.
-    func value<Kind: PlainFieldKind>(_ field: Field<Kind>) throws(RequestFailure) -> Kind.Value? {
+    func value<Kind: PlainFieldKind>(_ field: Field<Kind>) throws(ServingError) -> Kind.Value? {
         guard let name = HTTPField.Name(field.name), let text = self[name] else { return nil }
         return try field.kind.value(ofText: text.lowercased(), field.name)
     }
@@ -47,13 +47,13 @@ struct BodyReader<Content: Sendable>: Sendable {
     var headers: [any DescribedField] = []
     /// Whether there must be a body.
     var isRequired = true
-    let read: @Sendable (RequestBody) throws(RequestFailure) -> Content
+    let read: @Sendable (RequestBody) throws(ServingError) -> Content
 }
 
 extension BodyReader where Content: JSONContent {
     /// A JSON object.
     static var json: BodyReader {
-        BodyReader(types: [("application/json", Content.Fields.definition.schema)]) { body throws(RequestFailure) in
+        BodyReader(types: [("application/json", Content.Fields.definition.schema)]) { body throws(ServingError) in
             guard body.boundary == nil else { throw noForm }
             return try Content(RequestFields(body.json()))
         }
@@ -62,14 +62,13 @@ extension BodyReader where Content: JSONContent {
     /// A JSON object, or nothing, which is an empty one.
     static var optionalJSON: BodyReader {
         BodyReader(types: [("application/json", Content.Fields.definition.schema)], isRequired: false) {
-            body throws(RequestFailure) in
+            body throws(ServingError) in
             try Content(RequestFields(body.bytes.isEmpty ? .object([]) : body.json()))
         }
     }
 
-    private static var noForm: RequestFailure {
-        RequestFailure(
-            status: .unsupportedMediaType, message: "Send the body as JSON.", code: "unsupported_media_type")
+    private static var noForm: ServingError {
+        ServingError(.unsupportedMediaType, "Send the body as JSON.")
     }
 }
 
@@ -79,7 +78,7 @@ extension BodyReader where Content: JSONContent & FormContent {
         BodyReader(types: [
             ("application/json", Content.Fields.definition.schema),
             ("multipart/form-data", Content.Form.definition.formSchema),
-        ]) { body throws(RequestFailure) in
+        ]) { body throws(ServingError) in
             guard let boundary = body.boundary else { return try Content(RequestFields(body.json())) }
             return try Content(form: RequestFields(body.form(boundary)))
         }
@@ -91,7 +90,7 @@ enum RequestJSON {
     /// Deep enough for every request, and for nothing that would exhaust a stack.
     static let limits = JSONLimits(depth: 32, values: 1_000_000)
 
-    static func parse(_ bytes: some Collection<UInt8>) throws(RequestFailure) -> JSONValue {
+    static func parse(_ bytes: some Collection<UInt8>) throws(ServingError) -> JSONValue {
         guard !bytes.isEmpty else {
             throw .invalid(nil, "The body is empty; a JSON object is expected.", code: "missing")
         }

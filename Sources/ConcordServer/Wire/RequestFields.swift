@@ -15,7 +15,7 @@ struct RequestFields<Group: FieldGroup>: Sendable {
     /// not happen.
     ///
     /// - Parameter path: what the object is called in errors; empty for the whole body.
-    init(_ value: JSONValue, path: String = "") throws(RequestFailure) {
+    init(_ value: JSONValue, path: String = "") throws(ServingError) {
         guard let list = value.members else {
             throw .invalid(path.isEmpty ? nil : path, "\(path.isEmpty ? "The body" : path) must be a JSON object.")
         }
@@ -38,18 +38,18 @@ struct RequestFields<Group: FieldGroup>: Sendable {
     }
 
     /// The parts of a form.
-    init(_ form: MultipartForm) throws(RequestFailure) { try self.init(parts: form.parts, except: []) }
+    init(_ form: MultipartForm) throws(ServingError) { try self.init(parts: form.parts, except: []) }
 
     /// The values of a query.
     ///
     /// - Parameter except: fields of the group that come from elsewhere.
-    init(query: [String: String], except: Set<String>) throws(RequestFailure) {
+    init(query: [String: String], except: Set<String>) throws(ServingError) {
         try self.init(
             parts: query.map { MultipartForm.Part(name: $0.key, isFile: false, bytes: Array($0.value.utf8)) },
             except: except)
     }
 
-    private init(parts: [MultipartForm.Part], except: Set<String>) throws(RequestFailure) {
+    private init(parts: [MultipartForm.Part], except: Set<String>) throws(ServingError) {
         let definition = Group.definition
         for part in parts where definition.byName[part.name] == nil || except.contains(part.name) {
             throw .unknown(part.name, known: definition.names)
@@ -59,13 +59,13 @@ struct RequestFields<Group: FieldGroup>: Sendable {
     }
 
     /// The value of a field; nil where it is not there.
-    func value<Kind>(_ field: KeyPath<Group, Field<Kind>>) throws(RequestFailure) -> Kind.Value? {
+    func value<Kind>(_ field: KeyPath<Group, Field<Kind>>) throws(ServingError) -> Kind.Value? {
         let field = Group.definition.group[keyPath: field]
         return try value(field.kind, field.name)
     }
 
     /// The value of a field that must be there.
-    func value<Kind>(_ field: KeyPath<Group, RequiredField<Kind>>) throws(RequestFailure) -> Kind.Value {
+    func value<Kind>(_ field: KeyPath<Group, RequiredField<Kind>>) throws(ServingError) -> Kind.Value {
         let field = Group.definition.group[keyPath: field]
         guard let value = try value(field.kind, field.name) else { throw .missing(Self.name(field.name, in: path)) }
         return value
@@ -86,7 +86,7 @@ struct RequestFields<Group: FieldGroup>: Sendable {
         Self.name(Group.definition.group[keyPath: field].name, in: path)
     }
 
-    private func value<Kind: FieldKind>(_ kind: Kind, _ name: String) throws(RequestFailure) -> Kind.Value? {
+    private func value<Kind: FieldKind>(_ kind: Kind, _ name: String) throws(ServingError) -> Kind.Value? {
         switch content {
         case .json(let members):
             guard let value = members[name], !value.isNull else { return nil }
@@ -148,7 +148,7 @@ extension DescribedField {
     var formSchema: JSONValue { kind.formSchema.described(summary) }
 
     /// Refuses a value that nobody reads, where it asks for something.
-    func check(_ value: JSONValue, _ name: String) throws(RequestFailure) { try kind.check(value, name) }
+    func check(_ value: JSONValue, _ name: String) throws(ServingError) { try kind.check(value, name) }
 }
 
 /// What fields hold.
@@ -159,36 +159,36 @@ protocol FieldKind: Sendable {
     var formSchema: JSONValue { get }
 
     /// The value in a JSON object, which is not null. Throws a failure that names the field.
-    func value(of json: JSONValue, _ name: String) throws(RequestFailure) -> Value
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Value
 
     /// The value of the parts of a form that have the field's name, one at least. Throws a failure that names the field.
-    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> Value
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> Value
 
     /// Refuses a value in a JSON object that nobody reads, where it asks for something.
-    func check(_ value: JSONValue, _ name: String) throws(RequestFailure)
+    func check(_ value: JSONValue, _ name: String) throws(ServingError)
 }
 
 extension FieldKind {
     var formSchema: JSONValue { schema }
 
-    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> Value {
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> Value {
         throw .invalid(name, "\(name) is read in JSON only.")
     }
 
-    func check(_ value: JSONValue, _ name: String) throws(RequestFailure) {}
+    func check(_ value: JSONValue, _ name: String) throws(ServingError) {}
 
-    func wrong(_ name: String, _ expected: String) -> RequestFailure {
+    func wrong(_ name: String, _ expected: String) -> ServingError {
         .invalid(name, "\(name) must be \(expected).")
     }
 }
 
 /// A kind whose values are texts in forms and queries.
 protocol PlainFieldKind: FieldKind {
-    func value(ofText text: String, _ name: String) throws(RequestFailure) -> Value
+    func value(ofText text: String, _ name: String) throws(ServingError) -> Value
 }
 
 extension PlainFieldKind {
-    func value(of parts: [MultipartForm.Part], _ name: String) throws(RequestFailure) -> Value {
+    func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> Value {
         guard parts.count == 1 else { throw .invalid(name, "The field \"\(name)\" occurs twice.") }
         guard !parts[0].isFile else { throw .invalid(name, "\(name) is no file.") }
         return try value(ofText: MultipartForm.text(parts[0]), name)

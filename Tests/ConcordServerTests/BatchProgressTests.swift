@@ -6,7 +6,7 @@ import Testing
     @Test func `a long run that makes progress is not given up`() async {
         let clock = TestClock(), permits = DispatchSemaphore(value: 0)
         let (steps, stepped) = AsyncStream.makeStream(of: Void.self)
-        let batcher = Batcher<Int, Int>(name: "test", options: BatcherOptions(), now: { clock.now }) {
+        let batcher = Batcher<Int, Int>(name: "test", options: .test(), now: { clock.now }) {
             items, run throws(ServingError) in
             for _ in 0..<3 {
                 permits.wait()

@@ -9,7 +9,7 @@ import Testing
     ) -> Batcher<Int, Int> {
         Batcher(
             name: "test",
-            options: BatcherOptions(
+            options: .test(
                 buckets: buckets, capacity: capacity, bulkShare: bulkShare, longestRun: longestRun,
                 gathering: gathering),
             now: { clock.now },
@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: 1...21) func `every number of items is answered, each with its own result`(_ count: Int) async {
         let sizes = Mutex<[Int]>([])
         let batcher = Batcher<Int, Int>(
-            name: "test", options: BatcherOptions(buckets: [1, 2, 4, 8], workers: 3)
+            name: "test", options: .test(buckets: [1, 2, 4, 8], workers: 3)
         ) { items, run throws(ServingError) in
             sizes.withLock { $0.append(items.count) }
             for (index, item) in items.enumerated() { run.finish(index, .success(-item)) }
@@ -156,7 +156,7 @@ import Testing
         let work = StepwiseWork(), clock = TestClock()
         // They gather, so that both are free while items come.
         let batcher = Batcher<Int, Int>(
-            name: "test", options: BatcherOptions(buckets: [1, 2, 4, 8], workers: 2, gathering: 0.1),
+            name: "test", options: .test(buckets: [1, 2, 4, 8], workers: 2, gathering: 0.1),
             now: { clock.now }
         ) { items, run throws(ServingError) in
             work(items, run)
@@ -180,7 +180,7 @@ import Testing
     @Test func `a worker that is busy is not waited for`() async {
         let work = StepwiseWork()
         let batcher = Batcher<Int, Int>(
-            name: "test", options: BatcherOptions(buckets: [1, 2, 4, 8], workers: 2)
+            name: "test", options: .test(buckets: [1, 2, 4, 8], workers: 2)
         ) { items, run throws(ServingError) in
             work(items, run)
         }
@@ -282,7 +282,7 @@ import Testing
         let work = StepwiseWork()
         let tried = Mutex<[[Int]]>([])
         let batcher = Batcher<Int, Int>(
-            name: "test", options: BatcherOptions(buckets: [1, 2, 4])
+            name: "test", options: .test(buckets: [1, 2, 4])
         ) { items, run throws(ServingError) in
             tried.withLock { $0.append(items) }
             if items.contains(13) { throw ServingError(.failed, "unlucky") }

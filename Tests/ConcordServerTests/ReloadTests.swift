@@ -29,7 +29,7 @@ import Testing
                 configuration.hostNames = ["models.example.com"]
                 configuration.bodyBytes = 64
                 configuration.connections = 3
-                configuration.serving.queueCapacity = 5
+                configuration.serving.queue.capacity = 5
             }
             #expect(lines.contains { $0.hasPrefix("settings changed keys=body_bytes,host_names") }, "\(lines)")
             #expect(

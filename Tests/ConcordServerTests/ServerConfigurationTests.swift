@@ -41,7 +41,7 @@ import Testing
                 ModelAlias(name: "text-embedding-3-small", model: "small"),
             ])
         #expect(configuration.host == "0.0.0.0" && configuration.port == 9000 && configuration.metricsPort == 9001)
-        #expect(configuration.keys == "keys.json" && configuration.serving.concurrentRuns == 3)
+        #expect(configuration.keys == "keys.json" && configuration.serving.queue.workers == 3)
         #expect(configuration.bodyBytes == 1_000_000 && configuration.serving.imageLimits.maximumPixels == 5000)
         #expect(configuration.serving.imageLimits.formats == [.jpeg, .avif, .jpeg2000])
         #expect(ServerConfiguration().serving.imageLimits.formats == [.jpeg, .png, .webp, .gif])

@@ -48,3 +48,21 @@ extension Result where Failure == ServingError {
 
     var value: Success? { try? get() }
 }
+
+extension QueueOptions {
+    /// Options for tests, whose clocks stand still: long waits, and runs of any length unless one is given.
+    static func test(
+        buckets: [Int] = [1], workers: Int = 1, capacity: Int = 1024, bulkShare: Double = 0.2,
+        longestRun: Duration? = nil, gathering: Double = 0
+    ) -> QueueOptions {
+        var options = QueueOptions()
+        options.buckets = buckets
+        options.workers = workers
+        options.capacity = capacity
+        options.longestWait = .seconds(30)
+        options.bulkShare = bulkShare
+        options.longestRun = longestRun
+        options.gathering = gathering
+        return options
+    }
+}

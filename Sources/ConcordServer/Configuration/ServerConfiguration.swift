@@ -110,18 +110,8 @@ public struct ServingOptions: Sendable {
     public var model: ExportedModelOptions
     /// Threads that decode pictures.
     public var decodingThreads: Int
-    /// Runs that each queue may have at a time.
-    public var concurrentRuns: Int
-    /// The most items that wait in a queue, those being decoded included.
-    public var queueCapacity = 1024
-    /// Requests are refused when they would wait longer.
-    public var longestWait: Duration = .seconds(5)
-    /// The least share of the work that the bulk lane has while the other is busy, from 0 to 1.
-    public var bulkShare = 0.2
-    /// Runs of pictures or texts have no more items than are done in so long, but two at least.
-    public var longestRun: Duration = .milliseconds(80)
-    /// A run without progress for longer is given up, and the model is not ready.
-    public var stuckAfter: Duration = .seconds(60)
+    /// The settings of each queue: one for images, texts and captions of each model, and one for decoding.
+    public var queue = QueueOptions()
     /// Pictures that are captioned together, at most.
     public var captionBatch = 8
     /// What pictures are refused by, before they are decoded: other formats than those of web pages, too.
@@ -153,7 +143,7 @@ public struct ServingOptions: Sendable {
     public init(processors: Int = Processors.available) {
         let processors = max(processors, 1)
         decodingThreads = processors
-        concurrentRuns = min(processors, 8)
+        queue.workers = min(processors, 8)
         model = ExportedModelOptions(
             session: OnnxSessionOptions(threadsPerRun: max(processors / min(processors, 8), 1)))
     }

@@ -110,7 +110,7 @@ enum ServerSettings {
         integer("connections", "Most connections at a time.", .afterRestart, 1...1_000_000, \.connections),
         integer(
             "queue_capacity", "Most items that wait for a model.", .afterRestart, 1...10_000_000,
-            \.serving.queueCapacity),
+            \.serving.queue.capacity),
         integer(
             "caption_batch", "Pictures that are captioned together.", .afterRestart, 1...256, \.serving.captionBatch),
         integer(
@@ -120,7 +120,8 @@ enum ServerSettings {
             "model_bytes", "Bytes that all models may take.", .atOnce, \.serving.modelBytes, "a number of bytes"
         ) { text in Int(text).flatMap { $0 > 0 ? .some(.some($0)) : nil } },
         value(
-            "bulk_share", "Least share of the work for the bulk lane.", .afterRestart, \.serving.bulkShare, "in 0…1"
+            "bulk_share", "Least share of the work for the bulk lane.", .afterRestart, \.serving.queue.bulkShare,
+            "in 0…1"
         ) { text in Double(text).flatMap { (0...1).contains($0) ? $0 : nil } },
         value(
             "verify_hashes", "Whether files are compared with their hashes.", .atOnce, \.serving.model.verifiesHashes,
@@ -131,12 +132,15 @@ enum ServerSettings {
             "a number of seconds"
         ) { text in seconds(text).map { $0 > .zero ? $0 : nil } },
         duration(
-            "longest_wait_seconds", "Requests that would wait longer are refused.", .afterRestart, \.serving.longestWait
+            "longest_wait_seconds", "Requests that would wait longer are refused.", .afterRestart,
+            \.serving.queue.longestWait
         ),
-        duration(
+        value(
             "longest_run_seconds", "Runs have no more items than are done in it, or two.", .afterRestart,
-            \.serving.longestRun),
-        duration("stuck_after_seconds", "A run that takes longer is given up.", .afterRestart, \.serving.stuckAfter),
+            \.serving.queue.longestRun, "a number of seconds in 0…86400"
+        ) { text in seconds(text).map(Optional.some) },
+        duration(
+            "stuck_after_seconds", "A run that takes longer is given up.", .afterRestart, \.serving.queue.stuckAfter),
         duration("idle_seconds", "Idle connections are closed after it.", .afterRestart, \.idleTimeout),
         duration("body_seconds", "How long a body may bring nothing.", .afterRestart, \.bodyTimeout),
         duration("request_seconds", "After which an answer is of no use.", .atOnce, \.requestTimeout),
@@ -267,7 +271,7 @@ extension ServerConfiguration {
         get { serving.decodingThreads }
         set {
             let serving = ServingOptions(processors: newValue)
-            self.serving.concurrentRuns = serving.concurrentRuns
+            self.serving.queue.workers = serving.queue.workers
             self.serving.decodingThreads = serving.decodingThreads
             self.serving.model.session.threadsPerRun = serving.model.session.threadsPerRun
         }

@@ -21,7 +21,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     }
 
     private let name: String
-    private let options: BatcherOptions
+    private let options: QueueOptions
     let now: @Sendable () -> ContinuousClock.Instant
     private let observe: @Sendable (Batcher<Item, Output>.Event) -> Void
     private let work: Batcher<Item, Output>.Work
@@ -47,7 +47,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private var isStuck = false
 
     init(
-        name: String, options: BatcherOptions, now: @escaping @Sendable () -> ContinuousClock.Instant,
+        name: String, options: QueueOptions, now: @escaping @Sendable () -> ContinuousClock.Instant,
         observe: @escaping @Sendable (Batcher<Item, Output>.Event) -> Void, work: @escaping Batcher<Item, Output>.Work
     ) {
         self.name = name

@@ -26,9 +26,12 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     ///   - now: the time; tests have their own.
     ///   - observe: called on the queue's threads; must not block.
     package init(
-        name: String, options: BatcherOptions, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        name: String, options: QueueOptions, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         observe: @escaping @Sendable (Event) -> Void = { _ in }, work: @escaping Work
     ) {
+        precondition(
+            options.buckets.first == 1 && zip(options.buckets, options.buckets.dropFirst()).allSatisfy(<),
+            "buckets \(options.buckets) do not rise from 1")
         queue = BatchQueue(name: name, options: options, now: now, observe: observe, work: work)
         queue.startWorkers()
     }
@@ -86,45 +89,32 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     }
 }
 
-/// How a ``Batcher`` fills its runs, and what it refuses.
-package struct BatcherOptions: Sendable {
-    /// The numbers of items that a run may have, rising.
-    package var buckets: [Int]
-    /// Runs at a time, each on a thread of its own.
-    package var workers: Int
-    /// The most items that wait, those announced included.
-    package var capacity: Int
-    /// Items are refused when they would wait longer.
-    package var longestWait: Duration
+/// The settings of a queue: what it refuses, and how it fills its runs. All defaults are here.
+public struct QueueOptions: Sendable {
+    /// The runs at a time, each on a separate thread.
+    public var workers = 1 { didSet { workers = max(workers, 1) } }
+    /// The most items that wait, those included that are still being made ready.
+    public var capacity = 1024
+    /// Refuses items that would wait longer.
+    public var longestWait: Duration = .seconds(5)
     /// The least share of places in runs that the bulk lane has while the other has items, from 0 to 1.
-    package var bulkShare: Double
-    /// A run has no more items than are done in so long, going by those before, but two at least; nil for as many as there
-    /// are places. The second item shares the reading of the weights with the first. Once a run keeps its processor busy,
-    /// more items in it do not make it faster, but have all of them wait for the last.
-    package var longestRun: Duration?
+    public var bulkShare = 0.2 { didSet { bulkShare = min(max(bulkShare, 0), 1) } }
+    /// Caps a run at the number of items that should finish within this time, estimated from earlier runs (at least two);
+    /// `nil` means no cap.
+    ///
+    /// The second item shares the reading of the weights with the first. Once a run keeps its processor busy, more items
+    /// in it do not make it faster, but have all of them wait for the last.
+    public var longestRun: Duration? = .milliseconds(80)
+    /// Gives up a run that makes no progress for longer; its model is then not ready.
+    public var stuckAfter: Duration = .seconds(60)
+
+    /// The numbers of items that a run may have, rising from 1.
+    package var buckets = [1]
     /// How long a free worker waits for items that are on their way, as a share of the time that a run takes. Worth it where
     /// a run is long and items come in crowds: a run with the first of them alone would keep the others waiting.
-    package var gathering: Double
-    /// A run without progress for longer is given up.
-    package var stuckAfter: Duration
+    package var gathering = 0.0
 
-    package init(
-        buckets: [Int] = [1], workers: Int = 1, capacity: Int = 1024, longestWait: Duration = .seconds(30),
-        bulkShare: Double = 0.2, longestRun: Duration? = nil, gathering: Double = 0,
-        stuckAfter: Duration = .seconds(60)
-    ) {
-        precondition(
-            buckets.first == 1 && zip(buckets, buckets.dropFirst()).allSatisfy(<),
-            "buckets \(buckets) do not rise from 1")
-        self.buckets = buckets
-        self.workers = max(workers, 1)
-        self.capacity = capacity
-        self.longestWait = longestWait
-        self.bulkShare = min(max(bulkShare, 0), 1)
-        self.longestRun = longestRun
-        self.gathering = max(gathering, 0)
-        self.stuckAfter = stuckAfter
-    }
+    public init() {}
 }
 
 /// What the engine has to know of the request that a piece of work belongs to.

@@ -31,12 +31,9 @@ final class DecodingPool: Sendable {
     init(_ options: ServingOptions) {
         limits = options.imageLimits
         budget = ByteBudget(capacity: options.decodedBytes)
-        decoder = Batcher(
-            name: "decode",
-            options: BatcherOptions(
-                workers: options.decodingThreads, capacity: options.queueCapacity, longestWait: options.longestWait,
-                bulkShare: options.bulkShare, stuckAfter: options.stuckAfter)
-        ) { jobs, run throws(ServingError) in
+        var queue = options.queue
+        queue.workers = options.decodingThreads
+        decoder = Batcher(name: "decode", options: queue) { jobs, run throws(ServingError) in
             for (index, job) in jobs.enumerated() { run.finish(index, .success(try job())) }
         }
     }

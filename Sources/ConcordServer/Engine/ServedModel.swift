@@ -208,7 +208,7 @@ struct ModelQueues: Sendable {
     func captions() -> Batcher<CaptionItem, [GeneratedTokens]> {
         let work = CaptionWork(model: model, translate: translate)
         return Batcher(
-            name: name + "-captions", options: batching(upTo: options.captionBatch, longestRun: nil, gathering: 0.1),
+            name: name + "-captions", options: captionQueue,
             observe: observe(.caption)
         ) { items, run throws(ServingError) in
             try work(items, run)
@@ -220,7 +220,7 @@ struct ModelQueues: Sendable {
     ) -> Batcher<Item, [Float]> {
         let translate = translate
         return Batcher(
-            name: "\(name)-\(modality.rawValue)s", options: batching(upTo: .max, longestRun: options.longestRun),
+            name: "\(name)-\(modality.rawValue)s", options: queue(upTo: .max),
             observe: observe(modality)
         ) { items, run throws(ServingError) in
             let vectors: [[Float]]
@@ -229,13 +229,20 @@ struct ModelQueues: Sendable {
         }
     }
 
-    private func batching(upTo most: Int, longestRun: Duration?, gathering: Double = 0) -> BatcherOptions {
+    private func queue(upTo most: Int) -> QueueOptions {
+        var queue = options.queue
         let buckets = options.model.batchBuckets.filter { $0 <= most }
-        return BatcherOptions(
-            // One item can always run, padded where the model's smallest bucket is larger.
-            buckets: buckets.first == 1 ? buckets : [1] + buckets, workers: options.concurrentRuns,
-            capacity: options.queueCapacity, longestWait: options.longestWait, bulkShare: options.bulkShare,
-            longestRun: longestRun, gathering: gathering, stuckAfter: options.stuckAfter)
+        // One item can always run, padded where the model's smallest bucket is larger.
+        queue.buckets = buckets.first == 1 ? buckets : [1] + buckets
+        return queue
+    }
+
+    /// A caption takes as long as its tokens, so its run has no cap, and is worth waiting for company.
+    private var captionQueue: QueueOptions {
+        var queue = queue(upTo: options.captionBatch)
+        queue.longestRun = nil
+        queue.gathering = 0.1
+        return queue
     }
 
     private func observe<Item: Sendable, Output: Sendable>(

@@ -2,34 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct cort_cancellation {
-  const cort_runtime *runtime;
-  OrtRunOptions *handle;
-};
-
-int32_t cort_cancellation_create(const cort_runtime *runtime, cort_cancellation **result, char **message) {
-  cort_cancellation *cancellation = calloc(1, sizeof(cort_cancellation));
-  if (!cancellation) return cort_fail(CORT_OUT_OF_MEMORY, "no memory", message);
-  cancellation->runtime = runtime;
-  const int32_t code = cort_finish(runtime, runtime->call.CreateRunOptions(&cancellation->handle), message);
-  if (code == CORT_OK)
-    *result = cancellation;
-  else
-    free(cancellation);
-  return code;
-}
-
-void cort_cancellation_cancel(cort_cancellation *cancellation) {
-  OrtStatus *status = cancellation->runtime->call.RunOptionsSetTerminate(cancellation->handle);
-  if (status) cancellation->runtime->call.ReleaseStatus(status);
-}
-
-void cort_cancellation_release(cort_cancellation *cancellation) {
-  if (!cancellation) return;
-  cancellation->runtime->call.ReleaseRunOptions(cancellation->handle);
-  free(cancellation);
-}
-
 void cort_release(const cort_runtime *runtime, void *owner) { runtime->call.ReleaseValue(owner); }
 
 /// Makes a value over the caller's memory.
@@ -84,8 +56,7 @@ static int32_t unwrap(const cort_runtime *runtime, OrtValue *value, cort_tensor 
 }
 
 int32_t cort_run(
-    const cort_session *session, const cort_cancellation *cancellation, const char *const *input_names,
-    const cort_tensor *inputs, size_t input_count, const char *const *output_names, cort_tensor *outputs,
+    const cort_session *session, const char *const *input_names, const cort_tensor *inputs, size_t input_count, const char *const *output_names, cort_tensor *outputs,
     size_t output_count, char **message) {
   const cort_runtime *runtime = session->runtime;
   const cort_functions *call = &runtime->call;
@@ -101,7 +72,7 @@ int32_t cort_run(
     code = cort_finish(
         runtime,
         call->Run(
-            session->handle, cancellation ? cancellation->handle : NULL, input_names,
+            session->handle, NULL, input_names,
             (const OrtValue *const *)values, input_count, output_names, output_count, values + input_count),
         message);
   for (size_t index = 0; code == CORT_OK && index < output_count; ++index)

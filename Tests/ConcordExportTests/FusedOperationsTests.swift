@@ -63,8 +63,8 @@ import Testing
 
     private func run(
         _ graph: OnnxGraphBuilder, _ inputs: [String: OnnxValue]
-    ) async throws -> [String: OnnxValue] {
-        try await OnnxSession(bytes: graph.build().bytes(), options: OnnxSessionOptions(threadsPerRun: 1)).run(inputs)
+    ) throws -> [String: OnnxValue] {
+        try OnnxSession(bytes: graph.build().bytes(), options: OnnxSessionOptions(threadsPerRun: 1)).run(inputs)
     }
 
     private func expect(_ value: OnnxValue?, _ expected: [Matrix], _ name: String = "y") throws {
@@ -81,7 +81,7 @@ import Testing
         )
     }
 
-    @Test func fusedMatMulTransposesAndScales() async throws {
+    @Test func fusedMatMulTransposesAndScales() throws {
         let graph = OnnxGraphBuilder(name: "product")
         let a = try graph.input("a", .float32, ["batch", "rows", Self.widthDimension])
         let b = try graph.input("b", .float32, ["batch", "columns", Self.widthDimension])
@@ -91,12 +91,12 @@ import Testing
         let (first, left) = try tensor(1)
         let (second, right) = try tensor(2, length: 7)
         let expected = zip(left, right).map { a, b in Self.product(a, Self.transposed(b)).map { $0.map { $0 / 4 } } }
-        try expect(try await run(graph, ["a": first, "b": second])["y"], expected)
+        try expect(try run(graph, ["a": first, "b": second])["y"], expected)
     }
 
     private static let widthDimension = OnnxDimension.fixed(width)
 
-    @Test(arguments: [false, true]) func attentionOfOneProjection(causal: Bool) async throws {
+    @Test(arguments: [false, true]) func attentionOfOneProjection(causal: Bool) throws {
         let graph = OnnxGraphBuilder(name: "attention")
         let x = try graph.input("x", .float32, ["batch", "length", Self.widthDimension])
         let weights = Self.numbers(Self.width * 3 * Self.width, seed: 3).map { $0 / 2 }
@@ -117,10 +117,10 @@ import Testing
             }
             return Self.attention(part(0), part(1), part(2)) { causal ? $1 <= $0 : true }
         }
-        try expect(try await run(graph, ["x": value])["y"], expected)
+        try expect(try run(graph, ["x": value])["y"], expected)
     }
 
-    @Test func multiHeadAttentionAcrossTwoSequences() async throws {
+    @Test func multiHeadAttentionAcrossTwoSequences() throws {
         let graph = OnnxGraphBuilder(name: "cross")
         let q = try graph.input("q", .float32, ["batch", "queries", Self.widthDimension])
         let k = try graph.input("k", .float32, ["batch", "keys", Self.widthDimension])
@@ -142,14 +142,14 @@ import Testing
         let expected = lengths.indices.map { row in
             Self.attention(queries[row], keys[row], values[row]) { _, key in key < lengths[row] }
         }
-        let result = try await run(
+        let result = try run(
             graph,
             ["q": query, "k": key, "v": value, "bias": OnnxValue(mask, shape: [Self.batch, 1, Self.length, 7])])
         try expect(result["y"], expected)
     }
 
     /// Decoding: what one token at a time gives with the keys and values of those before, is what all at once give.
-    @Test func multiHeadAttentionGoesOnFromItsPast() async throws {
+    @Test func multiHeadAttentionGoesOnFromItsPast() throws {
         let graph = OnnxGraphBuilder(name: "step")
         let inputs = try ["q", "k", "v"].map { name in
             try graph.input(name, .float32, ["batch", "length", Self.widthDimension])
@@ -180,7 +180,7 @@ import Testing
                 let values = matrices.flatMap { $0[range].flatMap { $0.map { Float($0) } } }
                 return try OnnxValue(values, shape: [Self.batch, range.count, Self.width])
             }
-            let outputs = try await session.run([
+            let outputs = try session.run([
                 "q": tokens(all[0]), "k": tokens(all[1]), "v": tokens(all[2]), "past_k": k, "past_v": v,
             ])
             try expect(outputs["y"], expected.map { Array($0[range]) }, "tokens \(range)")
@@ -189,7 +189,7 @@ import Testing
         }
     }
 
-    @Test func activations() async throws {
+    @Test func activations() throws {
         let graph = OnnxGraphBuilder(name: "activations")
         let x = try graph.input("x", .float32, ["batch", "length", Self.widthDimension])
         let quick = try graph.add("QuickGelu", [x], attributes: ["alpha": .float(1.702)], domain: .microsoft)
@@ -199,7 +199,7 @@ import Testing
             try graph.output(y, as: name, .float32, ["batch", "length", Self.widthDimension])
         }
         let (value, rows) = try tensor(17)
-        let outputs = try await run(graph, ["x": value])
+        let outputs = try run(graph, ["x": value])
         func mapped(_ function: (Double) -> Double) -> [Matrix] { rows.map { $0.map { $0.map(function) } } }
         try expect(outputs["quick"], mapped { $0 / (1 + exp(-1.702 * $0)) }, "quick")
         try expect(outputs["exact"], mapped { $0 / 2 * (1 + erf($0 / 2.0.squareRoot())) }, "exact")
@@ -208,7 +208,7 @@ import Testing
             mapped { $0 / 2 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }, "tanh")
     }
 
-    @Test func layerNormalizationOfOpset17() async throws {
+    @Test func layerNormalizationOfOpset17() throws {
         let graph = OnnxGraphBuilder(name: "norm")
         let shape: [OnnxDimension] = ["batch", "length", Self.widthDimension]
         let x = try graph.input("x", .float32, shape)
@@ -223,7 +223,7 @@ import Testing
         let (value, rows) = try tensor(20)
         let (g, b) = (gain.map { Double($0) }, bias.map { Double($0) })
         try expect(
-            try await run(graph, ["x": value])["y"],
+            try run(graph, ["x": value])["y"],
             rows.map { $0.map { Self.layerNorm($0, g, b, epsilon: Double(Float(1e-6))) } })
     }
 }

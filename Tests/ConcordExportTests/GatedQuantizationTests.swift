@@ -18,58 +18,58 @@ import Testing
             })
     }
 
-    private func methods(_ model: OnnxModel) async throws -> [QuantizationMethod] {
-        let statistics = try await ActivationStatistics(of: model, over: batches())
+    private func methods(_ model: OnnxModel) throws -> [QuantizationMethod] {
+        let statistics = try ActivationStatistics(of: model, over: batches())
         return [
             .weights(WeightQuantization()),
             .calibrated(StaticQuantization(ranges: try statistics.ranges(.minimumMaximum), reducesWeightRange: true)),
         ]
     }
 
-    @Test func theLayerWithOutliersGoesBackFirst() async throws {
+    @Test func theLayerWithOutliersGoesBackFirst() throws {
         let model = try Fixtures.tower(depth: 4, width: Self.width, outlierLayer: 2)
-        let comparison = try await OutputComparison(with: model, over: batches())
-        for method in try await methods(model) {
-            let errors = try await LayerErrors(of: method, in: model, over: batches())
+        let comparison = try OutputComparison(with: model, over: batches())
+        for method in try methods(model) {
+            let errors = try LayerErrors(of: method, in: model, over: batches())
             #expect(errors.signalToNoise.count == 8)
             #expect(errors.worstFirst.first == "layers.2.out.product")
             let run = GatedQuantization(method: method)
-            let (quantized, report) = try await run.quantize(model, batches: batches(), measure: comparison.measures)
+            let (quantized, report) = try run.quantize(model, batches: batches(), measure: comparison.measures)
             #expect(report.float32Layers == ["layers.2.out.product"])
             #expect(report.before.meanCosine < 0.995)
             #expect(report.after.meanCosine >= 0.995 && report.after.meanCosine < 1)
             #expect(report.after.worstCosine <= report.after.meanCosine)
             #expect(quantized.weights["layers.2.out"]?.elementType == .float32)
             #expect(quantized.weights["layers.2.in"] == nil && quantized.weights["layers.1.out"] == nil)
-            let after = try await comparison.measures(of: quantized)
+            let after = try comparison.measures(of: quantized)
             #expect(after == report.after)
             #expect(report.quantizedByteCount == quantized.fileByteCount)
         }
     }
 
-    @Test func vectorsThatAreNoNumbersAreLikeNone() async throws {
+    @Test func vectorsThatAreNoNumbersAreLikeNone() throws {
         let model = try Fixtures.layer(in: Self.width, out: 8)
-        let comparison = try await OutputComparison(with: model, over: batches())
+        let comparison = try OutputComparison(with: model, over: batches())
         let broken = try Fixtures.layer(
             in: Self.width, out: 8, weight: [Float](repeating: .nan, count: Self.width * 8))
-        let measures = try await comparison.measures(of: broken)
+        let measures = try comparison.measures(of: broken)
         #expect(measures.meanCosine == 0 && measures.worstCosine == 0)
     }
 
-    @Test func aGoodModelIsQuantizedWhole() async throws {
+    @Test func aGoodModelIsQuantizedWhole() throws {
         let model = try Fixtures.tower(depth: 2, width: Self.width)
-        let comparison = try await OutputComparison(with: model, over: batches())
-        let same = try await comparison.measures(of: model)
+        let comparison = try OutputComparison(with: model, over: batches())
+        let same = try comparison.measures(of: model)
         #expect(
             same
                 == QuantizationMeasures(
                     meanCosine: 1, worstCosine: 1, cosines: [Double](repeating: 1, count: 32)))
-        for method in try await methods(model) {
-            let (_, report) = try await GatedQuantization(method: method).quantize(
+        for method in try methods(model) {
+            let (_, report) = try GatedQuantization(method: method).quantize(
                 model, batches: batches(), measure: comparison.measures)
             #expect(report.float32Layers.isEmpty && report.before == report.after)
             // Errors of layers are for the report, too.
-            let errors = try await LayerErrors(of: method, in: model, over: batches())
+            let errors = try LayerErrors(of: method, in: model, over: batches())
             expectClose(
                 report.layers.map(\.signalToNoise), report.layers.map { errors.signalToNoise[$0.layer.name] ?? .nan },
                 absolute: 1e-6)
@@ -82,12 +82,12 @@ import Testing
     }
 
     /// The least number of layers that a gate needs, among all numbers: nothing is measured that cannot matter.
-    @Test(arguments: 0...6) func searchesForTheLeastNumber(needed: Int) async throws {
+    @Test(arguments: 0...6) func searchesForTheLeastNumber(needed: Int) throws {
         let model = try Fixtures.tower(depth: 3, width: Self.width)
         let method = QuantizationMethod.weights(WeightQuantization())
         var measured: [Int] = []
         let gate = QuantizationGate(minimumMeanCosine: 0.5, minimums: ["recall@1": 0.7])
-        let (quantized, report) = try await GatedQuantization(method: method, gate: gate).quantize(
+        let (quantized, report) = try GatedQuantization(method: method, gate: gate).quantize(
             model, batches: batches(1)
         ) { candidate in
             let kept = candidate.proto.graph.node.count { $0.opType == "MatMul" }
@@ -102,7 +102,7 @@ import Testing
         #expect(report.before.others == ["recall@1": needed == 0 ? 0.7 : 0.69])
         // Those that went back are the worst.
         if needed > 0 {
-            let worst = try await LayerErrors(of: method, in: model, over: batches(1)).worstFirst.prefix(needed)
+            let worst = try LayerErrors(of: method, in: model, over: batches(1)).worstFirst.prefix(needed)
             #expect(Set(report.float32Layers) == Set(worst))
         }
     }
@@ -118,36 +118,36 @@ import Testing
         #expect(failures(1, ["a": 0.4, "b": 0.5]) == ["a 0.4 is less than 0.5"])
     }
 
-    @Test func refusesWhatCannotBe() async throws {
+    @Test func refusesWhatCannotBe() throws {
         let model = try Fixtures.tower(depth: 1, width: Self.width)
         let method = QuantizationMethod.weights(WeightQuantization())
-        func message(_ model: OnnxModel, _ gate: QuantizationGate) async throws -> String {
-            let error = await #expect(throws: ConcordError.self) {
-                try await GatedQuantization(method: method, gate: gate).quantize(model, batches: batches(1)) { _ in
+        func message(_ model: OnnxModel, _ gate: QuantizationGate) throws -> String {
+            let error = #expect(throws: ConcordError.self) {
+                try GatedQuantization(method: method, gate: gate).quantize(model, batches: batches(1)) { _ in
                     QuantizationMeasures(meanCosine: 0.9, worstCosine: 0.9)
                 }
             }
             return try #require(error).message
         }
-        let impossible = try await message(model, QuantizationGate())
+        let impossible = try message(model, QuantizationGate())
         #expect(impossible.contains("even with all layers in float32"))
-        let empty = try await message(Fixtures.layer(in: 4, out: 4), QuantizationGate())
+        let empty = try message(Fixtures.layer(in: 4, out: 4), QuantizationGate())
         #expect(empty.contains("no layer to quantize"))
-        await #expect(throws: ConcordError.self) {
-            try await OutputComparison(with: model, over: QuantizationBatches([]))
+        #expect(throws: ConcordError.self) {
+            try OutputComparison(with: model, over: QuantizationBatches([]))
         }
-        await #expect(throws: ConcordError.self) {
-            try await OutputComparison(with: model, over: batches(), outputs: ["z"])
+        #expect(throws: ConcordError.self) {
+            try OutputComparison(with: model, over: batches(), outputs: ["z"])
         }
     }
 
-    @Test func reportAsJSON() async throws {
+    @Test func reportAsJSON() throws {
         let model = try Fixtures.tower(depth: 1, width: Self.width, outlierLayer: 0)
-        let comparison = try await OutputComparison(with: model, over: batches())
-        let method = try await methods(model)[1]
-        var (_, report) = try await GatedQuantization(method: method, gate: QuantizationGate(minimums: ["r": 0.2]))
+        let comparison = try OutputComparison(with: model, over: batches())
+        let method = try methods(model)[1]
+        var (_, report) = try GatedQuantization(method: method, gate: QuantizationGate(minimums: ["r": 0.2]))
             .quantize(model, batches: batches()) { candidate in
-                var measures = try await comparison.measures(of: candidate)
+                var measures = try comparison.measures(of: candidate)
                 measures.others["r"] = 0.25
                 return measures
             }

@@ -103,7 +103,7 @@ import Testing
         #expect(graph.freeName("large") == "large_1" && graph.freeName("small") == "small")
     }
 
-    @Test func oneValueCanBeSeveralOutputs() async throws {
+    @Test func oneValueCanBeSeveralOutputs() throws {
         let graph = OnnxGraphBuilder(name: "copies")
         let x = try graph.input("x", .float32, ["n"])
         let w = try graph.constant(OnnxValue([1, 2, 3] as [Float], shape: [3]), name: "w")
@@ -111,7 +111,7 @@ import Testing
         for name in ["y", "z"] { try graph.output(y, as: name, .float32, ["n"]) }
         try graph.output(x, as: "same", .float32, ["n"])
         try graph.output(w, as: "weights", .float32, [3])
-        let outputs = try await OnnxSession(bytes: graph.build().bytes())
+        let outputs = try OnnxSession(bytes: graph.build().bytes())
             .run(["x": OnnxValue([4, -5] as [Float], shape: [2])])
         #expect(
             try outputs.mapValues { try $0.values(of: Float.self) } == [

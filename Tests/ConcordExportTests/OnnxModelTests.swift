@@ -32,7 +32,7 @@ import Testing
     }
 
     private func check(_ session: OnnxSession) throws {
-        let y = try session.runBlocking(["x": OnnxValue(OnnxModelTests.x, shape: [3, 40])])["y"]
+        let y = try session.run(["x": OnnxValue(OnnxModelTests.x, shape: [3, 40])])["y"]
         // All numbers are multiples of 1/8 and small, so sums are exact in any order.
         #expect(try y?.values() == OnnxModelTests.y)
     }
@@ -64,7 +64,7 @@ import Testing
             try check(OnnxModel(path: path))
             try check(OnnxSession(path: path))
             try check(OnnxSession(path: third))
-            let y = try OnnxSession(path: other).runBlocking(["x": OnnxValue(OnnxModelTests.x, shape: [3, 40])])["y"]
+            let y = try OnnxSession(path: other).run(["x": OnnxValue(OnnxModelTests.x, shape: [3, 40])])["y"]
             #expect(try y?.values() == OnnxModelTests.y.map { $0 * 2 })
             let error = #expect(throws: ConcordError.self) {
                 try OnnxModel.write([(first, folder + "/elsewhere/a.onnx")], sharedWeights: folder + "/w.data")

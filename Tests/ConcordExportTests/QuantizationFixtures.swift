@@ -68,10 +68,10 @@ enum QuantizationFixtures {
     static func run(
         _ model: OnnxModel, _ inputs: [String: OnnxValue], output: String = "y",
         optimization: OnnxSessionOptions.GraphOptimization = .all
-    ) async throws -> [Float] {
+    ) throws -> [Float] {
         var options = OnnxSessionOptions(threadsPerRun: 1)
         options.graphOptimization = optimization
-        let outputs = try await OnnxSession(bytes: model.bytes(), options: options).run(inputs)
+        let outputs = try OnnxSession(bytes: model.bytes(), options: options).run(inputs)
         return try #require(outputs[output]).values()
     }
 
@@ -89,9 +89,6 @@ enum QuantizationFixtures {
     static func operations(_ model: OnnxModel) -> [String] { model.proto.graph.node.map(\.opType) }
 
     /// A model that only holds what its file held, and how long that was.
-    ///
-    /// Never inlined: the optimiser of Swift 6.3 crashes on it inside an asynchronous function.
-    @inline(never)
     static func reloaded(_ model: OnnxModel) throws -> (model: OnnxModel, byteCount: Int) {
         try withTemporaryFolder { folder in
             try model.write(to: folder + "/model.onnx")

@@ -8,28 +8,28 @@ import Testing
 
     private func calibrated(
         _ model: OnnxModel, _ inputs: [String: OnnxValue], rule: RangeRule = .minimumMaximum, reduces: Bool = true
-    ) async throws -> QuantizationMethod {
-        let statistics = try await ActivationStatistics(
+    ) throws -> QuantizationMethod {
+        let statistics = try ActivationStatistics(
             of: model, over: QuantizationBatches([inputs]), options: OnnxSessionOptions(threadsPerRun: 1))
         return .calibrated(StaticQuantization(ranges: try statistics.ranges(rule), reducesWeightRange: reduces))
     }
 
-    @Test(arguments: [true, false]) func towerStaysNear(reduces: Bool) async throws {
+    @Test(arguments: [true, false]) func towerStaysNear(reduces: Bool) throws {
         let model = try Fixtures.tower(depth: 2, width: 64)
         let x = try OnnxValue(Fixtures.normal(32 * 64, seed: 21), shape: [32, 64])
-        let method = try await calibrated(model, ["x": x], reduces: reduces)
+        let method = try calibrated(model, ["x": x], reduces: reduces)
         let quantized = try method.quantize(model)
         #expect(
             Fixtures.operations(quantized).filter { $0.hasSuffix("Linear") || $0 == "MatMul" }
                 == Array(
                     repeating: ["QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "MatMul"], count: 4
                 ).flatMap { $0 })
-        let expected = try await Fixtures.run(model, ["x": x]), actual = try await Fixtures.run(quantized, ["x": x])
+        let expected = try Fixtures.run(model, ["x": x]), actual = try Fixtures.run(quantized, ["x": x])
         let error = Fixtures.relativeError(actual, expected)
         // Where pair sums saturate, weights of 8 bits lose more: that is what 7 bits are for.
         #expect(error > 1e-4 && error < (reduces || !CPUFeatures.int8DotSaturates ? 0.03 : 0.3))
         // What ONNX Runtime makes of the graph is what the graph says.
-        let plain = try await Fixtures.run(quantized, ["x": x], optimization: .none)
+        let plain = try Fixtures.run(quantized, ["x": x], optimization: .none)
         if reduces || !CPUFeatures.int8DotSaturates { #expect(Fixtures.relativeError(actual, plain) < 1e-5) }
         // A sample's result does not depend on those beside it, to the last bit; alone, sums are rounded otherwise.
         let values = try x.values(of: Float.self)
@@ -37,21 +37,21 @@ import Testing
             let place = row * 64..<(row + 1) * 64
             var others = Fixtures.normal(32 * 64, seed: 40 + UInt64(row), scale: 3)
             others.replaceSubrange(place, with: values[place])
-            let among = try await Fixtures.run(quantized, ["x": OnnxValue(others, shape: [32, 64])])
+            let among = try Fixtures.run(quantized, ["x": OnnxValue(others, shape: [32, 64])])
             #expect(among[place] == actual[place])
             let one = try OnnxValue(Array(values[place]), shape: [1, 64])
-            let alone = try await Fixtures.run(quantized, ["x": one])
+            let alone = try Fixtures.run(quantized, ["x": one])
             if reduces || !CPUFeatures.int8DotSaturates {
                 #expect(Fixtures.relativeError(alone, Array(actual[place])) < 1e-5)
             }
         }
     }
 
-    @Test func reducedWeightsHaveSevenBits() async throws {
+    @Test func reducedWeightsHaveSevenBits() throws {
         let model = try Fixtures.layer(in: 64, out: 96)
         let x = try OnnxValue(Fixtures.normal(8 * 64, seed: 22), shape: [8, 64])
         for (reduces, limit) in [(true, 63), (false, 127)] {
-            let method = try await calibrated(model, ["x": x], reduces: reduces)
+            let method = try calibrated(model, ["x": x], reduces: reduces)
             let quantized = try method.quantize(model)
             let numbers = try #require(quantized.weights["w.int8"]).values(of: Int8.self)
             // Each column's largest weight becomes the limit.
@@ -72,16 +72,16 @@ import Testing
 
     /// Large activations times large weights of one sign: sums of two products that 16 bits cannot hold with weights
     /// of 8 bits.
-    @Test func reducedWeightsAreRightOnEveryProcessor() async throws {
+    @Test func reducedWeightsAreRightOnEveryProcessor() throws {
         let weight = [Float](repeating: 1, count: 128 * 64), x = [Float](repeating: 1, count: 4 * 128)
         let model = try Fixtures.layer(in: 128, out: 64, weight: weight)
         let inputs = ["x": try OnnxValue(x, shape: [4, 128])]
-        let quantized = try await calibrated(model, inputs).quantize(model)
-        let expected = try await Fixtures.run(model, inputs), actual = try await Fixtures.run(quantized, inputs)
+        let quantized = try calibrated(model, inputs).quantize(model)
+        let expected = try Fixtures.run(model, inputs), actual = try Fixtures.run(quantized, inputs)
         #expect(Fixtures.relativeError(actual, expected) < 1e-5)
     }
 
-    @Test func convolutions() async throws {
+    @Test func convolutions() throws {
         let graph = OnnxGraphBuilder(name: "patches")
         let pixels = try graph.input("pixels", .float32, ["batch", 3, 16, 16])
         var weight = Fixtures.normal(64 * 48, seed: 23, scale: 0.1), bias = Fixtures.normal(64, seed: 24)
@@ -94,7 +94,7 @@ import Testing
         try graph.output(maps, as: "y", .float32, ["batch", 64, 4, 4])
         let model = try graph.build()
         let inputs = ["pixels": try OnnxValue(Fixtures.normal(2 * 3 * 256, seed: 25), shape: [2, 3, 16, 16])]
-        var method = try await calibrated(model, inputs)
+        var method = try calibrated(model, inputs)
         guard case .calibrated(var options) = method else { return }
         options.minimumElementCount = 1
         method = .calibrated(options)
@@ -105,7 +105,7 @@ import Testing
                 "QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "DequantizeLinear", "Conv", "QuantizeLinear",
                 "DequantizeLinear",
             ])
-        let expected = try await Fixtures.run(model, inputs), actual = try await Fixtures.run(quantized, inputs)
+        let expected = try Fixtures.run(model, inputs), actual = try Fixtures.run(quantized, inputs)
         let error = Fixtures.relativeError(actual, expected)
         #expect(error < 0.02 && error > 1e-4)
         let last = try #require(options.ranges["y"])
@@ -122,15 +122,15 @@ import Testing
         #expect(QuantizationMethod.weights(WeightQuantization()).layers(of: model).isEmpty)
     }
 
-    @Test func rangesAreThoseOfAllBatches() async throws {
+    @Test func rangesAreThoseOfAllBatches() throws {
         let model = try Fixtures.tower(depth: 1, width: 64)
         let rows = Fixtures.normal(6 * 64, seed: 26)
         func value(_ range: Range<Int>) throws -> [String: OnnxValue] {
             ["x": try OnnxValue(Array(rows[range.lowerBound * 64..<range.upperBound * 64]), shape: [range.count, 64])]
         }
-        let one = try await ActivationStatistics(of: model, over: QuantizationBatches([value(0..<6)]))
+        let one = try ActivationStatistics(of: model, over: QuantizationBatches([value(0..<6)]))
         let batches = try [value(0..<1), value(1..<4), value(4..<6)]
-        let several = try await ActivationStatistics(
+        let several = try ActivationStatistics(
             of: model, over: QuantizationBatches { $0 < batches.count ? batches[$0] : nil })
         #expect(several.batchCount == 3)
         for rule in [RangeRule.minimumMaximum, .percentile(99.9), .entropy] {
@@ -146,19 +146,18 @@ import Testing
             let active = try #require(ranges[model.quantizableLayers()[1].input])
             #expect(active.lowest > -0.2 && active.lowest < -0.1 && active.highest > 1)
         }
-        await #expect(throws: ConcordError.self) {
-            try await ActivationStatistics(of: model, over: QuantizationBatches([]))
+        #expect(throws: ConcordError.self) {
+            try ActivationStatistics(of: model, over: QuantizationBatches([]))
         }
         var bad = rows
         bad[7] = .nan
         let batch = ["x": try OnnxValue(bad, shape: [6, 64])]
-        let error = await #expect(throws: ConcordError.self) {
-            try await ActivationStatistics(of: model, over: QuantizationBatches([batch]))
+        let error = #expect(throws: ConcordError.self) {
+            try ActivationStatistics(of: model, over: QuantizationBatches([batch]))
         }
         #expect(error?.code == .nonFiniteValue)
     }
 
-    // Not asynchronous: the optimiser of Swift 6.3 crashes on this one as a coroutine.
     @Test func comesBackFromItsFile() throws {
         let model = try Fixtures.layer(in: 64, out: 96)
         let range = try ActivationRange(-4, 4)
@@ -168,17 +167,17 @@ import Testing
         let read = try Fixtures.reloaded(quantized).model
         #expect(read.proto == quantized.proto)
         let x = ["x": try OnnxValue(Fixtures.normal(4 * 64, seed: 27), shape: [4, 64])]
-        let expected = try OnnxSession(bytes: quantized.bytes()).runBlocking(x)["y"]?.values(of: Float.self)
-        let actual = try OnnxSession(bytes: read.bytes()).runBlocking(x)["y"]?.values(of: Float.self)
+        let expected = try OnnxSession(bytes: quantized.bytes()).run(x)["y"]?.values(of: Float.self)
+        let actual = try OnnxSession(bytes: read.bytes()).run(x)["y"]?.values(of: Float.self)
         #expect(actual == expected && actual?.count == 4 * 96)
     }
 
     /// What a calibrated model keeps in float32, 8-bit weights alone make small afterwards.
-    @Test func weightsAloneForTheRest() async throws {
+    @Test func weightsAloneForTheRest() throws {
         let model = try Fixtures.tower(depth: 2, width: 64)
         let x = ["x": try OnnxValue(Fixtures.normal(8 * 64, seed: 28), shape: [8, 64])]
         let kept: Set<String> = ["layers.0.out.product", "layers.1.out.product"]
-        let first = try await calibrated(model, x).quantize(model, keeping: kept)
+        let first = try calibrated(model, x).quantize(model, keeping: kept)
         let weights = QuantizationMethod.weights(WeightQuantization())
         #expect(Set(weights.layers(of: first).map(\.name)) == kept)
         let second = try weights.quantize(first)
@@ -187,8 +186,8 @@ import Testing
                 "MatMul", "MatMulNBits", "MatMul", "MatMulNBits",
             ])
         #expect(second.weights.values.allSatisfy { $0.elementType != .float32 || $0.count < 4096 })
-        let expected = try await Fixtures.run(model, x)
-        let actual = try await Fixtures.run(second, x)
+        let expected = try Fixtures.run(model, x)
+        let actual = try Fixtures.run(second, x)
         #expect(Fixtures.relativeError(actual, expected) < 0.03)
         let session = try OnnxSession(bytes: second.bytes())
         #expect(session.metadata.entries[OnnxModelMetadata.quantizationMethodKey] == "int8")

@@ -8,7 +8,7 @@ import Testing
     private let method = QuantizationMethod.weights(WeightQuantization())
 
     // The last does not fill its blocks, and the one before needs smaller ones.
-    @Test(arguments: [(256, 128), (96, 32), (72, 32)]) func productStaysNear(rows: Int, blockSize: Int) async throws {
+    @Test(arguments: [(256, 128), (96, 32), (72, 32)]) func productStaysNear(rows: Int, blockSize: Int) throws {
         let model = try Fixtures.layer(in: rows, out: 160)
         let quantized = try method.quantize(model)
         #expect(Fixtures.operations(quantized) == ["MatMulNBits", "Add"])
@@ -16,14 +16,14 @@ import Testing
         let product = try #require(quantized.proto.graph.node.first)
         #expect(product.attribute.first { $0.name == "block_size" }?.i == Int64(blockSize))
         let x = try OnnxValue(Fixtures.normal(5 * rows, seed: 7), shape: [5, rows])
-        let expected = try await Fixtures.run(model, ["x": x]), actual = try await Fixtures.run(quantized, ["x": x])
+        let expected = try Fixtures.run(model, ["x": x]), actual = try Fixtures.run(quantized, ["x": x])
         let error = Fixtures.relativeError(actual, expected)
         #expect(error < 0.02 && error > 0)
         // Each row by itself, whatever is beside it.
         let values = try x.values(of: Float.self)
         for row in 0..<5 {
             let one = try OnnxValue(Array(values[row * rows..<(row + 1) * rows]), shape: [1, rows])
-            let alone = try await Fixtures.run(quantized, ["x": one])
+            let alone = try Fixtures.run(quantized, ["x": one])
             #expect(Fixtures.relativeError(alone, Array(actual[row * 160..<(row + 1) * 160])) < 1e-5)
         }
     }
@@ -58,7 +58,7 @@ import Testing
         #expect(quantized.proto.opsetImport.map(\.domain) == ["", "com.microsoft"])
     }
 
-    @Test func gemmKeepsItsFactorsAndBias() async throws {
+    @Test func gemmKeepsItsFactorsAndBias() throws {
         for turned in [0, 1] {
             let graph = OnnxGraphBuilder(name: "gemm")
             let x = try graph.input("x", .float32, ["batch", 64])
@@ -70,13 +70,13 @@ import Testing
                 attributes: ["transB": .int(turned), "alpha": .float(0.5), "beta": .float(3)])
             try graph.output(y, as: "y", .float32, ["batch", 96])
             let model = try graph.build(), x0 = try OnnxValue(Fixtures.normal(4 * 64, seed: 10), shape: [4, 64])
-            let expected = try await Fixtures.run(model, ["x": x0])
-            let statistics = try await ActivationStatistics(of: model, over: QuantizationBatches([["x": x0]]))
+            let expected = try Fixtures.run(model, ["x": x0])
+            let statistics = try ActivationStatistics(of: model, over: QuantizationBatches([["x": x0]]))
             let calibrated = StaticQuantization(ranges: try statistics.ranges(.minimumMaximum))
             for method in [method, .calibrated(calibrated)] {
                 let quantized = try method.quantize(model)
                 #expect(Fixtures.operations(quantized).suffix(1) == ["Add"])
-                let actual = try await Fixtures.run(quantized, ["x": x0])
+                let actual = try Fixtures.run(quantized, ["x": x0])
                 #expect(Fixtures.relativeError(actual, expected) < 0.005)
             }
         }
@@ -101,11 +101,11 @@ import Testing
         return try graph.build()
     }
 
-    @Test func tableRowsAreWithinHalfAStep() async throws {
+    @Test func tableRowsAreWithinHalfAStep() throws {
         let model = try textModel(vocabulary: 300, width: 40), quantized = try method.quantize(model)
         let ids: [Int64] = [0, 299, 17, 17, 150, 3]
         let inputs = ["ids": try OnnxValue(ids, shape: [2, 3])]
-        let actual = try await Fixtures.run(quantized, inputs, output: "rows")
+        let actual = try Fixtures.run(quantized, inputs, output: "rows")
         let table = try #require(model.weights["table"]).values(of: Float.self)
         var differs = false
         for (position, id) in ids.enumerated() {
@@ -121,13 +121,13 @@ import Testing
         #expect(quantized.weights["table.int8"]?.shape == [300, 40])
     }
 
-    @Test func largeTablesMakeSmallFiles() async throws {
+    @Test func largeTablesMakeSmallFiles() throws {
         let model = try textModel(vocabulary: 4000, width: 128)
         let (quantized, size) = try Fixtures.reloaded(method.quantize(model))
         #expect(quantized.fileByteCount <= size && size < quantized.fileByteCount + 2000)
         #expect(Double(model.fileByteCount) / Double(size) >= 3.5)
         let inputs = ["ids": try OnnxValue([7, 3999] as [Int64], shape: [1, 2])]
-        let expected = try await Fixtures.run(model, inputs), actual = try await Fixtures.run(quantized, inputs)
+        let expected = try Fixtures.run(model, inputs), actual = try Fixtures.run(quantized, inputs)
         #expect(Fixtures.relativeError(actual, expected) < 0.02)
         let session = try OnnxSession(bytes: quantized.bytes())
         #expect(session.metadata.entries[OnnxModelMetadata.quantizationMethodKey] == "int8-weights")
@@ -140,7 +140,7 @@ import Testing
         #expect(try Fixtures.operations(method.quantize(model)) == Fixtures.operations(model))
     }
 
-    @Test func aSharedWeightIsThereOnce() async throws {
+    @Test func aSharedWeightIsThereOnce() throws {
         let graph = OnnxGraphBuilder(name: "shared")
         let x = try graph.input("x", .float32, ["batch", 64])
         let w = try graph.constant(

@@ -35,7 +35,7 @@ import Testing
         }
 
         func run(_ role: ArtifactManifest.GraphRole, _ inputs: [String: OnnxValue]) throws -> [String: OnnxValue] {
-            try #require(sessions[role]).runBlocking(inputs)
+            try #require(sessions[role]).run(inputs)
         }
 
         func pixels(_ batch: Int) -> Tensor {
@@ -120,7 +120,7 @@ import Testing
                 }
                 inputs[input.name] = try OnnxValue(zeros: .float32, shape: shape)
             }
-            let step = try session.runBlocking(inputs)
+            let step = try session.run(inputs)
             for name in session.outputs.map(\.name) {
                 let (a, b) = (try #require(step[name]), try #require(first[name]))
                 #expect(a.shape == b.shape)

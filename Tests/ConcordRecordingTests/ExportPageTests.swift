@@ -119,7 +119,7 @@ import Testing
     }
 
     /// What a bar showed: how many batches of how many, and what they were run for.
-    @Test func batchesCountThemselves() async throws {
+    @Test func batchesCountThemselves() throws {
         let output = Output()
         var pace = ProgressBar.Pace()
         pace.plainLine = 0
@@ -134,7 +134,7 @@ import Testing
         // Once as expected, and again as nobody expected; one behind the last is no batch.
         for _ in 0..<2 {
             var index = 0
-            while try await batches.batch(index) != nil { index += 1 }
+            while try batches.batch(index) != nil { index += 1 }
         }
         #expect(
             output.lines == [

@@ -69,7 +69,7 @@ import Testing
         for batch in [1, 2, 7] {
             let pixels = Self.pixels([batch, vision.channels, vision.imageSize, vision.imageSize], seed: UInt64(batch))
             let expected = withoutGradient { model.embedImages(pixels) }
-            let result = try session.runBlocking(["pixels": Self.value(pixels)])
+            let result = try session.run(["pixels": Self.value(pixels)])
             try expectClose(result["embedding"], expected, "\(name), batch \(batch)")
         }
         // Constants have their parameters' names, and nothing of the other tower came along.
@@ -117,7 +117,7 @@ import Testing
             inputs["lengths"] = try lengths.map(Self.value)
             let expected = withoutGradient { embed(ids, lengths) }
             try expectClose(
-                session.runBlocking(inputs)["embedding"], expected, "\(name), \(batch) rows of \(tokens) tokens")
+                session.run(inputs)["embedding"], expected, "\(name), \(batch) rows of \(tokens) tokens")
         }
     }
 
@@ -165,7 +165,7 @@ import Testing
         let session = try Self.session(graph)
         for (batch, tokens) in [(1, context - 2), (5, context - 4)] {
             let pixels = Self.pixels([batch, 3, size, size]), ids = Self.ids([batch, tokens], vocabulary: vocabulary)
-            let results = try session.runBlocking(["pixels": Self.value(pixels), "ids": Self.value(ids)])
+            let results = try session.run(["pixels": Self.value(pixels), "ids": Self.value(ids)])
             for (key, expected) in zip(["images", "texts", "logits"], withoutGradient { run([pixels, ids]) }) {
                 try expectClose(
                     results[key], expected, absolute: key == "logits" ? 2e-5 : 2e-6,

@@ -45,7 +45,7 @@ import Testing
             // A file beside the graph is read: the others are not refused for a mistake in the graph.
             let session = try open("weights.bin")
             let inputs = ["x": try OnnxValue([10, 20] as [Float], shape: [2])]
-            #expect(try session.runBlocking(inputs)["y"]?.values() == [11, 22] as [Float])
+            #expect(try session.run(inputs)["y"]?.values() == [11, 22] as [Float])
             for location in [
                 "../secret.bin", "./../secret.bin", "../model/../secret.bin", folder + "/secret.bin", "link.bin",
                 "/proc/self/environ", "/dev/zero", "missing.bin", "",
@@ -58,7 +58,7 @@ import Testing
 
     /// What `y = x + w` says to `x = [10, 20]`.
     private static func answer(_ session: OnnxSession) throws -> [Float]? {
-        try session.runBlocking(["x": try OnnxValue([10, 20] as [Float], shape: [2])])["y"]?.values()
+        try session.run(["x": try OnnxValue([10, 20] as [Float], shape: [2])])["y"]?.values()
     }
 
     private static func write(_ weights: [Float], over path: String) throws {

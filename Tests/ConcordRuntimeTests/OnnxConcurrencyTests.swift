@@ -5,8 +5,7 @@ import Testing
 
 @Suite struct OnnxConcurrencyTests {
     @Test func manyTasksAndThreadsGetTheirOwnResults() async throws {
-        var options = OnnxSessionOptions(threadsPerRun: 2)
-        options.concurrentRuns = 4
+        let options = OnnxSessionOptions(threadsPerRun: 2)
         let session = try OnnxSession(bytes: SmallModels.linear(), options: options)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for task in 0..<32 {
@@ -15,7 +14,7 @@ import Testing
                         let batch = 1 + (task + step) % 5
                         let x = (0..<3 * batch).map { Float(task * 100 + step + $0) }
                         let inputs = ["x": try OnnxValue(x, shape: [batch, 3])]
-                        let y = step % 2 == 0 ? try await session.run(inputs) : try session.runBlocking(inputs)
+                        let y = try session.run(inputs)
                         #expect(try y["y"]?.values() == SmallModels.linear(x))
                     }
                 }
@@ -25,40 +24,21 @@ import Testing
     }
 
     @Test func theSameRunGivesTheSameBitsFromEveryThread() async throws {
-        var options = OnnxSessionOptions(threadsPerRun: 2)
-        options.concurrentRuns = 4
+        let options = OnnxSessionOptions(threadsPerRun: 2)
         let session = try OnnxSession(bytes: SmallModels.long(products: 3), options: options)
         let x = try OnnxValue((0..<5 * 64).map { Float(sin(Double($0))) }, shape: [5, 64])
-        let reference: [Float] = try #require(session.runBlocking(["x": x])["y"]).values()
+        let reference: [Float] = try #require(session.run(["x": x])["y"]).values()
         try await withThrowingTaskGroup(of: [Float]?.self) { group in
-            for _ in 0..<64 { group.addTask { try await session.run(["x": x])["y"]?.values() } }
+            for _ in 0..<64 { group.addTask { try session.run(["x": x])["y"]?.values() } }
             for try await y in group { #expect(y == reference) }
         }
     }
 
-    @Test func outputsOutliveTheirSession() async throws {
+    @Test func outputsOutliveTheirSession() throws {
         var session: OnnxSession? = try OnnxSession(bytes: SmallModels.linear())
-        let output = try #require(await session?.run(["x": OnnxValue([1, 2, 3] as [Float], shape: [1, 3])])["y"])
+        let output = try #require(session?.run(["x": OnnxValue([1, 2, 3] as [Float], shape: [1, 3])])["y"])
         session = nil
         #expect(try output.values() == SmallModels.linear([1, 2, 3]))
-    }
-
-    @Test func aCancelledTaskGivesItsRunUp() async throws {
-        let session = try OnnxSession(
-            bytes: SmallModels.long(products: 100), options: OnnxSessionOptions(threadsPerRun: 1))
-        let x = try OnnxValue(zeros: .float32, shape: [32768, 64])
-        // One is at work, for far longer than the sleep if nobody stops it; the others wait for the only thread.
-        let tasks = (0..<4).map { _ in Task { try await session.run(["x": x]) } }
-        try await Task.sleep(for: .milliseconds(20))
-        tasks.forEach { $0.cancel() }
-        for task in tasks {
-            let result = await task.result
-            let error = #expect(throws: ConcordError.self) { try result.get() }
-            #expect(error?.code == .cancelled)
-        }
-        // The session goes on.
-        let row = try OnnxValue(zeros: .float32, shape: [1, 64])
-        #expect(try await session.run(["x": row])["y"]?.shape == [1, 64])
     }
 
     /// In a process of its own, so that no other test's memory is counted.
@@ -76,12 +56,12 @@ import Testing
                 if step == 2_000 { start = try residentPages() }
                 let rows = 1 + Int(random.next() % 200)
                 let x = try OnnxValue(zeros: .float32, shape: [rows, 64])
-                let y = try await session.run(["x": x])["y"]
+                let y = try session.run(["x": x])["y"]
                 precondition(y?.shape == [rows, 64])
                 if step % 100 == 0 {
                     // Errors must not leak, either.
                     let wrong = try OnnxValue(zeros: .float32, shape: [rows, 63])
-                    do { _ = try await session.run(["x": wrong]) } catch { continue }
+                    do { _ = try session.run(["x": wrong]) } catch { continue }
                     preconditionFailure("a wrong shape was taken")
                 }
             }

@@ -6,8 +6,8 @@ import Foundation
 import Testing
 
 @Suite struct OnnxSessionTests {
-    private func failure(_ body: () async throws -> Void) async throws -> ConcordError {
-        try #require(await #expect(throws: ConcordError.self) { try await body() })
+    private func failure(_ body: () throws -> Void) throws -> ConcordError {
+        try #require(#expect(throws: ConcordError.self) { try body() })
     }
 
     @Test func describesTheModel() throws {
@@ -22,68 +22,45 @@ import Testing
         #expect(try OnnxSession(bytes: SmallModels.pair()).metadata.entries.isEmpty)
     }
 
-    @Test func runsInAllThreeWays() async throws {
+    @Test func runs() throws {
         let session = try OnnxSession(bytes: SmallModels.linear())
         for batch in [1, 3, 7] {
             let x = (0..<3 * batch).map { Float($0) - 4 }
             let inputs = ["x": try OnnxValue(x, shape: [batch, 3])]
             let expected = SmallModels.linear(x)
-            let result = try #require(await session.run(inputs)["y"])
+            let result = try #require(session.run(inputs)["y"])
             #expect(result.shape == [batch, 2])
             #expect(try result.values() == expected)
-            #expect(try session.runBlocking(inputs, outputs: ["y"])["y"]?.values() == expected)
-            var outputs = ["y": try OnnxValue(zeros: .float32, shape: [batch, 2])]
-            let shared = outputs["y"]
-            try await session.run(inputs, into: &outputs)
-            #expect(try outputs["y"]?.values() == expected)
-            // Who shared the memory keeps what was there.
-            #expect(try shared?.values() == [Float](repeating: 0, count: 2 * batch))
+            #expect(try session.run(inputs, outputs: ["y"])["y"]?.values() == expected)
         }
     }
 
-    @Test func writesIntoTheSameMemoryAgain() async throws {
-        let session = try OnnxSession(bytes: SmallModels.linear())
-        var outputs = ["y": try OnnxValue(zeros: .float32, shape: [1, 2])]
-        func address() -> UInt? { outputs["y"].map { $0.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) } } }
-        let first = address()
-        for step in 0..<5 {
-            let x = [Float(step), 1, 2]
-            try await session.run(["x": OnnxValue(x, shape: [1, 3])], into: &outputs)
-            #expect(try outputs["y"]?.values() == SmallModels.linear(x))
-            #expect(address() == first)
-        }
-        var wrong = ["y": try OnnxValue(zeros: .float32, shape: [1, 4])]
-        await #expect(throws: ConcordError.self) {
-            try await session.run(["x": OnnxValue([1, 2, 3] as [Float], shape: [1, 3])], into: &wrong)
-        }
-    }
-
-    @Test func givesTheOutputsThatAreAskedFor() async throws {
+    @Test func givesTheOutputsThatAreAskedFor() throws {
         let session = try OnnxSession(bytes: SmallModels.pair())
         let ids = try OnnxValue([1, 2, 3, 4] as [Int64], shape: [2, 2])
         let mask = try OnnxValue([10, 20, 30, 40] as [Int64], shape: [2, 2])
-        let all = try await session.run(["ids": ids, "mask": mask])
+        let all = try session.run(["ids": ids, "mask": mask])
         #expect(Set(all.keys) == ["total", "first"])
-        let total = try await session.run(["ids": ids, "mask": mask], outputs: ["total"])
+        let total = try session.run(["ids": ids, "mask": mask], outputs: ["total"])
         #expect(total.count == 1)
         #expect(try total["total"]?.values() == [11, 22, 33, 44] as [Int64])
         // An output is an input of the next run, as it is.
-        let again = try await session.run(["ids": #require(total["total"]), "mask": mask])
+        let again = try session.run(["ids": #require(total["total"]), "mask": mask])
         #expect(try again["total"]?.values() == [21, 42, 63, 84] as [Int64])
     }
 
-    @Test func letsNaNAndEmptyBatchesThrough() async throws {
+    @Test func letsNaNAndEmptyBatchesThrough() throws {
         let session = try OnnxSession(bytes: SmallModels.linear())
         let x: [Float] = [.nan, 1, 1, 1, 1, 1, .infinity, 1, 1]
-        let y: [Float] = try #require(await session.run(["x": OnnxValue(x, shape: [3, 3])])["y"]).values()
+        let y: [Float] = try #require(session.run(["x": OnnxValue(x, shape: [3, 3])])["y"]).values()
         #expect(y[0].isNaN && y[1].isNaN)
         #expect(y[2] == 19 && y[3] == 32)
         #expect(y[4] == .infinity && y[5] == .infinity)
-        let empty = try await session.run(["x": OnnxValue([] as [Float], shape: [0, 3])])
+        let empty = try session.run(["x": OnnxValue([] as [Float], shape: [0, 3])])
         #expect(empty["y"]?.shape == [0, 2])
     }
 
-    @Test func namesWhatIsWrongWithTheInputs() async throws {
+    @Test func namesWhatIsWrongWithTheInputs() throws {
         let linear = try OnnxSession(bytes: SmallModels.linear())
         let pair = try OnnxSession(bytes: SmallModels.pair())
         let x = try OnnxValue([1, 2, 3] as [Float], shape: [1, 3])
@@ -106,17 +83,17 @@ import Testing
             ),
         ]
         for (session, inputs, outputs, code, parts) in cases {
-            let error = try await failure { _ = try await session.run(inputs, outputs: outputs) }
+            let error = try failure { _ = try session.run(inputs, outputs: outputs) }
             #expect(error.code == code, "\(error)")
             for part in parts { #expect(error.message.contains(part), "\(error)") }
         }
     }
 
-    @Test func refusesWhatIsNoModel() async throws {
-        try await withTemporaryFolder { folder in
-            let missing = try await failure { _ = try OnnxSession(path: folder + "/none.onnx") }
+    @Test func refusesWhatIsNoModel() throws {
+        try withTemporaryFolder { folder in
+            let missing = try failure { _ = try OnnxSession(path: folder + "/none.onnx") }
             #expect(missing.code == .fileSystem && missing.message.contains(folder + "/none.onnx"))
-            #expect(try await failure { _ = try OnnxSession(path: folder) }.code == .fileSystem)
+            #expect(try failure { _ = try OnnxSession(path: folder) }.code == .fileSystem)
             let model = try SmallModels.linear()
             let cases: [(String, [UInt8])] = [
                 ("empty", []), ("text", Array("just some text".utf8)), ("truncated", Array(model.dropLast(40))),
@@ -126,48 +103,45 @@ import Testing
             for (name, bytes) in cases {
                 let path = folder + "/\(name).onnx"
                 try Files.replace(path, with: bytes)
-                let error = try await failure { _ = try await OnnxSession.load(path: path) }
+                let error = try failure { _ = try OnnxSession(path: path) }
                 #expect(error.code == .invalidModel && error.message.contains(path), "\(name): \(error)")
-                #expect(try await failure { _ = try OnnxSession(bytes: bytes) }.code == .invalidModel, "\(name)")
+                #expect(try failure { _ = try OnnxSession(bytes: bytes) }.code == .invalidModel, "\(name)")
             }
         }
     }
 
-    @Test func namesAnOperationThatIsUnknown() async throws {
+    @Test func namesAnOperationThatIsUnknown() throws {
         let graph = OnnxGraphBuilder(name: "odd")
         let x = try graph.input("x", .float32, ["batch"])
         try graph.output(graph.add("Frobnicate", [x]), as: "y", .float32, ["batch"])
-        let error = try await failure { _ = try OnnxSession(bytes: graph.build().bytes()) }
+        let error = try failure { _ = try OnnxSession(bytes: graph.build().bytes()) }
         #expect(error.code == .invalidModel && error.message.contains("Frobnicate"), "\(error)")
     }
 
-    @Test func reportsARunThatFails() async throws {
+    @Test func reportsARunThatFails() throws {
         let graph = OnnxGraphBuilder(name: "odd")
         let x = try graph.input("x", .float32, ["n"])
         try graph.output(graph.add("Reshape", [x, graph.integers([2, 3])]), as: "y", .float32, [2, 3])
         let session = try OnnxSession(bytes: graph.build().bytes())
-        let good = try await session.run(["x": OnnxValue(zeros: .float32, shape: [6])])
+        let good = try session.run(["x": OnnxValue(zeros: .float32, shape: [6])])
         #expect(good["y"]?.shape == [2, 3])
-        let error = try await failure { _ = try await session.run(["x": OnnxValue(zeros: .float32, shape: [5])]) }
+        let error = try failure { _ = try session.run(["x": OnnxValue(zeros: .float32, shape: [5])]) }
         #expect(error.code == .inference && error.message.contains("Reshape"), "\(error)")
         // The session is as good as before.
-        #expect(try await session.run(["x": OnnxValue(zeros: .float32, shape: [6])])["y"]?.shape == [2, 3])
+        #expect(try session.run(["x": OnnxValue(zeros: .float32, shape: [6])])["y"]?.shape == [2, 3])
     }
 
-    @Test func refusesImpossibleOptions() async throws {
+    @Test func refusesImpossibleOptions() throws {
         let model = try SmallModels.linear()
         var options = OnnxSessionOptions(threadsPerRun: 0)
-        #expect(try await failure { _ = try OnnxSession(bytes: model, options: options) }.code == .invalidArgument)
-        options = OnnxSessionOptions(threadsPerRun: 1)
-        options.concurrentRuns = 0
-        #expect(try await failure { _ = try OnnxSession(bytes: model, options: options) }.code == .invalidArgument)
+        #expect(try failure { _ = try OnnxSession(bytes: model, options: options) }.code == .invalidArgument)
         options = OnnxSessionOptions(threadsPerRun: 2)
         options.processorsOfThreads = [[0], [0]]
-        #expect(try await failure { _ = try OnnxSession(bytes: model, options: options) }.code == .invalidArgument)
+        #expect(try failure { _ = try OnnxSession(bytes: model, options: options) }.code == .invalidArgument)
         options.processorsOfThreads = [[0]]
         let inputs = ["x": try OnnxValue([1, 2, 3] as [Float], shape: [1, 3])]
         #expect(
-            try await OnnxSession(bytes: model, options: options).run(inputs)["y"]?.values()
+            try OnnxSession(bytes: model, options: options).run(inputs)["y"]?.values()
                 == SmallModels.linear([1, 2, 3]))
         for level in OnnxSessionOptions.GraphOptimization.allCases {
             var options = OnnxSessionOptions(threadsPerRun: 1)
@@ -176,7 +150,7 @@ import Testing
             options.usesMemoryPatterns = level == .basic
             options.isSpinning = level == .extended
             let session = try OnnxSession(bytes: model, options: options)
-            #expect(try await session.run(inputs)["y"]?.values() == SmallModels.linear([1, 2, 3]))
+            #expect(try session.run(inputs)["y"]?.values() == SmallModels.linear([1, 2, 3]))
         }
     }
 }

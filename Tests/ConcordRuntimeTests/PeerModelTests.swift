@@ -13,26 +13,26 @@ import Testing
         try #require(Golden.json("onnx", "peer.json")[name]?.elements).compactMap(\.double)
     }
 
-    private func check(_ session: OnnxSession) async throws {
+    private func check(_ session: OnnxSession) throws {
         let ids = try numbers("ids").map { Int64($0) }
-        let outputs = try await session.run(["ids": OnnxValue(ids, shape: [3, 3])])
+        let outputs = try session.run(["ids": OnnxValue(ids, shape: [3, 3])])
         for name in ["y", "normed"] {
             let values: [Float] = try #require(outputs[name]).values()
             expectClose(values, try numbers(name), absolute: 1e-6, relative: 1e-6, name)
         }
     }
 
-    @Test func givesWhatTheReferenceGives() async throws {
-        let session = try await OnnxSession.load(path: path)
+    @Test func givesWhatTheReferenceGives() throws {
+        let session = try OnnxSession(path: path)
         #expect(session.inputs.map(\.description) == ["ids: int64[batch, length]"])
         #expect(session.outputs.map(\.description) == ["y: float32[batch, 4]", "normed: float32[batch, length, 4]"])
         #expect(session.metadata.producer == "onnx")
         #expect(session.metadata.graph == "peer")
         #expect(session.metadata.entries == ["pooling": "mean"])
-        try await check(session)
+        try check(session)
     }
 
-    @Test func ourReaderAndWriterKeepIt() async throws {
+    @Test func ourReaderAndWriterKeepIt() throws {
         let model = try OnnxModel(path: path)
         #expect(try model.weights["table"]?.values(of: Float.self).map { Double($0) } == numbers("table"))
         #expect(model.weights["table"]?.shape == [6, 4])
@@ -40,7 +40,7 @@ import Testing
         #expect(model.proto.graph.node[1].attribute[0].f == 1e-5)
         // The domain is a field that this package has no name for.
         #expect(try String(decoding: model.bytes(), as: UTF8.self).contains("org.example"))
-        try await check(OnnxSession(bytes: model.bytes()))
+        try check(OnnxSession(bytes: model.bytes()))
         try withTemporaryFolder { folder in
             try model.write(to: folder + "/peer.onnx", weights: .separate)
             // All of its constants are small, so there is no other file.

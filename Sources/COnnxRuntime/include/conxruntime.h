@@ -15,7 +15,6 @@ extern "C" {
 
 typedef struct cort_runtime cort_runtime;
 typedef struct cort_session cort_session;
-typedef struct cort_cancellation cort_cancellation;
 
 /// What a function returns. Those below 100 are ONNX Runtime's own; others of them mean a failure without a name here.
 enum {
@@ -131,19 +130,13 @@ typedef struct {
 /// Runs a session.
 ///
 /// An output whose `data` is not NULL is written there, and its type, shape and length must be right; the others are
-/// filled in, with an `owner`. On failure nothing is to be released. `cancellation` may be NULL.
+/// filled in, with an `owner`. On failure nothing is to be released.
 int32_t cort_run(
-    const cort_session *session, const cort_cancellation *cancellation, const char *const *input_names,
-    const cort_tensor *inputs, size_t input_count, const char *const *output_names, cort_tensor *outputs,
+    const cort_session *session, const char *const *input_names, const cort_tensor *inputs, size_t input_count, const char *const *output_names, cort_tensor *outputs,
     size_t output_count, char **message);
 
 /// Releases the memory of an output. Takes NULL.
 void cort_release(const cort_runtime *runtime, void *owner);
-
-/// A switch that stops the runs it is given to, at the next node of their graph.
-int32_t cort_cancellation_create(const cort_runtime *runtime, cort_cancellation **cancellation, char **message);
-void cort_cancellation_cancel(cort_cancellation *cancellation);
-void cort_cancellation_release(cort_cancellation *cancellation);
 
 #ifdef __cplusplus
 }

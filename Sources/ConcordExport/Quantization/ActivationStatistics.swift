@@ -17,7 +17,7 @@ public struct ActivationStatistics: Hashable, Sendable {
     /// and what loading and running the model throws.
     public init(
         of model: OnnxModel, over batches: QuantizationBatches, options: OnnxSessionOptions = OnnxSessionOptions()
-    ) async throws {
+    ) throws {
         let layers = model.quantizableLayers(minimumElementCount: 1)
         var names: Set<String> = []
         for layer in layers {
@@ -33,20 +33,14 @@ public struct ActivationStatistics: Hashable, Sendable {
         var editor = try GraphEditor(model)
         for node in model.proto.graph.node { editor.keep(node) }
         for name in outputs { editor.output(name, .float32) }
-        let session = try await editor.finish().load(options: options)
+        let session = try editor.finish().load(options: options)
 
         var histograms = Dictionary(uniqueKeysWithValues: names.map { ($0, ActivationHistogram()) })
         var count = 0
-        let thread = WorkerThreads(count: 1, name: "concord-calibrate")
-        while let batch = try await batches.batch(count) {
-            try Task.checkCancellation()
-            let known = histograms
-            histograms = [:]
-            histograms = try await thread.run { () throws(ConcordError) in
-                var values = try outputs.isEmpty ? [:] : session.runBlocking(batch, outputs: outputs)
-                for name in inputs { values[name] = batch[name] }
-                return try ActivationStatistics.adding(values, to: known)
-            }
+        while let batch = try batches.batch(count) {
+            var values = try outputs.isEmpty ? [:] : session.run(batch, outputs: outputs)
+            for name in inputs { values[name] = batch[name] }
+            try ActivationStatistics.add(values, to: &histograms)
             count += 1
         }
         guard count > 0 else {
@@ -56,10 +50,9 @@ public struct ActivationStatistics: Hashable, Sendable {
         self.histograms = histograms
     }
 
-    private static func adding(
-        _ values: [String: OnnxValue], to histograms: [String: ActivationHistogram]
-    ) throws(ConcordError) -> [String: ActivationHistogram] {
-        var histograms = histograms
+    private static func add(
+        _ values: [String: OnnxValue], to histograms: inout [String: ActivationHistogram]
+    ) throws(ConcordError) {
         for (name, value) in values {
             guard value.elementType == .float32 else { continue }
             let isFinite = value.withUnsafeBytes {
@@ -71,7 +64,6 @@ public struct ActivationStatistics: Hashable, Sendable {
                     "the activation '\(name)' has NaN or infinity; look at the samples, or train the model again")
             }
         }
-        return histograms
     }
 
     /// The range of each activation, by the name of the value.

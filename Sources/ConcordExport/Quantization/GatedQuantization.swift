@@ -25,8 +25,8 @@ public struct GatedQuantization: Sendable {
     ///   quantized, and what `batches`, `measure`, quantizing, loading and running throw.
     public func quantize(
         _ model: OnnxModel, batches: QuantizationBatches, options: OnnxSessionOptions = OnnxSessionOptions(),
-        measure: (OnnxModel) async throws -> QuantizationMeasures
-    ) async throws -> (model: OnnxModel, report: QuantizationReport) {
+        measure: (OnnxModel) throws -> QuantizationMeasures
+    ) throws -> (model: OnnxModel, report: QuantizationReport) {
         let layers = method.layers(of: model)
         guard !layers.isEmpty else {
             throw ConcordError(
@@ -35,8 +35,8 @@ public struct GatedQuantization: Sendable {
                     + "a large constant weight of float32")
         }
         var quantized = try method.quantize(model)
-        let before = try await measure(quantized)
-        let errors = try await LayerErrors(of: method, in: model, over: batches, options: options)
+        let before = try measure(quantized)
+        let errors = try LayerErrors(of: method, in: model, over: batches, options: options)
         var after = before, keeping: Set<String> = []
         if !gate.failures(of: before).isEmpty {
             let order = errors.worstFirst
@@ -46,7 +46,7 @@ public struct GatedQuantization: Sendable {
                 let count = passing.map { (failing + $0) / 2 } ?? min(max(1, 2 * failing), order.count)
                 let kept = Set(order.prefix(count))
                 let candidate = try method.quantize(model, keeping: kept)
-                let measures = try await measure(candidate)
+                let measures = try measure(candidate)
                 let failures = gate.failures(of: measures)
                 if failures.isEmpty {
                     passing = count

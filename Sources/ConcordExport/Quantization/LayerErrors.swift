@@ -15,17 +15,17 @@ public struct LayerErrors: Hashable, Sendable {
     public init(
         of method: QuantizationMethod, in model: OnnxModel, over batches: QuantizationBatches,
         options: OnnxSessionOptions = OnnxSessionOptions()
-    ) async throws {
+    ) throws {
         let layers = method.layers(of: model)
         guard !layers.isEmpty else {
             signalToNoise = [:]
             return
         }
-        let session = try await LayerErrors.model(of: method, in: model, layers).load(options: options)
+        let session = try LayerErrors.model(of: method, in: model, layers).load(options: options)
         let outputs = layers.indices.flatMap { [LayerErrors.signal($0), LayerErrors.noise($0)] }
         var sums = [Double](repeating: 0, count: outputs.count), count = 0
-        while let batch = try await batches.batch(count) {
-            let results = try await session.run(batch, outputs: outputs)
+        while let batch = try batches.batch(count) {
+            let results = try session.run(batch, outputs: outputs)
             for (index, output) in outputs.enumerated() {
                 sums[index] += try Double(results[output]?.values(of: Float.self).first ?? 0)
             }

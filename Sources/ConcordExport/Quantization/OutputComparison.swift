@@ -21,15 +21,15 @@ public struct OutputComparison: Sendable {
     public init(
         with model: OnnxModel, over batches: QuantizationBatches, outputs: [String]? = nil,
         options: OnnxSessionOptions = OnnxSessionOptions()
-    ) async throws {
+    ) throws {
         self.batches = batches
         self.options = options
         let outputs = outputs ?? model.proto.graph.output.map(\.name)
         self.outputs = outputs
-        let session = try await model.load(options: options)
+        let session = try model.load(options: options)
         var expected: [[OnnxValue]] = []
-        while let batch = try await batches.batch(expected.count) {
-            let results = try await session.run(batch, outputs: outputs)
+        while let batch = try batches.batch(expected.count) {
+            let results = try session.run(batch, outputs: outputs)
             let values = outputs.compactMap { results[$0] }
             for (name, value) in zip(outputs, values) where value.elementType != .float32 {
                 throw ConcordError(
@@ -47,14 +47,14 @@ public struct OutputComparison: Sendable {
 
     /// The cosines of `model`. Throws what loading and running it throws, and `.shapeMismatch` for other outputs than
     /// the float32 model's.
-    public func measures(of model: OnnxModel) async throws -> QuantizationMeasures {
-        let session = try await model.load(options: options)
+    public func measures(of model: OnnxModel) throws -> QuantizationMeasures {
+        let session = try model.load(options: options)
         var cosines: [Double] = []
         for (index, expected) in expected.enumerated() {
-            guard let batch = try await batches.batch(index) else {
+            guard let batch = try batches.batch(index) else {
                 throw ConcordError(.invalidArgument, "batch \(index) is no longer there; give the same ones each time")
             }
-            let results = try await session.run(batch, outputs: outputs)
+            let results = try session.run(batch, outputs: outputs)
             for (name, expected) in zip(outputs, expected) {
                 guard let result = results[name], result.shape == expected.shape else {
                     throw ConcordError(

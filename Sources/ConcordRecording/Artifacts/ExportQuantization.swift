@@ -29,7 +29,7 @@ struct ExportQuantization: Sendable {
         let progress = QuantizationProgress(progress)
         result = try GraphQuantization(
             graphs: graphs, precision: precision, samples: samples, progress: progress
-        ).runBlocking()
+        ).run()
         split = samples.split
         let quantized = try write(result.models)
         var speeds: [ArtifactManifest.GraphRole: GraphSpeed] = [:]

@@ -24,25 +24,8 @@ struct GraphQuantization: Sendable {
     let samples: QuantizationSamples
     let progress: QuantizationProgress
 
-    /// Quantizes all graphs and waits for it, which blocks the calling thread.
-    func runBlocking() throws -> Result {
-        let done = DispatchSemaphore(value: 0)
-        let box = ResultBox()
-        Task.detached {
-            do { box.result = .success(try await run()) } catch { box.result = .failure(error) }
-            done.signal()
-        }
-        done.wait()
-        guard let result = box.result else { preconditionFailure("the task said that it is done") }
-        return try result.get()
-    }
-
-    /// `@unchecked Sendable`: written before the semaphore is signalled, and read after that.
-    private final class ResultBox: @unchecked Sendable {
-        var result: Swift.Result<Result, any Error>?
-    }
-
-    private func run() async throws -> Result {
+    /// Quantizes all graphs.
+    func run() throws -> Result {
         guard graphs.values.contains(where: Self.hasLayers) else {
             throw ConcordError(
                 .invalidArgument,
@@ -53,9 +36,9 @@ struct GraphQuantization: Sendable {
         var gate = QuantizationGate(minimumMeanCosine: Self.minimumMeanCosine)
         if measuresRetrieval {
             for role in [ArtifactManifest.GraphRole.image, .text] {
-                vectors[role] = try await embed(graphs[role], role)
+                vectors[role] = try embed(graphs[role], role)
             }
-            let recall = await Self.recall(vectors, captions: samples.captions)
+            let recall = Self.recall(vectors, captions: samples.captions)
             result.recall = (recall, recall)
             gate.minimums["recall@1"] = recall - Self.largestRecallDrop
         }
@@ -67,45 +50,45 @@ struct GraphQuantization: Sendable {
                 continue
             }
             let isTower = role == .image || role == .text
-            let comparison = try await OutputComparison(
+            let comparison = try OutputComparison(
                 with: graph, over: progress.counted(evaluation, role, .gate),
                 outputs: [isTower ? "embeddings" : "logits"])
             let known = vectors
-            let measures = { @Sendable (candidate: OnnxModel) async throws -> QuantizationMeasures in
-                var measures = try await comparison.measures(of: candidate)
+            let measures = { @Sendable (candidate: OnnxModel) throws -> QuantizationMeasures in
+                var measures = try comparison.measures(of: candidate)
                 guard isTower, !known.isEmpty else { return measures }
                 var vectors = known
-                vectors[role] = try await embed(candidate, role)
-                measures.others["recall@1"] = await Self.recall(vectors, captions: samples.captions)
+                vectors[role] = try embed(candidate, role)
+                measures.others["recall@1"] = Self.recall(vectors, captions: samples.captions)
                 return measures
             }
             var roleGate = gate
             if !isTower { roleGate.minimums = [:] }
-            let (model, report) = try await quantize(graph, role, gate: roleGate, measure: measures)
+            let (model, report) = try quantize(graph, role, gate: roleGate, measure: measures)
             result.models[role] = model
             result.reports[role] = report
-            if isTower, !vectors.isEmpty { vectors[role] = try await embed(model, role) }
+            if isTower, !vectors.isEmpty { vectors[role] = try embed(model, role) }
         }
         if let before = result.recall?.float32 {
-            result.recall = (before, await Self.recall(vectors, captions: samples.captions))
+            result.recall = (before, Self.recall(vectors, captions: samples.captions))
         }
         return result
     }
 
     private func quantize(
         _ graph: OnnxModel, _ role: ArtifactManifest.GraphRole, gate: QuantizationGate,
-        measure: @Sendable (OnnxModel) async throws -> QuantizationMeasures
-    ) async throws -> (OnnxModel, QuantizationReport) {
+        measure: @Sendable (OnnxModel) throws -> QuantizationMeasures
+    ) throws -> (OnnxModel, QuantizationReport) {
         guard precision == .int8 else {
             let batches = progress.counted(layerBatches(role), role, .layers)
-            return try await GatedQuantization(method: .weights(WeightQuantization()), gate: gate)
+            return try GatedQuantization(method: .weights(WeightQuantization()), gate: gate)
                 .quantize(graph, batches: batches, measure: measure)
         }
         let calibration = samples.calibration[role] ?? [], rule = RangeRule.percentile(99.999)
-        let statistics = try await ActivationStatistics(
+        let statistics = try ActivationStatistics(
             of: graph, over: progress.counted(calibration, role, .calibration))
         let method = QuantizationMethod.calibrated(StaticQuantization(ranges: try statistics.ranges(rule)))
-        var (model, report) = try await GatedQuantization(method: method, gate: gate)
+        var (model, report) = try GatedQuantization(method: method, gate: gate)
             .quantize(graph, batches: progress.counted(layerBatches(role), role, .layers), measure: measure)
         report.rangeRule = rule
         report.calibrationBatchCount = statistics.batchCount
@@ -113,7 +96,7 @@ struct GraphQuantization: Sendable {
         if !report.float32Layers.isEmpty {
             let weights = QuantizationMethod.weights(WeightQuantization())
             let layers = Set(weights.layers(of: model).map(\.name)), smaller = try weights.quantize(model)
-            let measures = try await measure(smaller)
+            let measures = try measure(smaller)
             if gate.failures(of: measures).isEmpty {
                 model = smaller
                 report.quantizedWeights(of: layers, to: model, measures: measures)
@@ -158,15 +141,15 @@ struct GraphQuantization: Sendable {
     // MARK: - Retrieval
 
     /// Unit vectors of the evaluation's pictures or captions.
-    private func embed(_ model: OnnxModel?, _ role: ArtifactManifest.GraphRole) async throws -> [[Float]] {
+    private func embed(_ model: OnnxModel?, _ role: ArtifactManifest.GraphRole) throws -> [[Float]] {
         guard let model else { return [] }
-        let session = try await model.load()
+        let session = try model.load()
         var vectors: [[Float]] = []
         let batches = samples.evaluation[role] ?? []
         progress.begin(role, .retrieval, count: batches.count)
         for batch in batches {
             progress.advance(role, .retrieval)
-            guard let value = try await session.run(batch, outputs: ["embeddings"])["embeddings"] else { continue }
+            guard let value = try session.run(batch, outputs: ["embeddings"])["embeddings"] else { continue }
             let numbers = try value.values(of: Float.self), width = value.shape.last ?? 1
             vectors += stride(from: 0, to: numbers.count, by: width).map { Array(numbers[$0..<$0 + width]) }
         }
@@ -176,22 +159,20 @@ struct GraphQuantization: Sendable {
     /// The share of captions and pictures whose nearest is one of theirs: the mean of both ways.
     private static func recall(
         _ vectors: [ArtifactManifest.GraphRole: [[Float]]], captions: [String]
-    ) async -> Double {
+    ) -> Double {
         guard let images = vectors[.image], let texts = vectors[.text], !captions.isEmpty else { return 0 }
-        return await WorkerThreads(count: 1, name: "concord-recall").run {
-            func share(_ queries: [[Float]], _ gallery: [[Float]]) -> Double {
-                let hits = queries.indices.count { row in
-                    var best = (index: 0, cosine: -Float.infinity)
-                    for (index, vector) in gallery.enumerated() {
-                        let cosine = zip(queries[row], vector).reduce(0) { $0 + $1.0 * $1.1 }
-                        if cosine > best.cosine { best = (index, cosine) }
-                    }
-                    // Pictures of one caption are as good as one another.
-                    return captions[best.index] == captions[row]
+        func share(_ queries: [[Float]], _ gallery: [[Float]]) -> Double {
+            let hits = queries.indices.count { row in
+                var best = (index: 0, cosine: -Float.infinity)
+                for (index, vector) in gallery.enumerated() {
+                    let cosine = zip(queries[row], vector).reduce(0) { $0 + $1.0 * $1.1 }
+                    if cosine > best.cosine { best = (index, cosine) }
                 }
-                return Double(hits) / Double(queries.count)
+                // Pictures of one caption are as good as one another.
+                return captions[best.index] == captions[row]
             }
-            return (share(images, texts) + share(texts, images)) / 2
+            return Double(hits) / Double(queries.count)
         }
+        return (share(images, texts) + share(texts, images)) / 2
     }
 }

@@ -22,7 +22,7 @@ struct GraphSessions {
         guard let session = sessions[role] else {
             throw ConcordError(.invalidArgument, "there is no graph `\(role.rawValue)` to run")
         }
-        return try session.runBlocking(inputs)
+        return try session.run(inputs)
     }
 
     /// Unit vectors of pictures, `[pictures · width]`, and where the model captions their tokens.

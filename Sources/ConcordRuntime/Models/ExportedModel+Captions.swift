@@ -226,8 +226,8 @@ struct CaptionGraphs: Sendable {
         _ graph: ExportedGraph, _ values: [OnnxValue], _ wanted: [Int], rows: Int
     ) throws(ConcordError) -> [OnnxValue] {
         // Not by way of the session's checks: these values were checked when they were made, once for all steps.
-        let results = try graph.session.model.run(
-            values, wanted: wanted, places: Array(repeating: nil, count: wanted.count), cancellation: nil)
+        let results = try graph.session.run(
+            values, wanted: wanted)
         guard results[0].elementType == .float32, results[0].shape == [rows, text.vocabularySize] else {
             throw ConcordError(
                 .inference,

@@ -91,8 +91,8 @@ struct ExportedImageTower: Sendable {
                 _ = UnsafeMutableBufferPointer(rebasing: buffer[(row * count)...]).update(fromContentsOf: image.pixels)
             }
         }
-        return try graph.session.model.run(
-            [pixels], wanted: wanted, places: Array(repeating: nil, count: wanted.count), cancellation: nil)
+        return try graph.session.run(
+            [pixels], wanted: wanted)
     }
 }
 
@@ -163,8 +163,8 @@ struct ExportedTextTower: Sendable {
             }
         }
         let lengths = try OnnxValue((0..<size).map { Int64(row($0).count) }, shape: [size])
-        return try graph.session.model.run(
-            inputs.map { $0 == "ids" ? ids : lengths }, wanted: [embeddings], places: [nil], cancellation: nil)[0]
+        return try graph.session.run(
+            inputs.map { $0 == "ids" ? ids : lengths }, wanted: [embeddings])[0]
     }
 }
 

@@ -3,20 +3,19 @@ import ConcordCore
 
 /// A model that is loaded and ready to run.
 ///
-/// Runs may be asked for from many tasks and threads at once. Those of the asynchronous methods happen on threads of
-/// the session's own, never on Swift's cooperative pool, ``OnnxSessionOptions/concurrentRuns`` at a time.
+/// All methods block while they work. Any number of threads may run a session at once; each run uses
+/// ``OnnxSessionOptions/threadsPerRun`` threads, of which the calling thread is one.
 public final class OnnxSession: Sendable {
     public let options: OnnxSessionOptions
-    let model: LoadedModel
-    let threads: WorkerThreads
-
-    public var runtime: OnnxRuntime { model.runtime }
-    /// What the model takes, in its order. Every run needs all of them.
-    public var inputs: [OnnxValueInfo] { model.inputs }
-    /// What the model gives, in its order.
-    public var outputs: [OnnxValueInfo] { model.outputs }
-    /// What the model's file says about itself.
-    public var metadata: OnnxModelMetadata { model.metadata }
+    public let runtime: OnnxRuntime
+    /// The model's inputs, in its order. Every run needs all of them.
+    public let inputs: [OnnxValueInfo]
+    /// The model's outputs, in its order.
+    public let outputs: [OnnxValueInfo]
+    /// The texts that the model's file carries about itself.
+    public let metadata: OnnxModelMetadata
+    /// Runs may use it from many threads at once; it is closed with this object.
+    private nonisolated(unsafe) let handle: OpaquePointer
 
     /// Loads the model at `path`, and data files beside it. Blocks for as long as that takes. What becomes of the files
     /// afterwards is of no matter, where ``OnnxRuntime/readsDataFiles`` holds.
@@ -49,16 +48,6 @@ public final class OnnxSession: Sendable {
         }
     }
 
-    /// Loads the model at `path` on a thread of its own, and waits without blocking. Throws as `init` does.
-    public static func load(
-        path: String, options: OnnxSessionOptions = OnnxSessionOptions(), runtime: OnnxRuntime? = nil
-    ) async throws(ConcordError) -> OnnxSession {
-        let loader = WorkerThreads(count: 1, name: "concord-load")
-        return try await loader.run { () throws(ConcordError) in
-            try OnnxSession(path: path, options: options, runtime: runtime)
-        }
-    }
-
     private typealias Open = (
         OpaquePointer, UnsafePointer<cort_session_options>, UnsafeMutablePointer<OpaquePointer?>,
         UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
@@ -80,8 +69,140 @@ public final class OnnxSession: Sendable {
                 : "cannot be loaded by ONNX Runtime \(runtime.version)"
             throw ConcordError(.invalidModel, "the model from \(source) \(what): \(message)")
         }
-        model = LoadedModel(handle: handle, runtime: runtime)
+        self.handle = handle
+        self.runtime = runtime
         self.options = options
-        threads = WorkerThreads(count: options.concurrentRuns, name: "concord-run")
+        inputs = (0..<cort_session_input_count(handle)).map { OnnxValueInfo(cort_session_input(handle, $0).pointee) }
+        outputs = (0..<cort_session_output_count(handle)).map {
+            OnnxValueInfo(cort_session_output(handle, $0).pointee)
+        }
+        metadata = OnnxModelMetadata(cort_session_metadata(handle).pointee)
+    }
+
+    deinit { cort_session_close(handle) }
+
+    // MARK: - Runs
+
+    /// Runs the model on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - inputs: a value for each of the model's ``inputs``.
+    ///   - outputs: the names of those of the model's ``outputs`` to compute; `nil` means all.
+    /// - Throws: `.invalidArgument` for names that the model does not have or that are missing, `.dtypeMismatch` and
+    ///   `.shapeMismatch` for values that do not fit, `.inference` if the run itself failed.
+    public func run(
+        _ inputs: [String: OnnxValue], outputs: [String]? = nil
+    ) throws(ConcordError) -> [String: OnnxValue] {
+        let values = try checkedValues(inputs)
+        let names = outputs ?? self.outputs.map(\.name)
+        let results = try run(values, wanted: positions(of: names))
+        return Dictionary(zip(names, results), uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Runs the model on values that are known to fit.
+    ///
+    /// - Parameters:
+    ///   - values: one for each of ``inputs``, of the right type and shape.
+    ///   - wanted: positions in ``outputs``.
+    /// - Returns: the values of `wanted`.
+    func run(_ values: [OnnxValue], wanted: [Int]) throws(ConcordError) -> [OnnxValue] {
+        let inputNames = inputs.indices.map { cort_session_input(handle, $0).pointee.name }
+        let outputNames = wanted.map { cort_session_output(handle, $0).pointee.name }
+        let tensors = values.map(\.tensor)
+        var results = [cort_tensor](repeating: cort_tensor(), count: wanted.count)
+        let (status, message) = withMessage { message in
+            cort_run(handle, inputNames, tensors, tensors.count, outputNames, &results, results.count, message)
+        }
+        // The tensors only point to the memory of these.
+        withExtendedLifetime(values) {}
+        guard status == CORT_OK else { throw ConcordError(.inference, "the model's run failed: \(message)") }
+        // Owners are taken over before the first error can leave the others behind.
+        let made = zip(wanted, results).map { output, result in
+            Result { () throws(ConcordError) in
+                try OnnxValue(output: result, named: outputs[output].name, of: runtime)
+            }
+        }
+        return try made.map { result throws(ConcordError) in try result.get() }
+    }
+}
+
+// MARK: - Checks
+
+extension OnnxSession {
+    /// The values of a run, in the order of ``inputs``.
+    ///
+    /// - Throws: `.invalidArgument` for names that are unknown or missing, `.dtypeMismatch`, `.shapeMismatch`.
+    private func checkedValues(_ named: [String: OnnxValue]) throws(ConcordError) -> [OnnxValue] {
+        for name in named.keys.sorted() where !inputs.contains(where: { $0.name == name }) {
+            throw Self.unknown("input", name, inputs)
+        }
+        // The length that each symbolic axis has in this run, and the input that said so.
+        var lengths: [String: (length: Int, input: String)] = [:]
+        return try inputs.map { info throws(ConcordError) in
+            guard let value = named[info.name] else {
+                throw ConcordError(.invalidArgument, "the model's input '\(info.name)' is missing; it is \(info)")
+            }
+            try Self.check(value, info, &lengths)
+            return value
+        }
+    }
+
+    /// The positions of outputs. Throws `.invalidArgument` for names that are unknown or given twice, or none.
+    private func positions(of names: [String]) throws(ConcordError) -> [Int] {
+        var wanted: [Int] = []
+        for name in names {
+            guard let index = outputs.firstIndex(where: { $0.name == name }) else {
+                throw Self.unknown("output", name, outputs)
+            }
+            guard !wanted.contains(index) else {
+                throw ConcordError(.invalidArgument, "the output '\(name)' is asked for twice; name it once")
+            }
+            wanted.append(index)
+        }
+        guard !wanted.isEmpty else {
+            throw ConcordError(.invalidArgument, "a run without outputs has no purpose; name one, or none for all")
+        }
+        return wanted
+    }
+
+    private static func check(
+        _ value: OnnxValue, _ info: OnnxValueInfo, _ lengths: inout [String: (length: Int, input: String)]
+    ) throws(ConcordError) {
+        guard value.elementType == info.elementType else {
+            throw ConcordError(
+                .dtypeMismatch,
+                "the input '\(info.name)' takes \(info.elementType?.description ?? "no tensor"), and "
+                    + "got \(value.elementType)")
+        }
+        // A model may leave even the number of axes open.
+        if info.shape.isEmpty { return }
+        func mismatch(_ reason: String) -> ConcordError {
+            ConcordError(.shapeMismatch, "the input \(info) got the shape \(value.shape): \(reason)")
+        }
+        guard value.shape.count == info.shape.count else {
+            throw mismatch("it has \(value.shape.count) axes where \(info.shape.count) are expected")
+        }
+        for (axis, (length, dimension)) in zip(value.shape, info.shape).enumerated() {
+            switch dimension {
+            case .fixed(let expected):
+                guard length == expected else {
+                    throw mismatch("axis \(axis) has the length \(length) where \(expected) is expected")
+                }
+            case .symbol(let name):
+                guard !name.isEmpty else { continue }
+                let known = lengths[name] ?? (length, info.name)
+                guard known.length == length else {
+                    throw mismatch("'\(name)' is \(length) here, and \(known.length) in the input '\(known.input)'")
+                }
+                lengths[name] = known
+            }
+        }
+    }
+
+    private static func unknown(_ kind: String, _ name: String, _ known: [OnnxValueInfo]) -> ConcordError {
+        let suggestion = NearestName.suggestion(for: name, among: known.map(\.name)).map { "; did you mean '\($0)'?" }
+        let names = known.map(\.name).joined(separator: ", ")
+        return ConcordError(
+            .invalidArgument, "the model has no \(kind) '\(name)'\(suggestion ?? "") (its \(kind)s: \(names))")
     }
 }

@@ -12,12 +12,10 @@ public struct OnnxSessionOptions: Hashable, Sendable {
         case all = 99
     }
 
-    /// How many runs go on at once, each on a thread of the session's own; others wait their turn.
+    /// The threads of one run. All but the first, which is the caller's, are shared by the runs of the session.
     ///
-    /// On 2 to 8 cores several runs with ``threadsPerRun`` 1 do more work in all; one run with all threads has its
+    /// On 2 to 8 cores several runs at once with one thread each do more work in all; one run with all threads has its
     /// result sooner.
-    public var concurrentRuns = 1
-    /// How many threads one run uses. All but the first are shared by the runs of the session.
     public var threadsPerRun: Int
     /// Which processors, counted from 0, each thread but the first is kept on; empty leaves that to the system.
     public var processorsOfThreads: [[Int]] = []
@@ -36,11 +34,8 @@ public struct OnnxSessionOptions: Hashable, Sendable {
 
     /// Throws `.invalidArgument` for numbers that make no sense.
     func validate() throws(ConcordError) {
-        guard concurrentRuns > 0, threadsPerRun > 0 else {
-            throw ConcordError(
-                .invalidArgument,
-                "a session needs at least one run and one thread, got \(concurrentRuns) concurrent "
-                    + "runs and \(threadsPerRun) threads for each")
+        guard threadsPerRun > 0 else {
+            throw ConcordError(.invalidArgument, "a run needs at least one thread, got \(threadsPerRun)")
         }
         guard processorsOfThreads.isEmpty || processorsOfThreads.count == threadsPerRun - 1,
             processorsOfThreads.allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0 >= 0 } })

@@ -144,12 +144,6 @@ public struct OnnxValue: Sendable {
         self.memory = memory
     }
 
-    /// Makes sure that a run may write here: nobody else looks at the memory.
-    mutating func makeUnique() {
-        guard !isKnownUniquelyReferenced(&memory) else { return }
-        memory = OnnxMemory(count: memory.bytes.count)
-    }
-
     /// What the C seam takes. The value has to stay alive while it is used.
     var tensor: cort_tensor {
         var tensor = cort_tensor()

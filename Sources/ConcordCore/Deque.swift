@@ -1,4 +1,4 @@
-/// A double-ended queue: elements are taken from the front without moving the others each time.
+/// A queue whose front goes without moving all others each time.
 package struct Deque<Element> {
     /// Nil for what was taken; its place goes later.
     private var elements: [Element?] = []

@@ -18,13 +18,13 @@ import Testing
 
     /// Queues items one after the other, so that their order is known.
     private func queue(
-        _ items: some Sequence<Int>, _ batcher: Batcher<Int, Int>, lane: Lane = .interactive,
+        _ items: some Sequence<Int>, _ batcher: Batcher<Int, Int>, priority: Priority = .interactive,
         deadline: ContinuousClock.Instant? = nil
     ) async -> [Task<Result<Int, ServingError>, Never>] {
         var tasks = [Task<Result<Int, ServingError>, Never>]()
         for item in items {
             let before = batcher.waitingCount
-            let context = WorkContext(lane: lane, deadline: deadline)
+            let context = WorkContext(priority: priority, deadline: deadline)
             tasks.append(
                 Task { await outcome { () async throws(ServingError) in try await batcher.run(item, context) } })
             await batcher.waitForQueue(before + 1)
@@ -57,7 +57,8 @@ import Testing
             for item in 0..<count {
                 group.addTask {
                     #expect(
-                        (try? await batcher.run(item, WorkContext(lane: item % 3 == 0 ? .bulk : .interactive))) == -item
+                        (try? await batcher.run(item, WorkContext(priority: item % 3 == 0 ? .bulk : .interactive)))
+                            == -item
                     )
                 }
             }
@@ -201,7 +202,7 @@ import Testing
         let work = StepwiseWork(), batcher = make(work, buckets: [1, 2, 4])
         var runs = work.runs.makeAsyncIterator()
         var tasks = [await occupy(batcher, &runs)]
-        tasks += await queue(101...109, batcher, lane: .bulk)
+        tasks += await queue(101...109, batcher, priority: .bulk)
         tasks += await queue(1...6, batcher)
         work.proceed(9)
         #expect(await runs.next() == [1, 2, 3, 101])
@@ -214,7 +215,7 @@ import Testing
         let work = StepwiseWork(), batcher = make(work, buckets: [1])
         var runs = work.runs.makeAsyncIterator()
         var tasks = [await occupy(batcher, &runs)]
-        tasks += await queue(101...104, batcher, lane: .bulk)
+        tasks += await queue(101...104, batcher, priority: .bulk)
         tasks += await queue(1...8, batcher)
         work.proceed(20)
         var order = [Int]()
@@ -234,7 +235,7 @@ import Testing
         while batcher.meanBatch == nil { await Task.yield() }
         let second = await occupy(batcher, &runs)
         let tasks = await queue(1...3, batcher)
-        func admit(within seconds: Int) async -> Result<BatchTicket, ServingError> {
+        func admit(within seconds: Int) async -> Result<QueueSlot, ServingError> {
             let context = WorkContext(deadline: clock.now + .seconds(seconds))
             return await outcome { () async throws(ServingError) in try batcher.admit(context) }
         }

@@ -117,7 +117,7 @@ import Testing
             request.target == "/a.png"
                 ? ScriptedServer.Response(body: picture) : ScriptedServer.Response(text: "no picture")
         }
-        var options = PictureFetchOptions()
+        var options = ImageFetchOptions()
         options.loopbackPort = host.port
         try await TestServer.with(configure: { $0.imageFetching = options }) { server in
             let uri = JSONValue.string(TestPictures.dataURI(picture))

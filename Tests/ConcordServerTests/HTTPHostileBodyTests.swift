@@ -218,7 +218,7 @@ import Testing
 
     /// Addresses of this network where the server was told to fetch pictures.
     @Test func addressesOfThisNetworkAreNotFetched() async throws {
-        try await TestServer.attacked(configure: { $0.imageFetching = PictureFetchOptions() }) { server in
+        try await TestServer.attacked(configure: { $0.imageFetching = ImageFetchOptions() }) { server in
             for address in [
                 "http://127.0.0.1/", "http://127.0.0.1:\(server.port)/v2", "http://169.254.169.254/latest/meta-data/",
                 "http://[::ffff:127.0.0.1]/", "http://10.0.0.1/", "http://0.0.0.0/", "http://2130706433/",

@@ -25,13 +25,13 @@ import Testing
             try await registry.load(folder: folder + "/a")
             try await registry.load(name: "words", folder: folder + "/b")
             #expect(try registry.model(named: nil).name == "tiny-clip")
-            #expect(try registry.model(named: "words").embedsImages == false)
+            #expect(try registry.model(named: "words").hasImageTower == false)
             #expect(await found(registry, "other").kind == .unknownModel)
             #expect(registry.statuses.map(\.name) == ["tiny-clip", "words"])
             #expect(registry.statuses.allSatisfy { $0.state == .ready && $0.residentBytes > 0 && $0.reason == nil })
             #expect(registry.readiness.isReady)
             await #expect(throws: ConcordError.self) { try await registry.load(name: "words", folder: folder + "/a") }
-            #expect(try registry.model(named: "words").embedsImages == false)
+            #expect(try registry.model(named: "words").hasImageTower == false)
         }
     }
 

@@ -17,7 +17,7 @@ import Testing
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<20 {
                     group.addTask {
-                        let context = WorkContext(lane: index % 2 == 0 ? .bulk : .interactive)
+                        let context = WorkContext(priority: index % 2 == 0 ? .bulk : .interactive)
                         let image = try await model.embed(image: pictures[index], context)
                         expectClose(image.vector, images[index], absolute: 1e-5)
                         #expect(image.pixels == (20 + index) * 20)

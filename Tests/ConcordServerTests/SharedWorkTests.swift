@@ -82,13 +82,13 @@ import Testing
     }
 
     @Test func `the values used last are kept`() {
-        let values = RecentValues<Int, String>(capacity: 3)
+        let values = LRUCache<Int, String>(capacity: 3)
         for key in 1...3 { values.insert("\(key)", for: key) }
         #expect(values[1] == "1")
         values.insert("4", for: 4)
         #expect(values[2] == nil)
         #expect([1, 3, 4].allSatisfy { values[$0] == "\($0)" })
-        let none = RecentValues<Int, String>(capacity: 0)
+        let none = LRUCache<Int, String>(capacity: 0)
         none.insert("1", for: 1)
         #expect(none[1] == nil)
     }

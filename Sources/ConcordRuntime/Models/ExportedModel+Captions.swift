@@ -56,21 +56,21 @@ extension ExportedModel {
 /// The caption graphs in the middle of captions, for `TokenGenerator`: a row for each picture to begin with.
 final class ExportedCaptionSession: DecodingSession {
     private let graphs: CaptionGraphs
-    /// The pictures' tokens `[rows, pictureTokens, tokenWidth]`; nil after the first read, which makes `cross` of them.
-    private var pictureTokens: OnnxValue?
+    /// The pictures' tokens `[rows, imageTokens, tokenWidth]`; nil after the first read, which makes `cross` of them.
+    private var imageTokens: OnnxValue?
     /// Keys and values of each layer: of the tokens so far, and of the picture. Empty before the first read.
     private var past: [OnnxValue] = []
     private var cross: [OnnxValue] = []
     /// The picture of each row.
-    private var pictures: [Int]
+    private var imageOfRow: [Int]
     /// How many tokens each row has.
     private var count = 0
 
-    /// - Parameter tokens: of the pictures, `[pictures, pictureTokens, tokenWidth]`.
+    /// - Parameter tokens: of the pictures, `[pictures, imageTokens, tokenWidth]`.
     init(_ graphs: CaptionGraphs, tokens: OnnxValue) {
         self.graphs = graphs
-        pictureTokens = tokens
-        pictures = Array(0..<(tokens.shape.first ?? 0))
+        imageTokens = tokens
+        imageOfRow = Array(0..<(tokens.shape.first ?? 0))
     }
 
     var vocabularySize: Int { graphs.text.vocabularySize }
@@ -78,24 +78,24 @@ final class ExportedCaptionSession: DecodingSession {
     var startToken: Int32 { Int32(graphs.text.startToken) }
     var endToken: Int32 { Int32(graphs.text.endToken) }
     var padToken: Int32? { graphs.text.padToken == graphs.text.endToken ? nil : Int32(graphs.text.padToken) }
-    var rowCount: Int { pictures.count }
+    var rowCount: Int { imageOfRow.count }
 
     func select(rows: [Int]) throws(ConcordError) {
-        for row in rows where !pictures.indices.contains(row) {
-            throw ConcordError(.invalidArgument, "row \(row) was selected of \(pictures.count) rows")
+        for row in rows where !imageOfRow.indices.contains(row) {
+            throw ConcordError(.invalidArgument, "row \(row) was selected of \(imageOfRow.count) rows")
         }
-        let selected = rows.map { pictures[$0] }
-        try pictureTokens?.select(rows: rows)
+        let selected = rows.map { imageOfRow[$0] }
+        try imageTokens?.select(rows: rows)
         for index in past.indices { try past[index].select(rows: rows) }
         // The beams of a picture change places among themselves at every token; what they see of it stays.
-        if selected != pictures { for index in cross.indices { try cross[index].select(rows: rows) } }
-        pictures = selected
+        if selected != imageOfRow { for index in cross.indices { try cross[index].select(rows: rows) } }
+        imageOfRow = selected
     }
 
     func read(
         _ tokens: [Int32], logits body: (TokenLogits) throws(ConcordError) -> Void
     ) throws(ConcordError) {
-        let rows = pictures.count
+        let rows = imageOfRow.count
         guard rows > 0, !tokens.isEmpty, tokens.count.isMultiple(of: rows) else {
             throw ConcordError(.invalidArgument, "\(tokens.count) tokens for \(rows) rows; give as many to each")
         }
@@ -110,10 +110,10 @@ final class ExportedCaptionSession: DecodingSession {
             for (index, token) in tokens.enumerated() { buffer[index] = Int64(token) }
         }
         let read: CaptionGraphs.Read
-        if let pictureTokens {
-            read = try graphs.first(pictureTokens, ids)
+        if let imageTokens {
+            read = try graphs.first(imageTokens, ids)
             cross = read.cross
-            self.pictureTokens = nil
+            self.imageTokens = nil
         } else {
             read = try graphs.next(ids, past: past, cross: cross)
         }
@@ -151,7 +151,7 @@ struct CaptionGraphs: Sendable {
         let logits: OnnxValue
         /// Keys and values of the tokens so far, `[rows, heads, tokens, headWidth]`.
         let past: [OnnxValue]
-        /// Keys and values of the picture, `[rows, heads, pictureTokens, headWidth]`.
+        /// Keys and values of the picture, `[rows, heads, imageTokens, headWidth]`.
         let cross: [OnnxValue]
     }
 
@@ -200,7 +200,7 @@ struct CaptionGraphs: Sendable {
         }
     }
 
-    /// Reads the first tokens of captions: `tokens` of the pictures `[rows, pictureTokens, tokenWidth]`, ids int64
+    /// Reads the first tokens of captions: `tokens` of the pictures `[rows, imageTokens, tokenWidth]`, ids int64
     /// `[rows, count]`.
     func first(_ tokens: OnnxValue, _ ids: OnnxValue) throws(ConcordError) -> Read {
         let values = prefillInputs.map { input in if case .ids = input { ids } else { tokens } }

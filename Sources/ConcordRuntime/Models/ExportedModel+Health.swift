@@ -11,11 +11,11 @@ extension ExportedModel {
         let text = prepare(text: manifest.canary.text)
         for size in batches ?? options.batchBuckets {
             _ = try embed(texts: Array(repeating: text, count: size))
-            guard let picture = canaryPicture else { continue }
-            let pictures = Array(repeating: picture, count: size)
-            _ = try embed(images: pictures)
-            guard captions else { continue }
-            let session = try makeCaptionSession(for: pictures)
+            guard let prepared = canaryImage else { continue }
+            let images = Array(repeating: prepared, count: size)
+            _ = try embed(images: images)
+            guard canCaption else { continue }
+            let session = try makeCaptionSession(for: images)
             // The first read prefills, the second steps.
             for _ in 0..<min(2, session.contextLength) {
                 try session.read(Array(repeating: session.startToken, count: size)) { _ in }
@@ -33,16 +33,16 @@ extension ExportedModel {
         let text = BackgroundWork { () throws(ConcordError) in
             try self.embed(texts: [self.prepare(text: canary.text)])[0]
         }
-        let picture = canaryPicture
+        let prepared = canaryImage
         // Both are awaited before either is judged, so that no run outlives this call.
-        let image = Result { () throws(ConcordError) in try picture.map(embedOne) }
+        let image = Result { () throws(ConcordError) in try prepared.map(embedOne) }
         let words = Result { () throws(ConcordError) in try text.value() }
         try compare("text", words.get(), canary.textEmbedding)
-        guard let picture, let vector = try image.get() else { return }
+        guard let prepared, let vector = try image.get() else { return }
         if let expected = canary.imageEmbedding { try compare("picture", vector, expected) }
         guard let expected = canary.caption, !expected.isEmpty else { return }
         let options = GenerationOptions(maxTokens: expected.count)
-        let session = try makeCaptionSession(for: [picture])
+        let session = try makeCaptionSession(for: [prepared])
         let found = try TokenGenerator(session, requests: [GenerationRequest(options: options)]).run()
         guard manifest.precision != .float32 || found.first?.first?.tokens == expected else {
             throw ConcordError(
@@ -52,11 +52,11 @@ extension ExportedModel {
         }
     }
 
-    private func embedOne(_ picture: PreparedImage) throws(ConcordError) -> [Float] {
-        try embed(images: [picture])[0]
+    private func embedOne(_ image: PreparedImage) throws(ConcordError) -> [Float] {
+        try embed(images: [image])[0]
     }
 
-    private var canaryPicture: PreparedImage? { preprocessing.map { .canary(size: $0.cropSize) } }
+    private var canaryImage: PreparedImage? { preprocessing.map { .canary(size: $0.cropSize) } }
 
     private func compare(_ what: String, _ found: [Float], _ expected: [Float]) throws(ConcordError) {
         guard found.count == expected.count else {

@@ -22,8 +22,8 @@ public final class ExportedModel: Sendable {
     public let multipliedWeightBits: Int?
     /// The stamps of the folder's files when they were read, by name: where one is another now, so is the model there.
     package let stamps: [String: FileStamp]
-    private let texts: ExportedTextTower
-    private let pictures: ExportedImageTower?
+    private let textTower: ExportedTextTower
+    private let imageTower: ExportedImageTower?
     private let captioning: CaptionGraphs?
 
     /// Opens a folder that `concord export` wrote.
@@ -92,7 +92,7 @@ public final class ExportedModel: Sendable {
         guard let tower = model.text else { throw contradiction("its configuration has no text tower") }
         contextLength = tower.contextLength
         guard let text = try graph(.text) else { throw contradiction("its manifest has no graph `text`") }
-        texts = try ExportedTextTower(
+        textTower = try ExportedTextTower(
             text, tower, padToken: tower.padToken(tokenizer), width: width)
         let prefill = try graph(.captionPrefill), step = try graph(.captionStep)
         let image = try imageGraph.value()
@@ -101,11 +101,11 @@ public final class ExportedModel: Sendable {
         if let image {
             let preprocessing = try model.loadPreprocessing()
             self.preprocessing = preprocessing
-            pictures = try ExportedImageTower(
+            imageTower = try ExportedImageTower(
                 image, size: preprocessing.cropSize, width: width, captions: prefill != nil)
         } else {
             preprocessing = nil
-            pictures = nil
+            imageTower = nil
         }
         if let prefill, let step {
             guard case .coca(let configuration) = model.architecture else {
@@ -125,8 +125,8 @@ public final class ExportedModel: Sendable {
         return try ExportedGraph(role, path: folder + "/" + name, options: options)
     }
 
-    public var embedsImages: Bool { pictures != nil }
-    public var captions: Bool { captioning != nil }
+    public var hasImageTower: Bool { imageTower != nil }
+    public var canCaption: Bool { captioning != nil }
 
     // MARK: - Inputs
 
@@ -167,8 +167,8 @@ public final class ExportedModel: Sendable {
     /// - Throws: `.invalidConfiguration` for a model of texts alone, `.shapeMismatch` for a picture of another size,
     ///   `.nonFiniteValue` for a vector that is no numbers, `.inference`.
     public func embed(images: [PreparedImage]) throws(ConcordError) -> [[Float]] {
-        guard let pictures else { throw Self.textsOnly }
-        return try pictures.embed(images, buckets: options.batchBuckets)
+        guard let imageTower else { throw Self.textsOnly }
+        return try imageTower.embed(images, buckets: options.batchBuckets)
     }
 
     /// Unit vectors `[width]` of texts, in their order. Runs go by like lengths.
@@ -176,7 +176,7 @@ public final class ExportedModel: Sendable {
     /// - Throws: `.invalidArgument` for ids that the model does not know or too many of them, `.nonFiniteValue` for a
     ///   vector that is no numbers, `.inference`.
     public func embed(texts: [PreparedText]) throws(ConcordError) -> [[Float]] {
-        try self.texts.embed(texts, buckets: options.batchBuckets)
+        try textTower.embed(texts, buckets: options.batchBuckets)
     }
 
     /// Scaled cosines of unit vectors, with the bias where the model has one: row by row `[images, texts]`.
@@ -190,12 +190,12 @@ public final class ExportedModel: Sendable {
     /// - Throws: `.emptyBatch` without pictures, `.invalidConfiguration` for a model that does not caption,
     ///   `.shapeMismatch` for a picture of another size, `.inference`.
     public func makeCaptionSession(for images: [PreparedImage]) throws(ConcordError) -> any DecodingSession {
-        guard let pictures, let captioning else {
+        guard let imageTower, let captioning else {
             throw ConcordError(.invalidConfiguration, "this model cannot caption; export a CoCa")
         }
         guard !images.isEmpty else { throw ConcordError(.emptyBatch, "no pictures; give one at least") }
         return ExportedCaptionSession(
-            captioning, tokens: try pictures.decoderTokens(images, buckets: options.batchBuckets))
+            captioning, tokens: try imageTower.decoderTokens(images, buckets: options.batchBuckets))
     }
 
     private static let textsOnly = ConcordError(

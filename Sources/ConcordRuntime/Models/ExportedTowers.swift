@@ -67,8 +67,8 @@ struct ExportedImageTower: Sendable {
     }
 
     /// In the order of the pictures, which are all of one size: 50 tokens in ViT-B/32, more in most others.
-    private func runs(of images: [PreparedImage], _ buckets: [Int]) -> [BatchPlan.Run] {
-        BatchPlan.runs(lengths: Array(repeating: 50, count: images.count), buckets: buckets)
+    private func runs(of images: [PreparedImage], _ buckets: [Int]) -> [PaddingPlan.Run] {
+        PaddingPlan.runs(lengths: Array(repeating: 50, count: images.count), buckets: buckets)
     }
 
     private func check(_ images: [PreparedImage]) throws(ConcordError) {
@@ -125,7 +125,7 @@ struct ExportedTextTower: Sendable {
     func embed(_ texts: [PreparedText], buckets: [Int]) throws(ConcordError) -> [[Float]] {
         for (index, text) in texts.enumerated() { try check(text, index) }
         var vectors = [[Float]](repeating: [], count: texts.count)
-        for run in BatchPlan.runs(lengths: texts.map(columns), buckets: buckets) {
+        for run in PaddingPlan.runs(lengths: texts.map(columns), buckets: buckets) {
             let found = try self.run(run.items.map { texts[$0].ids }, size: run.size, columns: run.columns)
             let part = try embeddingRows(found, count: run.items.count, width: width) { "text \(run.items[$0])" }
             for (index, vector) in zip(run.items, part) { vectors[index] = vector }
@@ -137,7 +137,7 @@ struct ExportedTextTower: Sendable {
     private func columns(_ text: PreparedText) -> Int {
         configuration.readsPadding
             ? configuration.contextLength
-            : BatchPlan.tokens(text.ids.count, contextLength: configuration.contextLength)
+            : PaddingPlan.tokens(text.ids.count, contextLength: configuration.contextLength)
     }
 
     private func check(_ text: PreparedText, _ index: Int) throws(ConcordError) {
@@ -169,7 +169,7 @@ struct ExportedTextTower: Sendable {
 }
 
 /// How items are cut into runs of few shapes.
-package enum BatchPlan {
+package enum PaddingPlan {
     /// A run of `size` rows and `columns` tokens, of which the first rows are `items` and the others padding.
     package struct Run: Hashable {
         /// Places of items in what was planned.

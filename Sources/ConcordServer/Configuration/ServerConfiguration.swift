@@ -37,7 +37,7 @@ public struct ServerConfiguration: Sendable {
     public var drainTimeout: Duration = .seconds(30)
 
     /// Which addresses of pictures are fetched; nil, as by default, for none.
-    public var imageFetching: PictureFetchOptions?
+    public var imageFetching: ImageFetchOptions?
     /// Pages that may use the server from a browser, such as `https://example.com`; none by default.
     public var crossOrigins: [String] = []
     /// Names that a server without keys answers to beside addresses and `localhost`, such as that of a proxy before it;
@@ -50,7 +50,7 @@ public struct ServerConfiguration: Sendable {
     public init() {}
 
     /// Whether only this machine can reach the server.
-    var isLoopback: Bool { host == "localhost" || InternetAddress(host)?.isLoopback == true }
+    var isLoopback: Bool { host == "localhost" || IPAddress(host)?.isLoopback == true }
 
     /// The name of the model that requests call so.
     func modelName(_ name: String) -> String {

@@ -150,7 +150,7 @@ enum ServerSettings {
             key: "image_urls", summary: "Whether pictures are fetched from http and https addresses.", effect: .atOnce,
             set: { configuration, texts in
                 guard texts.count == 1, let flag = flags[texts[0]] else { return "true or false" }
-                configuration.imageFetching = flag ? configuration.imageFetching ?? PictureFetchOptions() : nil
+                configuration.imageFetching = flag ? configuration.imageFetching ?? ImageFetchOptions() : nil
                 return nil
             }, isEqual: { ($0.imageFetching == nil) == ($1.imageFetching == nil) },
             copy: { $1.imageFetching = $0.imageFetching }),
@@ -158,7 +158,7 @@ enum ServerSettings {
             key: "image_url_hosts", summary: "The only hosts that pictures are fetched from; *.NAME for all below.",
             effect: .atOnce,
             set: { configuration, texts in
-                var options = configuration.imageFetching ?? PictureFetchOptions()
+                var options = configuration.imageFetching ?? ImageFetchOptions()
                 options.hosts = texts
                 configuration.imageFetching = options
                 return nil

@@ -27,9 +27,9 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private let work: Batcher<Item, Output>.Work
 
     private let condition = Condition()
-    private var lanes: [Lane: Deque<Waiting>] = [.interactive: .init(), .bulk: .init()]
+    private var lanes: [Priority: Deque<Waiting>] = [.interactive: .init(), .bulk: .init()]
     /// Entries of `lanes` that somebody waits for.
-    private var open: [Lane: Int] = [.interactive: 0, .bulk: 0]
+    private var open: [Priority: Int] = [.interactive: 0, .bulk: 0]
     /// Places of items that will come.
     private var announced = 0
     private var runs: [Int: Progress] = [:]
@@ -40,7 +40,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     private var startedWorkers = 0
     /// Places in runs that the bulk lane is owed.
     private var bulkCredit = 0.0
-    private var rate = DrainRate()
+    private var rate = ThroughputEstimate()
     private var isClosed = false
     private var onEnd: [@Sendable () -> Void] = []
     /// Since a run was given up, and none has ended since.
@@ -68,7 +68,8 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
                 throw ServingError(.overloaded, "The server is stopping.", retryAfter: retryAfter)
             }
             // Bulk items do not hold up interactive ones, but for their share, which is small.
-            let ahead = runningCount + announced + (context.lane == .bulk ? openCount : open[.interactive, default: 0])
+            let ahead =
+                runningCount + announced + (context.priority == .bulk ? openCount : open[.interactive, default: 0])
             let wait = rate.wait(items: ahead, workers: options.workers)
             if let deadline = context.deadline {
                 guard moment < deadline else { throw .pastDeadline }
@@ -97,11 +98,11 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         let queued = condition.locked {
             let waiting = Waiting(item: item, entry: entry)
             if goesFirst {
-                lanes[entry.lane]?.prepend(waiting)
+                lanes[entry.priority]?.prepend(waiting)
             } else {
-                lanes[entry.lane]?.append(waiting)
+                lanes[entry.priority]?.append(waiting)
             }
-            open[entry.lane, default: 0] += 1
+            open[entry.priority, default: 0] += 1
             condition.signal()
             return openCount
         }
@@ -112,7 +113,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     func cancel(_ entry: BatchEntry<Output>) {
         condition.locked {
             guard entry.finish(.failure(ServingError.cancelled)) else { return }
-            prune(entry.lane)
+            prune(entry.priority)
         }
     }
 
@@ -127,15 +128,15 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     var meanBatch: Double? { condition.locked { runCount == 0 ? nil : Double(itemCount) / Double(runCount) } }
 
     /// Drops entries that were answered while they waited.
-    private func prune(_ lane: Lane) {
-        lanes[lane]?.removeAll { !$0.entry.isOpen }
-        open[lane] = lanes[lane]?.count ?? 0
+    private func prune(_ priority: Priority) {
+        lanes[priority]?.removeAll { !$0.entry.isOpen }
+        open[priority] = lanes[priority]?.count ?? 0
     }
 
     func check() -> String? {
         let moment = now()
         return condition.locked {
-            for lane in Lane.allCases { expire(lane, at: moment) }
+            for priority in Priority.allCases { expire(priority, at: moment) }
             for (id, run) in runs where moment - run.lastSign > options.stuckAfter {
                 runs[id] = nil
                 isStuck = true
@@ -151,7 +152,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
                 if startedWorkers < 8 * options.workers { replaceWorker() }
             }
             if isStuck { return "\(name): a run is stuck" }
-            let oldest = Lane.allCases.compactMap { lanes[$0]?.first?.entry.arrival }.min()
+            let oldest = Priority.allCases.compactMap { lanes[$0]?.first?.entry.arrival }.min()
             if let oldest, moment - oldest > options.longestWait + options.stuckAfter {
                 return "\(name): the queue does not move"
             }
@@ -159,13 +160,13 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         }
     }
 
-    private func expire(_ lane: Lane, at moment: ContinuousClock.Instant) {
-        lanes[lane]?.removeAll { waiting in
+    private func expire(_ priority: Priority, at moment: ContinuousClock.Instant) {
+        lanes[priority]?.removeAll { waiting in
             guard let deadline = waiting.entry.deadline, deadline <= moment else { return false }
             waiting.entry.finish(.failure(.pastDeadline))
             return true
         }
-        prune(lane)
+        prune(priority)
     }
 
     func close(onEnd: (@Sendable () -> Void)? = nil) {
@@ -250,7 +251,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     /// Until when the next run waits for items that are on their way; nil where it does not.
     private var gatheringEnd: ContinuousClock.Instant? {
         guard options.gathering > 0, announced > 0, let seconds = rate.secondsPerRun,
-            let oldest = Lane.allCases.compactMap({ lanes[$0]?.first?.entry.arrival }).min(),
+            let oldest = Priority.allCases.compactMap({ lanes[$0]?.first?.entry.arrival }).min(),
             openCount < (options.buckets.last ?? 1) * (idleWorkers + 1)
         else { return nil }
         return oldest + .seconds(options.gathering * seconds)
@@ -274,10 +275,10 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         return pop(places - bulkPlaces, from: .interactive, at: moment) + pop(bulkPlaces, from: .bulk, at: moment)
     }
 
-    private func pop(_ count: Int, from lane: Lane, at moment: ContinuousClock.Instant) -> [Waiting] {
+    private func pop(_ count: Int, from priority: Priority, at moment: ContinuousClock.Instant) -> [Waiting] {
         var taken = [Waiting]()
-        while taken.count < count, let waiting = lanes[lane]?.popFirst() {
-            open[lane, default: 0] -= 1
+        while taken.count < count, let waiting = lanes[priority]?.popFirst() {
+            open[priority, default: 0] -= 1
             guard waiting.entry.isOpen else { continue }
             if let deadline = waiting.entry.deadline, deadline <= moment {
                 waiting.entry.finish(.failure(.pastDeadline))
@@ -348,7 +349,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
 }
 
 /// How fast a queue gets shorter, measured: the seconds that its runs take, in all and for an item.
-struct DrainRate: Sendable {
+struct ThroughputEstimate: Sendable {
     /// Nil before the first run.
     private(set) var secondsPerItem: Double?
     /// Nil before the first run.

@@ -39,9 +39,9 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     deinit { queue.close() }
 
     /// A place for an item that will come. Throws `.overloaded` or `.deadlineExceeded` without waiting.
-    package func admit(_ context: WorkContext) throws(ServingError) -> BatchTicket {
+    package func admit(_ context: WorkContext) throws(ServingError) -> QueueSlot {
         try queue.admit(context)
-        return BatchTicket { [queue] in queue.releasePlace() }
+        return QueueSlot { [queue] in queue.releasePlace() }
     }
 
     /// Waits for an item's turn and its result.
@@ -51,7 +51,7 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     ///   - goesFirst: before all others.
     /// - Throws: `.overloaded`, `.deadlineExceeded`, `.cancelled` when the task is cancelled, or what the work throws.
     package func run(
-        _ item: Item, ticket: BatchTicket? = nil, goesFirst: Bool = false, _ context: WorkContext
+        _ item: Item, ticket: QueueSlot? = nil, goesFirst: Bool = false, _ context: WorkContext
     ) async throws(ServingError) -> Output {
         let ticket = if let ticket { ticket } else { try admit(context) }
         let entry = BatchEntry<Output>(context, arrival: queue.now())
@@ -119,7 +119,7 @@ public struct QueueOptions: Sendable {
 
 /// What the engine has to know of the request that a piece of work belongs to.
 package struct WorkContext: Sendable, Hashable {
-    package var lane: Lane
+    package var priority: Priority
     /// When the answer is of no use any more; nil for never.
     package var deadline: ContinuousClock.Instant?
     package var requestID: String
@@ -127,10 +127,10 @@ package struct WorkContext: Sendable, Hashable {
     package var caller: String?
 
     package init(
-        lane: Lane = .interactive, deadline: ContinuousClock.Instant? = nil, requestID: String = "",
+        priority: Priority = .interactive, deadline: ContinuousClock.Instant? = nil, requestID: String = "",
         caller: String? = nil
     ) {
-        self.lane = lane
+        self.priority = priority
         self.deadline = deadline
         self.requestID = requestID
         self.caller = caller
@@ -138,7 +138,7 @@ package struct WorkContext: Sendable, Hashable {
 }
 
 /// Which queue a request waits in.
-package enum Lane: String, Sendable, Hashable, CaseIterable {
+package enum Priority: String, Sendable, Hashable, CaseIterable {
     /// Goes first.
     case interactive
     /// Waits for the interactive ones, but always has a share of the work.
@@ -147,7 +147,7 @@ package enum Lane: String, Sendable, Hashable, CaseIterable {
 
 /// A place in the queue of a ``Batcher`` for an item that is still being made ready. It is free again when the item has
 /// come, or when this object goes.
-package final class BatchTicket: Sendable {
+package final class QueueSlot: Sendable {
     private let isUsed = Atomic(false)
     private let onRelease: @Sendable () -> Void
 
@@ -184,13 +184,13 @@ final class BatchEntry<Output: Sendable>: Sendable {
         case over
     }
 
-    let lane: Lane
+    let priority: Priority
     let deadline: ContinuousClock.Instant?
     let arrival: ContinuousClock.Instant
     private let state = Mutex(State.new)
 
     init(_ context: WorkContext, arrival: ContinuousClock.Instant) {
-        lane = context.lane
+        priority = context.priority
         deadline = context.deadline
         self.arrival = arrival
     }

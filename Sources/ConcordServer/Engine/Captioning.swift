@@ -4,8 +4,8 @@ import ConcordText
 import Synchronization
 
 /// A picture to caption.
-struct CaptionItem: Sendable {
-    let picture: DecodingPool.Picture
+struct CaptionJob: Sendable {
+    let decoded: DecodingPool.Decoded
     let request: GenerationRequest
     let text: CaptionText
     /// Called with the tokens of the first result as they come.
@@ -17,10 +17,10 @@ struct CaptionWork: Sendable {
     let model: ExportedModel
     let translate: @Sendable (ConcordError) -> ServingError
 
-    func callAsFunction(_ items: [CaptionItem], _ run: BatchRun<[GeneratedTokens]>) throws(ServingError) {
+    func callAsFunction(_ items: [CaptionJob], _ run: BatchRun<[GeneratedTokens]>) throws(ServingError) {
         var haveSpoken = Set<Int>()
         do throws(ConcordError) {
-            let session = try model.makeCaptionSession(for: items.map(\.picture.image))
+            let session = try model.makeCaptionSession(for: items.map(\.decoded.image))
             let generator = try TokenGenerator(session, requests: items.map(\.request))
             var open = Set(items.indices)
             while !open.isEmpty, let updates = try generator.next() {
@@ -50,7 +50,7 @@ struct CaptionWork: Sendable {
     }
 
     /// Whether all captions of an item have come to a text at which they end. A search with beams knows them at its end.
-    private func isStopped(_ item: CaptionItem, _ generator: TokenGenerator, _ index: Int) -> Bool {
+    private func isStopped(_ item: CaptionJob, _ generator: TokenGenerator, _ index: Int) -> Bool {
         if case .beam = item.request.options.strategy { return false }
         return item.text.hasStops && generator.results[index].allSatisfy { item.text.whole($0.tokens).isStopped }
     }

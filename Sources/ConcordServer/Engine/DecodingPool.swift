@@ -14,7 +14,7 @@ final class DecodingPool: Sendable {
     }
 
     /// A picture that is ready, with the memory that it holds.
-    struct Picture: Sendable {
+    struct Decoded: Sendable {
         let image: PreparedImage
         /// Nil for a picture that came from nobody.
         let grant: ByteBudget.Grant?
@@ -38,7 +38,7 @@ final class DecodingPool: Sendable {
         }
     }
 
-    func admit(_ context: WorkContext) throws(ServingError) -> BatchTicket { try decoder.admit(context) }
+    func admit(_ context: WorkContext) throws(ServingError) -> QueueSlot { try decoder.admit(context) }
 
     func check() -> String? { decoder.check() }
 
@@ -83,8 +83,8 @@ final class DecodingPool: Sendable {
     /// Decodes a picture and makes it ready for a model.
     func prepare(
         _ bytes: [UInt8], _ inspection: Inspection, for model: ExportedModel, parameter: String?,
-        ticket: BatchTicket, _ context: WorkContext
-    ) async throws(ServingError) -> Picture {
+        ticket: QueueSlot, _ context: WorkContext
+    ) async throws(ServingError) -> Decoded {
         // Three bytes a pixel, and as many while it is turned upright or resized.
         let grant = try await budget.acquire(inspection.pixels * 6)
         let limits = limits
@@ -98,7 +98,7 @@ final class DecodingPool: Sendable {
         }
         let image = try await decoder.run(job, ticket: ticket, context)
         grant.shrink(to: image.pixels.count * 4)
-        return Picture(image: image, grant: grant)
+        return Decoded(image: image, grant: grant)
     }
 
     /// What texts about a picture call it.

@@ -5,9 +5,9 @@ import ConcordText
 extension ServedModel {
     /// A picture that waits for its caption.
     private struct Accepted {
-        let captioner: Batcher<CaptionItem, [GeneratedTokens]>
-        let ticket: BatchTicket
-        let picture: DecodingPool.Picture
+        let captioner: Batcher<CaptionJob, [GeneratedTokens]>
+        let ticket: QueueSlot
+        let decoded: DecodingPool.Decoded
         let request: GenerationRequest
         let text: CaptionText
         let pixels: Int
@@ -24,8 +24,8 @@ extension ServedModel {
     ) async throws(ServingError) -> [ServedCaption] {
         try await counted(.caption) { () async throws(ServingError) in
             let accepted = try await accept(bytes, parameter, prompt, stops, options, context)
-            let item = CaptionItem(
-                picture: accepted.picture, request: accepted.request, text: accepted.text, onTokens: nil)
+            let item = CaptionJob(
+                decoded: accepted.decoded, request: accepted.request, text: accepted.text, onTokens: nil)
             let results = try await accepted.captioner.run(item, ticket: accepted.ticket, context)
             return results.map { served($0, accepted) }
         }
@@ -51,7 +51,7 @@ extension ServedModel {
         }
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: CaptionEvent.self)
         let pieces = CaptionPieces(accepted.text)
-        let item = CaptionItem(picture: accepted.picture, request: accepted.request, text: accepted.text) { tokens in
+        let item = CaptionJob(decoded: accepted.decoded, request: accepted.request, text: accepted.text) { tokens in
             if let piece = pieces.piece(adding: tokens) { continuation.yield(.text(piece)) }
         }
         let task = Task { [self] in
@@ -88,9 +88,9 @@ extension ServedModel {
         }
         let ticket = try captioner.admit(context), decodingTicket = try decoding.admit(context)
         let inspection = try await decoding.inspect(bytes, parameter: parameter)
-        let picture = try await prepare(bytes, inspection, parameter, decodingTicket, context)
+        let decoded = try await prepare(bytes, inspection, parameter, decodingTicket, context)
         return Accepted(
-            captioner: captioner, ticket: ticket, picture: picture, request: request,
+            captioner: captioner, ticket: ticket, decoded: decoded, request: request,
             text: CaptionText(tokenizer, prompt: request.prompt, stops: stops), pixels: inspection.pixels)
     }
 

@@ -13,17 +13,17 @@ extension ServedModel {
     func probe() async throws(ServingError) {
         let canary = manifest.canary
         // A place that nobody has to give up, so that a full queue does not look like a broken one.
-        func place() -> BatchTicket { BatchTicket(onRelease: {}) }
+        func place() -> QueueSlot { QueueSlot(onRelease: {}) }
         let context = WorkContext(requestID: "canary")
         let text = try await texts.run(
             model.prepare(text: canary.text), ticket: place(), goesFirst: true, context)
         try compare(text, canary.textEmbedding)
         guard let images, let size = model.preprocessing?.cropSize, let expected = canary.imageEmbedding else { return }
-        let picture = DecodingPool.Picture(image: .canary(size: size), grant: nil)
-        try compare(try await images.run(picture, ticket: place(), goesFirst: true, context), expected)
+        let decoded = DecodingPool.Decoded(image: .canary(size: size), grant: nil)
+        try compare(try await images.run(decoded, ticket: place(), goesFirst: true, context), expected)
         guard let captioner, let tokens = canary.caption, !tokens.isEmpty else { return }
-        let item = CaptionItem(
-            picture: picture, request: GenerationRequest(options: GenerationOptions(maxTokens: tokens.count)),
+        let item = CaptionJob(
+            decoded: decoded, request: GenerationRequest(options: GenerationOptions(maxTokens: tokens.count)),
             text: CaptionText(tokenizer, prompt: nil, stops: []), onTokens: nil)
         let caption = try await captioner.run(item, ticket: place(), goesFirst: true, context)
         guard manifest.precision != .float32 || caption.first?.tokens == tokens else { throw .wrongCanary }

@@ -17,10 +17,10 @@ package final class ServedModel: Sendable {
     let decoding: DecodingPool
     let metrics: ServerMetrics
     let texts: Batcher<PreparedText, [Float]>
-    let images: Batcher<DecodingPool.Picture, [Float]>?
-    let captioner: Batcher<CaptionItem, [GeneratedTokens]>?
+    let images: Batcher<DecodingPool.Decoded, [Float]>?
+    let captioner: Batcher<CaptionJob, [GeneratedTokens]>?
     private let flights = SingleFlight<String, [Float]>()
-    private let recent: RecentValues<String, [Float]>
+    private let recent: LRUCache<String, [Float]>
 
     init(
         name: String, model: ExportedModel, decoding: DecodingPool, metrics: ServerMetrics, options: ServingOptions
@@ -33,11 +33,11 @@ package final class ServedModel: Sendable {
         contextLength = model.contextLength
         tokenizer = model.tokenizer
         warning = options.productsSaturate && (model.multipliedWeightBits ?? 0) > 7 ? Self.saturationWarning : nil
-        recent = RecentValues(capacity: options.cachedEmbeddings)
+        recent = LRUCache(capacity: options.cachedEmbeddings)
         let queues = ModelQueues(name: name, model: model, metrics: metrics, options: options)
         texts = queues.texts()
-        images = model.embedsImages ? queues.images() : nil
-        captioner = model.captions ? queues.captions() : nil
+        images = model.hasImageTower ? queues.images() : nil
+        captioner = model.canCaption ? queues.captions() : nil
     }
 
     private static let saturationWarning =
@@ -47,8 +47,8 @@ package final class ServedModel: Sendable {
     /// Those of its folder's files when they were read, by name.
     var stamps: [String: FileStamp] { model.stamps }
 
-    package var embedsImages: Bool { images != nil }
-    package var captions: Bool { captioner != nil }
+    package var hasImageTower: Bool { images != nil }
+    package var canCaption: Bool { captioner != nil }
 
     // MARK: - Pictures
 
@@ -70,8 +70,8 @@ package final class ServedModel: Sendable {
                 if let known { return (known, inspection.pixels) }
             }
             let vector = try await flights.value(for: key) { [self] () async throws(ServingError) in
-                let picture = try await prepare(bytes, inspection, parameter, decodingTicket, context)
-                let vector = try await images.run(picture, ticket: ticket, context)
+                let decoded = try await prepare(bytes, inspection, parameter, decodingTicket, context)
+                let vector = try await images.run(decoded, ticket: ticket, context)
                 recent.insert(vector, for: key)
                 return vector
             }
@@ -80,15 +80,15 @@ package final class ServedModel: Sendable {
     }
 
     func prepare(
-        _ bytes: [UInt8], _ inspection: DecodingPool.Inspection, _ parameter: String?, _ ticket: BatchTicket,
+        _ bytes: [UInt8], _ inspection: DecodingPool.Inspection, _ parameter: String?, _ ticket: QueueSlot,
         _ context: WorkContext
-    ) async throws(ServingError) -> DecodingPool.Picture {
+    ) async throws(ServingError) -> DecodingPool.Decoded {
         let start = ContinuousClock.now
-        let picture = try await decoding.prepare(
+        let decoded = try await decoding.prepare(
             bytes, inspection, for: model, parameter: parameter, ticket: ticket, context)
         metrics.stage(.decode, model: name, seconds: (ContinuousClock.now - start).inSeconds)
         metrics.decodedPixels(inspection.pixels)
-        return picture
+        return decoded
     }
 
     // MARK: - Texts
@@ -144,7 +144,7 @@ package final class ServedModel: Sendable {
     }
 
     private func embed(
-        _ text: PreparedText, _ parameter: String?, _ truncates: Bool, _ ticket: BatchTicket, _ context: WorkContext
+        _ text: PreparedText, _ parameter: String?, _ truncates: Bool, _ ticket: QueueSlot, _ context: WorkContext
     ) async throws(ServingError) -> (vector: [Float], tokens: Int, isTruncated: Bool) {
         guard truncates || !text.isTruncated else {
             throw .invalid(
@@ -201,11 +201,11 @@ struct ModelQueues: Sendable {
         vectors(.text) { [model] texts throws(ConcordError) in try model.embed(texts: texts) }
     }
 
-    func images() -> Batcher<DecodingPool.Picture, [Float]> {
-        vectors(.image) { [model] pictures throws(ConcordError) in try model.embed(images: pictures.map(\.image)) }
+    func images() -> Batcher<DecodingPool.Decoded, [Float]> {
+        vectors(.image) { [model] decoded throws(ConcordError) in try model.embed(images: decoded.map(\.image)) }
     }
 
-    func captions() -> Batcher<CaptionItem, [GeneratedTokens]> {
+    func captions() -> Batcher<CaptionJob, [GeneratedTokens]> {
         let work = CaptionWork(model: model, translate: translate)
         return Batcher(
             name: name + "-captions", options: captionQueue,

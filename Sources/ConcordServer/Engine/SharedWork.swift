@@ -79,7 +79,7 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
 }
 
 /// A cache of the values used last.
-package final class RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+package final class LRUCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct State {
         var values: [Key: (value: Value, used: Int)] = [:]
         var time = 0

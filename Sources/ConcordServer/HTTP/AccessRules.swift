@@ -79,7 +79,7 @@ struct KeylessAccess: Sendable {
         } else if let colon = host.lastIndex(of: ":") {
             host = String(host[..<colon])
         }
-        return host == "localhost" || host.hasSuffix(".localhost") || InternetAddress(host) != nil
+        return host == "localhost" || host.hasSuffix(".localhost") || IPAddress(host) != nil
             || names.contains { $0 == "*" || $0.lowercased() == host }
     }
 }

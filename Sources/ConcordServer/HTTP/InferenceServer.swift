@@ -176,7 +176,7 @@ public final class InferenceServer: Sendable {
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10, maxHeaderFieldCount: 128))
         return Application(
-            responder: ConcordResponder(state: state, table: table),
+            responder: ServerResponder(state: state, table: table),
             server: HTTPServerBuilder { responder in
                 ConnectionChannel(http: HTTP1Channel(responder: responder, configuration: connections))
             },

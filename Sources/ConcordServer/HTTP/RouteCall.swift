@@ -88,14 +88,14 @@ final class RouteCall: Sendable {
 
     /// What the engine has to know. Many items wait in the bulk lane unless the client says otherwise.
     func workContext(items: Int = 1) throws(ServingError) -> WorkContext {
-        var lane: Lane = items > 16 ? .bulk : .interactive
-        if let named = try request.headers.value(WorkHeaders.definition.group.priority) { lane = named }
+        var priority: Priority = items > 16 ? .bulk : .interactive
+        if let named = try request.headers.value(WorkHeaders.definition.group.priority) { priority = named }
         var time = settings.configuration.requestTimeout
         if let milliseconds = try request.headers.value(WorkHeaders.definition.group.timeout) {
             time = min(time, .milliseconds(milliseconds))
         }
         return WorkContext(
-            lane: lane, deadline: start + time, requestID: identity.requestID, caller: key?.id)
+            priority: priority, deadline: start + time, requestID: identity.requestID, caller: key?.id)
     }
 
     /// The whole body as it was sent. Throws a failure with 413, as soon as it is known to be too large, or 503.
@@ -184,7 +184,7 @@ struct WorkHeaders: FieldGroup {
     static let definition = FieldDefinition(WorkHeaders())
 
     let priority = Field(
-        "X-Priority", .choice(["interactive": Lane.interactive, "bulk": .bulk]),
+        "X-Priority", .choice(["interactive": Priority.interactive, "bulk": .bulk]),
         "Which queue the request waits in; without it, bulk for more than 16 items.")
     let timeout = Field(
         "X-Timeout-Ms", .integer(in: 1...86_400_000), "After so many milliseconds the answer is of no use any more.")

@@ -15,9 +15,9 @@ final class ServerState: Sendable {
         /// `nil` for a server that asks for no keys.
         let keys: APIKeys?
         /// `nil` where pictures come in requests only.
-        let fetcher: PictureFetcher?
+        let fetcher: ImageFetcher?
 
-        /// Reads the file of keys. Throws as `APIKeys.init(path:)` and `PictureFetcher.init(options:)`.
+        /// Reads the file of keys. Throws as `APIKeys.init(path:)` and `ImageFetcher.init(options:)`.
         ///
         /// - Parameter earlier: the version in use so far; its fetcher stays if its options are the same.
         init(_ configuration: ServerConfiguration, after earlier: Settings? = nil) throws(ConcordError) {
@@ -32,7 +32,7 @@ final class ServerState: Sendable {
                 return
             }
             fetcher = try configuration.imageFetching.map { options throws(ConcordError) in
-                try PictureFetcher(options: options)
+                try ImageFetcher(options: options)
             }
         }
     }
@@ -43,7 +43,7 @@ final class ServerState: Sendable {
     let metrics: ServerMetrics
     let logger: Logger
     private let logLevel: LogLevel?
-    let bodies: BodyBudget
+    let bodies: BodyByteLimit
     /// For JSON and base64 that would hold up an event loop.
     let wire = WorkerThreads(count: CPUCount.available, name: "wire")
     private let draining = Atomic(false)
@@ -57,7 +57,7 @@ final class ServerState: Sendable {
         self.registry = registry
         self.metrics = metrics
         self.logger = logger
-        bodies = BodyBudget(capacity: settings.configuration.bodiesBytes)
+        bodies = BodyByteLimit(capacity: settings.configuration.bodiesBytes)
     }
 
     /// The current version of the settings.
@@ -92,7 +92,7 @@ final class ServerState: Sendable {
 }
 
 /// The bytes that the bodies of all requests being read may take together.
-final class BodyBudget: Sendable {
+final class BodyByteLimit: Sendable {
     private let state: Mutex<(capacity: Int, used: Int)>
 
     init(capacity: Int) { state = Mutex((capacity, 0)) }

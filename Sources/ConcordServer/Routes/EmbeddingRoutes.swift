@@ -109,12 +109,12 @@ struct Embedder: Sendable {
     private static let window = 64
 
     /// The items of all inputs, in their order. Throws the first failure, and gives up the rest then.
-    func items(_ inputs: [EmbeddingInput]) async throws(ServingError) -> [Item] {
+    func items(_ inputs: [RequestInput]) async throws(ServingError) -> [Item] {
         try await run(inputs, stopsAtFailure: true).get().map { result throws(ServingError) in try result.get() }
     }
 
     /// What became of each input.
-    func results(_ inputs: [EmbeddingInput]) async -> [Result<Item, ServingError>] {
+    func results(_ inputs: [RequestInput]) async -> [Result<Item, ServingError>] {
         switch await run(inputs, stopsAtFailure: false) {
         case .success(let results): results
         case .failure(let failure): inputs.map { _ in .failure(failure) }
@@ -122,7 +122,7 @@ struct Embedder: Sendable {
     }
 
     private func run(
-        _ inputs: [EmbeddingInput], stopsAtFailure: Bool
+        _ inputs: [RequestInput], stopsAtFailure: Bool
     ) async -> Result<[Result<Item, ServingError>], ServingError> {
         if inputs.count == 1 { return .success([await result(inputs[0])]) }
         return await withTaskGroup(of: (Int, Result<Item, ServingError>).self) { group in
@@ -147,11 +147,11 @@ struct Embedder: Sendable {
         }
     }
 
-    private func result(_ input: EmbeddingInput) async -> Result<Item, ServingError> {
+    private func result(_ input: RequestInput) async -> Result<Item, ServingError> {
         do throws(ServingError) {
             switch input.content {
             case .text(let text):
-                if input.isUndeclared, model.embedsImages, ImageText.isPictureAddress(text) {
+                if input.isUndeclared, model.hasImageTower, ImageText.isImageURL(text) {
                     throw .undeclaredAddress(input.parameter)
                 }
                 return .success(

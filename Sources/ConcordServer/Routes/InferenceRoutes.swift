@@ -120,7 +120,7 @@ enum InferenceRoutes {
     }
 
     private static func captions(
-        _ inputs: [EmbeddingInput], _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
+        _ inputs: [RequestInput], _ call: RouteCall, _ model: ServedModel, _ context: WorkContext
     ) async throws(ServingError) -> [String] {
         var captions: [String] = []
         // Eight at a time are a batch.

@@ -6,7 +6,7 @@ struct CaptionRequest: JSONContent, FormContent {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())
 
-        let image = RequiredField("image", .picture)
+        let image = RequiredField("image", .image)
         let model = Field<TextKind>.model
         let prompt = Field("prompt", .text, "What the caption begins with; it is part of it.")
         let strategy = Field(

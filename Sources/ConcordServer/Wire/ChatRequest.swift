@@ -37,7 +37,7 @@ struct ChatRequest: JSONContent {
 
         let messages = try fields.value(\.messages).values()
         guard !messages.isEmpty else { throw .missing("messages") }
-        var picture: (source: ImageSource, parameter: String)?
+        var found: (source: ImageSource, parameter: String)?
         var beginning: String?
         for message in messages {
             let role = try message.value(\.role)
@@ -55,22 +55,22 @@ struct ChatRequest: JSONContent {
                     if role == .user { try ImageText.refuseDataURI(in: text, parameter: parameter) }
                     texts.append(text)
                 case .image(let source, let parameter):
-                    guard picture == nil else {
+                    guard found == nil else {
                         throw .invalid(
                             parameter, "The messages have several pictures; send one.", code: "unsupported")
                     }
-                    picture = (source, parameter)
+                    found = (source, parameter)
                 case .refusal: continue
                 }
             }
             if role == .assistant { beginning = texts.joined() }
         }
-        guard let picture else {
+        guard let found else {
             throw .invalid(
                 "messages", "The messages have no picture; this model captions the picture of an image_url part.")
         }
-        image = picture.source
-        imageParameter = picture.parameter
+        image = found.source
+        imageParameter = found.parameter
         let given = try fields.value(\.prompt) ?? beginning
         prompt = given.flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -7,8 +7,8 @@ struct ComparisonRequest: JSONContent, FormContent {
         static let definition = FieldDefinition(Fields())
 
         let model = Field<TextKind>.model
-        let images = Field("images", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "Pictures.")
-        let image = Field("image", .picture)
+        let images = Field("images", .list(of: ImageKind(), upTo: ComparisonRequest.maximumImages), "Pictures.")
+        let image = Field("image", .image)
         let texts = Field("texts", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "Texts.")
         let text = Field("text", .text, "One text.")
         let labels = Field("labels", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "As texts.")
@@ -21,9 +21,9 @@ struct ComparisonRequest: JSONContent, FormContent {
         static let definition = FieldDefinition(Form())
 
         let model = Field<TextKind>.model
-        let image = Field("image", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "Pictures.")
-        let images = Field("images", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "As image.")
-        let file = Field("file", .list(of: PictureKind(), upTo: ComparisonRequest.maximumImages), "As image.")
+        let image = Field("image", .list(of: ImageKind(), upTo: ComparisonRequest.maximumImages), "Pictures.")
+        let images = Field("images", .list(of: ImageKind(), upTo: ComparisonRequest.maximumImages), "As image.")
+        let file = Field("file", .list(of: ImageKind(), upTo: ComparisonRequest.maximumImages), "As image.")
         let text = Field("text", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "Texts.")
         let texts = Field("texts", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "As text.")
         let labels = Field("labels", .list(of: FilledTextKind(), upTo: ComparisonRequest.maximumTexts), "As text.")
@@ -32,7 +32,7 @@ struct ComparisonRequest: JSONContent, FormContent {
     }
 
     let model: String?
-    private(set) var images: [EmbeddingInput] = []
+    private(set) var images: [RequestInput] = []
     private(set) var texts: [String] = []
     /// What each text is put into, at `{}`; nil for the texts as they are.
     let template: String?
@@ -49,11 +49,11 @@ struct ComparisonRequest: JSONContent, FormContent {
         template = try fields.value(\.template)
         truncates = try fields.value(\.truncate) ?? true
         if let source = try fields.value(\.image) {
-            images.append(EmbeddingInput(content: .image(source), parameter: "image"))
+            images.append(RequestInput(content: .image(source), parameter: "image"))
         }
         if let list = try fields.value(\.images) {
             for index in 0..<list.count {
-                images.append(EmbeddingInput(content: .image(try list.value(index)), parameter: list.name(index)))
+                images.append(RequestInput(content: .image(try list.value(index)), parameter: list.name(index)))
             }
         }
         if let text = try fields.value(\.text) { texts.append(text) }
@@ -69,7 +69,7 @@ struct ComparisonRequest: JSONContent, FormContent {
         for part in form.parts(\.image, \.images, \.file) {
             let parameter = "\(part.name)[\(images.count)]"
             let source = try ImageText.source(part, parameter: parameter)
-            images.append(EmbeddingInput(content: .image(source), parameter: parameter))
+            images.append(RequestInput(content: .image(source), parameter: parameter))
         }
         for part in form.parts(\.text, \.texts, \.labels) {
             texts.append(try FilledTextKind().value(of: [part], "\(part.name)[\(texts.count)]"))
@@ -111,10 +111,10 @@ struct ComparisonRequest: JSONContent, FormContent {
     }
 
     /// The texts to embed.
-    var textInputs: [EmbeddingInput] {
+    var textInputs: [RequestInput] {
         texts.enumerated().map { index, text in
             let whole = template.map { $0.replacing("{}", with: text) } ?? text
-            return EmbeddingInput(content: .text(whole), parameter: "texts[\(index)]")
+            return RequestInput(content: .text(whole), parameter: "texts[\(index)]")
         }
     }
 }

@@ -18,7 +18,7 @@ enum ContentPart: Sendable {
             ]))
         let text = Field("text", .text)
         let imageURL = Field("image_url", ImageAddressKind(), "A picture, or an object with it.")
-        let imageBase64 = Field("image_base64", .picture)
+        let imageBase64 = Field("image_base64", .image)
         let detail = Field("detail", .unused(["type": "string"]), "Accepted and not used.")
         let annotations = Field("annotations", .unused(["type": "array"]), "Accepted and not used.")
         let refusal = Field("refusal", .text)
@@ -51,16 +51,16 @@ struct ImageAddressKind: FieldKind {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())
 
-        let url = RequiredField("url", PictureKind(allowsBare: false))
+        let url = RequiredField("url", ImageKind(allowsBare: false))
         let detail = Field("detail", .unused(["type": "string"]), "Accepted and not used.")
     }
 
-    var schema: JSONValue { ["oneOf": [PictureKind(allowsBare: false).schema, Fields.definition.schema]] }
+    var schema: JSONValue { ["oneOf": [ImageKind(allowsBare: false).schema, Fields.definition.schema]] }
 
     func value(
         of json: JSONValue, _ name: String
     ) throws(ServingError) -> (source: ImageSource, parameter: String) {
-        if json.string != nil { return (try PictureKind(allowsBare: false).value(of: json, name), name) }
+        if json.string != nil { return (try ImageKind(allowsBare: false).value(of: json, name), name) }
         let fields = try RequestFields<Fields>(json, path: name)
         return (try fields.value(\.url), fields.name(\.url))
     }

@@ -16,7 +16,7 @@ struct EmbeddingFields: FieldGroup {
         "modality", .choice(["text": EmbeddingRequest.Modality.text, "image": .image]),
         "What the strings of input are; without it those that are data URIs are pictures, and the others texts.")
     let texts = Field("texts", .list(of: FilledTextKind(), upTo: EmbeddingRequest.Limits.inputs), "Cohere's texts.")
-    let images = Field("images", .list(of: PictureKind(), upTo: EmbeddingRequest.Limits.inputs), "Cohere's pictures.")
+    let images = Field("images", .list(of: ImageKind(), upTo: EmbeddingRequest.Limits.inputs), "Cohere's pictures.")
     let inputs = Field(
         "inputs", .list(of: ObjectKind<ContentFields>(), upTo: EmbeddingRequest.Limits.inputs),
         "Cohere's and Voyage's texts and pictures.")
@@ -49,9 +49,9 @@ struct EmbeddingFields: FieldGroup {
 struct EmbeddingForm: FieldGroup {
     static let definition = FieldDefinition(EmbeddingForm())
 
-    let file = Field("file", .list(of: PictureKind(), upTo: EmbeddingRequest.Limits.inputs), "Pictures.")
-    let image = Field("image", .list(of: PictureKind(), upTo: EmbeddingRequest.Limits.inputs), "As file.")
-    let images = Field("images", .list(of: PictureKind(), upTo: EmbeddingRequest.Limits.inputs), "As file.")
+    let file = Field("file", .list(of: ImageKind(), upTo: EmbeddingRequest.Limits.inputs), "Pictures.")
+    let image = Field("image", .list(of: ImageKind(), upTo: EmbeddingRequest.Limits.inputs), "As file.")
+    let images = Field("images", .list(of: ImageKind(), upTo: EmbeddingRequest.Limits.inputs), "As file.")
     let input = Field(
         "input", .list(of: TextKind(), upTo: EmbeddingRequest.Limits.inputs),
         "Files are pictures; others are texts, or pictures as data URIs.")
@@ -72,7 +72,7 @@ struct EmbeddingInputKind: FieldKind {
         static let definition = FieldDefinition(ObjectFields())
 
         let text = Field("text", .text)
-        let image = Field("image", .picture)
+        let image = Field("image", .image)
         let content = Field("content", .list(of: ObjectKind<ContentPart.Fields>(), upTo: 16), "One part.")
     }
 

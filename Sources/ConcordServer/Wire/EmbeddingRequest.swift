@@ -14,7 +14,7 @@ struct EmbeddingRequest: JSONContent, FormContent {
     static let formatNames: KeyValuePairs = ["float": Format.float, "base64": .base64]
 
     let model: String?
-    let inputs: [EmbeddingInput]
+    let inputs: [RequestInput]
     /// How vectors are written; Cohere's clients may want both.
     let formats: [Format]
     /// The first numbers of each vector, made a unit vector again; nil for all.
@@ -73,7 +73,7 @@ struct EmbeddingRequest: JSONContent, FormContent {
 private struct InputReader {
     let isPerItem: Bool
     private let parser: InputParser
-    private var inputs: [EmbeddingInput] = []
+    private var inputs: [RequestInput] = []
 
     init(isPerItem: Bool, modality: EmbeddingRequest.Modality?) {
         self.isPerItem = isPerItem
@@ -83,7 +83,7 @@ private struct InputReader {
     /// All inputs. Throws a failure where there are none, or too many.
     ///
     /// - Parameter parameter: the field that errors name.
-    func inputs(of parameter: String) throws(ServingError) -> [EmbeddingInput] {
+    func inputs(of parameter: String) throws(ServingError) -> [RequestInput] {
         guard !inputs.isEmpty else { throw .missing(parameter) }
         guard inputs.count <= EmbeddingRequest.Limits.inputs else {
             throw .invalid(
@@ -105,7 +105,7 @@ private struct InputReader {
         if let images = try fields.value(\.images) {
             for index in 0..<images.count {
                 try add(images.name(index)) { parameter throws(ServingError) in
-                    EmbeddingInput(content: .image(try images.value(index)), parameter: parameter)
+                    RequestInput(content: .image(try images.value(index)), parameter: parameter)
                 }
             }
         }
@@ -165,11 +165,11 @@ private struct InputReader {
 
     /// Adds what `make` reads; where that fails, the failure in its place or, in a strict request, throws it.
     private mutating func add(
-        _ parameter: String, _ make: (_ parameter: String) throws(ServingError) -> EmbeddingInput
+        _ parameter: String, _ make: (_ parameter: String) throws(ServingError) -> RequestInput
     ) throws(ServingError) {
         do throws(ServingError) { inputs.append(try make(parameter)) } catch {
             guard isPerItem else { throw error }
-            inputs.append(EmbeddingInput(content: .refused(error), parameter: parameter))
+            inputs.append(RequestInput(content: .refused(error), parameter: parameter))
         }
     }
 }
@@ -178,14 +178,14 @@ private struct InputReader {
 private struct InputParser: Sendable {
     let modality: EmbeddingRequest.Modality?
 
-    func entry(_ value: JSONValue, _ parameter: String) throws(ServingError) -> EmbeddingInput {
+    func entry(_ value: JSONValue, _ parameter: String) throws(ServingError) -> RequestInput {
         switch value {
         case .string(let text):
             switch modality {
             case nil: return try undeclared(text, parameter)
             case .image:
-                let source = try PictureKind().value(of: value, parameter)
-                return EmbeddingInput(content: .image(source), parameter: parameter)
+                let source = try ImageKind().value(of: value, parameter)
+                return RequestInput(content: .image(source), parameter: parameter)
             // What the client calls a text is one, whatever it looks like.
             case .text: return try plain(text, parameter)
             }
@@ -196,39 +196,39 @@ private struct InputParser: Sendable {
     }
 
     /// A string that may be a text or a picture.
-    func undeclared(_ text: String, _ parameter: String) throws(ServingError) -> EmbeddingInput {
+    func undeclared(_ text: String, _ parameter: String) throws(ServingError) -> RequestInput {
         guard ImageText.isDataURI(text) else {
             var input = try plain(text, parameter)
             input.isUndeclared = true
             return input
         }
         let source = try ImageText.source(text, parameter: parameter, allowsBare: false)
-        return EmbeddingInput(content: .image(source), parameter: parameter)
+        return RequestInput(content: .image(source), parameter: parameter)
     }
 
     /// A string in a field of texts.
-    func text(_ text: String, _ parameter: String) throws(ServingError) -> EmbeddingInput {
+    func text(_ text: String, _ parameter: String) throws(ServingError) -> RequestInput {
         try ImageText.refuseDataURI(in: text, parameter: parameter)
         return try plain(text, parameter)
     }
 
-    func plain(_ text: String, _ parameter: String) throws(ServingError) -> EmbeddingInput {
+    func plain(_ text: String, _ parameter: String) throws(ServingError) -> RequestInput {
         guard !text.isEmpty else { throw .invalid(parameter, "\(parameter) is an empty string.") }
-        return EmbeddingInput(content: .text(text), parameter: parameter)
+        return RequestInput(content: .text(text), parameter: parameter)
     }
 
     /// A part of a form.
-    func part(_ part: MultipartForm.Part, _ parameter: String) throws(ServingError) -> EmbeddingInput {
+    func part(_ part: MultipartForm.Part, _ parameter: String) throws(ServingError) -> RequestInput {
         switch part.name {
         case "text", "texts": return try text(FilledTextKind().value(of: [part], parameter), parameter)
         case "input" where !part.isFile: return try undeclared(MultipartForm.text(part), parameter)
         default:
             let source = try ImageText.source(part, parameter: parameter)
-            return EmbeddingInput(content: .image(source), parameter: parameter)
+            return RequestInput(content: .image(source), parameter: parameter)
         }
     }
 
-    func tokens(_ elements: [JSONValue], _ parameter: String) throws(ServingError) -> EmbeddingInput {
+    func tokens(_ elements: [JSONValue], _ parameter: String) throws(ServingError) -> RequestInput {
         guard !elements.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.") }
         guard elements.count <= EmbeddingRequest.Limits.tokensOfInput else {
             throw .invalid(
@@ -244,16 +244,16 @@ private struct InputParser: Sendable {
             }
             ids.append(id)
         }
-        return EmbeddingInput(content: .tokens(ids), parameter: parameter)
+        return RequestInput(content: .tokens(ids), parameter: parameter)
     }
 
     func object(
         _ fields: RequestFields<EmbeddingInputKind.ObjectFields>, _ parameter: String
-    ) throws(ServingError) -> EmbeddingInput {
+    ) throws(ServingError) -> RequestInput {
         let parts = try fields.value(\.content)
         switch (try fields.value(\.text), try fields.value(\.image), parts) {
         case (let text?, nil, nil): return try self.text(text, fields.name(\.text))
-        case (nil, let source?, nil): return EmbeddingInput(content: .image(source), parameter: fields.name(\.image))
+        case (nil, let source?, nil): return RequestInput(content: .image(source), parameter: fields.name(\.image))
         case (nil, nil, let parts?): return try content(parts, fields.name(\.content))
         default: throw .invalid(parameter, "\(parameter) must have one of \"text\", \"image\" and \"content\".")
         }
@@ -261,7 +261,7 @@ private struct InputParser: Sendable {
 
     func content(
         _ parts: FieldList<ObjectKind<ContentPart.Fields>>, _ parameter: String
-    ) throws(ServingError) -> EmbeddingInput {
+    ) throws(ServingError) -> RequestInput {
         guard !parts.isEmpty else { throw .missing(parameter) }
         guard parts.count == 1 else {
             throw .invalid(
@@ -269,14 +269,14 @@ private struct InputParser: Sendable {
         }
         switch try ContentPart(try parts.value(0)) {
         case .text(let text, let name): return try self.text(text, name)
-        case .image(let source, let name): return EmbeddingInput(content: .image(source), parameter: name)
+        case .image(let source, let name): return RequestInput(content: .image(source), parameter: name)
         case .refusal: throw .invalid(parts.name(0), "\(parts.name(0)) must be a text or a picture.")
         }
     }
 }
 
 /// One thing to embed, and the field that it came in.
-struct EmbeddingInput: Sendable {
+struct RequestInput: Sendable {
     enum Content: Sendable {
         case text(String)
         case tokens([Int32])

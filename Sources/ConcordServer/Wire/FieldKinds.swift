@@ -200,7 +200,7 @@ struct ObjectKind<Group: FieldGroup>: FieldKind {
 }
 
 /// A picture: in JSON as a data URI, in base64 or by its address; in forms also as a file.
-struct PictureKind: FieldKind {
+struct ImageKind: FieldKind {
     /// Whether base64 without `data:…;base64,` before it will do.
     var allowsBare = true
 
@@ -255,7 +255,7 @@ struct NeutralKind: FieldKind {
 
 extension FieldKind where Self == TextKind { static var text: TextKind { TextKind() } }
 extension FieldKind where Self == FlagKind { static var flag: FlagKind { FlagKind() } }
-extension FieldKind where Self == PictureKind { static var picture: PictureKind { PictureKind() } }
+extension FieldKind where Self == ImageKind { static var image: ImageKind { ImageKind() } }
 
 extension FieldKind where Self == IntegerKind {
     static func integer(in range: ClosedRange<Int>) -> IntegerKind { IntegerKind(range: range) }

@@ -15,7 +15,7 @@ enum ImageText {
     static func isDataURI(_ text: String) -> Bool { DataURI(text)?.isMeant == true }
 
     /// Whether a text that might be a text or a picture is the address of a picture, by the end of its path.
-    static func isPictureAddress(_ text: String) -> Bool {
+    static func isImageURL(_ text: String) -> Bool {
         guard isAddress(text) else { return false }
         let address = text.trimmed
         guard address.utf8.allSatisfy({ $0 > 0x20 }) else { return false }
@@ -46,7 +46,7 @@ enum ImageText {
 
     /// The picture in a part of a form: the file itself, or a text as in JSON.
     static func source(_ part: MultipartForm.Part, parameter: String) throws(ServingError) -> ImageSource {
-        guard !part.isFile, !isPicture(part.bytes), let text = String(validating: part.bytes, as: UTF8.self) else {
+        guard !part.isFile, !isImage(part.bytes), let text = String(validating: part.bytes, as: UTF8.self) else {
             return .bytes(try checked(part.bytes, parameter: parameter))
         }
         return try source(text, parameter: parameter, allowsBare: true)
@@ -55,7 +55,7 @@ enum ImageText {
     /// The bytes, when they begin as a picture does that is decoded here. What a client calls them is not believed.
     static func checked(_ bytes: [UInt8], parameter: String) throws(ServingError) -> [UInt8] {
         guard !bytes.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.", code: "invalid_image") }
-        guard isPicture(bytes) else {
+        guard isImage(bytes) else {
             throw .invalid(
                 parameter, "\(parameter) is no picture in a format that is read, such as JPEG or PNG.",
                 code: "invalid_image")
@@ -63,7 +63,7 @@ enum ImageText {
         return bytes
     }
 
-    private static func isPicture(_ bytes: [UInt8]) -> Bool {
+    private static func isImage(_ bytes: [UInt8]) -> Bool {
         bytes.withUnsafeBytes { ImageFormat(of: $0) } != nil
     }
 

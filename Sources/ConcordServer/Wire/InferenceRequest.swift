@@ -67,7 +67,7 @@ struct InferenceRequest: Sendable {
 
     let id: String?
     /// The pictures, or the texts.
-    let inputs: [EmbeddingInput]
+    let inputs: [RequestInput]
     let outputs: [Output]
     /// Outputs that are sent as bytes after the JSON.
     let binaryOutputs: Set<Output>
@@ -123,7 +123,7 @@ struct InferenceRequest: Sendable {
 
     private static func inputs(
         _ fields: RequestFields<Tensor>, _ binary: ArraySlice<UInt8>
-    ) throws(ServingError) -> [EmbeddingInput] {
+    ) throws(ServingError) -> [RequestInput] {
         let isImage = try fields.value(\.name)
         _ = try fields.value(\.datatype)
         let count = try elementCount(fields)
@@ -132,7 +132,7 @@ struct InferenceRequest: Sendable {
         guard (size == nil) == (data != nil) else {
             throw .invalid(fields.name(\.data), "Give either data or the parameter binary_data_size.")
         }
-        var inputs: [EmbeddingInput] = []
+        var inputs: [RequestInput] = []
         if let size {
             // The one tensor takes all bytes, so that no sum is needed that could overflow.
             guard size == binary.count else {
@@ -155,7 +155,7 @@ struct InferenceRequest: Sendable {
             let parameter = data.name(index)
             if isImage {
                 let source = try ImageText.source(text, parameter: parameter, allowsBare: true)
-                inputs.append(EmbeddingInput(content: .image(source), parameter: parameter))
+                inputs.append(RequestInput(content: .image(source), parameter: parameter))
             } else {
                 inputs.append(try self.text(text, parameter: parameter))
             }
@@ -163,16 +163,16 @@ struct InferenceRequest: Sendable {
         return inputs
     }
 
-    private static func text(_ text: String, parameter: String) throws(ServingError) -> EmbeddingInput {
+    private static func text(_ text: String, parameter: String) throws(ServingError) -> RequestInput {
         try ImageText.refuseDataURI(in: text, parameter: parameter)
-        return EmbeddingInput(content: .text(text), parameter: parameter)
+        return RequestInput(content: .text(text), parameter: parameter)
     }
 
     private static func input(
         _ isImage: Bool, _ bytes: ArraySlice<UInt8>, parameter: String
-    ) throws(ServingError) -> EmbeddingInput {
+    ) throws(ServingError) -> RequestInput {
         if isImage {
-            return EmbeddingInput(
+            return RequestInput(
                 content: .image(.bytes(try ImageText.checked(Array(bytes), parameter: parameter))), parameter: parameter
             )
         }

@@ -106,7 +106,7 @@ public struct TinyArtifact {
         guard let size = model.preprocessing?.cropSize else { return canary }
         let picture = PreparedImage.canary(size: size)
         canary.imageEmbedding = try model.embed(images: [picture])[0]
-        guard model.captions else { return canary }
+        guard model.canCaption else { return canary }
         let request = GenerationRequest(options: GenerationOptions(maxTokens: 8))
         let session = try model.makeCaptionSession(for: [picture])
         canary.caption = try TokenGenerator(session, requests: [request]).run()[0][0].tokens

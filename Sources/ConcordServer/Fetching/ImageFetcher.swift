@@ -10,23 +10,23 @@ import Synchronization
 /// is bytes: whoever decodes them looks at those, never at what the other side calls them.
 ///
 /// Errors do not say which check refused an address, nor why a connection failed: answers must not map a network.
-package final class PictureFetcher: Sendable {
-    package let options: PictureFetchOptions
+package final class ImageFetcher: Sendable {
+    package let options: ImageFetchOptions
     private let threads: WorkerThreads
     private let resolver: HostResolver
-    private let places: FetchPlaces
+    private let places: FetchSlots
 
     /// - Throws: `.invalidConfiguration` for options that make no sense, `.unavailable` without libcurl.
-    package convenience init(options: PictureFetchOptions = PictureFetchOptions()) throws(ConcordError) {
+    package convenience init(options: ImageFetchOptions = ImageFetchOptions()) throws(ConcordError) {
         try self.init(options: options, resolver: .system)
     }
 
-    package init(options: PictureFetchOptions, resolver: HostResolver) throws(ConcordError) {
+    package init(options: ImageFetchOptions, resolver: HostResolver) throws(ConcordError) {
         try options.validate()
-        try PictureTransfer.start()
+        try ImageTransfer.start()
         self.options = options
         self.resolver = resolver
-        places = FetchPlaces(
+        places = FetchSlots(
             count: options.concurrentFetches, countPerHost: options.concurrentFetchesPerHost,
             maximumWaiting: options.maximumWaiting)
         threads = WorkerThreads(count: options.concurrentFetches, name: "concord-fetch")
@@ -43,7 +43,7 @@ package final class PictureFetcher: Sendable {
     package func fetch(
         _ url: String, deadline: ContinuousClock.Instant? = nil
     ) async throws(ConcordError) -> [UInt8] {
-        let address = try PictureAddress(url)
+        let address = try ImageURL(url)
         try check(address)
         let latest = ContinuousClock.now + options.timeout, end = min(latest, deadline ?? latest)
         // A dot at the end makes it no other host.
@@ -63,14 +63,14 @@ package final class PictureFetcher: Sendable {
 
     /// Asks for an address, and for those that it redirects to, in the place of the first.
     private func fetch(
-        _ first: PictureAddress, _ end: ContinuousClock.Instant, _ isCancelled: CancellationFlag
+        _ first: ImageURL, _ end: ContinuousClock.Instant, _ isCancelled: CancellationFlag
     ) throws(ConcordError) -> [UInt8] {
         var address = first
         for _ in 0...options.maximumRedirects {
-            guard !isCancelled.isSet else { throw PictureTransfer.cancelled }
-            let transfer = PictureTransfer(limit: options.maximumBytes, isCancelled: isCancelled)
+            guard !isCancelled.isSet else { throw ImageTransfer.cancelled }
+            let transfer = ImageTransfer(limit: options.maximumBytes, isCancelled: isCancelled)
             switch try transfer.perform(address, places: addresses(of: address, by: end), by: end) {
-            case .picture(let bytes): return bytes
+            case .image(let bytes): return bytes
             case .redirect(let location):
                 address = try address.redirected(to: location)
                 try check(address)
@@ -81,22 +81,22 @@ package final class PictureFetcher: Sendable {
     }
 
     /// Throws `.refusedAddress` for what a URL alone says too much of.
-    private func check(_ address: PictureAddress) throws(ConcordError) {
+    private func check(_ address: ImageURL) throws(ConcordError) {
         guard options.allows(host: address.host) else { throw Self.refusedHost }
         guard options.ports.contains(address.port) || address.port == options.loopbackPort else {
-            throw PictureAddress.refusal("has the port \(address.port), which is not one that is asked")
+            throw ImageURL.refusal("has the port \(address.port), which is not one that is asked")
         }
     }
 
     /// The addresses of a host, all of which were checked.
     private func addresses(
-        of address: PictureAddress, by end: ContinuousClock.Instant
-    ) throws(ConcordError) -> [InternetAddress] {
+        of address: ImageURL, by end: ContinuousClock.Instant
+    ) throws(ConcordError) -> [IPAddress] {
         let places =
-            if let literal = InternetAddress(address.host) { [literal] } else {
+            if let literal = IPAddress(address.host) { [literal] } else {
                 try resolver.resolve(address.host, by: end)
             }
-        guard !places.isEmpty else { throw PictureTransfer.unreachable }
+        guard !places.isEmpty else { throw ImageTransfer.unreachable }
         for place in places {
             let isPermitted = place.isLoopback && address.port == options.loopbackPort
             // The port for tests is that of this machine, and of no other.
@@ -105,7 +105,7 @@ package final class PictureFetcher: Sendable {
         return places
     }
 
-    private static let refusedHost = PictureAddress.refusal("has a host that is not asked")
+    private static let refusedHost = ImageURL.refusal("has a host that is not asked")
 }
 
 /// Whether work has been given up, by whom it is for.
@@ -116,7 +116,7 @@ final class CancellationFlag: Sendable {
 }
 
 /// Which URLs pictures are fetched from, and how patiently.
-public struct PictureFetchOptions: Sendable, Hashable {
+public struct ImageFetchOptions: Sendable, Hashable {
     /// The only hosts that are asked, by name; `*.example.com` is every name below that one. Nil asks any host of the
     /// internet. What a name resolves to is checked in either case.
     public var hosts: [String]?

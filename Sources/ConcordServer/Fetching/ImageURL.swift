@@ -1,7 +1,7 @@
 import ConcordCore
 
 /// A URL that a picture may be fetched from, taken apart once, by rules so strict that libcurl cannot read it otherwise.
-struct PictureAddress: Hashable, Sendable {
+struct ImageURL: Hashable, Sendable {
     enum Scheme: String { case http, https }
 
     let scheme: Scheme
@@ -48,7 +48,7 @@ struct PictureAddress: Hashable, Sendable {
             guard let close = authority.firstIndex(of: "]") else { throw refusal("has a host that is no address") }
             host = authority[..<close].dropFirst()
             rest = authority[authority.index(after: close)...]
-            guard InternetAddress(String(host))?.isVersion4 == false else {
+            guard IPAddress(String(host))?.isVersion4 == false else {
                 throw refusal("has a host that is no address")
             }
         } else {
@@ -85,7 +85,7 @@ struct PictureAddress: Hashable, Sendable {
             last.utf8.allSatisfy { (0x30...0x39).contains($0) }
             || last.hasPrefix("0x") && last.dropFirst(2).allSatisfy(\.isHexDigit)
         // `inet_pton` takes no number with a leading zero.
-        guard !isNumber || InternetAddress(String(host)) != nil else {
+        guard !isNumber || IPAddress(String(host)) != nil else {
             throw refusal("has a host in numbers that is no address as it is usually written, such as 192.0.2.1")
         }
     }
@@ -101,7 +101,7 @@ struct PictureAddress: Hashable, Sendable {
     /// Where a redirect leads.
     ///
     /// - Throws: as `init(_:)`; `.refusedAddress` for one from https to http.
-    func redirected(to location: String) throws(ConcordError) -> PictureAddress {
+    func redirected(to location: String) throws(ConcordError) -> ImageURL {
         let root = "\(scheme.rawValue)://\(authority)"
         let path = String(target.prefix { $0 != "?" })
         let next: String
@@ -117,7 +117,7 @@ struct PictureAddress: Hashable, Sendable {
         } else {
             next = root + path[...(path.lastIndex(of: "/") ?? path.startIndex)] + location
         }
-        let address = try PictureAddress(next)
+        let address = try ImageURL(next)
         guard scheme == .http || address.scheme == .https else {
             throw Self.refusal("redirects from https to http")
         }

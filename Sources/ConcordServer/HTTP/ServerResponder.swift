@@ -9,7 +9,7 @@ import Synchronization
 
 /// Answers every request: finds its route, asks for a key, has the route's handler work, and turns what went wrong into
 /// the route's shape of errors.
-struct ConcordResponder: HTTPResponder {
+struct ServerResponder: HTTPResponder {
     typealias Context = ServerContext
 
     let state: ServerState

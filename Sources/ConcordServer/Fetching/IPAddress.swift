@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordPlatform
 
 /// An address of a host: 4 bytes of IPv4, or 16 of IPv6.
-package struct InternetAddress: Hashable, Sendable {
+package struct IPAddress: Hashable, Sendable {
     /// In network order.
     let bytes: [UInt8]
 
@@ -102,7 +102,7 @@ package struct HostResolver: Sendable {
         var entry = list
         while let current = entry {
             // An address of a kind that is not known must not pass unchecked: its text is refused below.
-            texts.append(current.pointee.ai_addr.flatMap { InternetAddress($0)?.text } ?? "")
+            texts.append(current.pointee.ai_addr.flatMap { IPAddress($0)?.text } ?? "")
             entry = current.pointee.ai_next
         }
         return texts
@@ -112,17 +112,17 @@ package struct HostResolver: Sendable {
     ///
     /// - Throws: `.fetch` where the name has none or the resolver is too slow, which then goes on by itself to its own end;
     ///   `.refusedAddress` for an address of an unknown kind; `.unavailable` when there is no thread left to ask.
-    func resolve(_ host: String, by end: ContinuousClock.Instant) throws(ConcordError) -> [InternetAddress] {
+    func resolve(_ host: String, by end: ContinuousClock.Instant) throws(ConcordError) -> [IPAddress] {
         let answer = Answer(), lookUp = lookUp
         do throws(ConcordError) {
             try SystemThread.start(name: "concord-resolve") { answer.set(lookUp(host)) }
         } catch {
             // What that says is for who runs the process, and this goes to its clients.
-            throw FetchPlaces.crowded
+            throw FetchSlots.crowded
         }
-        guard let texts = answer.wait(until: end), !texts.isEmpty else { throw PictureTransfer.unreachable }
-        let addresses = texts.compactMap { InternetAddress($0) }
-        guard addresses.count == texts.count else { throw PictureAddress.refusal("has a host that is not asked") }
+        guard let texts = answer.wait(until: end), !texts.isEmpty else { throw ImageTransfer.unreachable }
+        let addresses = texts.compactMap { IPAddress($0) }
+        guard addresses.count == texts.count else { throw ImageURL.refusal("has a host that is not asked") }
         return addresses
     }
 

@@ -4,9 +4,9 @@ import ConcordPlatform
 import ConcordRuntime
 
 /// One request of a picture and its answer, by libcurl.
-final class PictureTransfer {
+final class ImageTransfer {
     enum Outcome {
-        case picture([UInt8])
+        case image([UInt8])
         /// Where the answer says that the picture is.
         case redirect(String)
     }
@@ -40,7 +40,7 @@ final class PictureTransfer {
     ///
     /// - Throws: `.fetch`, `.cancelled`.
     func perform(
-        _ address: PictureAddress, places: [InternetAddress], by end: ContinuousClock.Instant
+        _ address: ImageURL, places: [IPAddress], by end: ContinuousClock.Instant
     ) throws(ConcordError) -> Outcome {
         let left = Int(ContinuousClock.now.duration(to: end) / .milliseconds(1))
         guard left > 0 else { throw Self.late }
@@ -52,7 +52,7 @@ final class PictureTransfer {
         let pinned = places.map { $0.isVersion4 ? $0.text : "[\($0.text)]" }.joined(separator: ",")
         // A host that is an address already is not looked up.
         let pins =
-            InternetAddress(address.host) == nil
+            IPAddress(address.host) == nil
             ? curl_slist_append(nil, "\(address.host):\(address.port):\(pinned)") : nil
         defer { curl_slist_free_all(pins) }
 
@@ -89,7 +89,7 @@ final class PictureTransfer {
         if let location, [301, 302, 303, 307, 308].contains(status) { return .redirect(location) }
         guard status == 200 else { throw Self.failed("answers with the status \(status)") }
         guard !bytes.isEmpty else { throw Self.failed("answers with nothing") }
-        return .picture(bytes)
+        return .image(bytes)
     }
 
     // MARK: - Callbacks
@@ -105,16 +105,16 @@ final class PictureTransfer {
     /// Called about once a second, and whenever something comes.
     private static let watch: curl_seam_watcher = { context, _, _, _, _ in
         guard let context else { return 1 }
-        return Unmanaged<PictureTransfer>.fromOpaque(context).takeUnretainedValue().isCancelled.isSet ? 1 : 0
+        return Unmanaged<ImageTransfer>.fromOpaque(context).takeUnretainedValue().isCancelled.isSet ? 1 : 0
     }
 
     /// Hands the bytes to the transfer; tells libcurl that they were taken, or none of them to make it stop.
     private static func receive(
         _ bytes: UnsafeMutablePointer<CChar>?, _ count: Int, _ context: UnsafeMutableRawPointer?,
-        _ take: (PictureTransfer, UnsafeRawBufferPointer) -> ConcordError?
+        _ take: (ImageTransfer, UnsafeRawBufferPointer) -> ConcordError?
     ) -> Int {
         guard let context else { return 0 }
-        let transfer = Unmanaged<PictureTransfer>.fromOpaque(context).takeUnretainedValue()
+        let transfer = Unmanaged<ImageTransfer>.fromOpaque(context).takeUnretainedValue()
         transfer.failure = take(transfer, UnsafeRawBufferPointer(start: bytes, count: count))
         return transfer.failure == nil && !transfer.isStopped ? count : 0
     }

@@ -1,11 +1,11 @@
 import ConcordRuntime
 import Testing
 
-@Suite struct BatchPlanTests {
+@Suite struct PaddingPlanTests {
     private let buckets = [1, 2, 3, 4, 6, 8, 12, 16]
 
     private func sizes(_ lengths: [Int], _ buckets: [Int]) -> [Int] {
-        BatchPlan.runs(lengths: lengths, buckets: buckets).map(\.size)
+        PaddingPlan.runs(lengths: lengths, buckets: buckets).map(\.size)
     }
 
     @Test func littlePaddingIsCheaperThanAnotherRun() {
@@ -23,11 +23,11 @@ import Testing
     }
 
     @Test func shortAndLongItemsRunApartWhereThatIsCheaper() {
-        let runs = BatchPlan.runs(lengths: [77, 8, 10, 77, 8], buckets: buckets)
+        let runs = PaddingPlan.runs(lengths: [77, 8, 10, 77, 8], buckets: buckets)
         #expect(runs.map(\.items) == [[1, 4, 2], [0, 3]])
         #expect(runs.map(\.columns) == [10, 77])
         // One text of 8 tokens costs less with 2 of padding than as a run.
-        #expect(BatchPlan.runs(lengths: [10, 8, 10], buckets: buckets).map(\.items) == [[1, 0, 2]])
+        #expect(PaddingPlan.runs(lengths: [10, 8, 10], buckets: buckets).map(\.items) == [[1, 0, 2]])
     }
 
     /// Against all ways to cut the sorted items.
@@ -50,7 +50,7 @@ import Testing
                     }
                     least = min(least, cost)
                 }
-                let runs = BatchPlan.runs(lengths: lengths, buckets: buckets)
+                let runs = PaddingPlan.runs(lengths: lengths, buckets: buckets)
                 #expect(runs.reduce(0) { $0 + 8 + $1.size * $1.columns } == least)
             }
         }
@@ -59,7 +59,7 @@ import Testing
     @Test(arguments: [[1, 2, 4, 8, 16], [1], [5], [3, 7], [16, 64]]) func everyItemRunsOnce(_ buckets: [Int]) {
         for count in 0...100 {
             let lengths = (0..<count).map { 2 + $0 * 37 % 76 }
-            let runs = BatchPlan.runs(lengths: lengths, buckets: buckets)
+            let runs = PaddingPlan.runs(lengths: lengths, buckets: buckets)
             #expect(runs.flatMap(\.items).sorted() == Array(0..<count))
             for run in runs {
                 #expect(buckets.contains(run.size) && !run.items.isEmpty && run.items.count <= run.size)
@@ -69,13 +69,13 @@ import Testing
     }
 
     @Test func fewLengthsOfTexts() {
-        let lengths = (1...77).map { BatchPlan.tokens($0, contextLength: 77) }
+        let lengths = (1...77).map { PaddingPlan.tokens($0, contextLength: 77) }
         #expect(
             Set(lengths).sorted() == [2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 77])
         #expect(zip(1..., lengths).allSatisfy { $0 <= $1 })
         #expect(lengths == lengths.sorted())
-        #expect(Set((1...512).map { BatchPlan.tokens($0, contextLength: 512) }).count == 28)
-        #expect(BatchPlan.tokens(3, contextLength: 5) == 4)
-        #expect(BatchPlan.tokens(5, contextLength: 5) == 5)
+        #expect(Set((1...512).map { PaddingPlan.tokens($0, contextLength: 512) }).count == 28)
+        #expect(PaddingPlan.tokens(3, contextLength: 5) == 4)
+        #expect(PaddingPlan.tokens(5, contextLength: 5) == 5)
     }
 }

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Which fetches wait for which.
-@Suite struct FetchPlacesTests {
+@Suite struct FetchSlotsTests {
     /// Names that are looked up until a test lets them go, and lead nowhere then.
     private final class SlowHosts: Sendable {
         let started: AsyncStream<String>
@@ -22,11 +22,11 @@ import Testing
 
         func letGo(_ count: Int) { for _ in 0..<count { gate.signal() } }
 
-        func fetcher(_ change: (inout PictureFetchOptions) -> Void) throws -> PictureFetcher {
-            var options = PictureFetchOptions()
+        func fetcher(_ change: (inout ImageFetchOptions) -> Void) throws -> ImageFetcher {
+            var options = ImageFetchOptions()
             options.timeout = .seconds(60)
             change(&options)
-            return try PictureFetcher(
+            return try ImageFetcher(
                 options: options,
                 resolver: HostResolver { [self] name in
                     let host = name.hasSuffix(".") ? String(name.dropLast()) : name
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    private func code(_ fetcher: PictureFetcher, _ url: String, in time: Duration? = nil) async -> ConcordError.Code? {
+    private func code(_ fetcher: ImageFetcher, _ url: String, in time: Duration? = nil) async -> ConcordError.Code? {
         do throws(ConcordError) {
             _ = try await fetcher.fetch(url, deadline: time.map { ContinuousClock.now + $0 })
             return nil
@@ -100,10 +100,10 @@ import Testing
                 ? .init(body: picture)
                 : .init(status: 302, headers: ["Location": request.target == "/" ? "/next" : "/end"])
         }
-        var options = PictureFetchOptions()
+        var options = ImageFetchOptions()
         options.loopbackPort = server.port
         (options.concurrentFetches, options.concurrentFetchesPerHost, options.maximumWaiting) = (1, 1, 0)
-        let fetcher = try PictureFetcher(options: options, resolver: HostResolver { _ in ["127.0.0.1"] })
+        let fetcher = try ImageFetcher(options: options, resolver: HostResolver { _ in ["127.0.0.1"] })
         #expect(try await fetcher.fetch("http://a.test:\(server.port)/") == picture)
         #expect(server.requests.count == 3)
     }

@@ -7,20 +7,20 @@ import Synchronization
 import Testing
 
 /// What a URL must not be able to do, by name, and that a good one works.
-@Suite struct PictureFetcherTests {
+@Suite struct ImageFetcherTests {
     /// A fetcher that may ask a server of this machine, and believes `names` of hosts.
     private func fetcher(
         _ server: ScriptedServer? = nil, names: [String: [String]] = [:],
-        _ change: (inout PictureFetchOptions) -> Void = { _ in }
-    ) throws -> PictureFetcher {
-        var options = PictureFetchOptions()
+        _ change: (inout ImageFetchOptions) -> Void = { _ in }
+    ) throws -> ImageFetcher {
+        var options = ImageFetchOptions()
         options.loopbackPort = server?.port
         options.timeout = .seconds(60)
         change(&options)
-        return try PictureFetcher(options: options, resolver: HostResolver { names[$0] ?? [] })
+        return try ImageFetcher(options: options, resolver: HostResolver { names[$0] ?? [] })
     }
 
-    private func failure(_ fetcher: PictureFetcher, _ url: String) async throws -> ConcordError {
+    private func failure(_ fetcher: ImageFetcher, _ url: String) async throws -> ConcordError {
         let error = try #require(await #expect(throws: ConcordError.self) { try await fetcher.fetch(url) })
         // Nothing about this network is told.
         for word in ["127.", "10.0", "169.254", "::1", "curl", "/tmp", "onnection refused"] {
@@ -84,9 +84,9 @@ import Testing
         "http://256.0.0.1/", "http://1.2.3.4.5/", "http://00000127.0.0.1/", "http://0x/",
     ]) func hostsAsOtherNumbers(_ url: String) async throws {
         let asked = Mutex<[String]>([])
-        var options = PictureFetchOptions()
+        var options = ImageFetchOptions()
         options.ports = [80]
-        let fetcher = try PictureFetcher(
+        let fetcher = try ImageFetcher(
             options: options,
             resolver: HostResolver { host in
                 asked.withLock { $0.append(host) }
@@ -144,7 +144,7 @@ import Testing
         "93.184.216.34", "1.1.1.1", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "169.253.0.1",
         "192.167.1.1", "198.17.0.1", "223.255.255.255", "2606:4700::1111", "2001:200::1", "2400:cb00::1", "2003::1",
     ]) func addressesThatAre(_ address: String) {
-        #expect(InternetAddress(address)?.isPublic == true)
+        #expect(IPAddress(address)?.isPublic == true)
     }
 
     @Test func hostsOfUnknownKindAreRefused() async throws {
@@ -172,10 +172,10 @@ import Testing
     @Test func dnsRebinding() async throws {
         let server = try ScriptedServer { _ in .init(body: Self.picture) }
         let count = Mutex(0)
-        var options = PictureFetchOptions()
+        var options = ImageFetchOptions()
         options.loopbackPort = server.port
         // The first answer is the one that is checked and connected to; the system's own resolver knows no such name.
-        let fetcher = try PictureFetcher(
+        let fetcher = try ImageFetcher(
             options: options,
             resolver: HostResolver { _ in
                 count.withLock {
@@ -309,9 +309,9 @@ import Testing
     @Test func aResolverThatHangs() async throws {
         let gate = DispatchSemaphore(value: 0)
         defer { gate.signal() }
-        var options = PictureFetchOptions()
+        var options = ImageFetchOptions()
         options.timeout = .milliseconds(100)
-        let fetcher = try PictureFetcher(
+        let fetcher = try ImageFetcher(
             options: options,
             resolver: HostResolver { _ in
                 gate.wait()
@@ -339,9 +339,9 @@ import Testing
     @Test func moreThanMayWaitAreRefused() async throws {
         let gate = DispatchSemaphore(value: 0)
         let (started, continuation) = AsyncStream.makeStream(of: Void.self)
-        var options = PictureFetchOptions()
+        var options = ImageFetchOptions()
         (options.concurrentFetches, options.maximumWaiting) = (1, 0)
-        let fetcher = try PictureFetcher(
+        let fetcher = try ImageFetcher(
             options: options,
             resolver: HostResolver { _ in
                 continuation.yield()
@@ -364,24 +364,24 @@ import Testing
             let server = try ScriptedServer { _ in .init(body: [7]) }
             let proxy = try ScriptedServer { _ in .init(body: [1, 2, 3]) }
             for name in ["http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"] { setenv(name, proxy.address, 1) }
-            var options = PictureFetchOptions()
+            var options = ImageFetchOptions()
             options.loopbackPort = server.port
-            let fetcher = try PictureFetcher(options: options, resolver: HostResolver { _ in ["127.0.0.1"] })
+            let fetcher = try ImageFetcher(options: options, resolver: HostResolver { _ in ["127.0.0.1"] })
             let bytes = try await fetcher.fetch("http://pictures.test:\(server.port)/")
             precondition(bytes == [7] && proxy.requests.isEmpty)
         }
     }
 
     @Test func optionsThatMakeNoSense() throws {
-        let changes: [(inout PictureFetchOptions) -> Void] = [
+        let changes: [(inout ImageFetchOptions) -> Void] = [
             { $0.maximumBytes = 0 }, { $0.concurrentFetches = 0 }, { $0.maximumRedirects = -1 }, { $0.timeout = .zero },
             { $0.ports = [0] }, { $0.hosts = ["http://example.com"] }, { $0.hosts = ["a.*.com"] }, { $0.hosts = [""] },
             { $0.maximumWaiting = -1 }, { $0.concurrentFetchesPerHost = 0 },
         ]
         for change in changes {
-            var options = PictureFetchOptions()
+            var options = ImageFetchOptions()
             change(&options)
-            let error = #expect(throws: ConcordError.self) { try PictureFetcher(options: options) }
+            let error = #expect(throws: ConcordError.self) { try ImageFetcher(options: options) }
             #expect(error?.code == .invalidConfiguration)
         }
     }

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Which transfers go on and which wait: so many go on in all, and so many with one host. Whoever waits does so in the
 /// order of arrival, but those that wait for their host hold up nobody else.
-final class FetchPlaces: Sendable {
+final class FetchSlots: Sendable {
     private struct Waiter {
         let id: Int
         let host: String
@@ -43,7 +43,7 @@ final class FetchPlaces: Sendable {
         if isGranted { return nil }
         let timer = Task { [weak self] in
             guard (try? await Task.sleep(until: end, clock: .continuous)) != nil else { return }
-            self?.giveUp(id, PictureTransfer.late)
+            self?.giveUp(id, ImageTransfer.late)
         }
         defer { timer.cancel() }
         return await withTaskCancellationHandler {
@@ -51,8 +51,8 @@ final class FetchPlaces: Sendable {
                 // Nil for one that waits.
                 let answer: ConcordError?? = state.withLock { state in
                     // What gives up a waiter does nothing before there is one: so its reasons are looked at here, too.
-                    if Task.isCancelled { return PictureTransfer.cancelled }
-                    if ContinuousClock.now >= end { return PictureTransfer.late }
+                    if Task.isCancelled { return ImageTransfer.cancelled }
+                    if ContinuousClock.now >= end { return ImageTransfer.late }
                     if take(host, &state) { return .some(nil) }
                     guard state.waiting.count < maximumWaiting else { return Self.crowded }
                     let waiter = Waiter(id: id, host: host, continuation: continuation)
@@ -62,7 +62,7 @@ final class FetchPlaces: Sendable {
                 if let answer { continuation.resume(returning: answer) }
             }
         } onCancel: {
-            giveUp(id, PictureTransfer.cancelled)
+            giveUp(id, ImageTransfer.cancelled)
         }
     }
 

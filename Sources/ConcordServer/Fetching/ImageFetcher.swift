@@ -176,3 +176,16 @@ extension ConcordError.Code {
     /// A picture that did not come from where it was to be fetched.
     package static let fetch = Self(rawValue: "fetch")
 }
+
+extension ServingError {
+    /// What a client may know of an image that could not be fetched: the fetcher's texts are made for it.
+    init(fetching error: ConcordError, parameter: String) {
+        switch error.code {
+        case .refusedAddress: self = .invalid(parameter, error.message + ".", code: "invalid_image_url")
+        case .fetch: self = .invalid(parameter, error.message + ".", code: "image_fetch_failed")
+        case .cancelled: self = .cancelled
+        case .unavailable: self = .overloaded(error.message + ".", retryAfter: .seconds(1))
+        default: self = .failed("\(error)")
+        }
+    }
+}

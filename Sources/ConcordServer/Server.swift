@@ -7,8 +7,36 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// Answers every request: finds its route, asks for a key, has the route's handler work, and turns what went wrong into
-/// the route's shape of errors.
+// A request from socket to socket, in the order in which it happens. `ServerResponder.respond` below is the whole of it;
+// the files that `POST /v1/embeddings` with one image passes are:
+//
+//   HTTP/Connection.swift              the socket: an event loop, time limits, a client that leaves
+//   Server.swift                       this page
+//   HTTP/ServerState.swift             what requests share, and the version of the settings that one of them sees
+//   Routes/Route.swift                 the table of addresses
+//   HTTP/AccessRules.swift             hosts and origins; with keys also HTTP/APIKeys.swift
+//   HTTP/RouteCall.swift               the request as its handler sees it: body (JSON or a form), model, quota
+//   Wire/RequestFields.swift           the fields of a body: read by what also describes them in /openapi.json
+//   Wire/FieldKinds.swift
+//   Wire/EmbeddingFields.swift
+//   Wire/EmbeddingRequest.swift        what the request asks for
+//   Wire/ImageText.swift               images as base64, data URI or address (then also Fetching/)
+//   Routes/EmbeddingRoutes.swift       the handler; `Embedder`, which embeds the inputs many at a time; the response
+//   Engine/ModelRegistry.swift         the model of that name
+//   Engine/ModelTable.swift
+//   Engine/ServedModel.swift           admit, inspect, look into the cache, decode, run; and the work of each queue
+//   Engine/DecodingPool.swift          threads that decode images
+//   Engine/Batcher.swift               items of many requests in one run …
+//   Engine/BatchQueue.swift            … with its lanes and threads
+//   ExportedModel.swift                in ConcordRuntime: the model, without HTTP …
+//   ExportedTowers.swift               … which pads and runs a batch …
+//   OnnxSession.swift                  … by ONNX Runtime
+//   HTTP/Response.swift                what all responses are made of; errors (Engine/ServingError.swift) get their status
+//                                      and shape here
+//
+// How a server starts, follows its settings and ends is in HTTP/InferenceServer.swift.
+
+/// Answers every request.
 struct ServerResponder: HTTPResponder {
     typealias Context = ServerContext
 
@@ -17,28 +45,31 @@ struct ServerResponder: HTTPResponder {
 
     func respond(to request: Request, context: ServerContext) async throws -> Response {
         let start = ContinuousClock.now
+        // A request keeps the settings that it began with, whatever is reloaded meanwhile.
         let settings = state.settings
         let identity = RequestIdentity(request.headers)
         let match = table.match(request.method, path: request.uri.path) { name in
             let real = settings.configuration.modelName(name)
             return state.registry.statuses.contains { $0.name == real }
         }
-        let route = match?.route
         var response: Response
         var call: RouteCall?
         var fault: (any Error)?
         do {
+            // Who may ask at all.
             try HostField.check(request)
             try settings.keylessAccess?.check(request)
             if let preflight = settings.crossOrigin.preflight(request) {
                 response = preflight
             } else {
+                // What is asked for, and by whom.
                 let (route, parameters) = try found(match, request)
                 let key = try authenticate(request, for: route, settings.keys)
                 let made = RouteCall(
                     request, state: state, settings: settings, identity: identity, key: key, parameters: parameters,
                     bodyLimit: route.body.limit(settings.configuration))
                 call = made
+                // The work: see the route's handler in Routes/.
                 response = try await answer(made, with: route, context)
             }
         } catch let error as HTTPParserError {
@@ -46,17 +77,18 @@ struct ServerResponder: HTTPResponder {
             throw error
         } catch {
             fault = error
-            response = failureResponse(
-                Self.failure(error), shape: route?.errors ?? .unknown(path: request.uri.path), identity)
+            response = errorResponse(
+                Self.servingError(error), shape: match?.route?.errors ?? .unknown(path: request.uri.path), identity)
         }
-        finish(&response, for: request, identity, settings.crossOrigin)
-        let rate = call?.notes.withLock { $0.rate }
-        if let rate { Self.add(rate, to: &response) }
+        addHeaders(to: &response, for: request, identity, settings.crossOrigin)
+        if let rate = call?.notes.withLock({ $0.rate }) { Self.add(rate, to: &response) }
         let record = AccessRecord(
-            request: request, route: route?.path, status: response.status, identity: identity, caller: call?.key?.id,
-            start: start)
+            request: request, route: match?.route?.path, status: response.status, identity: identity,
+            caller: call?.key?.id, start: start)
         return logged(response, record, call, fault)
     }
+
+    // MARK: - Who asks for what
 
     private func found(
         _ match: RouteTable.Match?, _ request: Request
@@ -77,7 +109,7 @@ struct ServerResponder: HTTPResponder {
         return (route, match.parameters)
     }
 
-    /// The entry of the caller's key; nil where none is needed.
+    /// The entry of the caller's key; `nil` where none is needed.
     private func authenticate(
         _ request: Request, for route: Route, _ keys: APIKeys?
     ) throws(ServingError) -> APIKey? {
@@ -97,11 +129,13 @@ struct ServerResponder: HTTPResponder {
         return key
     }
 
-    /// Has the route work in a task of its own, which is cancelled when the client leaves.
+    // MARK: - The work
+
+    /// Runs the handler in a separate task, and cancels it if the client disconnects.
     private func answer(_ call: RouteCall, with route: Route, _ context: ServerContext) async throws -> Response {
         guard route.method == .post else { return try await route.handler(call) }
         let connection = try? await context.connection()
-        // Where the connection's own task runs, see ConnectionChannel.
+        // On the event loop, where the connection's own task runs: see ConnectionChannel.
         let task = Task(executorPreference: EventLoopExecutor(context.channel.eventLoop)) {
             try await route.handler(call)
         }
@@ -114,7 +148,9 @@ struct ServerResponder: HTTPResponder {
         }
     }
 
-    private static func failure(_ error: any Error) -> ServingError {
+    // MARK: - The response
+
+    private static func servingError(_ error: any Error) -> ServingError {
         switch error {
         case let error as ServingError: error
         case is CancellationError, is ChannelError: .cancelled
@@ -122,22 +158,19 @@ struct ServerResponder: HTTPResponder {
         }
     }
 
-    private func failureResponse(
-        _ failure: ServingError, shape: ErrorShape, _ identity: RequestIdentity
-    ) -> Response {
-        let status = shape.status(of: failure)
+    private func errorResponse(_ error: ServingError, shape: ErrorShape, _ identity: RequestIdentity) -> Response {
+        let status = shape.status(of: error)
         var response = Response.json(
-            shape.body(of: failure, requestID: identity.requestID),
-            status: status == Int(failure.status.code) ? failure.status : .init(code: status))
-        for field in failure.headers { response.headers[field.name] = field.value }
-        if let time = failure.retryAfter { response.setRetry(after: time) }
+            shape.body(of: error, requestID: identity.requestID),
+            status: status == Int(error.status.code) ? error.status : .init(code: status))
+        for field in error.headers { response.headers[field.name] = field.value }
+        if let time = error.retryAfter { response.setRetry(after: time) }
         return response
     }
 
-    /// Adds the headers that every answer has.
-    private func finish(
-        _ response: inout Response, for request: Request, _ identity: RequestIdentity,
-        _ crossOrigin: CrossOrigin
+    /// Adds the headers that every response has.
+    private func addHeaders(
+        to response: inout Response, for request: Request, _ identity: RequestIdentity, _ crossOrigin: CrossOrigin
     ) {
         response.headers[.requestID] = identity.requestID
         response.headers[.xContentTypeOptions] = "nosniff"
@@ -153,7 +186,7 @@ struct ServerResponder: HTTPResponder {
             rate.reset.components.seconds + (rate.reset.components.attoseconds > 0 ? 1 : 0))
     }
 
-    /// The response, with its line in the log when it was sent.
+    /// The response, which writes its line in the log once it is sent.
     private func logged(
         _ response: Response, _ record: AccessRecord, _ call: RouteCall?, _ fault: (any Error)?
     ) -> Response {

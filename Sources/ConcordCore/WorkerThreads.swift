@@ -1,6 +1,6 @@
 /// Threads that do one piece of work after another, in the order in which it came, off Swift's cooperative pool.
 ///
-/// When this object goes, what was already given is still done, and the threads end.
+/// When this object is released, the work given so far is still done, and the threads end.
 package final class WorkerThreads: Sendable {
     private let queue = Queue()
 
@@ -14,10 +14,10 @@ package final class WorkerThreads: Sendable {
 
     deinit { queue.finish() }
 
-    /// Has a thread do `work`, when those before it are done.
+    /// Runs `work` on a thread, after the work given before it.
     package func add(_ work: @escaping @Sendable () -> Void) { queue.add(work) }
 
-    /// Does `work` on a thread and waits for its result without blocking.
+    /// Runs `work` on a thread, and awaits its result.
     package func run<Value: Sendable, Failure: Error>(
         _ work: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
@@ -27,7 +27,7 @@ package final class WorkerThreads: Sendable {
         return try result.get()
     }
 
-    /// The state that the threads hold, so that the owner can go while they work.
+    /// The state of the threads, separate so that their owner can go while they work.
     ///
     /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
     private final class Queue: @unchecked Sendable {
@@ -42,7 +42,7 @@ package final class WorkerThreads: Sendable {
             }
         }
 
-        /// The next piece of work; nil when there is none and none will come.
+        /// The next piece of work; `nil` when there is none and none will come.
         func next() -> (@Sendable () -> Void)? {
             condition.locked {
                 while waiting.isEmpty {

@@ -45,7 +45,7 @@ extension ArtifactManifest {
         try self.init(JSONValue(contentsOf: path), path: path)
     }
 
-    /// What a folder without the file is, and what to do.
+    /// The error for a folder without the file.
     private static func absence(_ folder: String) -> ConcordError {
         guard Files.exists(folder) else {
             return ConcordError(.fileSystem, "there is no folder \(folder); name one that `concord export` wrote")
@@ -161,7 +161,7 @@ extension JSONFields {
         return numbers
     }
 
-    /// A finite number; nil when it is absent.
+    /// A finite number; `nil` when it is absent.
     fileprivate func finite(_ name: String) throws(ConcordError) -> Double? {
         guard let number = try optionalNumber(name) else { return nil }
         guard number.isFinite else { throw failure(name, "is \(number), not a finite number") }

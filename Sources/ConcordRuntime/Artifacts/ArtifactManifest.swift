@@ -16,7 +16,7 @@ import ConcordPlatform
 ///
 /// `N` counts the causal layers, those of the text tower before those of the decoder; for `cross`, the decoder's.
 public struct ArtifactManifest: Sendable, Hashable {
-    /// How the weights of the graphs are stored.
+    /// The storage of the graphs' weights.
     public enum Precision: String, Sendable, Hashable, CaseIterable {
         case float32
         /// Weights and activations in 8 bits, with ranges from a calibration.
@@ -25,7 +25,7 @@ public struct ArtifactManifest: Sendable, Hashable {
         case int8Weights = "int8-weights"
     }
 
-    /// What a graph is for.
+    /// The role of a graph.
     public enum GraphRole: String, Sendable, Hashable, CaseIterable {
         case image, text
         case captionPrefill = "caption_prefill"
@@ -36,7 +36,7 @@ public struct ArtifactManifest: Sendable, Hashable {
     /// The version that this code writes; earlier ones are read, later ones refused.
     public static let currentFormatVersion = 1
 
-    /// What the model is called where nobody names it otherwise.
+    /// The default name of the model.
     public var name: String
     public var precision: Precision
     /// The file of each graph.
@@ -53,7 +53,7 @@ public struct ArtifactManifest: Sendable, Hashable {
     public var hashes: [String: String]
     /// XXH128 in hexadecimal of the same files, which takes a fraction of the time; empty in older folders.
     public var checksums: [String: String]
-    /// What the model says to known inputs, by which a server finds that it is well.
+    /// The model's outputs for known inputs, by which a server checks its health.
     public var canary: ArtifactCanary
     /// The file that says how the graphs compare with the model they came from.
     public var report: String?
@@ -84,14 +84,14 @@ public struct ArtifactManifest: Sendable, Hashable {
 
 /// Known inputs of a model, and what it said to them when it was exported.
 ///
-/// The picture is ``PreparedImage/canary(size:)``, which needs no file.
+/// The image is ``PreparedImage/canary(size:)``, which needs no file.
 public struct ArtifactCanary: Sendable, Hashable {
     public var text: String
     /// The unit vector of `text`.
     public var textEmbedding: [Float]
-    /// The unit vector of the picture; nil for a model of texts alone.
+    /// The unit vector of the image; `nil` for a model of texts alone.
     public var imageEmbedding: [Float]?
-    /// The first tokens of the picture's greedy caption, without the start token; nil for a model that does not caption.
+    /// The first tokens of the image's greedy caption, without the start token; `nil` for a model that does not caption.
     public var caption: [Int32]?
 
     public init(text: String, textEmbedding: [Float], imageEmbedding: [Float]?, caption: [Int32]?) {
@@ -159,7 +159,7 @@ extension ArtifactManifest {
         return try ArtifactManifest(folder: folder).stamps(folder: folder, manifest: stamp)
     }
 
-    /// A path without links; nil where there is nothing.
+    /// A path without links; `nil` where there is nothing.
     private static func resolved(_ path: String) -> String? {
         guard let text = realpath(path, nil) else { return nil }
         defer { free(text) }

@@ -67,7 +67,7 @@ struct ExportedGraph: Sendable {
 /// The rows of an output `[rows, width]`, of which the first `count` are wanted.
 ///
 /// - Parameter names: what errors call an item, by its row.
-/// - Throws: `.inference` for an output of another shape; `.nonFiniteValue` for a row that is no numbers.
+/// - Throws: `.inference` for an output of another shape; `.nonFiniteValue` for a row that contains NaN or infinity.
 func embeddingRows(
     _ value: OnnxValue, count: Int, width: Int, name: (Int) -> String
 ) throws(ConcordError) -> [[Float]] {

@@ -4,11 +4,11 @@ import ConcordMedia
 import ConcordText
 
 extension ExportedModel {
-    /// The caption of a picture file, from reading it to its text.
+    /// The caption of an image file, from reading it to its text.
     ///
     /// - Parameters:
     ///   - prompt: what the caption begins with.
-    ///   - options: nil for the likeliest token at each step, and 30 tokens, or what the model's context has room for.
+    ///   - options: `nil` for the likeliest token at each step, and 30 tokens, or what the model's context has room for.
     /// - Throws: `.fileSystem`, `.invalidImage`; otherwise as ``caption(images:prompt:options:)``.
     public func caption(
         imageAt path: String, prompt: String? = nil, options: GenerationOptions? = nil
@@ -21,13 +21,13 @@ extension ExportedModel {
         return caption
     }
 
-    /// The captions of pictures, which are written together: for each as many as the options ask for, the best first.
+    /// The captions of images, which are written together: for each as many as the options ask for, the best first.
     ///
     /// - Parameters:
     ///   - prompt: what all captions begin with, as ``prepare(prompt:)`` gives it.
-    ///   - options: nil for the likeliest token at each step, and 30 tokens, or what the model's context has room for.
+    ///   - options: `nil` for the likeliest token at each step, and 30 tokens, or what the model's context has room for.
     /// - Throws: `.invalidConfiguration` for a model that does not caption, `.invalidArgument` for options that are
-    ///   impossible or do not fit the model, `.shapeMismatch` for a picture of another size, `.nonFiniteValue`,
+    ///   impossible or do not fit the model, `.shapeMismatch` for an image of another size, `.nonFiniteValue`,
     ///   `.inference`.
     public func caption(
         images: [PreparedImage], prompt: [Int32]? = nil, options: GenerationOptions? = nil
@@ -42,7 +42,7 @@ extension ExportedModel {
         }
     }
 
-    /// Reads, decodes and prepares a picture file.
+    /// Reads, decodes and prepares an image file.
     ///
     /// - Throws: `.fileSystem`, `.invalidImage`; `.invalidConfiguration` for a model of texts alone.
     public func prepare(imageAt path: String, limits: ImageLimits = .standard) throws(ConcordError) -> PreparedImage {
@@ -53,20 +53,20 @@ extension ExportedModel {
     }
 }
 
-/// The caption graphs in the middle of captions, for `TokenGenerator`: a row for each picture to begin with.
+/// The caption graphs in the middle of captions, for `TokenGenerator`: a row for each image to begin with.
 final class ExportedCaptionSession: DecodingSession {
     private let graphs: CaptionGraphs
-    /// The pictures' tokens `[rows, imageTokens, tokenWidth]`; nil after the first read, which makes `cross` of them.
+    /// The images' tokens `[rows, imageTokens, tokenWidth]`; nil after the first read, which makes `cross` of them.
     private var imageTokens: OnnxValue?
-    /// Keys and values of each layer: of the tokens so far, and of the picture. Empty before the first read.
+    /// Keys and values of each layer: of the tokens so far, and of the image. Empty before the first read.
     private var past: [OnnxValue] = []
     private var cross: [OnnxValue] = []
-    /// The picture of each row.
+    /// The image of each row.
     private var imageOfRow: [Int]
-    /// How many tokens each row has.
+    /// The number of tokens of each row.
     private var count = 0
 
-    /// - Parameter tokens: of the pictures, `[pictures, imageTokens, tokenWidth]`.
+    /// - Parameter tokens: of the images, `[images, imageTokens, tokenWidth]`.
     init(_ graphs: CaptionGraphs, tokens: OnnxValue) {
         self.graphs = graphs
         imageTokens = tokens
@@ -87,7 +87,7 @@ final class ExportedCaptionSession: DecodingSession {
         let selected = rows.map { imageOfRow[$0] }
         try imageTokens?.select(rows: rows)
         for index in past.indices { try past[index].select(rows: rows) }
-        // The beams of a picture change places among themselves at every token; what they see of it stays.
+        // The beams of an image change places among themselves at every token; what they see of it stays.
         if selected != imageOfRow { for index in cross.indices { try cross[index].select(rows: rows) } }
         imageOfRow = selected
     }
@@ -129,7 +129,7 @@ final class ExportedCaptionSession: DecodingSession {
 ///
 /// Keys and values go by layer, the key before the value.
 struct CaptionGraphs: Sendable {
-    /// What an input of a graph is; numbers count keys and values.
+    /// The meaning of a graph's input; numbers count keys and values.
     private enum Input {
         case tokens, ids
         case past(Int)
@@ -139,19 +139,19 @@ struct CaptionGraphs: Sendable {
     let text: TextTransformerConfiguration
     private let prefill, step: ExportedGraph
     private let prefillInputs, stepInputs: [Input]
-    /// The logits, then the present keys and values, then those of the picture.
+    /// The logits, then the present keys and values, then those of the image.
     private let prefillOutputs: [Int]
     /// The logits, then the present keys and values.
     private let stepOutputs: [Int]
     private let pastCount, crossCount: Int
 
-    /// What a read gives.
+    /// The result of a read.
     struct Read {
         /// float32 `[rows, vocabulary]`.
         let logits: OnnxValue
         /// Keys and values of the tokens so far, `[rows, heads, tokens, headWidth]`.
         let past: [OnnxValue]
-        /// Keys and values of the picture, `[rows, heads, imageTokens, headWidth]`.
+        /// Keys and values of the image, `[rows, heads, imageTokens, headWidth]`.
         let cross: [OnnxValue]
     }
 
@@ -200,7 +200,7 @@ struct CaptionGraphs: Sendable {
         }
     }
 
-    /// Reads the first tokens of captions: `tokens` of the pictures `[rows, imageTokens, tokenWidth]`, ids int64
+    /// Reads the first tokens of captions: `tokens` of the images `[rows, imageTokens, tokenWidth]`, ids int64
     /// `[rows, count]`.
     func first(_ tokens: OnnxValue, _ ids: OnnxValue) throws(ConcordError) -> Read {
         let values = prefillInputs.map { input in if case .ids = input { ids } else { tokens } }

@@ -29,7 +29,7 @@ extension ExportedModel {
     /// they multiply those. A caption's tokens must be equal, but not with 8 bits. Throws `.unavailable` without a thread.
     public func checkCanary() throws(ConcordError) {
         let canary = manifest.canary
-        // Beside the picture's, because a service is not ready before both are here.
+        // Beside the image's, because a service is not ready before both are here.
         let text = BackgroundWork { () throws(ConcordError) in
             try self.embed(texts: [self.prepare(text: canary.text)])[0]
         }

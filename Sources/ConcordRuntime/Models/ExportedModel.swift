@@ -12,7 +12,7 @@ public final class ExportedModel: Sendable {
     public let folder: String
     public let manifest: ArtifactManifest
     public let tokenizer: any Tokenizer
-    /// Nil for a model of texts alone.
+    /// `nil` for a model of texts alone.
     public let preprocessing: ImagePreprocessing?
     /// Tokens of the longest text, start and end token included.
     public let contextLength: Int
@@ -117,7 +117,7 @@ public final class ExportedModel: Sendable {
         }
     }
 
-    /// Opens a graph; nil where the model has none of that role.
+    /// Opens a graph; `nil` where the model has none of that role.
     private static func graph(
         _ role: ArtifactManifest.GraphRole, folder: String, manifest: ArtifactManifest, options: OnnxSessionOptions
     ) throws(ConcordError) -> ExportedGraph? {
@@ -130,7 +130,7 @@ public final class ExportedModel: Sendable {
 
     // MARK: - Inputs
 
-    /// Decodes and prepares an encoded picture; `name` is what errors call it.
+    /// Decodes and prepares an encoded image; `name` is what errors call it.
     ///
     /// - Throws: `.invalidImage`; `.invalidConfiguration` for a model of texts alone.
     public func prepare(
@@ -162,10 +162,10 @@ public final class ExportedModel: Sendable {
 
     // MARK: - Runs
 
-    /// Unit vectors `[width]` of pictures, in their order.
+    /// Unit vectors `[width]` of images, in their order.
     ///
-    /// - Throws: `.invalidConfiguration` for a model of texts alone, `.shapeMismatch` for a picture of another size,
-    ///   `.nonFiniteValue` for a vector that is no numbers, `.inference`.
+    /// - Throws: `.invalidConfiguration` for a model of texts alone, `.shapeMismatch` for an image of another size,
+    ///   `.nonFiniteValue` for a vector that contains NaN or infinity, `.inference`.
     public func embed(images: [PreparedImage]) throws(ConcordError) -> [[Float]] {
         guard let imageTower else { throw Self.textsOnly }
         return try imageTower.embed(images, buckets: options.batchBuckets)
@@ -185,10 +185,10 @@ public final class ExportedModel: Sendable {
         return images.map { image in texts.map { scale * dot(image, $0) + bias } }
     }
 
-    /// What captions pictures token by token, as `TokenGenerator` takes it. It belongs to one thread.
+    /// A session that captions images token by token, for `TokenGenerator`. It belongs to one thread.
     ///
-    /// - Throws: `.emptyBatch` without pictures, `.invalidConfiguration` for a model that does not caption,
-    ///   `.shapeMismatch` for a picture of another size, `.inference`.
+    /// - Throws: `.emptyBatch` without images, `.invalidConfiguration` for a model that does not caption,
+    ///   `.shapeMismatch` for an image of another size, `.inference`.
     public func makeCaptionSession(for images: [PreparedImage]) throws(ConcordError) -> any DecodingSession {
         guard let imageTower, let captioning else {
             throw ConcordError(.invalidConfiguration, "this model cannot caption; export a CoCa")
@@ -218,21 +218,21 @@ func dot(_ a: [Float], _ b: [Float]) -> Float {
     }
 }
 
-/// How an exported model uses the machine.
+/// Options of an exported model.
 public struct ExportedModelOptions: Sendable, Hashable {
-    /// How each graph's session runs. On 2 to 8 cores several threads of the caller's with ``OnnxSessionOptions/threadsPerRun``
+    /// Options of each graph's session. On 2 to 8 cores several threads of the caller's with ``OnnxSessionOptions/threadsPerRun``
     /// 1 embed more in all; one with all threads has its result sooner.
     public var session: OnnxSessionOptions
-    /// Whether every file is compared with its checksum, or its hash where it has none, before the model is given out.
+    /// Compares every file with its checksum, or its hash where it has none, before the model is returned.
     public var verifiesHashes: Bool
-    /// Whether the model says of its canary what it said when it was exported; see ``ExportedModel/checkCanary()``. Asked
+    /// Checks that the model's outputs for its canary are those of the export; see ``ExportedModel/checkCanary()``. Done
     /// while files are compared.
     public var checksCanary: Bool
     /// The batch sizes that runs are padded to, rising; longer batches are split. Few sizes keep memory flat, and in
     /// runs of one shape an item's result does not depend on its neighbours.
     public var batchBuckets: [Int]
-    /// Whether JPEG photos are decoded at 1/2, 1/4 or 1/8 of their size where that still has twice the pixels along each
-    /// edge that the model needs, which is much faster; smaller pictures are exact (as Pillow's `reducing_gap` 2).
+    /// Decodes JPEG photos at 1/2, 1/4 or 1/8 of their size where that still has twice the pixels along each
+    /// edge that the model needs, which is much faster; smaller images are exact (as Pillow's `reducing_gap` 2).
     public var shrinksPhotos: Bool
 
     public init(

@@ -2,11 +2,11 @@ import ConcordCheckpoint
 import ConcordCore
 import ConcordPlatform
 
-/// The graph `image`: pictures in, unit vectors and the decoder's tokens out.
+/// The graph `image`: images in, unit vectors and the decoder's tokens out.
 struct ExportedImageTower: Sendable {
     private let graph: ExportedGraph
     private let embeddings: Int
-    /// The place of the decoder's tokens; nil for a model that does not caption.
+    /// The place of the decoder's tokens; `nil` for a model that does not caption.
     private let tokens: Int?
     let size: Int
     let width: Int
@@ -22,7 +22,7 @@ struct ExportedImageTower: Sendable {
         tokens = captions ? try graph.output("tokens", .float32, ["batch", "tokens", "width"]) : nil
     }
 
-    /// Unit vectors `[width]` of pictures, in their order.
+    /// Unit vectors `[width]` of images, in their order.
     func embed(_ images: [PreparedImage], buckets: [Int]) throws(ConcordError) -> [[Float]] {
         try check(images)
         var vectors: [[Float]] = []
@@ -36,7 +36,7 @@ struct ExportedImageTower: Sendable {
         return vectors
     }
 
-    /// The decoder's tokens of pictures, `[batch, pictureTokens, tokenWidth]`.
+    /// The decoder's tokens of images, `[batch, pictureTokens, tokenWidth]`.
     func decoderTokens(_ images: [PreparedImage], buckets: [Int]) throws(ConcordError) -> OnnxValue {
         guard let tokens else { throw graph.failure("it gives no 'tokens' to caption by") }
         try check(images)
@@ -66,7 +66,7 @@ struct ExportedImageTower: Sendable {
         }
     }
 
-    /// In the order of the pictures, which are all of one size: 50 tokens in ViT-B/32, more in most others.
+    /// In the order of the images, which are all of one size: 50 tokens in ViT-B/32, more in most others.
     private func runs(of images: [PreparedImage], _ buckets: [Int]) -> [PaddingPlan.Run] {
         PaddingPlan.runs(lengths: Array(repeating: 50, count: images.count), buckets: buckets)
     }
@@ -86,7 +86,7 @@ struct ExportedImageTower: Sendable {
         let count = 3 * size * size
         let pixels = try OnnxValue(of: Float.self, shape: [rows, 3, size, size]) { buffer in
             for row in 0..<rows {
-                // Padding repeats the last picture: nothing about it is unusual.
+                // Padding repeats the last image: nothing about it is unusual.
                 let image = images[min(row, images.count - 1)]
                 _ = UnsafeMutableBufferPointer(rebasing: buffer[(row * count)...]).update(fromContentsOf: image.pixels)
             }
@@ -133,7 +133,7 @@ struct ExportedTextTower: Sendable {
         return vectors
     }
 
-    /// How many columns a text's run has at least.
+    /// The least number of columns of a text's run.
     private func columns(_ text: PreparedText) -> Int {
         configuration.readsPadding
             ? configuration.contextLength
@@ -168,7 +168,7 @@ struct ExportedTextTower: Sendable {
     }
 }
 
-/// How items are cut into runs of few shapes.
+/// A plan that cuts items into runs of few shapes.
 package enum PaddingPlan {
     /// A run of `size` rows and `columns` tokens, of which the first rows are `items` and the others padding.
     package struct Run: Hashable {
@@ -178,7 +178,7 @@ package enum PaddingPlan {
         package let columns: Int
     }
 
-    /// What a run costs beside its tokens, in tokens: a core reads the weights of a layer about as fast as it multiplies
+    /// The cost of a run beside its tokens, in tokens: a core reads the weights of a layer about as fast as it multiplies
     /// so many tokens by them (6 to 13, measured on text towers of ViT-B/32 in float32 and int8).
     private static let costOfRun = 8
 
@@ -215,7 +215,7 @@ package enum PaddingPlan {
         return runs.reversed()
     }
 
-    /// What the number of a text's tokens is rounded up to, the context length at most: an eighth more, about, so that there
+    /// Rounds a text's number of tokens up by about an eighth, to the context length at most, so that there
     /// are few shapes.
     package static func tokens(_ count: Int, contextLength: Int) -> Int {
         // 2 up to 16 tokens, 4 up to 32, 8 up to 64, and so on.
@@ -225,7 +225,7 @@ package enum PaddingPlan {
     }
 }
 
-/// A picture as a model takes it: normalised pixels `[3, size, size]`.
+/// An image as a model takes it: normalised pixels `[3, size, size]`.
 public struct PreparedImage: Sendable, Hashable {
     public let size: Int
     public let pixels: [Float]
@@ -236,7 +236,7 @@ public struct PreparedImage: Sendable, Hashable {
         self.pixels = pixels
     }
 
-    /// A picture of smooth waves, the same everywhere.
+    /// An image of smooth waves, the same everywhere.
     public static func canary(size: Int) -> PreparedImage {
         let pixels = (0..<3 * size * size).map { index in
             let (row, column) = (index / size % size, index % size), channel = index / (size * size)
@@ -251,7 +251,7 @@ public struct PreparedImage: Sendable, Hashable {
 /// A text as a model takes it: token ids with the special ones, cut at the context length.
 public struct PreparedText: Sendable, Hashable {
     public let ids: [Int32]
-    /// Whether the text was longer than the context.
+    /// True if the text was longer than the context.
     public let isTruncated: Bool
 
     public init(ids: [Int32], isTruncated: Bool) {

@@ -28,17 +28,17 @@ extension OnnxModelMetadata {
     /// Under what a quantized model says how many bits its weights use: `8`, or `7` of a reduced range.
     public static let weightBitsKey = "concord.quantization.weight_bits"
 
-    /// The bits of weights that are multiplied with other 8-bit numbers, 8 or 7; nil where no weights are.
+    /// The bits of weights that are multiplied with other 8-bit numbers, 8 or 7; `nil` where no weights are.
     var multipliedWeightBits: Int? {
         guard entries[Self.quantizationMethodKey] == ArtifactManifest.Precision.int8.rawValue else { return nil }
         return entries[Self.weightBitsKey].flatMap { Int($0) }
     }
 }
 
-/// What a model says of one of its inputs or outputs.
+/// The description of one of a model's inputs or outputs.
 public struct OnnxValueInfo: Hashable, Sendable, CustomStringConvertible {
     public let name: String
-    /// Nil for what this package cannot give or take, such as texts or sequences.
+    /// `nil` for what this package cannot give or take, such as texts or sequences.
     public let elementType: OnnxElementType?
     /// The lengths of its axes; empty for a single number, and for a model that does not say.
     public let shape: [OnnxDimension]

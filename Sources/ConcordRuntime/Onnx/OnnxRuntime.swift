@@ -8,7 +8,7 @@ public final class OnnxRuntime: Sendable {
     public let version: String
     /// The library's file, or its bare name where the system found it.
     public let path: String
-    /// Whether data files of models are read into memory when a session opens. Elsewhere than on Linux they are mapped,
+    /// True if data files of models are read into memory when a session opens. Elsewhere than on Linux they are mapped,
     /// and must not change while it is open.
     public let readsDataFiles: Bool
     /// Never closed; its functions may be called from any thread.
@@ -69,7 +69,7 @@ public final class OnnxRuntime: Sendable {
 
     // MARK: - Places
 
-    /// Where the library is looked for, in this order; bare names are for the system to find.
+    /// The places where the library is looked for, in order; bare names are for the system to find.
     package static func places(executable: String?, home: String?) -> [String] {
         let beside = executable.map(Files.parent(of:))
         let folders = [
@@ -85,7 +85,7 @@ public final class OnnxRuntime: Sendable {
         #endif
     }
 
-    /// What to open for a place: a bare name or a file as it is, the newest library of a folder; nil where none is.
+    /// The file to open for a place: a bare name or a file as it is, or the newest library of a folder; `nil` if none is there.
     private static func library(at place: String) -> String? {
         guard place.contains("/") else { return place }
         guard Files.isFolder(place) else { return Files.exists(place) ? place : nil }

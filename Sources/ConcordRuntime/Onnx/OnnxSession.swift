@@ -21,7 +21,7 @@ public final class OnnxSession: Sendable {
     /// afterwards is of no matter, where ``OnnxRuntime/readsDataFiles`` holds.
     ///
     /// Throws `.fileSystem` when the file is not there, `.invalidModel` when ONNX Runtime refuses it, `.unavailable`
-    /// when ONNX Runtime itself cannot be opened (`runtime` nil means the shared one), `.invalidArgument` for
+    /// when ONNX Runtime itself cannot be opened (`runtime` `nil` means the shared one), `.invalidArgument` for
     /// impossible options.
     public convenience init(
         path: String, options: OnnxSessionOptions = OnnxSessionOptions(), runtime: OnnxRuntime? = nil
@@ -37,7 +37,7 @@ public final class OnnxSession: Sendable {
     /// Models with data files beside them are refused.
     ///
     /// Throws `.invalidModel` when ONNX Runtime refuses it, `.unavailable` when ONNX Runtime itself cannot be opened
-    /// (`runtime` nil means the shared one), `.invalidArgument` for impossible options.
+    /// (`runtime` `nil` means the shared one), `.invalidArgument` for impossible options.
     public convenience init(
         bytes: [UInt8], options: OnnxSessionOptions = OnnxSessionOptions(), runtime: OnnxRuntime? = nil
     ) throws(ConcordError) {

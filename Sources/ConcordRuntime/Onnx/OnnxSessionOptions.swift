@@ -1,10 +1,10 @@
 import COnnxRuntime
 import ConcordCore
 
-/// How a session uses the machine. The defaults suit a service: few threads, none of which spins, and memory that does
+/// Options of a session. The defaults suit a service: few threads, none of which spins, and memory that does
 /// not grow with the variety of shapes.
 public struct OnnxSessionOptions: Hashable, Sendable {
-    /// How much a graph is rewritten when it is loaded.
+    /// The level of graph optimization when a model is loaded.
     public enum GraphOptimization: Int32, Hashable, Sendable, CaseIterable {
         case none = 0
         case basic = 1
@@ -17,7 +17,7 @@ public struct OnnxSessionOptions: Hashable, Sendable {
     /// On 2 to 8 cores several runs at once with one thread each do more work in all; one run with all threads has its
     /// result sooner.
     public var threadsPerRun: Int
-    /// Which processors, counted from 0, each thread but the first is kept on; empty leaves that to the system.
+    /// The processors, counted from 0, that each thread but the first is pinned to; empty leaves that to the system.
     public var processorsOfThreads: [[Int]] = []
     public var graphOptimization = GraphOptimization.all
     /// Keeps the memory of a run for the next one, which is faster; a session holds what its largest run needed.
@@ -27,7 +27,7 @@ public struct OnnxSessionOptions: Hashable, Sendable {
     /// Lets waiting threads spin for a while before they sleep: sooner results, at the cost of everything else here.
     public var isSpinning = false
 
-    /// - Parameter threadsPerRun: nil for the processors that this process may use.
+    /// - Parameter threadsPerRun: `nil` for the processors that this process may use.
     public init(threadsPerRun: Int? = nil) {
         self.threadsPerRun = threadsPerRun ?? CPUCount.available
     }

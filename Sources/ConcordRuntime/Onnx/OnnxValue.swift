@@ -95,7 +95,7 @@ public struct OnnxValue: Sendable {
         }
     }
 
-    /// How many elements a shape has, checked so that hostile numbers cannot overflow.
+    /// The number of elements of a shape, checked so that hostile numbers cannot overflow.
     private static func count(of shape: [Int], _ elementType: OnnxElementType) throws(ConcordError) -> Int {
         guard shape.count <= Int(CORT_MAXIMUM_RANK), shape.allSatisfy({ $0 >= 0 }) else {
             throw ConcordError(
@@ -110,7 +110,7 @@ public struct OnnxValue: Sendable {
         return count / elementType.byteCount
     }
 
-    /// How many elements there are.
+    /// The number of elements.
     public var count: Int { memory.bytes.count / elementType.byteCount }
 
     /// The elements, copied. Throws `.dtypeMismatch` when they are of another type.
@@ -144,7 +144,7 @@ public struct OnnxValue: Sendable {
         self.memory = memory
     }
 
-    /// What the C seam takes. The value has to stay alive while it is used.
+    /// The value as the C seam takes it. It has to stay alive meanwhile.
     var tensor: cort_tensor {
         var tensor = cort_tensor()
         tensor.data = memory.bytes.baseAddress

@@ -2,13 +2,13 @@ import CAllocator
 import ConcordCore
 import ConcordPlatform
 
-/// What a service asks of the C library's allocator.
+/// Settings of the C library's allocator for a service.
 enum ProcessMemory {
-    /// Has large bodies and pictures go back to the system once they are answered, however large others were before, and
+    /// Returns the memory of large bodies and images to the system once they are answered, however large others were, and
     /// keeps one heap for each processor. By default there are up to eight, each with gaps that only its own threads fill,
     /// and buffers of up to 32 MiB stay in them. Variables of the environment win.
     ///
-    /// What each picture needs anew, a few buffers of less than 1 MiB, stays in the heaps: pages that the system has to clear
+    /// The few buffers of less than 1 MiB that each image needs stay in the heaps: pages that the system has to clear
     /// for each of them took a tenth of the time of int8 embeddings.
     static func staysSmall() {
         #if canImport(Glibc)

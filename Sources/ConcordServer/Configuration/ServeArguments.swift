@@ -4,7 +4,7 @@ import ConcordMedia
 import ConcordPlatform
 import Logging
 
-/// What `concord-server` and `concord serve` are told, and what they do.
+/// The arguments of `concord-server` and `concord serve`.
 public struct ServeArguments: ParsableArguments, Sendable {
     public static let discussion = """
         Without --keys no key is asked for, which is allowed on this machine's own address only. The server

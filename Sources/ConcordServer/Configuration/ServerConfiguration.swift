@@ -12,12 +12,12 @@ public struct ServerConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// 0 takes a free one.
     public var port = 8080
-    /// A port for `/metrics` alone, which asks for no key; nil for none.
+    /// A port for `/metrics` alone, which asks for no key; `nil` for none.
     public var metricsPort: Int?
     public var metricsHost = "127.0.0.1"
-    /// The file of keys; nil where no key is asked for, which only a server on loopback may do.
+    /// The file of keys; `nil` where no key is asked for, which only a server on loopback may do.
     public var keys: String?
-    /// How models are served.
+    /// Options of the models and of their queues.
     public var serving = ServingOptions()
 
     /// The most bytes of one body.
@@ -27,16 +27,16 @@ public struct ServerConfiguration: Sendable {
     public var connections = 1024
     /// Time without a part of a request after which a connection is closed; also for the headers of a request.
     public var idleTimeout: Duration = .seconds(60)
-    /// How long a body may take that brings nothing; each 16 KiB bring a second more.
+    /// Timeout of a body that brings nothing; each 16 KiB add a second.
     public var bodyTimeout: Duration = .seconds(30)
     /// After which an answer is of no use any more.
     public var requestTimeout: Duration = .seconds(60)
-    /// How long a server that is told to end still answers on, not ready, so that clients look elsewhere.
+    /// Time for which a server that is told to end still answers, not ready, so that clients look elsewhere.
     public var drainDelay: Duration = .milliseconds(500)
-    /// How long it waits then for the requests that it accepted.
+    /// Time for which it then waits for accepted requests.
     public var drainTimeout: Duration = .seconds(30)
 
-    /// Which addresses of pictures are fetched; nil, as by default, for none.
+    /// Options for fetching images by URL; `nil`, the default, fetches none.
     public var imageFetching: ImageFetchOptions?
     /// Pages that may use the server from a browser, such as `https://example.com`; none by default.
     public var crossOrigins: [String] = []
@@ -44,12 +44,12 @@ public struct ServerConfiguration: Sendable {
     /// `*` for all, which lets any page that a browser on this machine shows use the server.
     public var hostNames: [String] = []
     public var logLevel = Logger.Level.info
-    /// Whether log lines are JSON objects.
+    /// Writes log lines as JSON objects.
     public var logsJSON = false
 
     public init() {}
 
-    /// Whether only this machine can reach the server.
+    /// True if only this machine can reach the server.
     var isLoopback: Bool { host == "localhost" || IPAddress(host)?.isLoopback == true }
 
     /// The name of the model that requests call so.
@@ -104,31 +104,31 @@ public struct ServerConfiguration: Sendable {
     }
 }
 
-/// How models are served.
+/// Options of the models and of their queues.
 public struct ServingOptions: Sendable {
-    /// How each model's sessions use the machine.
+    /// Options of each model's sessions.
     public var model: ExportedModelOptions
-    /// Threads that decode pictures.
+    /// Threads that decode images.
     public var decodingThreads: Int
     /// The settings of each queue: one for images, texts and captions of each model, and one for decoding.
     public var queue = QueueOptions()
-    /// Pictures that are captioned together, at most.
+    /// Images that are captioned together, at most.
     public var captionBatch = 8
-    /// What pictures are refused by, before they are decoded: other formats than those of web pages, too.
+    /// Limits that images must keep before they are decoded; by default the formats of web pages.
     public var imageLimits = ImageLimits(formats: ImageFormat.web)
-    /// The bytes that all pictures being decoded or waiting may take.
+    /// The bytes that all images being decoded or waiting may take.
     public var decodedBytes = 1 << 30
-    /// Vectors of pictures that are kept, by the content; 0 keeps none.
+    /// Vectors of images that are kept, by the content; 0 keeps none.
     public var cachedEmbeddings = 0
-    /// The bytes that all models may take, by the size of their files; nil for no limit.
+    /// The bytes that all models may take, by the size of their files; `nil` for no limit.
     public var modelBytes: Int?
-    /// How often each model is asked for what it must know; nil for never.
+    /// Interval between canary checks; `nil` disables them.
     public var canaryInterval: Duration? = .seconds(15)
     /// Told of faults of models, for logs: the texts are not for clients.
     public var onFault: @Sendable (_ model: String, _ error: ConcordError) -> Void = { _, _ in }
     /// Told once of each loaded model whose answers may be wrong on this machine.
     public var onWarning: @Sendable (_ model: String, _ warning: String) -> Void = { _, _ in }
-    /// Whether sums of 8-bit products are cut off on this machine.
+    /// True if sums of 8-bit products saturate on this machine.
     package var productsSaturate = ByteProducts.saturate
     package typealias ModelOpener =
         @Sendable (_ folder: String, _ options: ExportedModelOptions) throws(ConcordError) -> ExportedModel
@@ -149,9 +149,9 @@ public struct ServingOptions: Sendable {
     }
 }
 
-/// Which model to serve, and what requests call it: `[NAME=]FOLDER`.
+/// A model to serve, with the name that requests use: `[NAME=]FOLDER`.
 public struct ModelArgument: Sendable, Hashable {
-    /// Nil for the name in the model's manifest.
+    /// `nil` for the name in the model's manifest.
     public var name: String?
     public var folder: String
 
@@ -176,7 +176,7 @@ public struct ModelArgument: Sendable, Hashable {
     }
 }
 
-/// What requests may call a model.
+/// The names that requests may use for a model.
 enum ModelName {
     static let letters = "letters, digits, - . _ : @ and /"
 
@@ -200,7 +200,7 @@ enum ModelName {
 /// Another name for a model: `NAME=MODEL`.
 public struct ModelAlias: Sendable, Hashable {
     public var name: String
-    /// What the model is called otherwise.
+    /// The model's other name.
     public var model: String
 
     public init(name: String, model: String) {

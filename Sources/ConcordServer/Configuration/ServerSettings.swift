@@ -5,7 +5,7 @@ import Logging
 
 /// The keys of `server.yaml`, each with what it sets.
 enum ServerSettings {
-    /// When a setting that changed has an effect.
+    /// The time at which a changed setting takes effect.
     enum Effect: Sendable {
         /// As soon as the server is told to read its file again.
         case atOnce
@@ -177,7 +177,7 @@ enum ServerSettings {
 
     private static let flags = ["true": true, "false": false]
 
-    /// An address without the brackets that IPv6 has in URLs; nil for nothing.
+    /// An address without the brackets that IPv6 has in URLs; `nil` for nothing.
     static func hostName(_ text: String) -> String? {
         let isBracketed = text.hasPrefix("[") && text.hasSuffix("]") && text.count > 2
         let name = isBracketed ? String(text.dropFirst().dropLast()) : text
@@ -193,7 +193,7 @@ enum ServerSettings {
     ///
     /// - Parameters:
     ///   - expected: what the text must be.
-    ///   - read: the value that a text says; nil for none.
+    ///   - read: the value that a text says; `nil` for none.
     private static func value<Value: Equatable & Sendable>(
         _ key: String, _ summary: String, _ effect: Effect,
         _ path: any WritableKeyPath<ServerConfiguration, Value> & Sendable, _ expected: String,
@@ -227,7 +227,7 @@ enum ServerSettings {
         value(key, summary, effect, path, "a number of seconds in 0…86400", seconds)
     }
 
-    /// What a text was expected to be.
+    /// The form that a text was expected to have.
     private struct Expectation: Error {
         let text: String
     }
@@ -264,7 +264,7 @@ extension ServerConfiguration {
         ImageFormat.allCases.filter(formats.contains).map(\.rawValue).joined(separator: ", ")
     }
 
-    /// How many threads run models, and how many decode pictures.
+    /// Sets the number of threads that run models, and that decode images.
     public mutating func setThreads(_ count: Int) { threads = count }
 
     fileprivate var threads: Int {

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// What the threads of a ``Batcher`` share, so that the owner can go while they work.
+/// The state that the threads of a ``Batcher`` share, separate so that its owner can go while they work.
 ///
 /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
 final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
@@ -221,7 +221,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         for ending in endings { ending() }
     }
 
-    /// What a free worker does next; nil when there is nothing and nothing will come.
+    /// The next run of a free worker; `nil` if there is nothing and nothing will come.
     private func next() -> Run? {
         let (run, queued): (Run?, Int) = condition.locked {
             while true {
@@ -248,7 +248,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     }
     private var startedRuns = 0
 
-    /// Until when the next run waits for items that are on their way; nil where it does not.
+    /// Until when the next run waits for items that are on their way; `nil` where it does not.
     private var gatheringEnd: ContinuousClock.Instant? {
         guard options.gathering > 0, announced > 0, let seconds = rate.secondsPerRun,
             let oldest = Priority.allCases.compactMap({ lanes[$0]?.first?.entry.arrival }).min(),
@@ -324,7 +324,7 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Whether a worker whose run was given up stays: nobody is in its place.
+    /// True if a worker whose run was given up stays, because nobody took its place.
     private func isNeeded() -> Bool {
         condition.locked {
             guard workerCount <= options.workers else { return false }
@@ -348,11 +348,11 @@ final class BatchQueue<Item: Sendable, Output: Sendable>: @unchecked Sendable {
     }
 }
 
-/// How fast a queue gets shorter, measured: the seconds that its runs take, in all and for an item.
+/// The throughput of a queue, as moving means of the seconds for a run and for an item.
 struct ThroughputEstimate: Sendable {
-    /// Nil before the first run.
+    /// `nil` before the first run.
     private(set) var secondsPerItem: Double?
-    /// Nil before the first run.
+    /// `nil` before the first run.
     private(set) var secondsPerRun: Double?
     private let newWeight = 0.2
 
@@ -363,17 +363,17 @@ struct ThroughputEstimate: Sendable {
         secondsPerRun = moved(secondsPerRun, to: seconds)
     }
 
-    /// How long `items` take when `workers` runs go on side by side.
+    /// The time that `items` take with `workers` concurrent runs.
     func wait(items: Int, workers: Int) -> Duration {
         .seconds(Double(items) * (secondsPerItem ?? 0) / Double(workers))
     }
 
-    /// How many items one run does in `duration`; nil before the first run.
+    /// The number of items that one run does in `duration`; `nil` before the first run.
     func items(in duration: Duration) -> Int? {
         secondsPerItem.map { Int(min(duration.inSeconds / max($0, 1e-9), 1e9)) }
     }
 
-    /// What a client is told to wait: the time that `items` take, within what clients follow (1 to 120 seconds).
+    /// The time that a client is told to wait: that which `items` take, within 1 to 120 seconds.
     func retryAfter(items: Int, workers: Int) -> Duration {
         min(max(wait(items: items, workers: workers), .seconds(1)), .seconds(120))
     }

@@ -7,13 +7,13 @@ import Synchronization
 /// once when they would wait for too long, and answered without a run when their deadline has passed or nobody waits
 /// for them any more. When a run fails, its items are tried one by one, so that one of them cannot fail the others.
 ///
-/// When this object goes, what was already given is still done, and the threads end.
+/// When this object is released, the work given so far is still done, and the threads end.
 package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     /// Works on items, at most as many as the largest bucket, and answers for each, by way of the run. What it throws
     /// is the answer for those it has not answered for, once they have been tried alone.
     package typealias Work = @Sendable (_ items: [Item], _ run: BatchRun<Output>) throws(ServingError) -> Void
 
-    /// What happens to items, for metrics.
+    /// Events of items, for metrics.
     package enum Event: Sendable {
         case queued(Int)
         case waited(seconds: Double)
@@ -66,7 +66,7 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
         return try result.get()
     }
 
-    /// What is wrong with the queue; nil when it is well. Gives up runs that are stuck, and answers for their items.
+    /// The problem of the queue; `nil` if it is healthy. Gives up stuck runs, and answers for their items.
     package func check() -> String? { queue.check() }
 
     /// Items that wait or will come.
@@ -78,7 +78,7 @@ package final class Batcher<Item: Sendable, Output: Sendable>: Sendable {
     /// Threads that wait for items.
     package var idleWorkerCount: Int { queue.idleWorkerCount }
 
-    /// Items of a run, on average; nil before the first.
+    /// Items of a run, on average; `nil` before the first.
     package var meanBatch: Double? { queue.meanBatch }
 
     /// Refuses new items, and returns when those accepted are done and the threads end.
@@ -110,20 +110,20 @@ public struct QueueOptions: Sendable {
 
     /// The numbers of items that a run may have, rising from 1.
     package var buckets = [1]
-    /// How long a free worker waits for items that are on their way, as a share of the time that a run takes. Worth it where
+    /// Time that a free worker waits for items that are on their way, as a share of a run's time. Worth it where
     /// a run is long and items come in crowds: a run with the first of them alone would keep the others waiting.
     package var gathering = 0.0
 
     public init() {}
 }
 
-/// What the engine has to know of the request that a piece of work belongs to.
+/// The part of a request that the engine has to know: its priority, deadline and ids.
 package struct WorkContext: Sendable, Hashable {
     package var priority: Priority
-    /// When the answer is of no use any more; nil for never.
+    /// Deadline of the answer; `nil` for none.
     package var deadline: ContinuousClock.Instant?
     package var requestID: String
-    /// The id of the caller's key; nil where no keys are asked for.
+    /// The id of the caller's key; `nil` where no keys are asked for.
     package var caller: String?
 
     package init(
@@ -137,7 +137,7 @@ package struct WorkContext: Sendable, Hashable {
     }
 }
 
-/// Which queue a request waits in.
+/// The lane of the queue that a request waits in.
 package enum Priority: String, Sendable, Hashable, CaseIterable {
     /// Goes first.
     case interactive
@@ -168,7 +168,7 @@ package struct BatchRun<Output: Sendable>: Sendable {
     /// Answers for an item at once, before the run ends.
     package func finish(_ index: Int, _ result: Result<Output, ServingError>) { entries[index].finish(result) }
 
-    /// Whether nobody waits for an item any more.
+    /// True if nobody waits for an item any more.
     package func isOver(_ index: Int) -> Bool { !entries[index].isOpen }
 
     /// Tells that a long run goes on.
@@ -195,7 +195,7 @@ final class BatchEntry<Output: Sendable>: Sendable {
         self.arrival = arrival
     }
 
-    /// Whether nobody has answered yet.
+    /// True until somebody answers.
     var isOpen: Bool {
         state.withLock { state in
             switch state {
@@ -205,7 +205,7 @@ final class BatchEntry<Output: Sendable>: Sendable {
         }
     }
 
-    /// Has `continuation` get the answer. False where the answer was there already.
+    /// Resumes `continuation` with the answer. False if it was there already.
     func attach(_ continuation: CheckedContinuation<Result<Output, ServingError>, Never>) -> Bool {
         let early: Result<Output, ServingError>? = state.withLock { state in
             if case .answered(let result) = state {

@@ -36,7 +36,7 @@ package final class ByteBudget: Sendable {
         var used = 0
         var nextID = 0
         var waiting = Deque<Waiter>()
-        /// Those that were cancelled before they waited.
+        /// Ids of those that were cancelled before they waited.
         var cancelled = Set<Int>()
     }
 
@@ -48,7 +48,7 @@ package final class ByteBudget: Sendable {
     /// Bytes that are given out.
     package var used: Int { state.withLock { $0.used } }
 
-    /// How many wait for bytes.
+    /// The number of requests that wait for bytes.
     package var waitingCount: Int { state.withLock { $0.waiting.count } }
 
     /// Waits until `count` bytes are free, and those that came before have theirs.

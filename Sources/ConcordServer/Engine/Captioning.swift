@@ -3,7 +3,7 @@ import ConcordRuntime
 import ConcordText
 import Synchronization
 
-/// A picture to caption.
+/// An image to caption.
 struct CaptionJob: Sendable {
     let decoded: DecodingPool.Decoded
     let request: GenerationRequest
@@ -12,7 +12,7 @@ struct CaptionJob: Sendable {
     let onTokens: (@Sendable ([Int32]) -> Void)?
 }
 
-/// Captions pictures together; each is done when its own caption has ended.
+/// Captions images together; each is done when its own caption has ended.
 struct CaptionWork: Sendable {
     let model: ExportedModel
     let translate: @Sendable (ConcordError) -> ServingError
@@ -49,14 +49,14 @@ struct CaptionWork: Sendable {
         }
     }
 
-    /// Whether all captions of an item have come to a text at which they end. A search with beams knows them at its end.
+    /// True if all captions of an item have reached a stop text. A beam search knows its captions only at the end.
     private func isStopped(_ item: CaptionJob, _ generator: TokenGenerator, _ index: Int) -> Bool {
         if case .beam = item.request.options.strategy { return false }
         return item.text.hasStops && generator.results[index].allSatisfy { item.text.whole($0.tokens).isStopped }
     }
 }
 
-/// What the tokens of a caption say.
+/// The text of a caption's tokens.
 struct CaptionText: Sendable {
     private let tokenizer: any Tokenizer
     private let prompt: [Int32]
@@ -110,7 +110,7 @@ final class CaptionPieces: Sendable {
 
     init(_ text: CaptionText) { self.text = text }
 
-    /// What `tokens` add to the text; nil for nothing yet.
+    /// The text that `tokens` add; `nil` for nothing yet.
     func piece(adding tokens: [Int32]) -> String? {
         state.withLock { state in
             state.tokens += tokens
@@ -119,7 +119,7 @@ final class CaptionPieces: Sendable {
         }
     }
 
-    /// What is left of the text of all `tokens`.
+    /// The rest of the text of all `tokens`.
     func rest(of tokens: [Int32]) -> String? {
         state.withLock { Self.rest(text.whole(tokens).scalars, &$0) }
     }

@@ -3,9 +3,9 @@ import ConcordCore
 import ConcordMedia
 import ConcordRuntime
 
-/// Threads that decode the pictures of all models, so that decoding is never in the way of the models' runs.
+/// Threads that decode the images of all models, so that decoding is never in the way of the models' runs.
 final class DecodingPool: Sendable {
-    /// What is known of a picture before it is decoded.
+    /// The properties of an image before it is decoded.
     struct Inspection: Sendable {
         /// SHA-256 of the encoded bytes.
         let hash: String
@@ -13,10 +13,10 @@ final class DecodingPool: Sendable {
         let pixels: Int
     }
 
-    /// A picture that is ready, with the memory that it holds.
+    /// An image that is ready, with the memory that it holds.
     struct Decoded: Sendable {
         let image: PreparedImage
-        /// Nil for a picture that came from nobody.
+        /// `nil` for an image that came from nobody.
         let grant: ByteBudget.Grant?
     }
 
@@ -25,7 +25,7 @@ final class DecodingPool: Sendable {
     private let limits: ImageLimits
     private let budget: ByteBudget
     private let decoder: Batcher<Job, PreparedImage>
-    /// What takes a moment, but more than Swift's pool should be kept for.
+    /// Threads for work that takes a moment, but longer than Swift's pool should be blocked.
     private let inspector = WorkerThreads(count: 2, name: "concord-inspect")
 
     init(_ options: ServingOptions) {
@@ -51,7 +51,7 @@ final class DecodingPool: Sendable {
         try await inspector.run(work)
     }
 
-    /// Reads the header of a picture. Throws `.invalidInput` for what is none, `.tooLarge` for one above the limits.
+    /// Reads the header of an image. Throws `.invalidInput` for what is none, `.tooLarge` for one above the limits.
     func inspect(_ bytes: [UInt8], parameter: String?) async throws(ServingError) -> Inspection {
         guard bytes.count <= limits.maximumBytes else {
             throw ServingError(
@@ -80,7 +80,7 @@ final class DecodingPool: Sendable {
         return Inspection(hash: hash, pixels: pixels)
     }
 
-    /// Decodes a picture and makes it ready for a model.
+    /// Decodes an image and makes it ready for a model.
     func prepare(
         _ bytes: [UInt8], _ inspection: Inspection, for model: ExportedModel, parameter: String?,
         ticket: QueueSlot, _ context: WorkContext
@@ -101,7 +101,7 @@ final class DecodingPool: Sendable {
         return Decoded(image: image, grant: grant)
     }
 
-    /// What texts about a picture call it.
+    /// The name of an image in error texts.
     private static func name(_ parameter: String?) -> String { parameter.map { "`\($0)`" } ?? "sent" }
 
     private static func translate<Value>(
@@ -110,7 +110,7 @@ final class DecodingPool: Sendable {
         do throws(ConcordError) {
             return try body()
         } catch {
-            // Texts about pictures name no paths, and never libvips' own words.
+            // Texts about images name no paths, and never libvips' own words.
             guard error.code == .invalidImage else {
                 throw ServingError(.failed, "The picture could not be read.")
             }

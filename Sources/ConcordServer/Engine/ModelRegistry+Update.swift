@@ -3,7 +3,7 @@ import ConcordRuntime
 import Synchronization
 
 extension ModelRegistry {
-    /// What became of a model when the server was told to look at its models again.
+    /// The outcome for a model when the server reloads.
     enum Change: String, Sendable {
         case unchanged, added, replaced, removed
         /// It is as it was before; a new one is not there.
@@ -44,7 +44,7 @@ extension ModelRegistry {
     }
 
     /// - Parameters:
-    ///   - known: what the model was called so far; nil where nobody knows.
+    ///   - known: what the model was called so far; `nil` where nobody knows.
     ///   - taken: what models before it are called.
     private func update(
         _ argument: ModelArgument, known: String?, taken: [String]

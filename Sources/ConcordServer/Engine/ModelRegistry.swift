@@ -8,7 +8,7 @@ import Synchronization
 /// now and then, through the queues that requests wait in, so that being ready is something they show.
 package final class ModelRegistry: Sendable {
     let options: ServingOptions
-    /// Those of the options that may change while models are served.
+    /// The options that may change while models are served.
     private let limits: Mutex<(modelBytes: Int?, verifiesHashes: Bool)>
     let metrics: ServerMetrics
     let decoding: DecodingPool
@@ -30,7 +30,7 @@ package final class ModelRegistry: Sendable {
     /// Loads a model and checks its canary, which is its first run; the first model is the default.
     ///
     /// - Parameters:
-    ///   - name: what requests call it; nil for the name in its manifest.
+    ///   - name: what requests call it; `nil` for the name in its manifest.
     ///   - folder: an artifact folder.
     ///   - isPinned: whether it keeps its memory when another model needs some.
     /// - Throws: as ``ExportedModel/init(folder:options:)``; `.invalidArgument` for a name that is taken, `.unavailable`
@@ -115,7 +115,7 @@ package final class ModelRegistry: Sendable {
         return (model, bytes)
     }
 
-    /// Has models that are not pinned give up their memory, those used least recently first.
+    /// Unloads models that are not pinned, the least recently used first.
     private func makeRoom(for bytes: Int, sparing name: String) throws(ConcordError) {
         guard let limit = limits.withLock({ $0.modelBytes }) else { return }
         // Dropped after the lock is free: a model's end may take a while.
@@ -138,7 +138,7 @@ package final class ModelRegistry: Sendable {
     /// Loads the model beside the one in use, if any, checks its canary, warms it up, and only then puts it in the
     /// other's place, which is closed when its last request ends. Throws, and leaves the other, when any of that fails.
     ///
-    /// - Parameter folder: nil for the same folder.
+    /// - Parameter folder: `nil` for the same folder.
     /// - Throws: as ``load(name:folder:isPinned:)``; `.invalidArgument` for a name that is not there.
     package func reload(name: String, folder: String? = nil) async throws(ConcordError) {
         guard let known = table.withLock({ $0.begin(name) }) else {
@@ -188,7 +188,7 @@ package final class ModelRegistry: Sendable {
             table.isClosing = true
             return table.entries.compactMap(\.model)
         }
-        // Pictures being decoded have places in their models' queues, which wait for them.
+        // Images being decoded have places in their models' queues, which wait for them.
         await withTaskGroup(of: Void.self) { group in
             for model in models { group.addTask { await model.close() } }
         }

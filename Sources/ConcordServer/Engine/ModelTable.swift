@@ -1,22 +1,22 @@
 import ConcordRuntime
 
-/// What a ``ModelRegistry`` knows of its models. It locks it.
+/// The state of a ``ModelRegistry``, which locks it.
 struct ModelTable {
     struct Entry {
         let name: String
         var folder: String
         let isPinned: Bool
-        /// Whether the server is not ready until it is loaded.
+        /// True if the server is not ready until it is loaded.
         let isAwaited: Bool
         var state = ModelStatus.State.loading
-        /// Nil unless ready.
+        /// `nil` unless ready.
         var model: ServedModel?
         var manifest: ArtifactManifest
         var bytes = 0
         var lastUse = 0
-        /// How long it took to load, the last time.
+        /// Seconds that the last load took.
         var seconds: Double?
-        /// What the looks at its queues and its canary found wrong.
+        /// Problems found by the checks of its queues and its canary.
         var queueProblem, canaryProblem: String?
 
         var problem: String? {
@@ -36,7 +36,7 @@ struct ModelTable {
         }
     }
 
-    /// What somebody who asks for a model gets.
+    /// The result of asking for a model.
     enum Found {
         case ready(ServedModel)
         /// It has to be loaded again, by whoever gets this.
@@ -53,7 +53,7 @@ struct ModelTable {
 
     var residentBytes: Int { entries.reduce(0) { $0 + ($1.model == nil ? 0 : $1.bytes) } }
 
-    /// Why the server is not ready; nothing when it is.
+    /// The reasons why the server is not ready; empty if it is.
     var problems: [String] {
         if isClosing { return ["the server is stopping"] }
         if entries.isEmpty { return ["no model was loaded"] }
@@ -96,14 +96,14 @@ struct ModelTable {
         entries[index].state = .failed
     }
 
-    /// A model will be loaded; where one is in use, it stays. Returns the folder; nil where there is no such model.
+    /// A model will be loaded; where one is in use, it stays. Returns the folder; `nil` where there is no such model.
     mutating func begin(_ name: String) -> String? {
         guard let index = index(name) else { return nil }
         if entries[index].model == nil { entries[index].state = .loading }
         return entries[index].folder
     }
 
-    /// Takes a model out of memory until it is loaded again, and returns it; nil where it was not in memory.
+    /// Takes a model out of memory until it is loaded again, and returns it; `nil` where it was not in memory.
     mutating func withdraw(_ name: String) -> Result<ServedModel?, ServingError> {
         guard let index = index(name) else { return .failure(.noSuchModel) }
         guard entries[index].state != .loading else { return .failure(.loading(after: entries[index].seconds)) }
@@ -114,7 +114,7 @@ struct ModelTable {
         return .success(entries[index].model)
     }
 
-    /// Has a model that is not in memory be loaded from another folder, when it is asked for.
+    /// Makes another folder the one that an unloaded model is loaded from.
     mutating func move(_ name: String, to folder: String, manifest: ArtifactManifest) {
         guard let index = index(name) else { return }
         (entries[index].folder, entries[index].manifest) = (folder, manifest)
@@ -156,7 +156,7 @@ struct ModelTable {
         entries[index].lastUse = time
     }
 
-    /// Takes the model that was not used for longest out of memory; nil when none may be.
+    /// Takes the model that was not used for longest out of memory; `nil` when none may be.
     mutating func unloadOldest(sparing name: String) -> ServedModel? {
         let idle = entries.indices.filter { index in
             let entry = entries[index]
@@ -181,7 +181,7 @@ struct ModelTable {
     }
 }
 
-/// What is known of a model that the server has been told of.
+/// The status of a model that the server was told of.
 package struct ModelStatus: Sendable, Hashable {
     package enum State: String, Sendable, Hashable {
         case loading, ready, failed
@@ -193,24 +193,24 @@ package struct ModelStatus: Sendable, Hashable {
 
     package var name: String
     package var state: State
-    /// Why it is not ready, or not well; safe for clients.
+    /// The reason why it is not ready, or not healthy; safe for clients.
     package var reason: String?
-    /// Why its answers may be wrong on this machine though it is well; safe for clients. Nil where nothing is known.
+    /// A warning that its results may be wrong on this machine; safe for clients.
     package var warning: String?
     /// The bytes of its graphs.
     package var residentBytes: Int
     /// That of the model in use, or of the one that is to be loaded.
     package var manifest: ArtifactManifest
-    /// Items that wait, of pictures, texts and captions together.
+    /// Items that wait, of images, texts and captions together.
     package var queuedItems: Int
-    /// Items that a run took, on average; nil before the first.
+    /// Items that a run took, on average; `nil` before the first.
     package var meanBatch: Double?
 }
 
-/// Whether the server can answer.
+/// The readiness of the server.
 package struct Readiness: Sendable, Hashable {
     package var isReady: Bool
-    /// What stands in the way; safe for clients.
+    /// The reasons why it is not ready; safe for clients.
     package var reasons: [String]
 
     package init(isReady: Bool, reasons: [String] = []) {

@@ -3,7 +3,7 @@ import ConcordRuntime
 import ConcordText
 
 extension ServedModel {
-    /// A picture that waits for its caption.
+    /// An image that waits for its caption.
     private struct Accepted {
         let captioner: Batcher<CaptionJob, [GeneratedTokens]>
         let ticket: QueueSlot
@@ -13,7 +13,7 @@ extension ServedModel {
         let pixels: Int
     }
 
-    /// The captions of an encoded picture: as many as the options ask for, at most.
+    /// The captions of an encoded image: as many as the options ask for, at most.
     ///
     /// - Parameters:
     ///   - prompt: what the captions begin with; it is part of their text.
@@ -31,7 +31,7 @@ extension ServedModel {
         }
     }
 
-    /// The caption of an encoded picture, as it comes. Throws before anything comes where the request is refused.
+    /// The caption of an encoded image, as it comes. Throws before anything comes where the request is refused.
     ///
     /// Errors of the stream are ``ServingError``. Work ends when the stream is dropped. One result only; that of a search
     /// comes in one piece.
@@ -109,7 +109,7 @@ extension ServingError {
         .invalidInput, "The options leave no caption; allow more tokens.")
 }
 
-/// A caption of a picture.
+/// A caption of an image.
 package struct ServedCaption: Sendable, Hashable {
     package var text: String
     /// The new tokens, a stop token at the end included.
@@ -117,9 +117,9 @@ package struct ServedCaption: Sendable, Hashable {
     /// The sum of the logarithms of the tokens' probabilities.
     package var logProbability: Double
     package var finishReason: GeneratedTokens.FinishReason
-    /// How many tokens the caption began from, the start token included.
+    /// The number of tokens that the caption began from, the start token included.
     package var promptTokens: Int
-    /// Width × height of the picture as it was sent.
+    /// Width × height of the image as it was sent.
     package var pixels: Int
 
     package init(
@@ -135,7 +135,7 @@ package struct ServedCaption: Sendable, Hashable {
     }
 }
 
-/// What a stream of a caption brings.
+/// An event of a caption stream.
 package enum CaptionEvent: Sendable, Hashable {
     /// Text that joins the caption. All pieces put together are the text of the caption.
     case text(String)

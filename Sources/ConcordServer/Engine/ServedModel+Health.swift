@@ -4,10 +4,10 @@ import ConcordRuntime
 import ConcordText
 
 extension ServedModel {
-    /// What is wrong with the queues; nil when they move.
+    /// The problem of the queues; `nil` if they move.
     func checkQueues() -> String? { texts.check() ?? images?.check() ?? captioner?.check() }
 
-    /// Has the canary go through the same queues and threads as requests do, before all that wait.
+    /// Sends the canary through the queues and threads of requests, ahead of all that wait.
     ///
     /// - Throws: `.failed` when the model does not say what it said when it was exported, or what a request would throw.
     func probe() async throws(ServingError) {

@@ -4,14 +4,14 @@ import ConcordText
 
 /// A model with the queues in which requests for it wait.
 ///
-/// When the last reference goes, its threads end and its memory is free.
+/// When the last reference is released, its threads end and its memory is freed.
 package final class ServedModel: Sendable {
     package let name: String
     package let manifest: ArtifactManifest
     /// Tokens of the longest text, start and end token included.
     package let contextLength: Int
     package let tokenizer: any Tokenizer
-    /// Why answers may be wrong on this machine though the model is well; safe for clients. Nil where nothing is known.
+    /// A warning that results may be wrong on this machine; safe for clients.
     package let warning: String?
     let model: ExportedModel
     let decoding: DecodingPool
@@ -44,17 +44,17 @@ package final class ServedModel: Sendable {
         "The weights have 8 bits, and this processor, which has no VNNI, cuts off sums of their products: vectors may be "
         + "wrong. Export the model on such a processor, which gives weights of 7 bits, or serve it on one with VNNI."
 
-    /// Those of its folder's files when they were read, by name.
+    /// Stamps of its folder's files when they were read, by name.
     var stamps: [String: FileStamp] { model.stamps }
 
     package var hasImageTower: Bool { images != nil }
     package var canCaption: Bool { captioner != nil }
 
-    // MARK: - Pictures
+    // MARK: - Images
 
-    /// The unit vector `[width]` of an encoded picture, and its width × height.
+    /// The unit vector `[width]` of an encoded image, and its width × height.
     ///
-    /// A picture that is being embedded for somebody else is not embedded again.
+    /// An image that is being embedded for somebody else is not embedded again.
     package func embed(
         image bytes: [UInt8], parameter: String? = nil, _ context: WorkContext
     ) async throws(ServingError) -> (vector: [Float], pixels: Int) {
@@ -158,7 +158,7 @@ package final class ServedModel: Sendable {
     /// Scaled cosines of unit vectors, with the bias where the model has one: row by row `[images, texts]`.
     package func logits(images: [[Float]], texts: [[Float]]) -> [[Float]] { model.logits(images: images, texts: texts) }
 
-    /// Items that wait, of pictures, texts and captions together.
+    /// Items that wait, of images, texts and captions together.
     var queuedItems: Int {
         texts.queuedCount + (images?.queuedCount ?? 0) + (captioner?.queuedCount ?? 0)
     }
@@ -259,7 +259,7 @@ struct ModelQueues: Sendable {
         }
     }
 
-    /// What a client is told of a model's error.
+    /// The error for clients of a model's error.
     private var translate: @Sendable (ConcordError) -> ServingError {
         { [name, options] error in
             switch error.code {

@@ -78,7 +78,7 @@ package final class ServerMetrics: Sendable {
         families.withLock { $0.queued.set(Double(items), [model, modality.rawValue]) }
     }
 
-    /// The bytes of a model's graphs; nil when it is gone.
+    /// The bytes of a model's graphs; `nil` when it is gone.
     package func resident(model: String, bytes: Int?) {
         families.withLock {
             if let bytes {
@@ -104,7 +104,7 @@ struct MetricFamily: Sendable {
     enum Kind: String, Sendable { case counter, gauge, histogram }
 
     struct Histogram: Sendable {
-        /// How many values were at most each bound, and above all of them.
+        /// The number of values up to each bound, and above all of them.
         var counts: [Int]
         var sum = 0.0
     }

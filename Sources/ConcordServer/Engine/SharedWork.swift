@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Has equal work that is asked for several times at once done once.
+/// Deduplicates concurrent work for the same key.
 ///
 /// The work ends early when all who wait for it are cancelled.
 package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
@@ -19,7 +19,7 @@ package final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sen
 
     package init() {}
 
-    /// How many wait for work that is under way.
+    /// The number of callers that wait for work under way.
     package var waiterCount: Int { state.withLock { $0.flights.values.reduce(0) { $0 + $1.waiters } } }
 
     /// The value of `key`: that of work that is under way, or of `compute`.

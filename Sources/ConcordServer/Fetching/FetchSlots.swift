@@ -1,13 +1,13 @@
 import ConcordCore
 import Synchronization
 
-/// Which transfers go on and which wait: so many go on in all, and so many with one host. Whoever waits does so in the
+/// Limits concurrent transfers, in all and for each host. Transfers wait in the
 /// order of arrival, but those that wait for their host hold up nobody else.
 final class FetchSlots: Sendable {
     private struct Waiter {
         let id: Int
         let host: String
-        /// Resumed with nil for a place, or with why there is none.
+        /// Resumed with `nil` for a place, or with why there is none.
         let continuation: CheckedContinuation<ConcordError?, Never>
     }
 
@@ -34,7 +34,7 @@ final class FetchSlots: Sendable {
     /// Waits, without blocking, for a place with a host, which ``leave(_:)`` gives back.
     ///
     /// - Returns: why there is no place: `.fetch` when there is none in time, `.cancelled` with the task, `.unavailable`
-    ///   when too many wait. Nil when there is one.
+    ///   when too many wait. `nil` when there is one.
     func enter(_ host: String, by end: ContinuousClock.Instant) async -> ConcordError? {
         let (id, isGranted) = state.withLock { state in
             state.nextID += 1

@@ -6,7 +6,7 @@ package struct IPAddress: Hashable, Sendable {
     /// In network order.
     let bytes: [UInt8]
 
-    /// Reads an address in its only usual form: four decimal numbers, or IPv6 without a zone. Nil for anything else.
+    /// Reads an address in its only usual form: four decimal numbers, or IPv6 without a zone. `nil` for anything else.
     package init?(_ text: String) {
         var four = in_addr(), sixteen = in6_addr()
         if inet_pton(AF_INET, text, &four) == 1 {
@@ -18,7 +18,7 @@ package struct IPAddress: Hashable, Sendable {
         }
     }
 
-    /// The address in what the resolver gives; nil for another kind.
+    /// The address in what the resolver gives; `nil` for another kind.
     init?(_ address: UnsafePointer<sockaddr>) {
         switch Int32(address.pointee.sa_family) {
         case AF_INET:
@@ -43,10 +43,10 @@ package struct IPAddress: Hashable, Sendable {
         }.joined(separator: ":")
     }
 
-    /// Whether it is this machine's own: 127.0.0.0/8 or ::1.
+    /// True for this machine's own addresses: 127.0.0.0/8 and ::1.
     var isLoopback: Bool { isVersion4 ? bytes[0] == 127 : bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] == 1 }
 
-    /// Whether it is one of the internet's, by the registries of special-purpose addresses (RFC 6890 and its updates).
+    /// True for the internet's own addresses, by the registries of special-purpose addresses (RFC 6890 and its updates).
     ///
     /// Not so: loopback, private, link-local, shared (carrier-grade NAT), multicast, unspecified, reserved and
     /// documentation addresses, and all of IPv6 that leads to an IPv4 address (mapped, NAT64, 6to4, Teredo).
@@ -69,7 +69,7 @@ package struct IPAddress: Hashable, Sendable {
         ([0x26, 0x20, 0x00, 0x4F, 0x80, 0x00], 48), ([0x3F, 0xFE], 16), ([0x3F, 0xFF, 0x00], 20),
     ]
 
-    /// Whether the first `bits` are those of `prefix`, which is filled up with zeros.
+    /// True if the first `bits` equal those of `prefix`, filled up with zeros.
     private func isWithin(_ prefix: [UInt8], bits: Int) -> Bool {
         (0..<bits).allSatisfy { bit in
             let byte = bit / 8, mask = UInt8(0x80) >> UInt8(bit % 8)
@@ -126,7 +126,7 @@ package struct HostResolver: Sendable {
         return addresses
     }
 
-    /// What a resolver's thread leaves behind.
+    /// The result of a resolver's thread.
     ///
     /// `@unchecked Sendable`: `texts` is touched only while `condition` is locked.
     private final class Answer: @unchecked Sendable {

@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordRuntime
 import Synchronization
 
-/// Fetches pictures by URL for a service, so that no URL makes the service ask what its clients could not ask themselves.
+/// Fetches images by URL for a service, so that no URL makes the service ask what its clients could not ask themselves.
 ///
 /// A host is resolved once, all of its addresses are checked, and the connection goes to one of those: a name that
 /// resolves to another address a moment later gains nothing. Every redirect is checked as the first URL was. Proxies of
@@ -108,29 +108,29 @@ package final class ImageFetcher: Sendable {
     private static let refusedHost = ImageURL.refusal("has a host that is not asked")
 }
 
-/// Whether work has been given up, by whom it is for.
+/// A flag that is set when the caller gives up.
 final class CancellationFlag: Sendable {
     private let state = Atomic(false)
     var isSet: Bool { state.load(ordering: .acquiring) }
     func set() { state.store(true, ordering: .releasing) }
 }
 
-/// Which URLs pictures are fetched from, and how patiently.
+/// The URLs that images are fetched from, and the limits of a fetch.
 public struct ImageFetchOptions: Sendable, Hashable {
     /// The only hosts that are asked, by name; `*.example.com` is every name below that one. Nil asks any host of the
     /// internet. What a name resolves to is checked in either case.
     public var hosts: [String]?
     public var ports: Set<Int> = [80, 443]
-    /// The most bytes of a picture.
+    /// The most bytes of an image.
     public var maximumBytes = 20 << 20
     public var maximumRedirects = 3
-    /// How long a fetch may take in all, redirects and waiting included.
+    /// Timeout of a fetch in all, redirects and waiting included.
     public var timeout = Duration.seconds(10)
-    /// How many fetches go on at once; others wait.
+    /// Concurrent fetches; others wait.
     public var concurrentFetches = 16
-    /// How many of them name one host, so that a slow one leaves places to the others. Where it redirects to does not count.
+    /// Concurrent fetches that name one host, so that a slow host leaves room for others. Redirects do not count.
     public var concurrentFetchesPerHost = 4
-    /// How many may wait.
+    /// The most fetches that wait.
     public var maximumWaiting = 64
     /// A port of this machine that may be asked, too: for tests, and for nothing else.
     public var loopbackPort: Int?
@@ -159,7 +159,7 @@ public struct ImageFetchOptions: Sendable, Hashable {
         }
     }
 
-    /// Whether a host, in lower case, is one of ``hosts``.
+    /// True if a host, in lower case, is one of ``hosts``.
     func allows(host: String) -> Bool {
         guard let hosts else { return true }
         let name = host.hasSuffix(".") ? String(host.dropLast()) : host
@@ -173,12 +173,12 @@ public struct ImageFetchOptions: Sendable, Hashable {
 extension ConcordError.Code {
     /// A URL that is not one that this service fetches from.
     package static let refusedAddress = Self(rawValue: "refusedAddress")
-    /// A picture that did not come from where it was to be fetched.
+    /// An image that did not come from where it was to be fetched.
     package static let fetch = Self(rawValue: "fetch")
 }
 
 extension ServingError {
-    /// What a client may know of an image that could not be fetched: the fetcher's texts are made for it.
+    /// The error for clients of a failed fetch: the fetcher's texts are written for them.
     init(fetching error: ConcordError, parameter: String) {
         switch error.code {
         case .refusedAddress: self = .invalid(parameter, error.message + ".", code: "invalid_image_url")

@@ -3,11 +3,11 @@ import ConcordCore
 import ConcordPlatform
 import ConcordRuntime
 
-/// One request of a picture and its answer, by libcurl.
+/// One request of an image and its answer, by libcurl.
 final class ImageTransfer {
     enum Outcome {
         case image([UInt8])
-        /// Where the answer says that the picture is.
+        /// A redirect to this location.
         case redirect(String)
     }
 
@@ -18,9 +18,9 @@ final class ImageTransfer {
     private var isCoded = false
     private var headByteCount = 0
     private var bytes: [UInt8] = []
-    /// Why a callback made libcurl stop.
+    /// The reason why a callback made libcurl stop.
     private var failure: ConcordError?
-    /// Whether the body of another answer than a good one was left unread.
+    /// True once the body of an unsuccessful response was left unread.
     private var isStopped = false
 
     private static let maximumHeadBytes = 1 << 16

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// A URL that a picture may be fetched from, taken apart once, by rules so strict that libcurl cannot read it otherwise.
+/// A URL that an image may be fetched from, taken apart once, by rules so strict that libcurl cannot read it otherwise.
 struct ImageURL: Hashable, Sendable {
     enum Scheme: String { case http, https }
 
@@ -98,7 +98,7 @@ struct ImageURL: Hashable, Sendable {
 
     var text: String { "\(scheme.rawValue)://\(authority)\(target)" }
 
-    /// Where a redirect leads.
+    /// The target of a redirect.
     ///
     /// - Throws: as `init(_:)`; `.refusedAddress` for one from https to http.
     func redirected(to location: String) throws(ConcordError) -> ImageURL {

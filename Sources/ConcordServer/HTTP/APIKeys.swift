@@ -25,7 +25,7 @@ package final class APIKeys: Sendable {
                 fingerprint: FileHash(.sha256, of: bytes).hexadecimal))
     }
 
-    /// The entry of a key that a caller shows, compared in constant time; nil for none.
+    /// The entry of a key that a caller shows, compared in constant time; `nil` for none.
     package func entry(for key: String) -> APIKey? {
         // All entries are looked at: the time does not tell which one it was.
         let hash = Array(FileHash(.sha256, of: Array(key.utf8)).hexadecimal.utf8)
@@ -86,12 +86,12 @@ package final class APIKeys: Sendable {
 
 /// An entry of `keys.json`: who may do what, and how much.
 package struct APIKey: Sendable, Hashable {
-    /// What a key is good for.
+    /// The scope of a key.
     package enum Scope: String, Sendable, Hashable, CaseIterable {
         case embed, caption, admin, metrics
     }
 
-    /// What limits, logs and metrics call the caller.
+    /// The name of the caller in limits, logs and metrics.
     package var id: String
     package var scopes: Set<Scope>
     package var limits: CallerLimits
@@ -103,13 +103,13 @@ package struct APIKey: Sendable, Hashable {
     }
 }
 
-/// How much one caller may ask for.
+/// The quota of one caller.
 package struct CallerLimits: Sendable, Hashable {
-    /// Items (pictures and texts) a second, on average; nil for no limit.
+    /// Items (images and texts) a second, on average; `nil` for no limit.
     package var itemsPerSecond: Double?
     /// Items at once, after a pause.
     package var burst: Double
-    /// Pixels a second, on average; nil for no limit. Up to ten seconds' worth at once.
+    /// Pixels a second, on average; `nil` for no limit. Up to ten seconds' worth at once.
     package var pixelsPerSecond: Double?
 
     package init(itemsPerSecond: Double? = nil, burst: Double? = nil, pixelsPerSecond: Double? = nil) {
@@ -222,7 +222,7 @@ struct KeyFile: Sendable {
 
 /// Comparisons whose time does not tell where values differ.
 package enum ConstantTime {
-    /// Whether two byte strings are equal. Looks at every byte of the longer, whatever the others are.
+    /// True if two byte strings are equal. Looks at every byte of the longer one.
     package static func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         var difference: UInt8 = left.count == right.count ? 0 : 1
         for index in 0..<max(left.count, right.count) {

@@ -15,7 +15,7 @@ enum HostField {
         .invalid(nil, message, code: "invalid_host")
     }
 
-    /// Whether it is `HOST[:PORT]`, or empty, which says that there is none.
+    /// True for `HOST[:PORT]`, and for nothing, which says that there is no host.
     private static func isHost(_ authority: String) -> Bool {
         var host = authority.utf8[...]
         if host.first == UInt8(ascii: "[") {
@@ -41,13 +41,13 @@ enum HostField {
     }
 }
 
-/// Who may use a server that asks for no key: programs of this machine, but no page of the web that a browser on it
+/// Access to a server that asks for no key: programs of this machine may use it, but no web page that a browser on it
 /// shows.
 ///
 /// A page can have its own name lead to this machine (DNS rebinding), which the field `Host` gives away; and it can
 /// send a form to any address, which the field `Origin` gives away.
 struct KeylessAccess: Sendable {
-    /// What the server is called beside addresses and `localhost`; `*` for anything.
+    /// Names of the server beside addresses and `localhost`; `*` for any.
     let names: [String]
     let crossOrigin: CrossOrigin
 
@@ -71,7 +71,7 @@ struct KeylessAccess: Sendable {
         }
     }
 
-    /// Whether `HOST[:PORT]` is an address, which no name server can give to another page, or a name of the server's.
+    /// True if `HOST[:PORT]` is an address, which no name server can give to another page, or a name of the server's.
     private func isOwn(_ authority: String) -> Bool {
         var host = authority.lowercased()
         if host.hasPrefix("["), let end = host.firstIndex(of: "]") {
@@ -84,12 +84,12 @@ struct KeylessAccess: Sendable {
     }
 }
 
-/// Which pages of other hosts may use the server from a browser (CORS); none unless some are named.
+/// The origins whose pages may use the server from a browser (CORS); none by default.
 struct CrossOrigin: Sendable, Hashable {
     /// Such as `https://example.com`; `*` for all.
     var origins: [String] = []
 
-    /// The answer to a browser that asks first; nil for other requests.
+    /// The answer to a browser that asks first; `nil` for other requests.
     func preflight(_ request: Request) -> Response? {
         guard request.method == .options, let origin = request.headers[.origin], allows(origin),
             request.headers[.accessControlRequestMethod] != nil
@@ -112,7 +112,7 @@ struct CrossOrigin: Sendable, Hashable {
         response.headers[.vary] = "Origin"
     }
 
-    /// What a page may read of an answer beside its body.
+    /// Headers that a page may read.
     private static let exposed = [
         HTTPField.Name.requestID, .retryAfter, .rateLimit, .rateRemaining, .rateReset, .inferenceHeaderLength,
     ].map(\.rawName).joined(separator: ", ")

@@ -7,7 +7,7 @@ enum CompressedBody {
     static let maximumRatio = 100
     static let unquestionedBytes = 1 << 20
 
-    /// Whether a body with that content coding is read.
+    /// True if a body with that content coding is read.
     static func isKnown(_ coding: String) -> Bool { ["gzip", "x-gzip", "deflate"].contains(coding.lowercased()) }
 
     /// The bytes that `compressed` stands for.

@@ -28,7 +28,7 @@ struct ConnectionChannel: ServerChildChannel {
     }
 }
 
-/// What the server knows of a request before it is read: its connection and its logger.
+/// The connection and the logger of a request.
 struct ServerContext: InitializableFromSource {
     let channel: any Channel
     let logger: Logger
@@ -38,7 +38,7 @@ struct ServerContext: InitializableFromSource {
         logger = source.logger
     }
 
-    /// What knows whether the client is still there.
+    /// The connection, which knows whether the client is still there.
     func connection() async throws -> ClientConnection {
         let channel = channel
         @Sendable func found() throws -> ClientConnection {
@@ -57,7 +57,7 @@ final class ClientConnection: Sendable {
 
     private let state = Mutex(State())
 
-    /// Has `action` done when the client leaves, at once when it has left; it takes the place of an earlier action.
+    /// Calls `action` when the client leaves, at once if it has left; replaces an earlier action.
     func whenClosed(_ action: @escaping @Sendable () -> Void) {
         let isClosed = state.withLock { state in
             state.action = state.isClosed ? nil : action
@@ -90,11 +90,11 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPResponsePart
 
     struct Limits: Sendable {
-        /// How long a body may take that brings nothing, and an answer of which nothing is read.
+        /// Timeout of a body that brings nothing, and of a response of which nothing is read.
         var bodyTimeout: TimeAmount = .seconds(30)
         /// Bytes a second at which a body, or what is read of an answer, earns more time.
         var bodyBytesPerSecond = 16 << 10
-        /// How long what a client still sends is read and forgotten after an early answer, so that it gets to read it.
+        /// Time for which a client's bytes are read and dropped after an early response, so that it gets to read that.
         var linger: TimeAmount = .seconds(1)
         /// Above this a body is not invited.
         var bodyBytes: Int
@@ -104,7 +104,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private let limits: Limits
     private var isReadingRequest = false
     private var isAnswering = false
-    /// Whether the request that is being read has its answer already.
+    /// True if the request that is being read already has its response.
     private var isAnswered = false
     /// Requests that have no whole answer yet.
     private var due = 0
@@ -246,7 +246,7 @@ final class HTTPVersionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Whether each request that has no whole answer yet is of HTTP/1.0.
+    /// For each request without a whole response: true if it is of HTTP/1.0.
     private var areOld = CircularBuffer<Bool>()
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

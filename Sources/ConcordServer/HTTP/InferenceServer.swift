@@ -12,10 +12,10 @@ import UnixSignals
 /// The service: models behind HTTP, from the start to the end of the process.
 public final class InferenceServer: Sendable {
     private let configuration: ServerConfiguration
-    /// What the settings say now.
+    /// Reads the current settings.
     private let readConfiguration: @Sendable () throws -> ServerConfiguration
     private let logger: Logger
-    /// That of the logger; nil for a logger of somebody else's.
+    /// That of the logger; `nil` for a logger of somebody else's.
     private let logLevel: LogLevel?
     private let group = Mutex<ServiceGroup?>(nil)
     private let reloads = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -27,8 +27,8 @@ public final class InferenceServer: Sendable {
     /// Throws `.invalidConfiguration` for what cannot be served, or should not.
     ///
     /// - Parameters:
-    ///   - logger: nil for lines on standard error, as the configuration wants them.
-    ///   - readConfiguration: what ``reload()`` follows; nil for the configuration as it is.
+    ///   - logger: `nil` for lines on standard error, as the configuration wants them.
+    ///   - readConfiguration: what ``reload()`` follows; `nil` for the configuration as it is.
     public init(
         _ configuration: ServerConfiguration, logger: Logger? = nil,
         readConfiguration: (@Sendable () throws -> ServerConfiguration)? = nil
@@ -48,7 +48,7 @@ public final class InferenceServer: Sendable {
     /// Answers requests until the process is told to end, or ``stop()`` is called.
     ///
     /// It listens at once, and loads the models meanwhile: until then it is alive, not ready, and refuses what needs a
-    /// model with 503 and `Retry-After`. Told to end while it loads, it ends when the model that it is at is loaded.
+    /// model with 503 and `Retry-After`. If asked to stop while loading, it stops once the current model has loaded.
     ///
     /// - Parameters:
     ///   - signals: those of ``knownSignals`` that are handled; others do what the system does.
@@ -97,7 +97,7 @@ public final class InferenceServer: Sendable {
     /// Ends ``run(signals:onListening:onReady:)`` as a signal would.
     public func stop() async { await group.withLock { $0 }?.triggerGracefulShutdown() }
 
-    /// Has the server follow its settings, the file of keys and the artifact folders, as SIGHUP does, and returns at once.
+    /// Reloads the settings, the file of keys and the artifact folders, as SIGHUP does, and returns at once.
     ///
     /// Models whose folder or files are other ones are loaded beside those in use, which stay where that fails. Settings
     /// that have no effect before a restart are named in the log. While models are being loaded, this waits for them.
@@ -228,11 +228,11 @@ extension ReadyReport.Model {
     }
 }
 
-/// What a server that is ready serves, and where.
+/// The address and the models of a server that is ready.
 public struct ReadyReport: Sendable, Hashable {
     public struct Model: Sendable, Hashable {
         public var name: String
-        /// What it does, and its width and precision.
+        /// Its abilities, width and precision.
         public var abilities: [String]
     }
 

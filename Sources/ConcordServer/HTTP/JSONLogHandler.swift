@@ -27,7 +27,7 @@ struct JSONLogHandler: LogHandler {
     let label: String
     let format: Format
     let level: LogLevel
-    /// Of this handler alone; nil for the one that all share.
+    /// Of this handler alone; `nil` for the one that all share.
     private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
     private let write: @Sendable (String) -> Void

@@ -44,11 +44,11 @@ struct KeysService: Service {
 /// Loads the models while the server listens already, one after the other, and ends it where one cannot be loaded. Then
 /// looks at the settings and the models again whenever it is told to.
 struct LoadingService: Service {
-    /// Those that the registry has been told of.
+    /// The models that the registry was told of.
     let models: [ModelRegistry.Named]
     let state: ServerState
     let reloads: AsyncStream<Void>
-    /// What the server's settings say now.
+    /// Reads the current settings.
     let readConfiguration: @Sendable () throws -> ServerConfiguration
     let whenLoaded: @Sendable () async -> Void
 
@@ -85,7 +85,7 @@ final class FirstFailure: Sendable {
 
     var error: (any Error)? { first.withLock { $0 } }
 
-    /// What is cancelled because of a failure is none.
+    /// Notes the first failure; a cancellation is none.
     func note(_ error: any Error) {
         if !(error is CancellationError) { first.withLock { $0 = $0 ?? error } }
     }
@@ -114,7 +114,7 @@ struct RegistryService: Service {
     }
 }
 
-/// Where a server listens.
+/// The address that a server listens on.
 struct ListeningAddress: Sendable {
     let host: String
     let port: Int
@@ -122,7 +122,7 @@ struct ListeningAddress: Sendable {
     /// `HOST:PORT` as URLs have it: an address of IPv6 in brackets.
     var text: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// What a failure to listen here means; nil for another failure.
+    /// The error for a failure to listen here; `nil` for another failure.
     ///
     /// - Parameter setting: what `server.yaml` calls the port.
     func failure(_ error: any Error, setting: String) -> ConcordError? {
@@ -151,7 +151,7 @@ struct ListeningAddress: Sendable {
 struct ListeningService: Service {
     let server: any Service
     let address: ListeningAddress
-    /// What `server.yaml` calls the port.
+    /// The key of the port in `server.yaml`.
     let setting: String
 
     func run() async throws {
@@ -159,7 +159,7 @@ struct ListeningService: Service {
     }
 }
 
-/// What signals of the system have a server do.
+/// Reactions to the system's signals.
 ///
 /// | signal | does |
 /// |---|---|
@@ -173,7 +173,7 @@ struct SignalHandler: Sendable {
     let end: @Sendable () async -> Void
     let endAtOnce: @Sendable () -> Void
 
-    /// Whether this process has a terminal that controls it.
+    /// True if this process has a controlling terminal.
     private static var hasTerminal: Bool {
         let descriptor = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)
         if descriptor >= 0 { close(descriptor) }

@@ -2,7 +2,7 @@ import Synchronization
 
 /// Holds callers to their limits, by token buckets of items and of pixels.
 package final class RateLimiter: Sendable {
-    /// What `X-RateLimit-*` headers say.
+    /// The values of the `X-RateLimit-*` headers.
     package struct State: Sendable, Hashable {
         /// Items at once, after a pause.
         package var limit: Int
@@ -23,7 +23,7 @@ package final class RateLimiter: Sendable {
     package init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) { self.now = now }
 
     /// Takes `items` from the caller's bucket. A request above the burst is let in when the bucket is full, and leaves
-    /// a debt. Nil for a caller without a limit of items.
+    /// a debt. `nil` for a caller without a limit of items.
     ///
     /// - Throws: `.quotaExceeded` with the time until it fits; also while pixels are owed.
     @discardableResult
@@ -45,7 +45,7 @@ package final class RateLimiter: Sendable {
         }
     }
 
-    /// Takes the pixels of a picture, known once its header was read. They may leave a debt, for which the caller's next
+    /// Takes the pixels of an image, known once its header was read. They may leave a debt, for which the caller's next
     /// requests wait.
     package func charge(caller: String, limits: CallerLimits, pixels: Int) {
         guard limits.pixelsPerSecond != nil else { return }
@@ -91,7 +91,7 @@ struct TokenBucket: Sendable {
 
     mutating func take(_ count: Double) { amount -= count }
 
-    /// Until `wanted` is there; nil when it is.
+    /// Until `wanted` is there; `nil` when it is.
     func wait(for wanted: Double, perSecond: Double) -> Duration? {
         // Sums of fractions miss a whole number by a hair.
         // A rate may be so low that the time is longer than any duration.

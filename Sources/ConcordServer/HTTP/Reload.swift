@@ -2,10 +2,10 @@ import ConcordCore
 import ConcordRuntime
 import Logging
 
-/// Has a running server follow its settings, keys and artifact folders. Whatever cannot be used changes nothing.
+/// Reloads the settings, keys and artifact folders of a running server. Whatever cannot be used changes nothing.
 struct Reload {
     let state: ServerState
-    /// What the settings named the last time.
+    /// The models that the settings named last.
     private(set) var models: [ModelRegistry.Named]
 
     init(state: ServerState, models: [ModelRegistry.Named]) {

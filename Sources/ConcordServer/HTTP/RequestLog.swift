@@ -4,7 +4,7 @@ import HummingbirdCore
 import Logging
 import Synchronization
 
-/// What a request is called in logs and answers, and the trace that it belongs to.
+/// The ids of a request in logs and responses, and the trace that it belongs to.
 struct RequestIdentity: Sendable {
     /// The client's `X-Request-Id` where it is harmless, else a new one.
     let requestID: String
@@ -71,10 +71,10 @@ extension HTTPField.Name {
     static let referrerPolicy = make("Referrer-Policy")
 }
 
-/// What is written of a request when it is over: a line in the log, and figures. Keys, bodies and queries are never in it.
+/// The record of a finished request: a line in the log, and metrics. It never contains keys, bodies or queries.
 struct AccessRecord: Sendable {
     let request: Request
-    /// The template of the route; nil where none was found.
+    /// The template of the route; `nil` where none was found.
     let route: String?
     let status: HTTPResponse.Status
     let identity: RequestIdentity

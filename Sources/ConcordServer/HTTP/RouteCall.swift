@@ -8,7 +8,7 @@ import Synchronization
 
 /// One request on its way to an answer, as a route's handler sees it.
 final class RouteCall: Sendable {
-    /// What becomes known on the way, for the log, the metrics and the answer's headers.
+    /// Facts for the log, the metrics and the headers of the response.
     struct Notes {
         var model: String?
         var items = 0
@@ -20,7 +20,7 @@ final class RouteCall: Sendable {
     /// The settings when the request arrived.
     let settings: ServerState.Settings
     let identity: RequestIdentity
-    /// Whose key it is; nil where no keys are asked for.
+    /// Whose key it is; `nil` where no keys are asked for.
     let key: APIKey?
     /// The values of the placeholders in the route's path.
     let parameters: [String: String]
@@ -67,13 +67,13 @@ final class RouteCall: Sendable {
         notes.withLock { $0.rate = rate }
     }
 
-    /// Takes what pictures had from the caller's quota of pixels.
+    /// Takes what images had from the caller's quota of pixels.
     func charge(pixels: Int) {
         guard let key, pixels > 0 else { return }
         state.limiter.charge(caller: key.id, limits: key.limits, pixels: pixels)
     }
 
-    /// What the engine has to know. Many items wait in the bulk lane unless the client says otherwise.
+    /// The context of the request's work. Many items wait in the bulk lane unless the client says otherwise.
     func workContext(items: Int = 1) throws(ServingError) -> WorkContext {
         var priority: Priority = items > 16 ? .bulk : .interactive
         if let named = try request.headers.value(WorkHeaders.definition.group.priority) { priority = named }
@@ -108,7 +108,7 @@ final class RouteCall: Sendable {
         takenBytes.withLock { $0 += count }
     }
 
-    /// The encoded picture, fetched where it is elsewhere and the server was told to fetch.
+    /// The encoded image, fetched where it is elsewhere and the server was told to fetch.
     func bytes(
         of source: ImageSource, parameter: String, _ model: ServedModel, _ context: WorkContext
     ) async throws(ServingError) -> [UInt8] {
@@ -138,7 +138,7 @@ final class RouteCall: Sendable {
         }
     }
 
-    /// Whether the body has a content coding. Throws a failure with 415 for one that is not read.
+    /// True if the body has a content coding. Throws an error with 415 for an unknown one.
     private func isCompressed() throws(ServingError) -> Bool {
         guard let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" else { return false }
         guard CompressedBody.isKnown(coding) else {
@@ -166,7 +166,7 @@ final class RouteCall: Sendable {
     }
 }
 
-/// What the head of a request may say of the work that it asks for.
+/// The headers with which a request sets its priority and deadline.
 struct WorkHeaders: FieldGroup {
     static let definition = FieldDefinition(WorkHeaders())
 
@@ -177,14 +177,14 @@ struct WorkHeaders: FieldGroup {
         "X-Timeout-Ms", .integer(in: 1...86_400_000), "After so many milliseconds the answer is of no use any more.")
 }
 
-/// What a request asks for in a JSON object.
+/// A request that is read from a JSON object.
 protocol JSONContent: Sendable {
     associatedtype Fields: FieldGroup
 
     init(_ fields: RequestFields<Fields>) throws(ServingError)
 }
 
-/// What a request asks for in a form.
+/// A request that is read from a form.
 protocol FormContent: Sendable {
     associatedtype Form: FieldGroup
 
@@ -206,14 +206,14 @@ struct RequestBody: Sendable {
 }
 
 extension HTTPFields {
-    /// The value of a field in the head of a request, in letters of either case; nil where it is not there.
+    /// The value of a field in the head of a request, in letters of either case; `nil` where it is not there.
     func value<Kind: PlainFieldKind>(_ field: Field<Kind>) throws(ServingError) -> Kind.Value? {
         guard let name = HTTPField.Name(field.name), let text = self[name] else { return nil }
         return try field.kind.value(ofText: text.lowercased(), field.name)
     }
 }
 
-/// How a route reads its requests, and how they are described: one definition gives both.
+/// The reading of a route's requests together with their description: one definition gives both.
 struct BodyReader<Content: Sendable>: Sendable {
     /// Content types of the body, each with its JSON schema.
     let types: [(type: String, schema: JSONValue)]
@@ -221,7 +221,7 @@ struct BodyReader<Content: Sendable>: Sendable {
     var query: [any DescribedField] = []
     /// Fields that are read from the head of the request.
     var headers: [any DescribedField] = []
-    /// Whether there must be a body.
+    /// Refuses a request without a body.
     var isRequired = true
     let read: @Sendable (RequestBody) throws(ServingError) -> Content
 }

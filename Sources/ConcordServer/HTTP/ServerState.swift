@@ -3,7 +3,7 @@ import ConcordRuntime
 import Logging
 import Synchronization
 
-/// What all requests of a server share.
+/// The state that all requests of a server share.
 final class ServerState: Sendable {
     /// One version of everything that a reload can change. A request takes the version that is current when it
     /// arrives, and keeps it until it is answered: one reference, so that nothing is copied on the way.
@@ -14,7 +14,7 @@ final class ServerState: Sendable {
         let keylessAccess: KeylessAccess?
         /// `nil` for a server that asks for no keys.
         let keys: APIKeys?
-        /// `nil` where pictures come in requests only.
+        /// `nil` where images come in requests only.
         let fetcher: ImageFetcher?
 
         /// Reads the file of keys. Throws as `APIKeys.init(path:)` and `ImageFetcher.init(options:)`.
@@ -74,7 +74,7 @@ final class ServerState: Sendable {
         registry.change(to: configuration.serving)
     }
 
-    /// Whether the server is about to end: it is not ready, and each answer closes its connection.
+    /// True once the server is about to end: it is not ready, and each response closes its connection.
     var isDraining: Bool { draining.load(ordering: .acquiring) }
 
     func drain() { draining.store(true, ordering: .releasing) }

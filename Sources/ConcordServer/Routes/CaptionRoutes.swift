@@ -125,7 +125,7 @@ enum ChatRoute {
                 head.object("chat.completion", choices, usage: usage(captions)))
         })
 
-    /// What all chunks of an answer begin with.
+    /// The members that all chunks of a response begin with.
     private struct Head: Sendable {
         let id: String
         let model: String

@@ -113,7 +113,7 @@ struct Embedder: Sendable {
         try await run(inputs, stopsAtFailure: true).get().map { result throws(ServingError) in try result.get() }
     }
 
-    /// What became of each input.
+    /// The result of each input.
     func results(_ inputs: [RequestInput]) async -> [Result<Item, ServingError>] {
         switch await run(inputs, stopsAtFailure: false) {
         case .success(let results): results
@@ -182,7 +182,7 @@ struct Embedder: Sendable {
 }
 
 extension ServingError {
-    /// A text that is most likely meant as the picture at that address, whose vector it would not get.
+    /// A text that is most likely meant as the image at that address, whose vector it would not get.
     fileprivate static func undeclaredAddress(_ parameter: String) -> ServingError {
         .invalid(
             parameter,
@@ -267,7 +267,7 @@ struct EmbeddingResponse: Sendable {
         }
     }
 
-    /// The first `dimensions` numbers as a unit vector; nil where they are all zero.
+    /// The first `dimensions` numbers as a unit vector; `nil` where they are all zero.
     static func cut(_ vector: [Float], to dimensions: Int) -> [Float]? {
         let beginning = vector.prefix(dimensions)
         let norm = beginning.reduce(into: 0.0) { $0 += Double($1) * Double($1) }.squareRoot()

@@ -4,7 +4,7 @@ import ConcordText
 import HTTPTypes
 import HummingbirdCore
 
-/// The Open Inference Protocol (KServe v2): encoded pictures or texts in, vectors and captions out.
+/// The Open Inference Protocol (KServe v2): encoded images or texts in, vectors and captions out.
 enum InferenceRoutes {
     static let all: [Route] =
         [server, live, ready] + routes(of: "/v2/models/{model}") + routes(of: "/v2/models/{model}/versions/{version}")

@@ -122,7 +122,7 @@ enum RepositoryRoutes {
     }
 }
 
-/// What administrators do to models.
+/// Administration of models.
 extension RouteCall {
     /// The name of a model that can be loaded or unloaded now. Throws a failure with 404, or with 503 while it is being
     /// loaded.
@@ -152,7 +152,7 @@ extension RouteCall {
     }
 }
 
-/// What `POST /admin/reload` asks for.
+/// The body of `POST /admin/reload`.
 struct ReloadRequest: JSONContent {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())
@@ -160,13 +160,13 @@ struct ReloadRequest: JSONContent {
         let model = Field<TextKind>.model
     }
 
-    /// Nil for the first.
+    /// `nil` for the first.
     let model: String?
 
     init(_ fields: RequestFields<Fields>) throws(ServingError) { model = try fields.value(\.model) }
 }
 
-/// What `POST /v2/repository/index` asks for.
+/// The body of `POST /v2/repository/index`.
 struct RepositoryIndexRequest: JSONContent {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())
@@ -179,7 +179,7 @@ struct RepositoryIndexRequest: JSONContent {
     init(_ fields: RequestFields<Fields>) throws(ServingError) { isReady = try fields.value(\.ready) ?? false }
 }
 
-/// What `POST /v2/repository/models/{model}/load` asks for: nothing more. A configuration or files in the request would not
+/// The body of `POST /v2/repository/models/{model}/load`, which is empty. A configuration or files in the request would not
 /// be looked at.
 struct RepositoryLoadRequest: JSONContent {
     struct Fields: FieldGroup {
@@ -195,7 +195,7 @@ struct RepositoryLoadRequest: JSONContent {
     init(_ fields: RequestFields<Fields>) throws(ServingError) { _ = try fields.value(\.parameters) }
 }
 
-/// What `POST /v2/repository/models/{model}/unload` asks for: nothing more, since no model depends on another.
+/// The body of `POST /v2/repository/models/{model}/unload`, which is empty, since no model depends on another.
 struct RepositoryUnloadRequest: JSONContent {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())

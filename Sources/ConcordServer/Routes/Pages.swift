@@ -19,7 +19,7 @@ enum PageRoutes {
     }
 }
 
-/// The page at `/`: drop a picture, get its caption and how it matches typed texts. It loads nothing from elsewhere.
+/// The page at `/`: drop an image, get its caption and how it matches typed texts. It loads nothing from elsewhere.
 enum DemoPage {
     static let html = #"""
         <!doctype html>

@@ -5,7 +5,7 @@ import HummingbirdCore
 /// An address of the server with everything that is true of it: the server answers by it, and its description for
 /// clients is written from it.
 struct Route: Sendable {
-    /// Who may ask.
+    /// The callers that may ask.
     enum Access: Sendable, Hashable {
         case open
         /// Any valid key, where keys are asked for.
@@ -13,7 +13,7 @@ struct Route: Sendable {
         case scope(APIKey.Scope)
     }
 
-    /// How large the body may be.
+    /// The size limit of the body.
     enum Body: Sendable {
         case none, small, large
 
@@ -95,7 +95,7 @@ struct Route: Sendable {
 /// All addresses of the server, in the order in which they are described.
 struct RouteTable: Sendable {
     struct Match: Sendable {
-        /// Nil where the address takes other methods.
+        /// `nil` where the address takes other methods.
         let route: Route?
         let parameters: [String: String]
         let methods: [HTTPRequest.Method]
@@ -124,7 +124,7 @@ struct RouteTable: Sendable {
     /// Only the figures, for a port of their own.
     static let metrics = RouteTable([HealthRoutes.metrics, HealthRoutes.live])
 
-    /// The route of a path; nil for a path that no route has. `HEAD` goes to the route of `GET`.
+    /// The route of a path; `nil` for a path that no route has. `HEAD` goes to the route of `GET`.
     ///
     /// - Parameter isModel: whether there is a model of that name. A name that has slashes stands for several steps of a
     ///   path, and only names of models do.
@@ -151,7 +151,7 @@ struct RouteTable: Sendable {
         return methods.isEmpty ? nil : Match(route: nil, parameters: [:], methods: methods)
     }
 
-    /// The steps with those that stand where the template has a model's name as one; nil where they are as many as the
+    /// The steps with those that stand where the template has a model's name as one; `nil` where they are as many as the
     /// template's already, or fewer.
     private static func merged(_ steps: ArraySlice<Substring>, for template: [Substring]) -> ArraySlice<Substring>? {
         guard steps.count > template.count, let place = template.firstIndex(of: "{model}") else { return nil }

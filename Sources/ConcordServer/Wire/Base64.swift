@@ -2,7 +2,7 @@ import ConcordCore
 
 /// Base64 in RFC 4648's standard alphabet (§4), read as browsers do.
 enum Base64 {
-    /// The bytes; nil for anything that is not base64. White space may stand anywhere, and the padding may be missing as a
+    /// The bytes; `nil` for anything that is not base64. White space may stand anywhere, and the padding may be missing as a
     /// whole (WHATWG Infra, forgiving-base64 decode).
     static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         let result = text.withContiguousStorageIfAvailable(decode(buffer:))

@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordText
 
-/// What `POST /generate_caption` asks for.
+/// The request of `POST /generate_caption`.
 struct CaptionRequest: JSONContent, FormContent {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())
@@ -28,7 +28,7 @@ struct CaptionRequest: JSONContent, FormContent {
     let image: ImageSource
     let prompt: String?
     let options: GenerationOptions
-    /// Nil for what the model has room for.
+    /// `nil` for what the model has room for.
     let maxTokens: Int?
     let stops: [String]
     var streams: Bool
@@ -52,7 +52,7 @@ struct CaptionRequest: JSONContent, FormContent {
         ).options(streams: streams)
     }
 
-    /// A form, a JSON object, or the picture as the whole body, with the rest in the query.
+    /// A form, a JSON object, or the image as the whole body, with the rest in the query.
     static let reader = BodyReader<CaptionRequest>(
         types: [
             ("multipart/form-data", Fields.definition.formSchema), ("application/json", Fields.definition.schema),
@@ -60,7 +60,7 @@ struct CaptionRequest: JSONContent, FormContent {
         ], query: Fields.definition.fields.filter { !fromBody.contains($0.name) }
     ) { body throws(ServingError) in
         if let boundary = body.boundary { return try CaptionRequest(RequestFields(body.form(boundary))) }
-        // No picture begins with a brace; what the client calls the body does not matter.
+        // No image begins with a brace; what the client calls the body does not matter.
         let first = body.bytes.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }
         if first == UInt8(ascii: "{") { return try CaptionRequest(RequestFields(body.json())) }
         let fields = try RequestFields<Fields>(query: body.query, except: fromBody)
@@ -71,7 +71,7 @@ struct CaptionRequest: JSONContent, FormContent {
     private static let fromBody: Set<String> = ["image"]
 }
 
-/// How a caption is to be chosen, as a request says it.
+/// The generation options of a request.
 struct GenerationChoice {
     enum Strategy: Sendable {
         case greedy, beam, sample

@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordText
 
-/// What `POST /v1/chat/completions` asks for: the caption of the one picture in the messages.
+/// The request of `POST /v1/chat/completions`: the caption of the one image in the messages.
 ///
 /// The model writes captions and follows no instructions: texts of the user and the system are accepted and not read.
 /// A last message of the assistant is what the caption begins with, and so is the field `prompt`.
@@ -13,7 +13,7 @@ struct ChatRequest: JSONContent {
     let imageParameter: String
     let prompt: String?
     let options: GenerationOptions
-    /// Nil for what the model has room for.
+    /// `nil` for what the model has room for.
     let maxTokens: Int?
     let stops: [String]
     let streams: Bool
@@ -51,7 +51,7 @@ struct ChatRequest: JSONContent {
             for part in content {
                 switch part {
                 case .text(let text, let parameter):
-                    // Else the answer would be that there is no picture, though the client has sent one.
+                    // Else the answer would be that there is no image, though the client has sent one.
                     if role == .user { try ImageText.refuseDataURI(in: text, parameter: parameter) }
                     texts.append(text)
                 case .image(let source, let parameter):

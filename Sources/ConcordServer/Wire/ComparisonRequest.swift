@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordPlatform
 
-/// What `POST /similarity` and `POST /classify` ask for: pictures × texts.
+/// The request of `POST /similarity` and `POST /classify`: images × texts.
 struct ComparisonRequest: JSONContent, FormContent {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())
@@ -16,7 +16,7 @@ struct ComparisonRequest: JSONContent, FormContent {
         let truncate = Field<FlagKind>.truncate
     }
 
-    /// Files are pictures; other parts called `image` or `images` are pictures as in JSON.
+    /// Files are images; other parts called `image` or `images` are images as in JSON.
     struct Form: FieldGroup {
         static let definition = FieldDefinition(Form())
 
@@ -34,13 +34,13 @@ struct ComparisonRequest: JSONContent, FormContent {
     let model: String?
     private(set) var images: [RequestInput] = []
     private(set) var texts: [String] = []
-    /// What each text is put into, at `{}`; nil for the texts as they are.
+    /// The template that each text is put into, at `{}`; `nil` for the texts as they are.
     let template: String?
     let truncates: Bool
 
     static let maximumImages = 256
     static let maximumTexts = 2048
-    /// The most bytes that the texts may come to: put into the template, or named once for each picture in the answer.
+    /// The most bytes that the texts may come to: put into the template, or named once for each image in the answer.
     static let maximumGrownBytes = 64 << 20
     static let maximumTemplateBytes = 4 << 10
 
@@ -128,7 +128,7 @@ extension Field where Kind == FlagKind {
         "truncate", .flag, "Whether texts that are too long lose their ends, or are refused.")
 }
 
-/// The answers to comparisons of pictures and texts, from their unit vectors.
+/// The answers to comparisons of images and texts, from their unit vectors.
 struct ComparisonResponse: Sendable {
     let model: ServedModel
     let images: [[Float]]
@@ -155,7 +155,7 @@ struct ComparisonResponse: Sendable {
         return finished(&output)
     }
 
-    /// The labels of each picture, the most probable first.
+    /// The labels of each image, the most probable first.
     func classification() -> [UInt8] {
         var output = JSONBytes(capacity: images.count * texts.count * 48)
         output.raw(#"{"model":"#)

@@ -4,7 +4,7 @@ import ConcordCore
 enum ContentPart: Sendable {
     case text(String, parameter: String)
     case image(ImageSource, parameter: String)
-    /// What the assistant would not say, in a message that is sent back.
+    /// A refusal of the assistant, in a message that is sent back.
     case refusal
 
     struct Fields: FieldGroup {
@@ -46,7 +46,7 @@ enum ContentPart: Sendable {
     }
 }
 
-/// A picture's address as OpenAI has it in an object, or as itself.
+/// An image's address as OpenAI has it in an object, or as itself.
 struct ImageAddressKind: FieldKind {
     struct Fields: FieldGroup {
         static let definition = FieldDefinition(Fields())

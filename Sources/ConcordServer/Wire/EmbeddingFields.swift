@@ -65,7 +65,7 @@ struct EmbeddingForm: FieldGroup {
     let errorPolicy = Field<ChoiceKind<Bool>>.errorPolicy
 }
 
-/// What `input` holds; it is read as a whole, by ``EmbeddingRequest``.
+/// The value of `input`, which ``EmbeddingRequest`` reads as a whole.
 struct EmbeddingInputKind: FieldKind {
     /// Jina's `{"text": …}` or `{"image": …}`, or an object with `content`.
     struct ObjectFields: FieldGroup {
@@ -115,7 +115,7 @@ extension Field where Kind == UnusedKind {
 }
 
 extension Field where Kind == ChoiceKind<Bool> {
-    /// Whether a failed item takes the place of its vector.
+    /// Puts an error in the place of a failed item's vector.
     static let errorPolicy = Field(
         "error_policy", .choice(["strict": false, "per_item": true]),
         "per_item: an input that fails has an error in place of its vector, and the others have vectors.")

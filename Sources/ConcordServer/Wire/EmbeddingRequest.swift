@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// What `POST /v1/embeddings` asks for, in whichever of the shapes that clients of OpenAI, infinity, Jina, Voyage and
+/// The request of `POST /v1/embeddings`, in any of the shapes that clients of OpenAI, infinity, Jina, Voyage and
 /// Cohere send.
 struct EmbeddingRequest: JSONContent, FormContent {
     enum Format: Sendable {
@@ -15,13 +15,13 @@ struct EmbeddingRequest: JSONContent, FormContent {
 
     let model: String?
     let inputs: [RequestInput]
-    /// How vectors are written; Cohere's clients may want both.
+    /// The formats of the vectors; Cohere's clients may want both.
     let formats: [Format]
-    /// The first numbers of each vector, made a unit vector again; nil for all.
+    /// The first numbers of each vector, made a unit vector again; `nil` for all.
     let dimensions: Int?
-    /// Whether texts that are too long lose their ends, which the answer tells, or are refused.
+    /// Truncates texts that are too long, which the response says; otherwise they are refused.
     let truncates: Bool
-    /// Whether a failed item takes the place of its vector, instead of failing the request.
+    /// Puts an error in the place of a failed item's vector, instead of failing the request.
     let isPerItem: Bool
 
     enum Limits {
@@ -44,7 +44,7 @@ struct EmbeddingRequest: JSONContent, FormContent {
         inputs = try reader.inputs(of: "input")
     }
 
-    /// A form: files are pictures, other parts called `input`, `text` or `texts` are texts.
+    /// A form: files are images, other parts called `input`, `text` or `texts` are texts.
     init(form: RequestFields<EmbeddingForm>) throws(ServingError) {
         model = try form.value(\.model)
         dimensions = try form.value(\.dimensions)
@@ -195,7 +195,7 @@ private struct InputParser: Sendable {
         }
     }
 
-    /// A string that may be a text or a picture.
+    /// A string that may be a text or an image.
     func undeclared(_ text: String, _ parameter: String) throws(ServingError) -> RequestInput {
         guard ImageText.isDataURI(text) else {
             var input = try plain(text, parameter)
@@ -281,13 +281,13 @@ struct RequestInput: Sendable {
         case text(String)
         case tokens([Int32])
         case image(ImageSource)
-        /// What cannot be embedded, in a request whose other inputs are embedded all the same.
+        /// An input that cannot be embedded, in a request whose other inputs are.
         indirect case refused(ServingError)
     }
 
     let content: Content
     let parameter: String
-    /// Whether the text came in a field that takes pictures, too, and the client did not say which it is.
+    /// True if the text came in a field that also takes images, and the client did not say which it is.
     var isUndeclared = false
 
     var isImage: Bool { if case .image = content { true } else { false } }

@@ -172,7 +172,7 @@ struct FieldList<Kind: FieldKind>: Sendable {
 
     var isEmpty: Bool { count == 0 }
 
-    /// What an entry is called in errors.
+    /// The name of an entry in errors.
     func name(_ index: Int) -> String { "\(name)[\(index)]" }
 
     func value(_ index: Int) throws(ServingError) -> Kind.Value {
@@ -199,9 +199,9 @@ struct ObjectKind<Group: FieldGroup>: FieldKind {
     }
 }
 
-/// A picture: in JSON as a data URI, in base64 or by its address; in forms also as a file.
+/// An image: in JSON as a data URI, in base64 or by its address; in forms also as a file.
 struct ImageKind: FieldKind {
-    /// Whether base64 without `data:…;base64,` before it will do.
+    /// Takes base64 without `data:…;base64,` before it.
     var allowsBare = true
 
     var schema: JSONValue {
@@ -227,7 +227,7 @@ struct ImageKind: FieldKind {
     }
 }
 
-/// What is accepted and not used, since the answer would be the same.
+/// A field that is accepted and not used, since the response would be the same.
 struct UnusedKind: FieldKind {
     let schema: JSONValue
 
@@ -235,11 +235,11 @@ struct UnusedKind: FieldKind {
     func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) {}
 }
 
-/// What is accepted where it asks for nothing, and refused where it asks for something that would not happen.
+/// A field that is accepted if it asks for nothing, and refused if it asks for something that would not happen.
 struct NeutralKind: FieldKind {
-    /// What asks for nothing, beside null.
+    /// Values that ask for nothing, beside null.
     let values: [JSONValue]
-    /// What the client is told of anything else.
+    /// The error text for any other value.
     let problem: String
 
     var schema: JSONValue { ["enum": .array(values + [.null])] }

@@ -1,20 +1,20 @@
 import ConcordCore
 import ConcordMedia
 
-/// Where a request's picture is.
+/// The source of a request's image.
 enum ImageSource: Sendable {
-    /// The encoded picture, whose beginning was looked at.
+    /// The encoded image, whose beginning was looked at.
     case bytes([UInt8])
     /// At an HTTP address, which is fetched only where the server was told to.
     case address(String)
 }
 
-/// A picture as a text: a data URI, bare base64, or an address.
+/// An image as a text: a data URI, bare base64, or an address.
 enum ImageText {
-    /// Whether a text that might be a text or a picture is meant as a data URI.
+    /// True if a string that might be a text or an image is meant as a data URI.
     static func isDataURI(_ text: String) -> Bool { DataURI(text)?.isMeant == true }
 
-    /// Whether a text that might be a text or a picture is the address of a picture, by the end of its path.
+    /// True if a string that might be a text or an image is the URL of an image, by the end of its path.
     static func isImageURL(_ text: String) -> Bool {
         guard isAddress(text) else { return false }
         let address = text.trimmed
@@ -23,7 +23,7 @@ enum ImageText {
         return [".jpg", ".jpeg", ".png", ".webp", ".gif"].contains { path.hasSuffix($0) }
     }
 
-    /// The encoded picture, or its address.
+    /// The encoded image, or its address.
     ///
     /// - Parameters:
     ///   - parameter: the field that the text is in.
@@ -44,7 +44,7 @@ enum ImageText {
         return .bytes(try checked(bytes, parameter: parameter))
     }
 
-    /// The picture in a part of a form: the file itself, or a text as in JSON.
+    /// The image in a part of a form: the file itself, or a text as in JSON.
     static func source(_ part: MultipartForm.Part, parameter: String) throws(ServingError) -> ImageSource {
         guard !part.isFile, !isImage(part.bytes), let text = String(validating: part.bytes, as: UTF8.self) else {
             return .bytes(try checked(part.bytes, parameter: parameter))
@@ -52,7 +52,7 @@ enum ImageText {
         return try source(text, parameter: parameter, allowsBare: true)
     }
 
-    /// The bytes, when they begin as a picture does that is decoded here. What a client calls them is not believed.
+    /// The bytes, when they begin as an image does that is decoded here. What a client calls them is not believed.
     static func checked(_ bytes: [UInt8], parameter: String) throws(ServingError) -> [UInt8] {
         guard !bytes.isEmpty else { throw .invalid(parameter, "\(parameter) is empty.", code: "invalid_image") }
         guard isImage(bytes) else {
@@ -76,7 +76,7 @@ enum ImageText {
             code: "picture_as_text")
     }
 
-    /// What a server says that fetches no pictures.
+    /// The error of a server that fetches no images.
     static func noAddress(_ parameter: String) -> ServingError {
         .invalid(
             parameter,
@@ -98,12 +98,12 @@ enum ImageText {
 
 /// A `data:` URI (RFC 2397), taken apart as browsers do it (WHATWG Fetch, 6).
 struct DataURI {
-    /// What stands between `data:` and the comma: the media type, and whether the content is in base64.
+    /// The part between `data:` and the comma: the media type, and whether the content is in base64.
     private let header: Substring.UTF8View
     /// Nil without a comma.
     private let content: Substring.UTF8View?
 
-    /// Nil for a text that does not begin with `data:`, in letters of either case, white space before it left aside.
+    /// `nil` for a text that does not begin with `data:`, in letters of either case, white space before it left aside.
     init?(_ text: String) {
         var rest = text.utf8[...]
         while let byte = rest.first, byte <= 0x20 { rest = rest.dropFirst() }
@@ -118,8 +118,8 @@ struct DataURI {
         }
     }
 
-    /// Whether a text that might be anything is meant as one. "Data: the new oil, they say" is not; what has the form of a
-    /// media type, a parameter or nothing before the comma is, and so is a picture's that was cut off.
+    /// True if a string that might be anything is meant as one. "Data: the new oil, they say" is not; what has the form of a
+    /// media type, a parameter or nothing before the comma is, and so is an image's that was cut off.
     var isMeant: Bool {
         if isBase64 { return true }
         guard header.allSatisfy({ $0 > 0x20 }) else { return false }
@@ -129,7 +129,7 @@ struct DataURI {
         return slash != header.startIndex && header.index(after: slash) != header.endIndex
     }
 
-    /// Whether there is a comma.
+    /// True if there is a comma.
     var isWhole: Bool { content != nil }
 
     /// The bytes; nil without a comma, and for base64 that is none.
@@ -141,7 +141,7 @@ struct DataURI {
         return isBase64 ? Base64.decode(plain) : plain
     }
 
-    /// Whether the header ends in `;base64`, with white space as browsers allow it.
+    /// True if the header ends in `;base64`, with white space as browsers allow it.
     private var isBase64: Bool {
         func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
             var text = text
@@ -155,7 +155,7 @@ struct DataURI {
 }
 
 extension Substring.UTF8View {
-    /// Whether it begins with an ASCII text in letters of either case.
+    /// True if it begins with an ASCII text, in letters of either case.
     func beginsLike(_ text: StaticString) -> Bool {
         text.withUTF8Buffer { text in
             let beginning = self.prefix(text.count)

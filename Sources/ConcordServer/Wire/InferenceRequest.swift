@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// An inference request of the Open Inference Protocol (KServe v2): encoded pictures or texts as a `BYTES` tensor.
+/// An inference request of the Open Inference Protocol (KServe v2): encoded images or texts as a `BYTES` tensor.
 struct InferenceRequest: Sendable {
     enum Output: String, Sendable {
         case embedding, caption
@@ -66,7 +66,7 @@ struct InferenceRequest: Sendable {
     }
 
     let id: String?
-    /// The pictures, or the texts.
+    /// The images, or the texts.
     let inputs: [RequestInput]
     let outputs: [Output]
     /// Outputs that are sent as bytes after the JSON.

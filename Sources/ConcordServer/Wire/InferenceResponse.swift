@@ -5,9 +5,9 @@ struct InferenceResponse: Sendable {
     let model: String
     let version: String
     let id: String?
-    /// Unit vectors `[items, width]`; nil when they were not asked for.
+    /// Unit vectors `[items, width]`; `nil` when they were not asked for.
     let embeddings: [[Float]]?
-    /// A caption an item; nil when they were not asked for.
+    /// A caption an item; `nil` when they were not asked for.
     let captions: [String]?
     let binaryOutputs: Set<InferenceRequest.Output>
 

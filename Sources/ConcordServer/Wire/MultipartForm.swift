@@ -5,7 +5,7 @@ import ConcordPlatform
 struct MultipartForm: Sendable {
     struct Part: Sendable {
         let name: String
-        /// Whether the client sent it as a file. What it calls the file is forgotten.
+        /// True if the client sent it as a file, whose name is ignored.
         let isFile: Bool
         let bytes: [UInt8]
     }
@@ -20,7 +20,7 @@ struct MultipartForm: Sendable {
 
     let parts: [Part]
 
-    /// The boundary of a content type; nil for one that is not `multipart/form-data` with a valid boundary.
+    /// The boundary of a content type; `nil` for one that is not `multipart/form-data` with a valid boundary.
     static func boundary(ofContentType text: String) -> String? {
         var fields = text.split(separator: ";", omittingEmptySubsequences: false)
         guard fields.removeFirst().trimmed.lowercased() == "multipart/form-data" else { return nil }
@@ -135,7 +135,7 @@ struct MultipartForm: Sendable {
         return fields
     }
 
-    /// Where `pattern` begins at or after `start`; nil where it does not, or not within `limit` bytes.
+    /// The position of `pattern` at or after `start`; `nil` if it is not there within `limit` bytes.
     private static func find(_ pattern: [UInt8], in body: [UInt8], from start: Int, limit: Int = .max) -> Int? {
         guard start < body.count, let first = pattern.first else { return nil }
         let end = limit < body.count - start ? start + limit : body.count

@@ -58,7 +58,7 @@ struct RequestFields<Group: FieldGroup>: Sendable {
         path = ""
     }
 
-    /// The value of a field; nil where it is not there.
+    /// The value of a field; `nil` where it is not there.
     func value<Kind>(_ field: KeyPath<Group, Field<Kind>>) throws(ServingError) -> Kind.Value? {
         let field = Group.definition.group[keyPath: field]
         return try value(field.kind, field.name)
@@ -131,7 +131,7 @@ struct RequiredField<Kind: FieldKind>: DescribedField {
     }
 }
 
-/// What a field says of itself, whatever it holds.
+/// The description of a field, whatever it holds.
 protocol DescribedField: Sendable {
     associatedtype Kind: FieldKind
     var name: String { get }
@@ -151,7 +151,7 @@ extension DescribedField {
     func check(_ value: JSONValue, _ name: String) throws(ServingError) { try kind.check(value, name) }
 }
 
-/// What fields hold.
+/// The kind of value that a field holds.
 protocol FieldKind: Sendable {
     associatedtype Value: Sendable
 
@@ -206,7 +206,7 @@ extension JSONValue {
 /// The fields of a kind of object in requests, as stored properties of type ``Field`` and ``RequiredField``.
 protocol FieldGroup: Sendable {
     static var definition: FieldDefinition<Self> { get }
-    /// Whether fields that the group does not know are passed over; they are refused otherwise.
+    /// Ignores fields that the group does not know; otherwise they are refused.
     static var isOpen: Bool { get }
 }
 
@@ -214,7 +214,7 @@ extension FieldGroup {
     static var isOpen: Bool { false }
 }
 
-/// What is known of a group's fields. They are found in the group's type, so that each that can be read is described.
+/// The fields of a group, found in its type, so that each field that can be read is described.
 struct FieldDefinition<Group: FieldGroup>: Sendable {
     let group: Group
     let fields: [any DescribedField]

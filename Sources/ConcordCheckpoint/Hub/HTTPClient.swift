@@ -7,11 +7,10 @@ import ConcordCore
 final class HTTPClient {
     enum Method { case get, head }
 
-    private let handle: UnsafeMutableRawPointer
+    private let curl: CurlTransfer
     private let settings: HubSettings
     private let userAgent: String
 
-    private static let isStarted = curl_seam_start() == 0
     private static let maximumRedirects = 5
 
     /// Throws `.unavailable`, or `.invalidConfiguration` for a token that would not fit into a header.
@@ -19,15 +18,10 @@ final class HTTPClient {
         guard (settings.token ?? "").utf8.allSatisfy({ (0x21..<0x7F).contains($0) }) else {
             throw ConcordError(.invalidConfiguration, "the token has spaces or other characters that no token has")
         }
-        guard Self.isStarted, let handle = curl_easy_init() else {
-            throw ConcordError(.unavailable, "libcurl does not start; check its installation")
-        }
-        self.handle = handle
+        curl = try CurlTransfer()
         self.settings = settings
         self.userAgent = userAgent
     }
-
-    deinit { curl_easy_cleanup(handle) }
 
     /// Sends one request to the hub and follows its redirects, five at most; the token does not follow to another host.
     ///
@@ -65,56 +59,24 @@ final class HTTPClient {
         _ method: Method, _ address: HubAddress, headers: [String], into body: any HTTPBody
     ) throws(ConcordError) -> HTTPResponse {
         let transfer = HTTPTransfer(address: address, body: body)
-        var lines: UnsafeMutablePointer<curl_slist>?
-        defer { curl_slist_free_all(lines) }
-        for line in headers + ["Accept-Encoding: identity"] { lines = curl_slist_append(lines, line) }
-        let failure = UnsafeMutableBufferPointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
-        failure.initialize(repeating: 0)
-        defer { failure.deallocate() }
-
-        // Forgets all options and keeps the open connections.
-        curl_easy_reset(handle)
-        var problem = curl_seam_allow_http_only(handle)
-        func set(_ option: CURLoption, _ text: String) {
-            if problem == CURLE_OK { problem = curl_seam_set_text(handle, option, text) }
-        }
-        func set(_ option: CURLoption, _ number: Int) {
-            if problem == CURLE_OK { problem = curl_seam_set_number(handle, option, number) }
-        }
-        set(CURLOPT_URL, address.text)
-        set(CURLOPT_USERAGENT, userAgent)
-        set(CURLOPT_NOBODY, method == .head ? 1 : 0)
-        set(CURLOPT_NOSIGNAL, 1)
-        set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-        set(CURLOPT_CONNECTTIMEOUT, settings.patience.connecting)
-        set(CURLOPT_LOW_SPEED_LIMIT, settings.patience.bytesPerSecond)
-        set(CURLOPT_LOW_SPEED_TIME, settings.patience.seconds)
-        if let file = settings.certificateFile { set(CURLOPT_CAINFO, file) }
+        var request = CurlTransfer.Request(url: address.text, userAgent: userAgent)
+        request.headers = headers + ["Accept-Encoding: identity"]
+        request.set(CURLOPT_NOBODY, method == .head ? 1 : 0)
+        request.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        request.set(CURLOPT_CONNECTTIMEOUT, settings.patience.connecting)
+        request.set(CURLOPT_LOW_SPEED_LIMIT, settings.patience.bytesPerSecond)
+        request.set(CURLOPT_LOW_SPEED_TIME, settings.patience.seconds)
+        if let file = settings.certificateFile { request.set(CURLOPT_CAINFO, file) }
         // A proxy is for other machines.
-        if address.isLoopback { set(CURLOPT_PROXY, "") }
-        if problem == CURLE_OK { problem = curl_seam_set_headers(handle, lines) }
-        if problem == CURLE_OK { problem = curl_seam_set_error_buffer(handle, failure.baseAddress) }
-        if problem == CURLE_OK {
-            problem = curl_seam_set_receivers(
-                handle, HTTPTransfer.receiveHead, HTTPTransfer.receiveBody,
-                Unmanaged.passUnretained(transfer).toOpaque())
-        }
-        if problem == CURLE_OK { problem = withExtendedLifetime(transfer) { curl_easy_perform(handle) } }
-        // The buffers of this request end here; the handle must not keep their addresses.
-        curl_easy_reset(handle)
-
+        if address.isLoopback { request.set(CURLOPT_PROXY, "") }
+        let (code, reason) = curl.perform(request, into: transfer)
         if let error = transfer.failure { throw error }
-        guard problem == CURLE_OK || transfer.isRefusalFull else {
-            throw Self.error(
-                problem, String(decoding: failure.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self),
-                address)
-        }
+        guard code == CURLE_OK || transfer.isRefusalFull else { throw Self.error(code, reason, address) }
         return transfer.response
     }
 
-    private static func error(_ problem: CURLcode, _ text: String, _ address: HubAddress) -> ConcordError {
-        let reason = text.isEmpty ? String(cString: curl_easy_strerror(problem)) : text
-        switch problem {
+    private static func error(_ code: CURLcode, _ reason: String, _ address: HubAddress) -> ConcordError {
+        switch code {
         case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_HTTP2, CURLE_HTTP2_STREAM:
             return ConcordError(
                 .interruptedDownload,
@@ -136,8 +98,8 @@ final class HTTPClient {
     }
 }
 
-/// What libcurl's callbacks of one request write to.
-private final class HTTPTransfer {
+/// The response to one request, as it comes.
+private final class HTTPTransfer: CurlReceiver {
     var response: HTTPResponse
     /// What a callback could not throw.
     var failure: ConcordError?
@@ -154,25 +116,7 @@ private final class HTTPTransfer {
         self.body = body
     }
 
-    static let receiveHead: curl_seam_receiver = { bytes, size, count, context in
-        receive(bytes, size * count, context) { $0.addHead($1) }
-    }
-
-    static let receiveBody: curl_seam_receiver = { bytes, size, count, context in
-        receive(bytes, size * count, context) { $0.addBody($1) }
-    }
-
-    /// Hands the bytes to the transfer; tells libcurl that they were taken, or none of them to make it stop.
-    private static func receive(
-        _ bytes: UnsafeMutablePointer<CChar>?, _ count: Int, _ context: UnsafeMutableRawPointer?,
-        _ take: (HTTPTransfer, UnsafeRawBufferPointer) -> Bool
-    ) -> Int {
-        guard let context else { return 0 }
-        let transfer = Unmanaged<HTTPTransfer>.fromOpaque(context).takeUnretainedValue()
-        return take(transfer, UnsafeRawBufferPointer(start: bytes, count: count)) ? count : 0
-    }
-
-    private func addHead(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    func receive(head bytes: UnsafeRawBufferPointer) -> Bool {
         headByteCount += bytes.count
         guard headByteCount <= Self.maximumHeadBytes else {
             failure = ConcordError(
@@ -183,7 +127,7 @@ private final class HTTPTransfer {
         return true
     }
 
-    private func addBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    func receive(body bytes: UnsafeRawBufferPointer) -> Bool {
         guard !response.isSuccess else {
             do throws(ConcordError) {
                 try body.receive(bytes, of: response)

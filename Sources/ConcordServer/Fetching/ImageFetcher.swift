@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordRuntime
 import Synchronization
@@ -23,7 +24,7 @@ package final class ImageFetcher: Sendable {
 
     package init(options: ImageFetchOptions, resolver: HostResolver) throws(ConcordError) {
         try options.validate()
-        try ImageTransfer.start()
+        try CurlTransfer.start()
         self.options = options
         self.resolver = resolver
         places = FetchSlots(

@@ -1,10 +1,11 @@
 import CCurl
+import ConcordCheckpoint
 import ConcordCore
 import ConcordPlatform
 import ConcordRuntime
 
 /// One request of an image and its answer, by libcurl.
-final class ImageTransfer {
+final class ImageTransfer: CurlReceiver {
     enum Outcome {
         case image([UInt8])
         /// A redirect to this location.
@@ -24,13 +25,6 @@ final class ImageTransfer {
     private var isStopped = false
 
     private static let maximumHeadBytes = 1 << 16
-    private static let isStarted = curl_seam_start() == 0
-
-    /// Throws `.unavailable` where libcurl does not start.
-    static func start() throws(ConcordError) {
-        guard isStarted else { throw ConcordError(.unavailable, "libcurl does not start; check its installation") }
-    }
-
     init(limit: Int, isCancelled: CancellationFlag) {
         self.limit = limit
         self.isCancelled = isCancelled
@@ -44,79 +38,44 @@ final class ImageTransfer {
     ) throws(ConcordError) -> Outcome {
         let left = Int(ContinuousClock.now.duration(to: end) / .milliseconds(1))
         guard left > 0 else { throw Self.late }
-        guard let handle = curl_easy_init() else { throw Self.unreachable }
-        defer { curl_easy_cleanup(handle) }
-        var headers = curl_slist_append(nil, "Accept: image/*")
-        headers = curl_slist_append(headers, "Accept-Encoding: identity")
-        defer { curl_slist_free_all(headers) }
-        let pinned = places.map { $0.isVersion4 ? $0.text : "[\($0.text)]" }.joined(separator: ",")
+        guard let curl = try? CurlTransfer() else { throw Self.unreachable }
+        var request = CurlTransfer.Request(url: address.text, userAgent: "concord-server")
+        request.headers = ["Accept: image/*", "Accept-Encoding: identity"]
         // A host that is an address already is not looked up.
-        let pins =
-            IPAddress(address.host) == nil
-            ? curl_slist_append(nil, "\(address.host):\(address.port):\(pinned)") : nil
-        defer { curl_slist_free_all(pins) }
-
-        var problem = curl_seam_allow_http_only(handle)
-        func set(_ option: CURLoption, _ text: String) {
-            if problem == CURLE_OK { problem = curl_seam_set_text(handle, option, text) }
+        if IPAddress(address.host) == nil {
+            let pinned = places.map { $0.isVersion4 ? $0.text : "[\($0.text)]" }.joined(separator: ",")
+            request.addresses = ["\(address.host):\(address.port):\(pinned)"]
         }
-        func set(_ option: CURLoption, _ number: Int) {
-            if problem == CURLE_OK { problem = curl_seam_set_number(handle, option, number) }
-        }
-        set(CURLOPT_URL, address.text)
-        set(CURLOPT_USERAGENT, "concord-server")
-        set(CURLOPT_FOLLOWLOCATION, 0)
-        set(CURLOPT_NOSIGNAL, 1)
         // An empty name switches proxies off, those of the environment, too.
-        set(CURLOPT_PROXY, "")
-        set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
-        set(CURLOPT_TIMEOUT_MS, left)
-        set(CURLOPT_CONNECTTIMEOUT_MS, left)
-        set(CURLOPT_NOPROGRESS, 0)
-        if problem == CURLE_OK { problem = curl_seam_set_headers(handle, headers) }
-        if problem == CURLE_OK { problem = curl_seam_set_resolved(handle, pins) }
-        let context = Unmanaged.passUnretained(self).toOpaque()
-        if problem == CURLE_OK {
-            problem = curl_seam_set_receivers(handle, Self.receiveHead, Self.receiveBody, context)
-        }
-        if problem == CURLE_OK { problem = curl_seam_set_watcher(handle, Self.watch, context) }
-        if problem == CURLE_OK { problem = withExtendedLifetime(self) { curl_easy_perform(handle) } }
+        request.set(CURLOPT_PROXY, "")
+        request.set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
+        request.set(CURLOPT_TIMEOUT_MS, left)
+        request.set(CURLOPT_CONNECTTIMEOUT_MS, left)
+        request.isWatched = true
+        let code = curl.perform(request, into: self).code
 
         if isCancelled.isSet { throw Self.cancelled }
         if let failure { throw failure }
-        guard problem != CURLE_OPERATION_TIMEDOUT else { throw Self.late }
-        guard problem == CURLE_OK || isStopped else { throw Self.unreachable }
+        guard code != CURLE_OPERATION_TIMEDOUT else { throw Self.late }
+        guard code == CURLE_OK || isStopped else { throw Self.unreachable }
         if let location, [301, 302, 303, 307, 308].contains(status) { return .redirect(location) }
         guard status == 200 else { throw Self.failed("answers with the status \(status)") }
         guard !bytes.isEmpty else { throw Self.failed("answers with nothing") }
         return .image(bytes)
     }
 
-    // MARK: - Callbacks
+    // MARK: - The response, as it comes
 
-    private static let receiveHead: curl_seam_receiver = { bytes, size, count, context in
-        receive(bytes, size * count, context) { $0.addHead($1) }
+    var isGivenUp: Bool { isCancelled.isSet }
+
+    func receive(head line: UnsafeRawBufferPointer) -> Bool {
+        failure = addHead(line)
+        return failure == nil && !isStopped
     }
 
-    private static let receiveBody: curl_seam_receiver = { bytes, size, count, context in
-        receive(bytes, size * count, context) { $0.addBody($1) }
-    }
-
-    /// Called about once a second, and whenever something comes.
-    private static let watch: curl_seam_watcher = { context, _, _, _, _ in
-        guard let context else { return 1 }
-        return Unmanaged<ImageTransfer>.fromOpaque(context).takeUnretainedValue().isCancelled.isSet ? 1 : 0
-    }
-
-    /// Hands the bytes to the transfer; tells libcurl that they were taken, or none of them to make it stop.
-    private static func receive(
-        _ bytes: UnsafeMutablePointer<CChar>?, _ count: Int, _ context: UnsafeMutableRawPointer?,
-        _ take: (ImageTransfer, UnsafeRawBufferPointer) -> ConcordError?
-    ) -> Int {
-        guard let context else { return 0 }
-        let transfer = Unmanaged<ImageTransfer>.fromOpaque(context).takeUnretainedValue()
-        transfer.failure = take(transfer, UnsafeRawBufferPointer(start: bytes, count: count))
-        return transfer.failure == nil && !transfer.isStopped ? count : 0
+    func receive(body part: UnsafeRawBufferPointer) -> Bool {
+        failure = addBody(part)
+        return failure == nil && !isStopped
     }
 
     private func addHead(_ bytes: UnsafeRawBufferPointer) -> ConcordError? {

@@ -79,10 +79,7 @@ struct GraphSessions {
         mutating func read(_ ids: [Int32]) throws(ConcordError) -> [Float] {
             let results = try sessions.run(hasTokens ? .captionStep : .captionPrefill, inputs(ids))
             hasTokens = true
-            state = state.filter { $0.key.hasPrefix("cross.") }
-            for (name, value) in results where name != "logits" {
-                state[name.hasPrefix("present.") ? "past." + name.dropFirst("present.".count) : name] = value
-            }
+            state = CaptionState.next(state, results)
             return try sessions.value("logits", results).values()
         }
     }

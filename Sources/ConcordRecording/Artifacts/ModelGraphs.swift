@@ -106,11 +106,6 @@ public struct ModelGraphs {
 
     // MARK: - Captions
 
-    /// The names of keys and values of `count` layers, such as `past.0.key`.
-    static func layerNames(_ kind: String, _ count: Int) -> [String] {
-        (0..<count).flatMap { ["\(kind).\($0).key", "\(kind).\($0).value"] }
-    }
-
     /// The tokens of one picture, `[1, pictureTokens, width]`, for their shape.
     private func pictureTokens(_ captioner: any CaptioningModel) -> Tensor {
         let vision = captioner.visionConfiguration
@@ -124,8 +119,8 @@ public struct ModelGraphs {
         let tokens = pictureTokens(captioner)
         let inputs = [zeros("tokens", ["batch", .fixed(tokens.size(1)), .fixed(tokens.size(2))]), ids("count")]
         let outputs =
-            ["logits"] + Self.layerNames("present", captioner.textTransformer.layers + decoderLayers)
-            + Self.layerNames("cross", decoderLayers)
+            ["logits"] + CaptionState.present.names(layers: captioner.textTransformer.layers + decoderLayers)
+            + CaptionState.cross.names(layers: decoderLayers)
         return try record(.captionPrefill, inputs: inputs, outputs: outputs) {
             let cache = captioner.makeCaptionCache(for: $0[0])
             let logits = try self.logits(captioner, $0[1], cache)
@@ -144,9 +139,9 @@ public struct ModelGraphs {
             + Array(repeating: layer(decoder.heads, decoder.width, "past"), count: decoder.layers)
         let cross = Array(
             repeating: layer(decoder.heads, decoder.width, pictureTokens), count: decoder.layers)
-        let names = Self.layerNames("past", past.count) + Self.layerNames("cross", cross.count)
+        let names = CaptionState.past.names(layers: past.count) + CaptionState.cross.names(layers: cross.count)
         let shapes = (past + cross).flatMap { [$0, $0] }
-        let outputs = ["logits"] + Self.layerNames("present", past.count)
+        let outputs = ["logits"] + CaptionState.present.names(layers: past.count)
         return try record(
             .captionStep, inputs: [ids("count")] + zip(names, shapes).map(zeros), outputs: outputs
         ) { values in

@@ -33,7 +33,6 @@ struct ExportedGraph: Sendable {
     }
 
     func hasInput(_ name: String) -> Bool { session.inputs.contains { $0.name == name } }
-    func hasOutput(_ name: String) -> Bool { session.outputs.contains { $0.name == name } }
 
     func failure(_ problem: String) -> ConcordError {
         ConcordError(

@@ -125,6 +125,43 @@ final class ExportedCaptionSession: DecodingSession {
     }
 }
 
+/// Keys and values that caption graphs pass from token to token. The exporter names the graphs' values by it, and whoever
+/// runs them finds them by it.
+package enum CaptionState: String, CaseIterable {
+    /// An output: keys and values of the tokens so far.
+    case present
+    /// An input of the next step: what `present` was.
+    case past
+    /// Keys and values of the image: outputs of the first read, and inputs of each step.
+    case cross
+
+    /// `KIND.LAYER.key` and `KIND.LAYER.value` for each layer.
+    package func names(layers: Int) -> [String] {
+        (0..<layers).flatMap { ["\(rawValue).\($0).key", "\(rawValue).\($0).value"] }
+    }
+
+    /// The number of layers that a graph has of this kind.
+    func layerCount(among values: [OnnxValueInfo]) -> Int {
+        let names = Set(values.map(\.name))
+        return (0...).first { !names.contains("\(rawValue).\($0).key") } ?? 0
+    }
+
+    /// The inputs of the next step, of what a run took and gave: the rest is for one run only.
+    package static func next(
+        _ inputs: [String: OnnxValue], _ outputs: [String: OnnxValue]
+    ) -> [String: OnnxValue] {
+        var next = inputs.filter { $0.key.hasPrefix("\(cross).") }
+        for (name, value) in outputs {
+            if name.hasPrefix("\(present).") {
+                next["\(past)" + name.dropFirst("\(present)".count)] = value
+            } else if name.hasPrefix("\(cross).") {
+                next[name] = value
+            }
+        }
+        return next
+    }
+}
+
 /// The graphs `caption_prefill` and `caption_step`, and which of their values are which.
 ///
 /// Keys and values go by layer, the key before the value.
@@ -164,20 +201,15 @@ struct CaptionGraphs: Sendable {
         self.text = text
         let logits: [OnnxDimension] = ["batch", .fixed(text.vocabularySize)]
         let state: [OnnxDimension] = ["batch", "heads", "count", "width"]
-        /// The names of the keys and values that a graph gives or takes.
-        func names(_ kind: String, _ has: (String) -> Bool) throws(ConcordError) -> [String] {
-            var names: [String] = []
-            while has("\(kind).\(names.count / 2).key") {
-                names += ["\(kind).\(names.count / 2).key", "\(kind).\(names.count / 2).value"]
-            }
-            return names
-        }
         func outputs(_ graph: ExportedGraph, _ names: [String]) throws(ConcordError) -> [Int] {
             var places = [try graph.output("logits", .float32, logits)]
             for name in names { places.append(try graph.output(name, .float32, state)) }
             return places
         }
-        let present = try names("present", prefill.hasOutput), cross = try names("cross", prefill.hasOutput)
+        let layers = CaptionState.present.layerCount(among: prefill.session.outputs)
+        let present = CaptionState.present.names(layers: layers)
+        let cross = CaptionState.cross.names(
+            layers: CaptionState.cross.layerCount(among: prefill.session.outputs))
         guard !present.isEmpty, !cross.isEmpty else {
             throw prefill.failure("it gives no 'present.0.key' or 'cross.0.key'")
         }
@@ -190,7 +222,7 @@ struct CaptionGraphs: Sendable {
         _ = try prefill.input("ids", .int64, ["batch", "count"])
         prefillInputs = prefill.session.inputs.map { $0.name == "ids" ? .ids : .tokens }
 
-        let past = present.map { "past" + $0.dropFirst("present".count) }
+        let past = CaptionState.past.names(layers: layers)
         try step.requireInputs(["ids"] + past + cross)
         _ = try step.input("ids", .int64, ["batch", "count"])
         for name in past + cross { _ = try step.input(name, .float32, state) }

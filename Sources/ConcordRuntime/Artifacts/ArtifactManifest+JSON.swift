@@ -6,7 +6,7 @@ extension ArtifactManifest {
     ///
     /// - Throws: `.invalidConfiguration` for a later version, an unknown member, a value of the wrong kind, the name of a
     ///   file with a folder in it, and graphs or a canary that do not belong together.
-    public init(_ json: JSONValue, path: String) throws(ConcordError) {
+    package init(_ json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
         _ = try fields.formatVersion(upTo: Self.currentFormatVersion)
         try fields.refuseUnknown([
@@ -39,7 +39,7 @@ extension ArtifactManifest {
     }
 
     /// Reads the manifest of an artifact folder. Throws `.fileSystem`, `.malformedText`, and as ``init(_:path:)``.
-    public init(folder: String) throws(ConcordError) {
+    package init(folder: String) throws(ConcordError) {
         let path = folder + "/" + Self.fileName
         guard Files.exists(path) else { throw Self.absence(folder) }
         try self.init(JSONValue(contentsOf: path), path: path)
@@ -62,12 +62,12 @@ extension ArtifactManifest {
     }
 
     /// Writes the manifest into an artifact folder, atomically. Throws `.fileSystem`.
-    public func write(folder: String) throws {
+    package func write(folder: String) throws {
         try Files.replace(folder + "/" + Self.fileName, with: json().text(pretty: true) + "\n")
     }
 
     /// The contents of the manifest, members in a fixed order.
-    public func json() -> JSONValue {
+    package func json() -> JSONValue {
         var members: [JSONValue.Member] = [
             .init("format_version", .integer(Self.currentFormatVersion)), .init("name", .string(name)),
             .init("precision", .string(precision.rawValue)),

@@ -32,9 +32,9 @@ public struct ArtifactManifest: Sendable, Hashable {
         case captionStep = "caption_step"
     }
 
-    public static let fileName = "artifact.json"
+    package static let fileName = "artifact.json"
     /// The version that this code writes; earlier ones are read, later ones refused.
-    public static let currentFormatVersion = 1
+    package static let currentFormatVersion = 1
 
     /// The default name of the model.
     public var name: String
@@ -61,7 +61,7 @@ public struct ArtifactManifest: Sendable, Hashable {
     public var tool: String
     public var date: String
 
-    public init(
+    package init(
         name: String, precision: Precision = .float32, graphs: [GraphRole: String], embeddingWidth: Int,
         logitScale: Double?, logitBias: Double?, vectorSpace: String, hashes: [String: String],
         checksums: [String: String] = [:], canary: ArtifactCanary, report: String?, tool: String, date: String
@@ -94,7 +94,7 @@ public struct ArtifactCanary: Sendable, Hashable {
     /// The first tokens of the image's greedy caption, without the start token; `nil` for a model that does not caption.
     public var caption: [Int32]?
 
-    public init(text: String, textEmbedding: [Float], imageEmbedding: [Float]?, caption: [Int32]?) {
+    package init(text: String, textEmbedding: [Float], imageEmbedding: [Float]?, caption: [Int32]?) {
         self.text = text
         self.textEmbedding = textEmbedding
         self.imageEmbedding = imageEmbedding
@@ -128,7 +128,7 @@ extension ArtifactManifest {
     /// Compares every file of a folder with its checksum, or with its hash where the manifest has no checksums.
     ///
     /// Throws `.invalidCheckpoint` for the first that is another, and `.fileSystem`.
-    public func verifyHashes(folder: String) throws(ConcordError) {
+    package func verifyHashes(folder: String) throws(ConcordError) {
         for (name, expected) in hashes.sorted(by: { $0.key < $1.key }) {
             let path = folder + "/" + name
             let expected = checksums[name] ?? expected

@@ -19,7 +19,7 @@ public final class ExportedModel: Sendable {
     public let options: ExportedModelOptions
     /// The most bits that weights have which are multiplied with other 8-bit numbers: 8, or 7 of a reduced range; nil
     /// where no graph has such products. Where `CPUFeatures.int8DotSaturates` holds, 8 give wrong results.
-    public let multipliedWeightBits: Int?
+    package let multipliedWeightBits: Int?
     /// The stamps of the folder's files when they were read, by name: where one is another now, so is the model there.
     package let stamps: [String: FileStamp]
     private let textTower: ExportedTextTower
@@ -189,7 +189,7 @@ public final class ExportedModel: Sendable {
     ///
     /// - Throws: `.emptyBatch` without images, `.invalidConfiguration` for a model that does not caption,
     ///   `.shapeMismatch` for an image of another size, `.inference`.
-    public func makeCaptionSession(for images: [PreparedImage]) throws(ConcordError) -> any DecodingSession {
+    package func makeCaptionSession(for images: [PreparedImage]) throws(ConcordError) -> any DecodingSession {
         guard let imageTower, let captioning else {
             throw ConcordError(.invalidConfiguration, "this model cannot caption; export a CoCa")
         }

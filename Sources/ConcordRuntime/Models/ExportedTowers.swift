@@ -237,7 +237,7 @@ public struct PreparedImage: Sendable, Hashable {
     }
 
     /// An image of smooth waves, the same everywhere.
-    public static func canary(size: Int) -> PreparedImage {
+    package static func canary(size: Int) -> PreparedImage {
         let pixels = (0..<3 * size * size).map { index in
             let (row, column) = (index / size % size, index % size), channel = index / (size * size)
             return Float(

@@ -1,13 +1,13 @@
 import COnnxRuntime
 
 /// The texts that a model file carries about itself.
-public struct OnnxModelMetadata: Hashable, Sendable {
-    public let producer: String
-    public let graph: String
-    public let description: String
-    public let version: Int
+package struct OnnxModelMetadata: Hashable, Sendable {
+    package let producer: String
+    package let graph: String
+    package let description: String
+    package let version: Int
     /// Whatever else its maker wrote, by key.
-    public let entries: [String: String]
+    package let entries: [String: String]
 
     init(_ metadata: cort_metadata) {
         func text(_ pointer: UnsafePointer<CChar>?) -> String { pointer.map { String(cString: $0) } ?? "" }
@@ -24,9 +24,9 @@ public struct OnnxModelMetadata: Hashable, Sendable {
 extension OnnxModelMetadata {
     /// Under what a quantized model says how it was made: `int8`, with ranges of activations from a calibration, or
     /// `int8-weights`.
-    public static let quantizationMethodKey = "concord.quantization"
+    package static let quantizationMethodKey = "concord.quantization"
     /// Under what a quantized model says how many bits its weights use: `8`, or `7` of a reduced range.
-    public static let weightBitsKey = "concord.quantization.weight_bits"
+    package static let weightBitsKey = "concord.quantization.weight_bits"
 
     /// The bits of weights that are multiplied with other 8-bit numbers, 8 or 7; `nil` where no weights are.
     var multipliedWeightBits: Int? {
@@ -36,12 +36,12 @@ extension OnnxModelMetadata {
 }
 
 /// The description of one of a model's inputs or outputs.
-public struct OnnxValueInfo: Hashable, Sendable, CustomStringConvertible {
-    public let name: String
+package struct OnnxValueInfo: Hashable, Sendable, CustomStringConvertible {
+    package let name: String
     /// `nil` for what this package cannot give or take, such as texts or sequences.
-    public let elementType: OnnxElementType?
+    package let elementType: OnnxElementType?
     /// The lengths of its axes; empty for a single number, and for a model that does not say.
-    public let shape: [OnnxDimension]
+    package let shape: [OnnxDimension]
 
     init(_ info: cort_value_info) {
         name = String(cString: info.name)
@@ -53,7 +53,7 @@ public struct OnnxValueInfo: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    package var description: String {
         let lengths = shape.map(\.description).joined(separator: ", ")
         return "\(name): \(elementType?.description ?? "unsupported")[\(lengths)]"
     }

@@ -3,23 +3,23 @@ import ConcordCore
 import ConcordPlatform
 
 /// The library ONNX Runtime, found and opened when it is first asked for. Nothing of this package links it.
-public final class OnnxRuntime: Sendable {
+package final class OnnxRuntime: Sendable {
     /// The release, such as `1.32.0`.
-    public let version: String
+    package let version: String
     /// The library's file, or its bare name where the system found it.
-    public let path: String
+    package let path: String
     /// True if data files of models are read into memory when a session opens. Elsewhere than on Linux they are mapped,
     /// and must not change while it is open.
-    public let readsDataFiles: Bool
+    package let readsDataFiles: Bool
     /// Never closed; its functions may be called from any thread.
     nonisolated(unsafe) let handle: OpaquePointer
 
     /// The oldest release that will do.
-    public static let minimumVersion = "1.\(CORT_MINIMUM_API).0"
+    package static let minimumVersion = "1.\(CORT_MINIMUM_API).0"
 
     /// The library that the process uses, opened by the first call; see ``load(environment:)`` for where it is looked
     /// for. Throws `.unavailable`.
-    public static func shared() throws(ConcordError) -> OnnxRuntime { try process.get() }
+    package static func shared() throws(ConcordError) -> OnnxRuntime { try process.get() }
 
     private static let process = Result { () throws(ConcordError) in
         try load(environment: ProcessInfo.processInfo.environment)
@@ -32,7 +32,7 @@ public final class OnnxRuntime: Sendable {
     /// folder that `make setup` fills, in that of the executable's checkout if it has moved since, in the one that
     /// `scripts/setup.sh --shared` fills, and wherever the system looks for libraries. Throws `.unavailable` with
     /// every place and what was wrong there.
-    public static func load(environment: [String: String]) throws(ConcordError) -> OnnxRuntime {
+    package static func load(environment: [String: String]) throws(ConcordError) -> OnnxRuntime {
         let chosen = environment["ONNXRUNTIME"].flatMap { $0.isEmpty ? nil : $0 }
         var reasons: [String] = []
         for place in chosen.map({ [$0, $0 + "/lib"] }) ?? places(executable: executablePath, home: environment["HOME"])

@@ -5,15 +5,15 @@ import ConcordCore
 ///
 /// All methods block while they work. Any number of threads may run a session at once; each run uses
 /// ``OnnxSessionOptions/threadsPerRun`` threads, of which the calling thread is one.
-public final class OnnxSession: Sendable {
-    public let options: OnnxSessionOptions
-    public let runtime: OnnxRuntime
+package final class OnnxSession: Sendable {
+    package let options: OnnxSessionOptions
+    package let runtime: OnnxRuntime
     /// The model's inputs, in its order. Every run needs all of them.
-    public let inputs: [OnnxValueInfo]
+    package let inputs: [OnnxValueInfo]
     /// The model's outputs, in its order.
-    public let outputs: [OnnxValueInfo]
+    package let outputs: [OnnxValueInfo]
     /// The texts that the model's file carries about itself.
-    public let metadata: OnnxModelMetadata
+    package let metadata: OnnxModelMetadata
     /// Runs may use it from many threads at once; it is closed with this object.
     private nonisolated(unsafe) let handle: OpaquePointer
 
@@ -23,7 +23,7 @@ public final class OnnxSession: Sendable {
     /// Throws `.fileSystem` when the file is not there, `.invalidModel` when ONNX Runtime refuses it, `.unavailable`
     /// when ONNX Runtime itself cannot be opened (`runtime` `nil` means the shared one), `.invalidArgument` for
     /// impossible options.
-    public convenience init(
+    package convenience init(
         path: String, options: OnnxSessionOptions = OnnxSessionOptions(), runtime: OnnxRuntime? = nil
     ) throws(ConcordError) {
         // ONNX Runtime's own texts about files are about its source code.
@@ -38,7 +38,7 @@ public final class OnnxSession: Sendable {
     ///
     /// Throws `.invalidModel` when ONNX Runtime refuses it, `.unavailable` when ONNX Runtime itself cannot be opened
     /// (`runtime` `nil` means the shared one), `.invalidArgument` for impossible options.
-    public convenience init(
+    package convenience init(
         bytes: [UInt8], options: OnnxSessionOptions = OnnxSessionOptions(), runtime: OnnxRuntime? = nil
     ) throws(ConcordError) {
         try self.init(source: "memory", options: options, runtime: runtime) { runtime, options, session, message in
@@ -90,7 +90,7 @@ public final class OnnxSession: Sendable {
     ///   - outputs: the names of those of the model's ``outputs`` to compute; `nil` means all.
     /// - Throws: `.invalidArgument` for names that the model does not have or that are missing, `.dtypeMismatch` and
     ///   `.shapeMismatch` for values that do not fit, `.inference` if the run itself failed.
-    public func run(
+    package func run(
         _ inputs: [String: OnnxValue], outputs: [String]? = nil
     ) throws(ConcordError) -> [String: OnnxValue] {
         let values = try checkedValues(inputs)

@@ -75,7 +75,7 @@ public struct ServerConfiguration: Sendable {
     }
 
     /// Throws `.invalidConfiguration` for what cannot be served, or should not.
-    public func validate() throws(ConcordError) {
+    package func validate() throws(ConcordError) {
         guard !models.isEmpty else {
             throw ConcordError(
                 .invalidConfiguration, "no model is named; give --model FOLDER, which `concord export` has written")

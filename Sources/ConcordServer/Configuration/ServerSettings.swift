@@ -255,7 +255,7 @@ extension ServerConfiguration {
     ///
     /// - Parameter source: what errors call the file.
     /// - Throws: `.invalidConfiguration`, with the nearest key for one that is unknown.
-    public mutating func read(yaml: String, source: String) throws(ConcordError) {
+    package mutating func read(yaml: String, source: String) throws(ConcordError) {
         try ServerSettings.read(yaml, source: source, into: &self)
     }
 
@@ -265,7 +265,7 @@ extension ServerConfiguration {
     }
 
     /// Sets the number of threads that run models, and that decode images.
-    public mutating func setThreads(_ count: Int) { threads = count }
+    package mutating func setThreads(_ count: Int) { threads = count }
 
     fileprivate var threads: Int {
         get { serving.decodingThreads }

@@ -14,7 +14,7 @@ import Testing
             try await TestServer.with([.clip], handlesSignals: true) { server in
                 for (signal, name) in [(SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2")] {
                     kill(getpid(), signal)
-                    await Self.waitForLine(server, "a signal that means nothing here signal=\(name)")
+                    await Self.waitForLine(server, "ignored a signal signal=\(name)")
                 }
                 let lines = await server.reloaded { kill(getpid(), SIGHUP) }
                 #expect(lines.last == "reloaded models_unchanged=tiny-clip", "\(lines)")
@@ -31,7 +31,7 @@ import Testing
                     [.clip], handlesSignals: true, configure: { $0.drainDelay = .milliseconds(200) }
                 ) { server in
                     kill(getpid(), signal)
-                    await Self.waitForLine(server, "ending when all accepted requests are answered")
+                    await Self.waitForLine(server, "stopping once all accepted requests are answered")
                     // Supervisors may say it twice, and may say anything else.
                     for signal in [SIGTERM, SIGHUP, SIGUSR1] { kill(getpid(), signal) }
                     await Self.waitForLine(server, "signal=SIGUSR1")
@@ -46,7 +46,7 @@ import Testing
             try await TestServer.with([.clip], handlesSignals: true, configure: { $0.drainDelay = .seconds(86400) }) {
                 server in
                 kill(getpid(), SIGTERM)
-                await Self.waitForLine(server, "ending when all accepted requests are answered")
+                await Self.waitForLine(server, "stopping once all accepted requests are answered")
                 kill(getpid(), signal)
                 await Self.waitForLine(server, "ending at once")
             }

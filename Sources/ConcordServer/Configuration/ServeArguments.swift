@@ -7,10 +7,10 @@ import Logging
 /// The arguments of `concord-server` and `concord serve`.
 public struct ServeArguments: ParsableArguments, Sendable {
     public static let discussion = """
-        Without --keys no key is asked for, which is allowed on this machine's own address only. The server
-        listens at once, and answers 503 until its models are loaded. It says on standard output when it is ready, and
-        ends on SIGTERM when all accepted requests are answered. SIGHUP has it read the file of settings, the keys and the
-        artifact folders again; settings marked "restart" by --settings wait for one.
+        Without --keys no key is needed, which is allowed on a loopback address only. The server listens at once, and
+        answers 503 until its models are loaded. It prints a line on standard output once it is ready. SIGTERM stops it
+        after all accepted requests are answered. SIGHUP reloads the settings file, the keys and the artifact folders;
+        settings that --settings marks with "restart" wait for one.
 
         Examples:
           concord-server --model artifacts/coca
@@ -34,10 +34,10 @@ public struct ServeArguments: ParsableArguments, Sendable {
         help: "NAME=MODEL, another name that requests may call a model by; may be repeated.")
     var aliases: [String] = []
 
-    @Option(help: "Address to listen on; 127.0.0.1 by default.")
+    @Option(help: "Address to listen on (default: 127.0.0.1).")
     var host: String?
 
-    @Option(help: "Port; 8080 by default, 0 takes a free one.")
+    @Option(help: "Port (default: 8080); 0 takes a free one.")
     var port: Int?
 
     @Option(help: "A port for /metrics alone, on 127.0.0.1, without keys.")
@@ -46,16 +46,16 @@ public struct ServeArguments: ParsableArguments, Sendable {
     @Option(help: "The file of keys, keys.json.")
     var keys: String?
 
-    @Option(help: "A file with these and more settings, server.yaml; options win over it.")
+    @Option(help: "A file with these and more settings, server.yaml; options override it.")
     var config: String?
 
-    @Option(help: "Threads that run models, and that decode pictures; all processors by default.")
+    @Option(help: "Threads that run models and decode images (default: all processors).")
     var threads: Int?
 
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Formats of pictures that are read; \(ServerConfiguration.imageFormatNames(ImageFormat.web)) by default.",
+            "Accepted image formats (default: \(ServerConfiguration.imageFormatNames(ImageFormat.web))).",
             valueName: "format"))
     var imageFormats: [ImageFormat] = []
 

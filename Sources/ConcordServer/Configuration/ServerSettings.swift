@@ -80,21 +80,21 @@ enum ServerSettings {
             hostName($0)
         },
         value("keys", "The file of keys.", .atOnce, \.keys, "a path") { $0 },
-        value("threads", "Threads that run models, and that decode pictures.", .afterRestart, \.threads, "1 or more") {
+        value("threads", "Threads that run models and decode images.", .afterRestart, \.threads, "1 or more") {
             text in Int(text).flatMap { (1...1024).contains($0) ? $0 : nil }
         },
-        integer("body_bytes", "Most bytes of one body.", .atOnce, 1024...(1 << 40), \.bodyBytes),
-        integer("bodies_bytes", "Most bytes of all bodies at a time.", .atOnce, 1024...(1 << 40), \.bodiesBytes),
+        integer("body_bytes", "Maximum bytes of one body.", .atOnce, 1024...(1 << 40), \.bodyBytes),
+        integer("bodies_bytes", "Maximum bytes of all bodies at a time.", .atOnce, 1024...(1 << 40), \.bodiesBytes),
         integer(
-            "image_bytes", "Most bytes of an encoded picture.", .afterRestart, 16...(1 << 40),
+            "image_bytes", "Maximum bytes of an encoded image.", .afterRestart, 16...(1 << 40),
             \.serving.imageLimits.maximumBytes),
         integer(
-            "image_pixels", "Most pixels of a picture.", .afterRestart, 1...(1 << 40),
+            "image_pixels", "Maximum pixels of an image.", .afterRestart, 1...(1 << 40),
             \.serving.imageLimits.maximumPixels),
         Setting(
             key: "image_formats",
-            summary: "Formats of pictures that are read; "
-                + "\(ServerConfiguration.imageFormatNames(ImageFormat.web)) by default.", effect: .afterRestart,
+            summary: "Accepted image formats (default: \(ServerConfiguration.imageFormatNames(ImageFormat.web))).",
+            effect: .afterRestart,
             set: { configuration, texts in
                 let formats = texts.compactMap(ImageFormat.init)
                 guard !formats.isEmpty && formats.count == texts.count else {
@@ -105,49 +105,52 @@ enum ServerSettings {
             }, isEqual: { $0.serving.imageLimits.formats == $1.serving.imageLimits.formats },
             copy: { $1.serving.imageLimits.formats = $0.serving.imageLimits.formats }),
         integer(
-            "decoded_bytes", "Most bytes of all pictures being decoded.", .afterRestart, 1024...(1 << 40),
+            "decoded_bytes", "Maximum bytes of all images being decoded.", .afterRestart, 1024...(1 << 40),
             \.serving.decodedBytes),
-        integer("connections", "Most connections at a time.", .afterRestart, 1...1_000_000, \.connections),
+        integer("connections", "Maximum number of connections.", .afterRestart, 1...1_000_000, \.connections),
         integer(
-            "queue_capacity", "Most items that wait for a model.", .afterRestart, 1...10_000_000,
+            "queue_capacity", "Maximum number of items that wait for a model.", .afterRestart, 1...10_000_000,
             \.serving.queue.capacity),
         integer(
-            "caption_batch", "Pictures that are captioned together.", .afterRestart, 1...256, \.serving.captionBatch),
+            "caption_batch", "Maximum number of images captioned together.", .afterRestart, 1...256,
+            \.serving.captionBatch),
         integer(
-            "cached_embeddings", "Vectors of pictures that are kept; 0 keeps none.", .afterRestart, 0...100_000_000,
+            "cached_embeddings", "Number of cached image vectors; 0 disables the cache.", .afterRestart,
+            0...100_000_000,
             \.serving.cachedEmbeddings),
         value(
-            "model_bytes", "Bytes that all models may take.", .atOnce, \.serving.modelBytes, "a number of bytes"
+            "model_bytes", "Memory limit for all models, in bytes.", .atOnce, \.serving.modelBytes, "a number of bytes"
         ) { text in Int(text).flatMap { $0 > 0 ? .some(.some($0)) : nil } },
         value(
-            "bulk_share", "Least share of the work for the bulk lane.", .afterRestart, \.serving.queue.bulkShare,
+            "bulk_share", "Minimum share of the work for bulk requests.", .afterRestart, \.serving.queue.bulkShare,
             "in 0…1"
         ) { text in Double(text).flatMap { (0...1).contains($0) ? $0 : nil } },
         value(
-            "verify_hashes", "Whether files are compared with their hashes.", .atOnce, \.serving.model.verifiesHashes,
+            "verify_hashes", "Compare files with their hashes.", .atOnce, \.serving.model.verifiesHashes,
             "true or false"
         ) { flags[$0] },
         value(
-            "canary_seconds", "How often models are checked; 0 for never.", .afterRestart, \.serving.canaryInterval,
+            "canary_seconds", "Interval between canary checks; 0 disables them.", .afterRestart,
+            \.serving.canaryInterval,
             "a number of seconds"
         ) { text in seconds(text).map { $0 > .zero ? $0 : nil } },
         duration(
-            "longest_wait_seconds", "Requests that would wait longer are refused.", .afterRestart,
+            "longest_wait_seconds", "Refuse requests that would wait longer.", .afterRestart,
             \.serving.queue.longestWait
         ),
         value(
-            "longest_run_seconds", "Runs have no more items than are done in it, or two.", .afterRestart,
+            "longest_run_seconds", "Cap a run at the items that finish in this time (at least two).", .afterRestart,
             \.serving.queue.longestRun, "a number of seconds in 0…86400"
         ) { text in seconds(text).map(Optional.some) },
         duration(
-            "stuck_after_seconds", "A run that takes longer is given up.", .afterRestart, \.serving.queue.stuckAfter),
-        duration("idle_seconds", "Idle connections are closed after it.", .afterRestart, \.idleTimeout),
-        duration("body_seconds", "How long a body may bring nothing.", .afterRestart, \.bodyTimeout),
-        duration("request_seconds", "After which an answer is of no use.", .atOnce, \.requestTimeout),
-        duration("drain_delay_seconds", "How long an ending server still answers.", .afterRestart, \.drainDelay),
-        duration("drain_seconds", "How long it waits for accepted requests.", .afterRestart, \.drainTimeout),
+            "stuck_after_seconds", "Abandon a run that takes longer.", .afterRestart, \.serving.queue.stuckAfter),
+        duration("idle_seconds", "Close idle connections after this time.", .afterRestart, \.idleTimeout),
+        duration("body_seconds", "Timeout of a body that brings nothing.", .afterRestart, \.bodyTimeout),
+        duration("request_seconds", "Timeout of a request.", .atOnce, \.requestTimeout),
+        duration("drain_delay_seconds", "Time for which a stopping server still answers.", .afterRestart, \.drainDelay),
+        duration("drain_seconds", "Time for which it then waits for accepted requests.", .afterRestart, \.drainTimeout),
         Setting(
-            key: "image_urls", summary: "Whether pictures are fetched from http and https addresses.", effect: .atOnce,
+            key: "image_urls", summary: "Fetch images from http and https URLs.", effect: .atOnce,
             set: { configuration, texts in
                 guard texts.count == 1, let flag = flags[texts[0]] else { return "true or false" }
                 configuration.imageFetching = flag ? configuration.imageFetching ?? ImageFetchOptions() : nil
@@ -155,7 +158,7 @@ enum ServerSettings {
             }, isEqual: { ($0.imageFetching == nil) == ($1.imageFetching == nil) },
             copy: { $1.imageFetching = $0.imageFetching }),
         Setting(
-            key: "image_url_hosts", summary: "The only hosts that pictures are fetched from; *.NAME for all below.",
+            key: "image_url_hosts", summary: "Fetch images from these hosts only; *.NAME for all subdomains.",
             effect: .atOnce,
             set: { configuration, texts in
                 var options = configuration.imageFetching ?? ImageFetchOptions()
@@ -164,8 +167,8 @@ enum ServerSettings {
                 return nil
             }, isEqual: { $0.imageFetching?.hosts == $1.imageFetching?.hosts },
             copy: { $1.imageFetching = $0.imageFetching }),
-        list("cross_origins", "Pages that may use the server from a browser.", \.crossOrigins),
-        list("host_names", "Names that a server without keys answers to; * for all.", \.hostNames),
+        list("cross_origins", "Origins whose pages may use the server from a browser.", \.crossOrigins),
+        list("host_names", "Host names that a server without keys answers to; * for all.", \.hostNames),
         value(
             "log_level", "trace, debug, info, notice, warning, error or critical.", .atOnce, \.logLevel,
             "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"

@@ -152,7 +152,7 @@ public final class InferenceServer: Sendable {
                 running.cancel()
             }
         } catch is CancellationError where state.isDraining && failure.error == nil {
-            logger.warning("ended before all requests were answered")
+            logger.warning("stopped with requests still in flight")
         } catch {
             throw failure.error ?? error
         }

@@ -18,7 +18,7 @@ struct DrainService: Service {
         state.drain()
         // What could not start has accepted nothing, and says by itself why it ends.
         guard failure.error == nil else { return }
-        state.logger.notice("ending when all accepted requests are answered")
+        state.logger.notice("stopping once all accepted requests are answered")
         try? await Task.sleep(for: state.settings.configuration.drainDelay)
     }
 }
@@ -192,10 +192,10 @@ struct SignalHandler: Sendable {
                     isEnding = true
                     await end()
                 } else if signal == .sigint || signal == .sigquit {
-                    logger.warning("ending at once; requests under way are lost")
+                    logger.warning("stopping at once; requests in flight are lost")
                     endAtOnce()
                 }
-            default: logger.notice("a signal that means nothing here", metadata: ["signal": "\(signal)"])
+            default: logger.notice("ignored a signal", metadata: ["signal": "\(signal)"])
             }
         }
     }

@@ -19,6 +19,8 @@ graphs=.build/docs-graphs
 rm -rf "$graphs" .build/docs && mkdir -p "$graphs"
 cp "$symbols"/Concord*.symbols.json "$graphs"
 rm -f "$graphs"/*Tests.symbols.json "$graphs"/Concord{Command,Platform,TestSupport}.symbols.json
-"$(dirname "$(command -v swift)")/docc" convert Sources/Concord/Concord.docc --additional-symbol-graph-dir "$graphs" --output-path .build/docs \
+catalog=.build/docs-catalog/Concord.docc
+python3 scripts/docs-catalog.py "$catalog" "$graphs"
+"$(dirname "$(command -v swift)")/docc" convert "$catalog" --additional-symbol-graph-dir "$graphs" --output-path .build/docs \
     --fallback-display-name Concord --fallback-bundle-identifier concord
 echo "==> To read it: python3 -m http.server -d .build/docs, then http://localhost:8000/documentation/concord"

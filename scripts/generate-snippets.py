@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Tests/ConcordTests/Generated/Snippets.swift: every Swift snippet of README.md and of the articles, so that
+"""Writes Tests/ConcordTests/Generated/Snippets.swift: every Swift snippet of README.md and of the articles in docs, so that
 building the tests compiles them. With --check it only says whether the file is what it would write.
 
 A snippet sees the names of the snippets before it on its page. Names that come from nowhere are declared in a comment
@@ -15,9 +15,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "Tests/ConcordTests/Generated/Snippets.swift"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "Sources/Concord/Concord.docc").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 HEAD = """\
-// Written by scripts/generate-snippets.py from README.md and the articles: change those, and run it again.
+// Written by scripts/generate-snippets.py from README.md and the articles in docs: change those, and run it again.
 // swift-format-ignore-file
 {imports}
 
@@ -87,8 +87,9 @@ def function(page, imports):
     while depth > 1:
         depth -= 1
         lines.append("    " * depth + "}")
-    name = page.stem[0].lower() + page.stem[1:] if page.stem != "README" else "readme"
     path = page.relative_to(ROOT)
+    first, *rest = re.split(r"\W", str(path.with_suffix("")).lower())
+    name = first + "".join(word.capitalize() for word in rest)
     return f"\n// {path}\nprivate func {name}() async throws {{\n" + "\n".join(lines) + "\n}\n"
 
 

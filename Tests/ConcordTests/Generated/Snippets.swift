@@ -1,4 +1,4 @@
-// Written by scripts/generate-snippets.py from README.md and the articles: change those, and run it again.
+// Written by scripts/generate-snippets.py from README.md and the articles in docs: change those, and run it again.
 // swift-format-ignore-file
 import Concord
 import ConcordRuntime
@@ -33,21 +33,31 @@ private func readme() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/BringYourModel.md
-private func bringYourModel() async throws {
+// docs/README.md
+private func docsReadme() async throws {
     do {
         // snippet 1
-        let model = try EmbeddingModel.load(ModelLocation.folder("openai/clip-vit-base-patch32"))
-        let (texts, _) = try model.embed(texts: ["a cute cat", "a dog"])
-        let images = try model.embed(images: [Image(contentsOf: "cat.jpg")])
+        let run = try TrainingRun(
+            recipe: Recipe(path: "recipes/emoji-clip.yaml"), folder: RunFolder("runs/emoji"))
+        _ = try run()
+
+        let model = try EmbeddingModel.load("runs/emoji")
+        let dataset = try CaptionDataset(contentsOf: "data/emoji")
+        let gallery = try PictureGallery(model: model, dataset: dataset)
+        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
+        for result in try search.find(.text("red apple"), top: 5) {
+            print(result.line)
+        }
+        _ = run
         _ = model
-        _ = texts
-        _ = images
+        _ = dataset
+        _ = gallery
+        _ = search
     }
 }
 
-// Sources/Concord/Concord.docc/Captioning.md
-private func captioning() async throws {
+// docs/captioning.md
+private func docsCaptioning() async throws {
     do {
         // snippet 1
         let model: CoCa = given()
@@ -71,78 +81,37 @@ private func captioning() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/ChoosingALoss.md
-private func choosingALoss() async throws {
+// docs/datasets.md
+private func docsDatasets() async throws {
     do {
         // snippet 1
-        let model: DualEncoder = given()
-        let images: Tensor = given()
-        let texts: Tensor = given()
-        let captionNumbers: Tensor = given()
-        do {
-            let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)          // CLIP
-            let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not learn
-            var careful = InfoNCE(logitScale: model.logitScale)
-            careful.sameLabel = .ignored                                                 // captions that repeat are no negatives
-            let third = try careful(images, texts, labels: captionNumbers)
-            _ = loss
-            _ = fixed
-            _ = careful
-            _ = third
-            do {
-                // snippet 2
-                let pixels: Tensor = given()
-                let ids: Tensor = given()
-                let store: ParameterStore = given()
-                do {
-                    let plan = ExecutionPlan.cached(chunk: 64)                       // its scores are tiled
-                    let images = plan.embed([pixels], generators: [store.generator]) { model.embedImages($0[0]) }
-                    let texts = plan.embed([ids], generators: [store.generator]) { model.embedTexts($0[0]) }
-                    try InfoNCE(logitScale: model.logitScale)(images, texts, plan: plan.scores).backward()
-                    _ = plan
-                    _ = images
-                    _ = texts
-                    do {
-                        // snippet 3
-                        let loss: InfoNCE = given()
-                        do {
-                            if let group = try ProcessGroup.fromEnvironment() {              // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
-                                try loss(images, texts, plan: .gathered(group)).backward()
-                                try group.sumGradients(of: store.trainable.map(\.tensor))
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-// Sources/Concord/Concord.docc/Concord.md
-private func concord() async throws {
-    do {
-        // snippet 1
-        let run = try TrainingRun(
-            recipe: Recipe(path: "recipes/emoji-clip.yaml"), folder: RunFolder("runs/emoji"))
-        _ = try run()
-
-        let model = try EmbeddingModel.load("runs/emoji")
-        let dataset = try CaptionDataset(contentsOf: "data/emoji")
-        let gallery = try PictureGallery(model: model, dataset: dataset)
-        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
-        for result in try search.find(.text("red apple"), top: 5) {
-            print(result.line)
-        }
-        _ = run
-        _ = model
+        let dataset = try CaptionDataset(contentsOf: "photos")
+        print(dataset.items.count, "pictures;", dataset.skipped.count, "rows or captions skipped")
+        let training = dataset.filtered(split: "train", language: "en")
         _ = dataset
-        _ = gallery
-        _ = search
+        _ = training
     }
 }
 
-// Sources/Concord/Concord.docc/EmojiDataset.md
-private func emojiDataset() async throws {
+// docs/embedding-and-search.md
+private func docsEmbeddingAndSearch() async throws {
+    do {
+        // snippet 1
+        let model = try EmbeddingModel.load("runs/emoji")
+        let (texts, truncated) = try model.embed(texts: ["red apple", "a dog"])
+        let images = try model.embed(images: [Image(contentsOf: "apple.png")])
+        let cosines = texts.matmul(images.transposed(0, 1))  // [2, 1]
+        print(cosines.scalars(as: Float.self), truncated)
+        _ = model
+        _ = texts
+        _ = truncated
+        _ = images
+        _ = cosines
+    }
+}
+
+// docs/emoji-dataset.md
+private func docsEmojiDataset() async throws {
     do {
         // snippet 1
         let summary = try EmojiDatasetBuilder(languages: ["en", "de"], size: 128).build(to: "data/emoji")
@@ -151,8 +120,8 @@ private func emojiDataset() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/Images.md
-private func images() async throws {
+// docs/images.md
+private func docsImages() async throws {
     do {
         // snippet 1
         let image = try Image(contentsOf: "beach/dog.jpg")  // upright, 8-bit RGB
@@ -191,8 +160,8 @@ private func images() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/LayersAndCheckpoints.md
-private func layersAndCheckpoints() async throws {
+// docs/layers-and-checkpoints.md
+private func docsLayersAndCheckpoints() async throws {
     do {
         // snippet 1
         struct Head {
@@ -270,8 +239,68 @@ private func layersAndCheckpoints() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/RetrievalFigures.md
-private func retrievalFigures() async throws {
+// docs/losses.md
+private func docsLosses() async throws {
+    do {
+        // snippet 1
+        let model: DualEncoder = given()
+        let images: Tensor = given()
+        let texts: Tensor = given()
+        let captionNumbers: Tensor = given()
+        do {
+            let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)          // CLIP
+            let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not learn
+            var careful = InfoNCE(logitScale: model.logitScale)
+            careful.sameLabel = .ignored                                                 // captions that repeat are no negatives
+            let third = try careful(images, texts, labels: captionNumbers)
+            _ = loss
+            _ = fixed
+            _ = careful
+            _ = third
+            do {
+                // snippet 2
+                let pixels: Tensor = given()
+                let ids: Tensor = given()
+                let store: ParameterStore = given()
+                do {
+                    let plan = ExecutionPlan.cached(chunk: 64)                       // its scores are tiled
+                    let images = plan.embed([pixels], generators: [store.generator]) { model.embedImages($0[0]) }
+                    let texts = plan.embed([ids], generators: [store.generator]) { model.embedTexts($0[0]) }
+                    try InfoNCE(logitScale: model.logitScale)(images, texts, plan: plan.scores).backward()
+                    _ = plan
+                    _ = images
+                    _ = texts
+                    do {
+                        // snippet 3
+                        let loss: InfoNCE = given()
+                        do {
+                            if let group = try ProcessGroup.fromEnvironment() {              // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
+                                try loss(images, texts, plan: .gathered(group)).backward()
+                                try group.sumGradients(of: store.trainable.map(\.tensor))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+// docs/pretrained-models.md
+private func docsPretrainedModels() async throws {
+    do {
+        // snippet 1
+        let model = try EmbeddingModel.load(ModelLocation.folder("openai/clip-vit-base-patch32"))
+        let (texts, _) = try model.embed(texts: ["a cute cat", "a dog"])
+        let images = try model.embed(images: [Image(contentsOf: "cat.jpg")])
+        _ = model
+        _ = texts
+        _ = images
+    }
+}
+
+// docs/retrieval-metrics.md
+private func docsRetrievalMetrics() async throws {
     do {
         // snippet 1
         let model = try EmbeddingModel.load("runs/emoji")
@@ -287,8 +316,8 @@ private func retrievalFigures() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/Serving.md
-private func serving() async throws {
+// docs/serving.md
+private func docsServing() async throws {
     do {
         // snippet 1
         let model = try ExportedModel(folder: "artifacts/coca")
@@ -301,8 +330,8 @@ private func serving() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/TensorEngine.md
-private func tensorEngine() async throws {
+// docs/tensors.md
+private func docsTensors() async throws {
     do {
         // snippet 1
         let x = Tensor([1, 2, 3, 4, 5, 6] as [Float], shape: [2, 3])
@@ -385,8 +414,8 @@ private func tensorEngine() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/Tokenizers.md
-private func tokenizers() async throws {
+// docs/tokenizers.md
+private func docsTokenizers() async throws {
     do {
         // snippet 1
         let tokenizer = try CLIPTokenizer(folder: "runs/emoji", mode: .huggingface)
@@ -409,8 +438,8 @@ private func tokenizers() async throws {
     }
 }
 
-// Sources/Concord/Concord.docc/TrainingFromARecipe.md
-private func trainingFromARecipe() async throws {
+// docs/training.md
+private func docsTraining() async throws {
     do {
         // snippet 1
         let recipe = try Recipe(path: "recipes/emoji-clip.yaml", assignments: ["train.epochs=5"])
@@ -421,34 +450,5 @@ private func trainingFromARecipe() async throws {
         }
         _ = recipe
         _ = run
-    }
-}
-
-// Sources/Concord/Concord.docc/UsingATrainedModel.md
-private func usingATrainedModel() async throws {
-    do {
-        // snippet 1
-        let model = try EmbeddingModel.load("runs/emoji")
-        let (texts, truncated) = try model.embed(texts: ["red apple", "a dog"])
-        let images = try model.embed(images: [Image(contentsOf: "apple.png")])
-        let cosines = texts.matmul(images.transposed(0, 1))  // [2, 1]
-        print(cosines.scalars(as: Float.self), truncated)
-        _ = model
-        _ = texts
-        _ = truncated
-        _ = images
-        _ = cosines
-    }
-}
-
-// Sources/Concord/Concord.docc/YourOwnData.md
-private func yourOwnData() async throws {
-    do {
-        // snippet 1
-        let dataset = try CaptionDataset(contentsOf: "photos")
-        print(dataset.items.count, "pictures;", dataset.skipped.count, "rows or captions skipped")
-        let training = dataset.filtered(split: "train", language: "en")
-        _ = dataset
-        _ = training
     }
 }

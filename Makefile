@@ -32,10 +32,11 @@ test-core: setup ## Build and test the half that does without libtorch, in a bui
 format: ## Format all Swift files
 	swift format --in-place --recursive --parallel $(SWIFT_FILES)
 
-lint: ## Check format and style of all Swift files
+lint: ## Check format and style of all Swift files, and what the documentation says
 	swift format lint --strict --recursive --parallel $(SWIFT_FILES)
 	@! grep -rn --include='*.swift' --exclude-dir=ConcordPlatform 'import Foundation' $(SERVED) \
 		|| { echo 'lint: import ConcordPlatform there, which is the small half of Foundation' >&2; exit 1; }
+	@python3 scripts/check-docs.py
 
 demo: ## From nothing to a trained model that answers searches (FRESH=1 starts over)
 	@scripts/demo.sh

@@ -75,7 +75,7 @@ private func docsDatasets() async throws {
     do {
         // snippet 1
         let dataset = try CaptionDataset(contentsOf: "photos")
-        print(dataset.items.count, "pictures;", dataset.skipped.count, "rows or captions skipped")
+        print(dataset.items.count, "images;", dataset.skipped.count, "rows or captions skipped")
         let training = dataset.filtered(split: "train", language: "en")
         _ = dataset
         _ = training
@@ -238,9 +238,9 @@ private func docsLosses() async throws {
         let captionNumbers: Tensor = given()
         do {
             let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)          // CLIP
-            let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not learn
+            let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not train
             var careful = InfoNCE(logitScale: model.logitScale)
-            careful.sameLabel = .ignored                                                 // captions that repeat are no negatives
+            careful.sameLabel = .ignored                                                 // repeated captions are not negatives
             let third = try careful(images, texts, labels: captionNumbers)
             _ = loss
             _ = fixed
@@ -311,10 +311,10 @@ private func docsServing() async throws {
         // snippet 1
         let model = try ExportedModel(folder: "artifacts/coca")
         print(try model.caption(imageAt: "cat.jpg").text)
-        let picture = try model.prepare(imageAt: "cat.jpg")
-        let vector = try model.embed(images: [picture])[0]
+        let image = try model.prepare(imageAt: "cat.jpg")
+        let vector = try model.embed(images: [image])[0]
         _ = model
-        _ = picture
+        _ = image
         _ = vector
     }
 }

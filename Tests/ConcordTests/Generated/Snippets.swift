@@ -49,23 +49,25 @@ private func docsReadme() async throws {
 private func docsCaptioning() async throws {
     do {
         // snippet 1
-        let model: CoCa = given()
-        let pixels: Tensor = given()
+        let captioner = try Captioner(EmbeddingModel.load("runs/emoji-coca"))
+        let captions = try captioner.captions(
+            of: [Image(contentsOf: "a.png")], options: GenerationOptions(strategy: .beam(width: 6)))
+        print(captions[0][0].text, captions[0][0].tokens.logProbability)
+        _ = captioner
+        _ = captions
         do {
-            let captioner = try Captioner(EmbeddingModel.load("runs/emoji-coca"))
-            let captions = try captioner.captions(
-                of: [Image(contentsOf: "a.png")], options: GenerationOptions(strategy: .beam(width: 6)))
-            print(captions[0][0].text, captions[0][0].tokens.logProbability)
-
-            let stream = TokenStream { () throws(ConcordError) in
-                try model.makeGenerator(for: pixels, requests: [GenerationRequest()])
+            // snippet 2
+            let model: CoCa = given()
+            let pixels: Tensor = given()
+            do {
+                let stream = TokenStream { () throws(ConcordError) in
+                    try model.makeGenerator(for: pixels, requests: [GenerationRequest()])
+                }
+                for try await update in stream {
+                    print(update.tokens)  // cancelling the task stops the work
+                }
+                _ = stream
             }
-            for try await update in stream {
-                print(update.tokens)  // as they come; cancelling the task stops the work
-            }
-            _ = captioner
-            _ = captions
-            _ = stream
         }
     }
 }

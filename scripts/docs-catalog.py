@@ -22,6 +22,8 @@ def declarations(graphs):
     """Paths such as `Tensor` or `CLIPTokenizer.Mode`, with and without arguments, and the links that lead there."""
     links = {}
     for graph in sorted(graphs.glob("*.symbols.json")):
+        if "@" in graph.name:  # extensions of another module's types
+            continue
         content = json.loads(graph.read_text(encoding="utf-8"))
         module = content["module"]["name"]
         for symbol in content["symbols"]:

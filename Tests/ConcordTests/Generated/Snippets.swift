@@ -111,6 +111,112 @@ private func docsEmojiDataset() async throws {
     }
 }
 
+// docs/from-tutorials.md
+private func docsFromTutorials() async throws {
+    do {
+        // snippet 1
+        let embeddings: Tensor = given()
+        let labels: Tensor = given()
+        do {
+            let loss = try tripletLoss(embeddings: embeddings, labels: labels, margin: 0.2, distance: .cosine, mining: .semiHard)
+            loss.backward()
+            _ = loss
+            do {
+                // snippet 2
+                let anchor: Tensor = given()
+                let positive: Tensor = given()
+                let negatives: Tensor = given()
+                let images: Tensor = given()
+                let texts: Tensor = given()
+                do {
+                    let perAnchor = try infoNCELoss(anchor: anchor, positive: positive, negatives: negatives, temperature: 0.07)
+                    let clip = try InfoNCE(temperature: 0.07)(images, texts)  // unit vectors; both directions
+                    _ = perAnchor
+                    _ = clip
+                    do {
+                        // snippet 3
+                        let model: DualEncoder = given()
+                        let captionNumbers: Tensor = given()
+                        do {
+                            var loss = InfoNCE(logitScale: model.logitScale)
+                            loss.sameLabel = .ignored
+                            let value = try loss(images, texts, labels: captionNumbers)
+                            _ = loss
+                            _ = value
+                            do {
+                                // snippet 4
+                                let pixels: Tensor = given()
+                                let ids: Tensor = given()
+                                let store: ParameterStore = given()
+                                do {
+                                    let plan = ExecutionPlan.cached(chunk: 32)
+                                    let imageVectors = plan.embed([pixels], generators: [store.generator]) { model.embedImages($0[0]) }
+                                    let textVectors = plan.embed([ids], generators: [store.generator]) { model.embedTexts($0[0]) }
+                                    try InfoNCE(logitScale: model.logitScale)(imageVectors, textVectors, plan: plan.scores).backward()
+                                    _ = plan
+                                    _ = imageVectors
+                                    _ = textVectors
+                                    do {
+                                        // snippet 5
+                                        let captioner = try Captioner(EmbeddingModel.load("runs/emoji-coca"))
+                                        let captions = try captioner.captions(of: [Image(contentsOf: "a.png")], options: GenerationOptions(strategy: .greedy))
+                                        print(captions[0][0].text)
+                                        _ = captioner
+                                        _ = captions
+                                        do {
+                                            // snippet 6
+                                            let dataset = try CaptionDataset(contentsOf: "photos")
+                                            let tokenizer = try CLIPTokenizer(folder: "runs/emoji", mode: .huggingface)
+                                            let builder = try ContrastiveBatchBuilder(dataset: dataset, preprocessing: .clip(size: 224), seed: 1) {
+                                                tokenizer.batch($0, contextLength: 77)
+                                            }
+                                            let sampler = DistributedSampler(count: dataset.items.count, batchSize: 32, seed: 1)
+                                            let loader = builder.loader(sampler: sampler, batches: 100..<200, threads: 4)  // resumed at batch 100
+                                            while let batch = try loader.next() { print(batch.count, batch.captions[0]) }
+                                            _ = dataset
+                                            _ = tokenizer
+                                            _ = builder
+                                            _ = sampler
+                                            _ = loader
+                                            do {
+                                                // snippet 7
+                                                let loss: InfoNCE = given()
+                                                do {
+                                                    if let group = try ProcessGroup.fromEnvironment() {  // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
+                                                        try loss(imageVectors, textVectors, plan: .gathered(group)).backward()
+                                                        try group.sumGradients(of: store.trainable.map(\.tensor))
+                                                    }
+                                                    do {
+                                                        // snippet 8
+                                                        let output = autocast(.bfloat16, on: .cpu) { model.embedImages(pixels) }
+                                                        let precise = try InfoNCE(logitScale: model.logitScale)(output, textVectors)  // leaves autocast by itself
+                                                        _ = output
+                                                        _ = precise
+                                                        do {
+                                                            // snippet 9
+                                                            let exported = try ExportedModel(folder: "artifacts/photos-int8")
+                                                            let query = try exported.embed(texts: [exported.prepare(text: "a dog by the sea")])[0]
+                                                            let image = try exported.embed(images: [exported.prepare(imageAt: "dog.jpg")])[0]
+                                                            print(zip(query, image).map { $0 * $1 }.reduce(0, +))
+                                                            _ = exported
+                                                            _ = query
+                                                            _ = image
+                                                        }
+                                                    }
+                                                }
+                                            }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 // docs/images.md
 private func docsImages() async throws {
     do {
@@ -441,111 +547,5 @@ private func docsTraining() async throws {
         }
         _ = recipe
         _ = run
-    }
-}
-
-// docs/tutorials.md
-private func docsTutorials() async throws {
-    do {
-        // snippet 1
-        let embeddings: Tensor = given()
-        let labels: Tensor = given()
-        do {
-            let loss = try tripletLoss(embeddings: embeddings, labels: labels, margin: 0.2, distance: .cosine, mining: .semiHard)
-            loss.backward()
-            _ = loss
-            do {
-                // snippet 2
-                let anchor: Tensor = given()
-                let positive: Tensor = given()
-                let negatives: Tensor = given()
-                let images: Tensor = given()
-                let texts: Tensor = given()
-                do {
-                    let perAnchor = try infoNCELoss(anchor: anchor, positive: positive, negatives: negatives, temperature: 0.07)
-                    let clip = try InfoNCE(temperature: 0.07)(images, texts)  // unit vectors; both directions
-                    _ = perAnchor
-                    _ = clip
-                    do {
-                        // snippet 3
-                        let model: DualEncoder = given()
-                        let captionNumbers: Tensor = given()
-                        do {
-                            var loss = InfoNCE(logitScale: model.logitScale)
-                            loss.sameLabel = .ignored
-                            let value = try loss(images, texts, labels: captionNumbers)
-                            _ = loss
-                            _ = value
-                            do {
-                                // snippet 4
-                                let pixels: Tensor = given()
-                                let ids: Tensor = given()
-                                let store: ParameterStore = given()
-                                do {
-                                    let plan = ExecutionPlan.cached(chunk: 32)
-                                    let imageVectors = plan.embed([pixels], generators: [store.generator]) { model.embedImages($0[0]) }
-                                    let textVectors = plan.embed([ids], generators: [store.generator]) { model.embedTexts($0[0]) }
-                                    try InfoNCE(logitScale: model.logitScale)(imageVectors, textVectors, plan: plan.scores).backward()
-                                    _ = plan
-                                    _ = imageVectors
-                                    _ = textVectors
-                                    do {
-                                        // snippet 5
-                                        let captioner = try Captioner(EmbeddingModel.load("runs/emoji-coca"))
-                                        let captions = try captioner.captions(of: [Image(contentsOf: "a.png")], options: GenerationOptions(strategy: .greedy))
-                                        print(captions[0][0].text)
-                                        _ = captioner
-                                        _ = captions
-                                        do {
-                                            // snippet 6
-                                            let dataset = try CaptionDataset(contentsOf: "photos")
-                                            let tokenizer = try CLIPTokenizer(folder: "runs/emoji", mode: .huggingface)
-                                            let builder = try ContrastiveBatchBuilder(dataset: dataset, preprocessing: .clip(size: 224), seed: 1) {
-                                                tokenizer.batch($0, contextLength: 77)
-                                            }
-                                            let sampler = DistributedSampler(count: dataset.items.count, batchSize: 32, seed: 1)
-                                            let loader = builder.loader(sampler: sampler, batches: 100..<200, threads: 4)  // resumed at batch 100
-                                            while let batch = try loader.next() { print(batch.count, batch.captions[0]) }
-                                            _ = dataset
-                                            _ = tokenizer
-                                            _ = builder
-                                            _ = sampler
-                                            _ = loader
-                                            do {
-                                                // snippet 7
-                                                let loss: InfoNCE = given()
-                                                do {
-                                                    if let group = try ProcessGroup.fromEnvironment() {  // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
-                                                        try loss(imageVectors, textVectors, plan: .gathered(group)).backward()
-                                                        try group.sumGradients(of: store.trainable.map(\.tensor))
-                                                    }
-                                                    do {
-                                                        // snippet 8
-                                                        let output = autocast(.bfloat16, on: .cpu) { model.embedImages(pixels) }
-                                                        let precise = try InfoNCE(logitScale: model.logitScale)(output, textVectors)  // leaves autocast by itself
-                                                        _ = output
-                                                        _ = precise
-                                                        do {
-                                                            // snippet 9
-                                                            let exported = try ExportedModel(folder: "artifacts/photos-int8")
-                                                            let query = try exported.embed(texts: [exported.prepare(text: "a dog by the sea")])[0]
-                                                            let image = try exported.embed(images: [exported.prepare(imageAt: "dog.jpg")])[0]
-                                                            print(zip(query, image).map { $0 * $1 }.reduce(0, +))
-                                                            _ = exported
-                                                            _ = query
-                                                            _ = image
-                                                        }
-                                                    }
-                                                }
-                                            }
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
     }
 }

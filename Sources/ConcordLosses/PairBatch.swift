@@ -1,0 +1,249 @@
+import ConcordCore
+import ConcordTensor
+
+/// The two sides of a batch as losses take them, with what is known of their pairs.
+struct PairBatch {
+    /// `[count, width]`
+    let first, second: Tensor
+    /// int64 `[count]`
+    let labels: Tensor?
+    let masks: PairMasks
+    /// Whether both sides are the same embeddings.
+    let comparesWithItself: Bool
+
+    init(
+        first: Tensor, second: Tensor, labels: Tensor? = nil, masks: PairMasks = PairMasks(),
+        comparesWithItself: Bool = false
+    ) {
+        self.first = first
+        self.second = second
+        self.labels = labels
+        self.masks = masks
+        self.comparesWithItself = comparesWithItself
+    }
+
+    init(_ embeddings: Tensor, labels: Tensor) {
+        self.init(first: embeddings, second: embeddings, labels: labels, comparesWithItself: true)
+    }
+
+    /// The batch with at least float32 embeddings. Converted once, the gradients of all terms are added in that type.
+    var precise: PairBatch {
+        let first = first.precise
+        return PairBatch(
+            first: first, second: comparesWithItself ? first : second.precise, labels: labels, masks: masks,
+            comparesWithItself: comparesWithItself)
+    }
+
+    /// - Parameter settings: checks those of the loss.
+    /// - Throws: what ``ContrastiveLoss`` says; on every process when one of them has to.
+    func check(_ plan: ScorePlan, settings: () throws(ConcordError) -> Void) throws(ConcordError) {
+        switch plan {
+        case .dense, .tiled:
+            try settings()
+            try plan.check()
+            try LossInput.checkNotEmpty(first, firstName)
+            try checkSides()
+            try masks.check(first, columns: first.size(0))
+        case .gathered(let group, _):
+            var failure: ConcordError?
+            do {
+                try settings()
+                try plan.check()
+                try checkSides()
+            } catch {
+                failure = error
+            }
+            let given = [labels, masks.positives, masks.ignored].map { $0 != nil }
+            let count = try group.agree(rows: failure == nil ? first.size(0) : 0, given: given, failure: failure)
+            guard count > 0 else {
+                throw ConcordError(
+                    .emptyBatch, "\(firstName) has shape \(first.shape) here and no rows in any other process")
+            }
+            try plan.agreed { () throws(ConcordError) in try masks.check(first, columns: count) }
+        }
+    }
+
+    private var firstName: String { comparesWithItself ? "embeddings" : "first" }
+
+    private func checkSides() throws(ConcordError) {
+        try LossInput.checkVectors(first, firstName)
+        if !comparesWithItself {
+            try LossInput.checkVectors(second, "second")
+            try LossInput.checkAlike(first, "first", second, "second")
+            try LossInput.checkFinite(second, "second")
+        }
+        try LossInput.checkFinite(first, firstName)
+        if let labels { try LossInput.checkLabels(labels, "labels", of: first, firstName) }
+    }
+
+    /// The same pairs seen from the other side.
+    func reversed(_ plan: ScorePlan) throws(ConcordError) -> PairBatch {
+        var other = PairMasks()
+        other.positives = try transposed(masks.positives, plan)
+        other.ignored = try transposed(masks.ignored, plan)
+        return PairBatch(first: second, second: first, labels: labels, masks: other)
+    }
+
+    /// This process's rows of the transposed mask of the whole batch.
+    private func transposed(_ mask: Tensor?, _ plan: ScorePlan) throws(ConcordError) -> Tensor? {
+        guard let mask else { return nil }
+        guard case .gathered(let group, _) = plan else { return mask.transposed(0, 1) }
+        let gathered = try group.gatherRows(mask.to(.uint8))
+        return gathered.all.to(.bool).narrowed(axis: 1, from: gathered.own.lowerBound, count: gathered.own.count)
+            .transposed(0, 1)
+    }
+
+    /// - Parameters:
+    ///   - rows: rows of this process.
+    ///   - offset: where this process's rows begin in the batch of all.
+    func block(_ rows: Range<Int>, rowLabels: Tensor?, columnLabels: Tensor?, offset: Int) -> RowBlock {
+        let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: rows.lowerBound, count: rows.count) }
+        return RowBlock(
+            rows: rows.lowerBound + offset..<rows.upperBound + offset, rowLabels: rowLabels, columnLabels: columnLabels,
+            comparesWithItself: comparesWithItself, positives: masks.positives.map(part),
+            ignored: masks.ignored.map(part))
+    }
+}
+
+/// The columns of a batch: those of all processes, or of the one there is.
+struct GatheredBatch {
+    /// `[batch, width]`, without gradient.
+    let vectors: Tensor
+    /// int64 `[batch]`
+    let labels: Tensor?
+    /// Which of the columns are this process's.
+    let own: Range<Int>
+
+    init(_ vectors: Tensor, labels: Tensor?, _ group: ProcessGroup?) throws(ConcordError) {
+        guard let group else {
+            self.vectors = vectors
+            self.labels = labels
+            own = 0..<vectors.size(0)
+            return
+        }
+        let gathered = try group.gatherRows(vectors)
+        self.vectors = gathered.all
+        own = gathered.own
+        if let labels { self.labels = try group.gatherRows(labels).all } else { self.labels = nil }
+    }
+}
+
+extension ScorePlan {
+    /// Runs checks, and makes the failure of one process that of all.
+    func agreed(_ check: () throws(ConcordError) -> Void) throws(ConcordError) {
+        guard case .gathered(let group, _) = self else { return try check() }
+        var failure: ConcordError?
+        do { try check() } catch { failure = error }
+        _ = try group.agree(rows: 0, failure: failure)
+    }
+}
+
+extension ProcessGroup {
+    /// Adds up the rows of all processes, and makes the failure of one that of all, so that none waits for it.
+    ///
+    /// - Parameter given: whether labels, `masks.positives` and `masks.ignored` are given. Those of all are gathered, so
+    ///   it has to be the same everywhere.
+    func agree(
+        rows: Int, given: [Bool] = [false, false, false], failure: ConcordError?
+    ) throws(ConcordError) -> Int {
+        let report = [rows, failure == nil ? 0 : 1] + given.map { $0 ? 1 : 0 }
+        let reports = try allGather(Tensor(report)).map { $0.scalars(as: Int.self) }
+        if let failure { throw failure }
+        if let other = reports.firstIndex(where: { $0[1] == 1 }) {
+            throw ConcordError(
+                .processGroup, "rank \(other) refused its part of the batch; its own error says why")
+        }
+        for (index, name) in ["labels", "masks.positives", "masks.ignored"].enumerated() {
+            let ranks = reports.indices.filter { reports[$0][2 + index] == 1 }
+            guard ranks.isEmpty || ranks.count == worldSize else {
+                throw ConcordError(
+                    .processGroup,
+                    "\(name) is given by \(ranks.count) of \(worldSize) processes, the first of them rank \(ranks[0]); "
+                        + "give it in all or in none")
+            }
+        }
+        return reports.reduce(0) { $0 + $1[0] }
+    }
+}
+
+/// Statements about single pairs of a batch, bool `[count, batch]`: a row for each sample of this process, a column for
+/// each sample of the batch of all processes.
+///
+/// A sample need not have a positive. ``InfoNCE`` leaves an anchor without one out of its mean, in either direction,
+/// ``BatchTriplets`` forms no triplet with it, and ``SigmoidLoss`` counts its negatives.
+public struct PairMasks {
+    /// Where true, the second embedding of the column is a positive of the first of the row. Where labels are given, too,
+    /// they add positives as the loss's `sameLabel` says. Nil: labels alone decide, or places where there are none.
+    public var positives: Tensor?
+    /// Where true, the pair is neither positive nor negative: false negatives, such as captions that fit, too.
+    public var ignored: Tensor?
+
+    public init(positives: Tensor? = nil, ignored: Tensor? = nil) {
+        self.positives = positives
+        self.ignored = ignored
+    }
+
+    var isEmpty: Bool { positives == nil && ignored == nil }
+
+    /// - Parameters:
+    ///   - first: embeddings of the rows `[rows, width]`.
+    ///   - columns: samples of the whole batch.
+    /// - Throws: `.shapeMismatch` or `.dtypeMismatch`.
+    func check(_ first: Tensor, columns: Int) throws(ConcordError) {
+        let rows = first.size(0)
+        for case let (name, mask?) in [("positives", positives), ("ignored", ignored)] {
+            guard mask.shape == [rows, columns] else {
+                throw ConcordError(
+                    .shapeMismatch, "masks.\(name) has shape \(mask.shape); it must be [\(rows), \(columns)]")
+            }
+            guard mask.dtype == .bool, mask.device == first.device else {
+                throw ConcordError(
+                    .dtypeMismatch,
+                    "masks.\(name) of shape \(mask.shape) is \(mask.dtype.rawValue) on \(mask.device); it must be bool on "
+                        + "\(first.device)")
+            }
+        }
+    }
+}
+
+/// A block of rows of the score matrix of a batch: which rows they are, and which columns belong to them.
+public struct RowBlock {
+    /// The rows' place in the batch; row `i` and column `i` are the two sides of sample `i`.
+    public let rows: Range<Int>
+    /// Labels of the rows, int64 `[rows]`; nil where each sample is a class of its own.
+    public let rowLabels: Tensor?
+    /// Labels of all columns, int64 `[columns]`; nil where each sample is a class of its own.
+    public let columnLabels: Tensor?
+    /// Whether the columns are the rows' own embeddings, so that a row is not compared with itself.
+    public let comparesWithItself: Bool
+    /// Which columns are positives of which rows, bool `[rows, columns]`; nil leaves that to labels and places.
+    public var positives: Tensor?
+    /// Which columns are left out of the comparison with which rows, bool `[rows, columns]`; nil leaves out none.
+    public var ignored: Tensor?
+
+    public init(
+        rows: Range<Int>, rowLabels: Tensor?, columnLabels: Tensor?, comparesWithItself: Bool,
+        positives: Tensor? = nil, ignored: Tensor? = nil
+    ) {
+        self.rows = rows
+        self.rowLabels = rowLabels
+        self.columnLabels = columnLabels
+        self.comparesWithItself = comparesWithItself
+        self.positives = positives
+        self.ignored = ignored
+    }
+}
+
+extension RowBlock {
+    /// Where row and column are the same sample, bool `[rows, columns]`.
+    func ownColumns(count columns: Int, device: Device) -> Tensor {
+        let row = Tensor.arange(Double(rows.lowerBound), Double(rows.upperBound), device: device).unsqueezed(1)
+        return row.equal(to: Tensor.arange(Double(columns), device: device))
+    }
+
+    /// Where row and column have the same label, bool `[rows, columns]`; nil without labels.
+    var sameLabels: Tensor? {
+        guard let rowLabels, let columnLabels else { return nil }
+        return rowLabels.unsqueezed(1).equal(to: columnLabels)
+    }
+}

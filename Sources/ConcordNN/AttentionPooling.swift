@@ -1,0 +1,57 @@
+import ConcordCheckpoint
+import ConcordTensor
+
+/// Pools tokens by a learned query: `[batch, tokens, width] → [batch, width]` (SigLIP's image head, MAP).
+///
+/// The query attends to all tokens; a norm and a residual perceptron follow. Follows
+/// `SiglipMultiheadAttentionPoolingHead` of transformers 5.23.
+public struct AttentionPooling {
+    private let probe: Tensor
+    private let attention: CrossAttention
+    private let norm: LayerNorm
+    private let mlp: MultilayerPerceptron
+
+    public init(
+        _ scope: ParameterScope, width: Int, hidden: Int, heads: Int, activation: Activation, layerNormEpsilon: Double
+    ) {
+        probe = scope.parameter("probe", [1, 1, width], .normal(standardDeviation: 1 / Double(width).squareRoot()))
+        attention = CrossAttention(
+            scope / "attention", width: width, heads: heads, input: .xavierUniform(fanIn: width, fanOut: 3 * width))
+        norm = LayerNorm(scope / "layernorm", width, epsilon: layerNormEpsilon)
+        mlp = MultilayerPerceptron(scope / "mlp", width: width, hidden: hidden, activation: activation)
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        let pooled = attention(probe, attention.context(of: x)).selected(axis: 1, at: 0)  // [B, 1, C] → [B, C]
+        return pooled + mlp(norm(pooled))
+    }
+}
+
+/// Pools tokens by learned queries: `[batch, tokens, inputWidth] → [batch, queries, width]` (CoCa's attentional pooler,
+/// Yu et al. 2022).
+///
+/// Queries and tokens are normalised first; nothing follows the attention. Follows `AttentionalPooler` in open_clip
+/// 3.3's `transformer.py`.
+public struct QueryPooling {
+    private let query: Tensor
+    private let queryNorm, tokenNorm: LayerNorm
+    private let attention: CrossAttention
+
+    public init(
+        _ scope: ParameterScope, queries: Int, inputWidth: Int, width: Int, heads: Int
+    ) {
+        query = scope.parameter("query", [queries, width], .normal(standardDeviation: 1))
+        queryNorm = LayerNorm(scope / "query_norm", width)
+        tokenNorm = LayerNorm(scope / "token_norm", inputWidth)
+        // torch keeps the three projections apart where widths differ, and as one matrix where they do not.
+        let fanOut = inputWidth == width ? 3 * width : width
+        attention = CrossAttention(
+            scope / "attention", width: width, contextWidth: inputWidth, heads: heads,
+            input: .xavierUniform(fanIn: width, fanOut: fanOut),
+            contextInput: .xavierUniform(fanIn: inputWidth, fanOut: fanOut))
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        attention(queryNorm(query).unsqueezed(0), attention.context(of: tokenNorm(x)))  // [1, Q, C] → [B, Q, C]
+    }
+}

@@ -1,0 +1,138 @@
+import ConcordCheckpoint
+import ConcordTensor
+
+/// An affine map of the last axis: `[…, inputs] → […, outputs]`, keys `weight` `[outputs, inputs]` and `bias`.
+public struct Linear {
+    public let weight: Tensor
+    public let bias: Tensor?
+    private let adapter: LowRankAdapter?
+
+    /// Makes the layer. Without initializers it starts as torch's `nn.Linear` does.
+    ///
+    /// - Parameter target: what the layer is for; with nil it never gets an adapter.
+    public init(
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, hasBias: Bool = true,
+        weightInitializer: Initializer? = nil, biasInitializer: Initializer? = nil,
+        target: LowRankAdaptation.Target? = nil
+    ) {
+        weight = scope.parameter("weight", [outputs, inputs], weightInitializer ?? .fanIn(inputs))
+        bias = hasBias ? scope.parameter("bias", [outputs], biasInitializer ?? .fanIn(inputs)) : nil
+        let weight = weight
+        adapter = target.flatMap { scope.adapter(for: $0, weight: weight) }
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        let own = Tensor.linear(x, weight: weight, bias: bias)
+        return addition(x).map { own + $0 } ?? own
+    }
+
+    /// What a low-rank adapter adds to the product with the weight; nil where there is none.
+    func addition(_ x: Tensor) -> Tensor? { adapter?.addition(x) }
+}
+
+/// A table of vectors: ids `[…]` → `[…, width]`, key `weight` `[count, width]`.
+public struct Embedding {
+    public let weight: Tensor
+
+    /// - Parameters:
+    ///   - isTrained: whether training may change the table.
+    ///   - resizing: makes the table of a checkpoint's table that has another number of rows.
+    public init(
+        _ scope: ParameterScope, _ count: Int, _ width: Int, initializer: Initializer, isTrained: Bool = true,
+        resizing: ParameterStore.Resizing? = nil
+    ) {
+        weight = scope.parameter(
+            "weight", [count, width], initializer, isTrained: isTrained, resizing: resizing)
+    }
+
+    public func callAsFunction(_ ids: Tensor) -> Tensor { .embedding(ids, weight: weight) }
+}
+
+/// Layer normalisation over the last axis (Ba et al. 2016), keys `weight` and `bias` `[width]`.
+public struct LayerNorm {
+    public let weight: Tensor
+    public let bias: Tensor
+    public let epsilon: Double
+
+    public init(_ scope: ParameterScope, _ width: Int, epsilon: Double = 1e-5) {
+        weight = scope.parameter("weight", [width], .ones)
+        bias = scope.parameter("bias", [width], .zeros)
+        self.epsilon = epsilon
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        x.layerNorm(shape: weight.shape, weight: weight, bias: bias, epsilon: epsilon)
+    }
+}
+
+extension Activation {
+    /// Applies the function elementwise.
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        switch self {
+        case .gelu: x.gelu()
+        case .tanhGELU: x.gelu(tanhApproximation: true)
+        // OpenAI's approximation, x · σ(1.702 x).
+        case .quickGELU: x * (1.702 * x).sigmoid()
+        }
+    }
+}
+
+/// Two linear layers around an activation: `[…, width] → […, width]`, keys `fc1` and `fc2`.
+public struct MultilayerPerceptron {
+    public let up, down: Linear
+    public let activation: Activation
+
+    public init(
+        _ scope: ParameterScope, width: Int, hidden: Int, activation: Activation,
+        up upWeight: Initializer? = nil,
+        down downWeight: Initializer? = nil,
+        target: LowRankAdaptation.Target? = nil
+    ) {
+        up = Linear(scope / "fc1", width, hidden, weightInitializer: upWeight, target: target)
+        down = Linear(scope / "fc2", hidden, width, weightInitializer: downWeight, target: target)
+        self.activation = activation
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor { down(activation(up(x))) }
+}
+
+/// Zeroes each value with `probability` while training and scales the rest by `1 / (1 − probability)`.
+public struct Dropout {
+    public let probability: Double
+    private let store: ParameterStore
+
+    public init(_ scope: ParameterScope, probability: Double) {
+        self.probability = probability
+        store = scope.store
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        guard store.isTraining, probability > 0 else { return x }
+        return x.dropout(probability: probability, generator: store.generator)
+    }
+}
+
+/// A 2-D convolution: `[batch, inputs, height, width] → [batch, outputs, …]`, key `weight` `[outputs, inputs, k, k]`.
+public struct Convolution2D {
+    public let weight: Tensor
+    public let bias: Tensor?
+    public let stride: Int
+    public let padding: Int
+
+    /// Makes the layer with torch's default initialisation.
+    public init(
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernelSize: Int, stride: Int = 1, padding: Int = 0,
+        hasBias: Bool = true
+    ) {
+        let fanIn = inputs * kernelSize * kernelSize
+        weight = scope.parameter("weight", [outputs, inputs, kernelSize, kernelSize], .fanIn(fanIn))
+        bias = hasBias ? scope.parameter("bias", [outputs], .fanIn(fanIn)) : nil
+        self.stride = stride
+        self.padding = padding
+    }
+
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        x.convolution2D(
+            weight: weight, bias: bias, stride: [stride, stride], padding: [padding, padding])
+    }
+}

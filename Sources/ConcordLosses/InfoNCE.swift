@@ -13,7 +13,7 @@ public struct InfoNCE: RowwiseLoss {
     /// Whether the second side is told apart by the first, too.
     public var isSymmetric = true
     /// What samples with the same label are to each other, where labels are given.
-    public var sameLabel = SameLabel.positives
+    public var duplicates = DuplicatePolicy.positives
     /// The part of the probability that is spread evenly over all samples compared, 0..<1 (Szegedy et al. 2016).
     public var labelSmoothing = 0.0
     /// Adds `hardness · score`, without gradient, to the logits of negatives, so that near ones count more (Lan et al.
@@ -43,7 +43,7 @@ public struct InfoNCE: RowwiseLoss {
         let batch = PairBatch(first: first, second: second, labels: labels, masks: masks)
         let isPlain =
             isSymmetric && !isDecoupled && hardness == 0 && masks.isEmpty
-            && (labels == nil || sameLabel == .negatives)
+            && (labels == nil || duplicates == .negatives)
         switch plan {
         case .dense: return try mean(batch, plan)
         case .tiled(let rows): return isPlain ? try tiled(batch, plan, rows: rows, nil) : try mean(batch, plan)
@@ -104,7 +104,7 @@ public struct InfoNCE: RowwiseLoss {
         var positives = block.positives
         var ignored = block.ignored
         if let same = block.sameLabels {
-            switch sameLabel {
+            switch duplicates {
             case .negatives: break
             case .positives:
                 positives = positives.map { $0.logicalOr(same) } ?? same
@@ -123,7 +123,7 @@ public struct InfoNCE: RowwiseLoss {
 }
 
 /// What two different samples of the same label are to each other.
-public enum SameLabel: String, Sendable, CaseIterable {
+public enum DuplicatePolicy: String, Sendable, CaseIterable {
     /// Negatives like all others: labels do not count.
     case negatives
     /// Neither positives nor negatives: the pair is left out, as a caption that fits two pictures of the batch should be.

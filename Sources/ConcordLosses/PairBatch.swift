@@ -170,10 +170,10 @@ extension ProcessGroup {
 /// each sample of the batch of all processes.
 ///
 /// A sample need not have a positive. ``InfoNCE`` leaves an anchor without one out of its mean, in either direction,
-/// ``BatchTriplets`` forms no triplet with it, and ``SigmoidLoss`` counts its negatives.
+/// ``TripletMarginLoss`` forms no triplet with it, and ``SigmoidLoss`` counts its negatives.
 public struct PairMasks {
     /// Where true, the second embedding of the column is a positive of the first of the row. Where labels are given, too,
-    /// they add positives as the loss's `sameLabel` says. Nil: labels alone decide, or places where there are none.
+    /// they add positives as the loss's `duplicates` says. Nil: labels alone decide, or places where there are none.
     public var positives: Tensor?
     /// Where true, the pair is neither positive nor negative: false negatives, such as captions that fit, too.
     public var ignored: Tensor?

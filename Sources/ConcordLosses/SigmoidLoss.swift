@@ -12,7 +12,7 @@ public struct SigmoidLoss: RowwiseLoss {
     /// What is added to the scaled scores, `[]`; SigLIP begins at −10.
     public var logitBias: Tensor
     /// What samples with the same label are to each other, where labels are given.
-    public var sameLabel = SameLabel.positives
+    public var duplicates = DuplicatePolicy.positives
 
     public init(logitScale: Tensor, logitBias: Tensor) {
         self.logitScale = logitScale
@@ -34,7 +34,7 @@ public struct SigmoidLoss: RowwiseLoss {
         var positives = block.positives ?? own
         var ignored = block.ignored
         if let same = block.sameLabels {
-            switch sameLabel {
+            switch duplicates {
             case .negatives: break
             case .positives: positives = positives.logicalOr(same)
             case .ignored:

@@ -12,7 +12,7 @@ import ConcordTensor
 /// rows · columns: hinges over all triplets are counted by sorting and searching, not listed, so that 4,096 anchors
 /// and their 10⁸ triplets are a matter of seconds; the softplus over all triplets, whose time grows with their number,
 /// goes through them a slice at a time.
-public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
+public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
     /// How much farther negatives should be than positives.
     public let margin: Double
     public let distance: EmbeddingDistance
@@ -22,7 +22,7 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
     /// Whether, where two sides are compared, the second's samples are anchors, too.
     public var isSymmetric = false
     /// What samples with the same label are to each other, where labels are given.
-    public var sameLabel = SameLabel.positives
+    public var duplicates = DuplicatePolicy.positives
 
     /// - Parameter margin: at least 0. With the softplus it stands inside; 0 gives the soft margin of Hermans et al. 2017.
     /// - Throws: `.invalidArgument` for a negative margin, a p below 1, or choices that contradict each other.
@@ -50,7 +50,7 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
         }
         let distances = distance.matrix(rows, columns)  // [rows, columns]
         let (positives, negatives) = withoutGradient {
-            choose(distances.detached(), BlockPairs(block, columns: columns, sameLabel: sameLabel))
+            choose(distances.detached(), BlockPairs(block, columns: columns, duplicates: duplicates))
         }
         let isValid = positives.isValid.logicalAnd(negatives.isValid)  // [rows, places]
         let toPositives = distances.gathered(axis: 1, positives.indices)
@@ -67,7 +67,7 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
         let distances = distance.matrix(rows, columns)
         let (sums, slopes) = withoutGradient {
             TripletSums.hinge(
-                distances.detached(), BlockPairs(block, columns: columns, sameLabel: sameLabel), margin: margin,
+                distances.detached(), BlockPairs(block, columns: columns, duplicates: duplicates), margin: margin,
                 difficulty: difficulty)
         }
         let linear = (distances.to(.float64) * slopes).sum()
@@ -83,7 +83,7 @@ public struct BatchTriplets: RowwiseLoss, Hashable, Sendable {
         var found = TripletSums(value: zero, chosen: zero, nonZero: zero)
         // What is kept are the embeddings. The distances and pairs of all blocks would be the whole matrix.
         let slopes = checkpointed([rows, columns]) { inputs in
-            let pairs = withoutGradient { BlockPairs(block, columns: inputs[1], sameLabel: sameLabel) }
+            let pairs = withoutGradient { BlockPairs(block, columns: inputs[1], duplicates: duplicates) }
             let (sums, slopes) = TripletSums.softplus(
                 distance.matrix(inputs[0], inputs[1]), pairs, margin: margin, difficulty: difficulty)
             found = sums
@@ -155,12 +155,12 @@ struct BlockPairs {
     let positives: Tensor
     let negatives: Tensor
 
-    init(_ block: RowBlock, columns: Tensor, sameLabel: SameLabel = .positives) {
+    init(_ block: RowBlock, columns: Tensor, duplicates: DuplicatePolicy = .positives) {
         let own = block.ownColumns(count: columns.size(0), device: columns.device)
         var same = block.positives ?? own
         var ignored = block.ignored
         if let alike = block.sameLabels {
-            switch sameLabel {
+            switch duplicates {
             case .negatives: break
             case .positives: same = block.positives.map { $0.logicalOr(alike) } ?? alike
             case .ignored:

@@ -7,7 +7,7 @@ import ConcordTensor
 public final class CaptionCache {
     let text, decoder: [KeyValueCache]
     private(set) var contexts: [CrossAttention.Context]
-    private(set) var contextRows: ContextRows
+    private(set) var contextRows: BeamGrouping
     /// The most tokens of a caption, start and end token included.
     public let capacity: Int
     /// The image of each row, as its place in `contexts`.
@@ -21,8 +21,8 @@ public final class CaptionCache {
         self.decoder = decoder
         self.contexts = contexts
         self.capacity = capacity
-        images = Array(0..<rowCount)
-        contextRows = ContextRows(images, contextCount: rowCount, device: contexts.first?.key.device ?? .cpu)
+        pictures = Array(0..<rowCount)
+        contextRows = BeamGrouping(pictures, contextCount: rowCount, device: contexts.first?.key.device ?? .cpu)
     }
 
     /// Keys and values of each causal layer, those of the text tower before those of the decoder,
@@ -55,6 +55,6 @@ public final class CaptionCache {
             images = images.compactMap { places[$0] }
             contextCount = used.count
         }
-        contextRows = ContextRows(images, contextCount: contextCount, device: device)
+        contextRows = BeamGrouping(pictures, contextCount: contextCount, device: device)
     }
 }

@@ -164,7 +164,7 @@ public struct CrossAttention {
 /// values.
 ///
 /// Attention to a context treats every asking token alike, so the rows of one context can stand as tokens of one row.
-public struct ContextRows {
+public struct BeamGrouping {
     /// How many contexts there are, asked or not.
     public let contextCount: Int
     /// The most rows that ask one context.

@@ -5,20 +5,22 @@ import ConcordTensor
 ///
 /// The query attends to all tokens; a norm and a residual perceptron follow. Follows
 /// `SiglipMultiheadAttentionPoolingHead` of transformers 5.23.
-public struct AttentionPooling {
+public struct MAPHead {
     private let probe: Tensor
     private let attention: CrossAttention
     private let norm: LayerNorm
     private let mlp: MultilayerPerceptron
 
     public init(
-        _ scope: ParameterScope, width: Int, hidden: Int, heads: Int, activation: Activation, layerNormEpsilon: Double
+        _ scope: ParameterScope, width: Int, intermediateWidth: Int, heads: Int, activation: Activation,
+        layerNormEpsilon: Double
     ) {
         probe = scope.parameter("probe", [1, 1, width], .normal(standardDeviation: 1 / Double(width).squareRoot()))
         attention = CrossAttention(
             scope / "attention", width: width, heads: heads, input: .xavierUniform(fanIn: width, fanOut: 3 * width))
         norm = LayerNorm(scope / "layernorm", width, epsilon: layerNormEpsilon)
-        mlp = MultilayerPerceptron(scope / "mlp", width: width, hidden: hidden, activation: activation)
+        mlp = MultilayerPerceptron(
+            scope / "mlp", width: width, intermediateWidth: intermediateWidth, activation: activation)
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
@@ -32,7 +34,7 @@ public struct AttentionPooling {
 ///
 /// Queries and tokens are normalised first; nothing follows the attention. Follows `AttentionalPooler` in open_clip
 /// 3.3's `transformer.py`.
-public struct QueryPooling {
+public struct AttentionalPooler {
     private let query: Tensor
     private let queryNorm, tokenNorm: LayerNorm
     private let attention: CrossAttention

@@ -83,13 +83,13 @@ public struct MultilayerPerceptron {
     public let activation: Activation
 
     public init(
-        _ scope: ParameterScope, width: Int, hidden: Int, activation: Activation,
+        _ scope: ParameterScope, width: Int, intermediateWidth: Int, activation: Activation,
         up upWeight: Initializer? = nil,
         down downWeight: Initializer? = nil,
         target: LowRankAdaptation.Target? = nil
     ) {
-        up = Linear(scope / "fc1", width, hidden, weightInitializer: upWeight, target: target)
-        down = Linear(scope / "fc2", hidden, width, weightInitializer: downWeight, target: target)
+        up = Linear(scope / "fc1", width, intermediateWidth, weightInitializer: upWeight, target: target)
+        down = Linear(scope / "fc2", intermediateWidth, width, weightInitializer: downWeight, target: target)
         self.activation = activation
     }
 

@@ -51,7 +51,7 @@ public enum PositionResizing {
 }
 
 /// Position embeddings that are computed, not learned.
-public enum SinePositions {
+public enum SinusoidalPositions {
     /// Sines and cosines of a square grid's columns, then of its rows: `[leading + side², width]`, row-major.
     ///
     /// The first `leading` rows, those of class tokens, are zero. Follows `get_2d_sincos_pos_embed` in open_clip 3.3's

@@ -6,7 +6,7 @@ public struct Transformer {
     public let blocks: [TransformerBlock]
     private let store: ParameterStore
 
-    public init(_ scope: ParameterScope, _ shape: TransformerShape) {
+    public init(_ scope: ParameterScope, _ shape: TransformerConfiguration) {
         blocks = (0..<shape.layers).map { TransformerBlock(scope / "layers" / $0, shape) }
         store = scope.store
     }
@@ -46,7 +46,7 @@ public struct TransformerBlock {
     /// `[width]` each, or nil.
     public let scale1, scale2: Tensor?
 
-    init(_ scope: ParameterScope, _ shape: TransformerShape) {
+    init(_ scope: ParameterScope, _ shape: TransformerConfiguration) {
         let weights = shape.initialization.weights(width: shape.width, layers: shape.layers)
         norm1 = LayerNorm(scope / "layer_norm1", shape.width, epsilon: shape.layerNormEpsilon)
         attention = SelfAttention(
@@ -54,7 +54,8 @@ public struct TransformerBlock {
             input: weights.attentionInput, output: weights.attentionOutput)
         norm2 = LayerNorm(scope / "layer_norm2", shape.width, epsilon: shape.layerNormEpsilon)
         mlp = MultilayerPerceptron(
-            scope / "mlp", width: shape.width, hidden: shape.hidden, activation: shape.activation, up: weights.mlpUp,
+            scope / "mlp", width: shape.width, intermediateWidth: shape.intermediateWidth, activation: shape.activation,
+            up: weights.mlpUp,
             down: weights.mlpDown, target: .mlp)
         func scale(_ name: String) -> Tensor? {
             shape.layerScale.map { (scope / name).parameter("weight", [shape.width], .constant($0)) }
@@ -91,8 +92,8 @@ public struct TransformerBlock {
 }
 
 /// The numbers that a stack of transformer blocks is made from.
-public struct TransformerShape {
-    public let width, hidden, layers, heads: Int
+public struct TransformerConfiguration {
+    public let width, intermediateWidth, layers, heads: Int
     public let activation: Activation
     public let layerNormEpsilon: Double
     public let isCausal: Bool
@@ -130,11 +131,11 @@ public struct TransformerShape {
     }
 
     public init(
-        width: Int, hidden: Int, layers: Int, heads: Int, activation: Activation,
+        width: Int, intermediateWidth: Int, layers: Int, heads: Int, activation: Activation,
         layerNormEpsilon: Double, isCausal: Bool, layerScale: Double? = nil, initialization: Initialization
     ) {
         self.width = width
-        self.hidden = hidden
+        self.intermediateWidth = intermediateWidth
         self.layers = layers
         self.heads = heads
         self.activation = activation
@@ -156,7 +157,7 @@ public struct CrossAttentionBlock {
     private let scale1, scale2: Tensor?
 
     /// - Parameter shape: sizes, activation and initialisation; causality does not matter here.
-    public init(_ scope: ParameterScope, _ shape: TransformerShape) {
+    public init(_ scope: ParameterScope, _ shape: TransformerConfiguration) {
         let weights = shape.initialization.weights(width: shape.width, layers: shape.layers)
         norm1 = LayerNorm(scope / "layer_norm1", shape.width, epsilon: shape.layerNormEpsilon)
         contextNorm = LayerNorm(scope / "context_norm", shape.width, epsilon: shape.layerNormEpsilon)
@@ -165,7 +166,8 @@ public struct CrossAttentionBlock {
             output: weights.attentionOutput, hasAdapters: true)
         norm2 = LayerNorm(scope / "layer_norm2", shape.width, epsilon: shape.layerNormEpsilon)
         mlp = MultilayerPerceptron(
-            scope / "mlp", width: shape.width, hidden: shape.hidden, activation: shape.activation, up: weights.mlpUp,
+            scope / "mlp", width: shape.width, intermediateWidth: shape.intermediateWidth, activation: shape.activation,
+            up: weights.mlpUp,
             down: weights.mlpDown, target: .mlp)
         func scale(_ name: String) -> Tensor? {
             shape.layerScale.map { (scope / name).parameter("weight", [shape.width], .constant($0)) }
@@ -179,7 +181,7 @@ public struct CrossAttentionBlock {
 
     /// - Parameter rows: which row of the context each of `x` asks; nil when each asks its own.
     public func callAsFunction(
-        _ x: Tensor, _ context: CrossAttention.Context, rows: ContextRows? = nil
+        _ x: Tensor, _ context: CrossAttention.Context, rows: BeamGrouping? = nil
     ) -> Tensor {
         let normed = norm1(x)
         let attended =

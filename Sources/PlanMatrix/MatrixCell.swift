@@ -66,7 +66,7 @@ struct MatrixCell {
         case .multiPositive:
             try InfoNCE(logitScale: towers.logitScale)(first, second, labels: labels, plan: plan)
         case .triplet:
-            try BatchTriplets(margin: 0.4, distance: .euclidean(), mining: .all)(
+            try TripletMarginLoss(margin: 0.4, distance: .euclidean(), mining: .all)(
                 first, second, labels: labels, plan: plan)
         }
     }

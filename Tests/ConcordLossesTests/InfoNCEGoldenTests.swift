@@ -91,11 +91,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [("multiple", SameLabel.positives), ("ignoring", .ignored)])
-    func samplesWithTheSameLabel(_ name: String, _ sameLabel: SameLabel) throws {
+    @Test(arguments: [("multiple", DuplicatePolicy.positives), ("ignoring", .ignored)])
+    func samplesWithTheSameLabel(_ name: String, _ duplicates: DuplicatePolicy) throws {
         try run(name, ["first", "second", "scale", "labels"]) {
             var loss = InfoNCE(logitScale: $0["scale"])
-            loss.sameLabel = sameLabel
+            loss.duplicates = duplicates
             return try loss($0["first"], $0["second"], labels: $0["labels"], plan: $1)
         }
     }

@@ -175,7 +175,7 @@ import Testing
             (.easy, .easy),
         ] {
             let found = try batch.run(TripletMiner(margin: 1, difficulty: difficulty, distance: .squaredEuclidean))
-            let terms = try BatchTriplets(distance: .squaredEuclidean, mining: mining, averaging: .all).terms(
+            let terms = try TripletMarginLoss(distance: .squaredEuclidean, mining: mining, averaging: .all).terms(
                 rows: embeddings, columns: embeddings,
                 block: RowBlock(
                     rows: 0..<embeddings.size(0), rowLabels: labels, columnLabels: labels, comparesWithItself: true))

@@ -127,7 +127,7 @@ import Testing
             return loss
         case .sigmoid: return SigmoidLoss(logitScale: scale, logitBias: Tensor(-0.7, dtype: .float64))
         case .triplets, .bothTriplets:
-            var loss = try BatchTriplets(margin: 0.9, distance: .cosine)
+            var loss = try TripletMarginLoss(margin: 0.9, distance: .cosine)
             loss.isSymmetric = kind == .bothTriplets
             return loss
         }
@@ -241,7 +241,7 @@ import Testing
                 expectError(.missingPositive, naming: ["masks", "without a positive"]) {
                     _ = try InfoNCE(temperature: 0.1)(vectors, vectors, labels: nil, masks: masks, plan: plan)
                 }
-                let triplets = try BatchTriplets()(vectors, vectors, labels: nil, masks: masks, plan: plan)
+                let triplets = try TripletMarginLoss()(vectors, vectors, labels: nil, masks: masks, plan: plan)
                 #expect(triplets.item() == 0)
                 let sigmoid = SigmoidLoss(logitScale: Tensor(1), logitBias: Tensor(-1))
                 #expect(try sigmoid(vectors, vectors, labels: nil, masks: masks, plan: plan).item() > 0)

@@ -161,7 +161,7 @@ import Testing
             expectError(.invalidArgument, naming: words) {
                 _ = try SigmoidLoss(logitScale: Tensor(1), logitBias: Tensor(0))(four, four, plan: plan)
             }
-            expectError(.invalidArgument, naming: words) { _ = try BatchTriplets()(four, four, plan: plan) }
+            expectError(.invalidArgument, naming: words) { _ = try TripletMarginLoss()(four, four, plan: plan) }
         }
     }
 
@@ -194,7 +194,7 @@ import Testing
         expect(.nonFiniteValue, words) {
             try SigmoidLoss(logitScale: Tensor(1), logitBias: Tensor(0))(huge, huge, plan: $0)
         }
-        expect(.nonFiniteValue, words) { try BatchTriplets(distance: .squaredEuclidean)(huge, huge, plan: $0) }
+        expect(.nonFiniteValue, words) { try TripletMarginLoss(distance: .squaredEuclidean)(huge, huge, plan: $0) }
         expect(.nonFiniteValue, words) { _ in
             try tripletLoss(embeddings: huge, labels: labels, distance: .squaredEuclidean)
         }

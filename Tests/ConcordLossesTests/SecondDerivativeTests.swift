@@ -63,7 +63,7 @@ import Testing
         for mining in minings {
             for penalty in [TripletPenalty.hinge, .softplus] {
                 losses["\(mining) triplets, \(penalty), whole"] = {
-                    try BatchTriplets(margin: 0.3, distance: .cosine, penalty: penalty, mining: mining)(
+                    try TripletMarginLoss(margin: 0.3, distance: .cosine, penalty: penalty, mining: mining)(
                         $0[0], $0[1], labels: labels())
                 }
                 losses["\(mining) triplets, \(penalty), in blocks"] = {
@@ -116,7 +116,7 @@ import Testing
     @Test func softplusOfSlices() throws {
         let x = randomLeaf([40, 4], seed: 3, dtype: .float64), labels = Tensor((0..<40).map { $0 % 4 })
         let distance = EmbeddingDistance.cosine
-        let loss = try BatchTriplets(margin: 0.2, distance: distance, penalty: .softplus, mining: .any)(
+        let loss = try TripletMarginLoss(margin: 0.2, distance: distance, penalty: .softplus, mining: .any)(
             x, labels: labels)
         // All triplets at once, by automatic differentiation.
         let unit = x.normalized(), distances = 1 - unit.matmul(unit.transposed(0, 1))
@@ -145,7 +145,7 @@ import Testing
 
     /// What is computed with its gradients says so, instead of leaving a part out.
     @Test func areRefusedWhereGradientsCameWithTheLoss() throws {
-        let softplus = try BatchTriplets(distance: .cosine, penalty: .softplus)
+        let softplus = try TripletMarginLoss(distance: .cosine, penalty: .softplus)
         let losses: [(String, Loss)] = [
             ("tiled", { try InfoNCE(temperature: 0.1)($0[0], $0[1], plan: .tiled(rows: 4)) }),
             (

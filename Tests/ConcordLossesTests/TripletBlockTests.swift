@@ -15,7 +15,7 @@ import Testing
 
     /// Sum over count of a batch, a block of rows at a time.
     static func mean(
-        _ loss: BatchTriplets, _ rows: Tensor, _ columns: Tensor, labels: (rows: Tensor, columns: Tensor)?,
+        _ loss: TripletMarginLoss, _ rows: Tensor, _ columns: Tensor, labels: (rows: Tensor, columns: Tensor)?,
         comparesWithItself: Bool, size: Int
     ) -> Tensor {
         var (sum, count) = (Tensor(0, dtype: .float64), Tensor(0, dtype: .float64))
@@ -38,7 +38,7 @@ import Testing
         let embeddings = try #require(golden["\(batch).embeddings"]).tensor
         let labels = try #require(golden["\(batch).labels"]).labels
         for mining in Self.minings where !(mining == .easy && penalty == .hinge) {
-            let loss = try BatchTriplets(margin: 1, penalty: penalty, mining: mining, averaging: .nonZero)
+            let loss = try TripletMarginLoss(margin: 1, penalty: penalty, mining: mining, averaging: .nonZero)
             let results = [1, 3, embeddings.size(0)].map { size in
                 LossAndGradients([embeddings]) {
                     Self.mean(
@@ -120,7 +120,7 @@ import Testing
                 isSame: { hasLabels ? labels.rows[$0] == labels.columns[$1] : $0 + first == $1 }, margin: 2,
                 mining: mining, penalty: penalty)
             for averaging in [TripletAveraging.nonZero, .all] {
-                let loss = try BatchTriplets(
+                let loss = try TripletMarginLoss(
                     margin: 2, distance: distance, penalty: penalty, mining: mining, averaging: averaging)
                 let terms = loss.terms(
                     rows: rows.to(dtype), columns: columns.to(dtype),
@@ -151,7 +151,7 @@ import Testing
             paired.expectClose(to: labelled, relative: 1e-14, "\(mining)")
         }
         // In a batch compared with itself nothing matches.
-        let terms = try BatchTriplets().terms(
+        let terms = try TripletMarginLoss().terms(
             rows: images, columns: images,
             block: RowBlock(rows: 0..<6, rowLabels: nil, columnLabels: nil, comparesWithItself: true))
         #expect(terms.sum.item() == 0 && terms.count.item() == 0)
@@ -163,7 +163,7 @@ import Testing
         let embeddings = Tensor.normal([count, 8], generator: Generator(seed: 4), dtype: .float32)
         let labels = Tensor((0..<count).map { $0 % 100 })
         for penalty in [TripletPenalty.hinge, .softplus] {
-            let loss = try BatchTriplets(margin: 0.5, penalty: penalty)
+            let loss = try TripletMarginLoss(margin: 0.5, penalty: penalty)
             let function = try LossAndGradients([embeddings]) {
                 try tripletLoss(embeddings: $0[0], labels: labels, margin: 0.5, penalty: penalty)
             }

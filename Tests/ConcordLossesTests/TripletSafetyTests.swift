@@ -41,14 +41,14 @@ import Testing
         let labels = Tensor((0..<120).map { $0 < 80 ? $0 % 40 : 40 + $0 % 40 })
         // The farthest positive of an anchor in the first eighty is its copy, at distance 0, as is its nearest negative.
         for size in [1, 7, 120] {
-            let loss = try BatchTriplets(margin: 0.25, mining: .hard, averaging: .all)
+            let loss = try TripletMarginLoss(margin: 0.25, mining: .hard, averaging: .all)
             let mean = TripletBlockTests.mean(
                 loss, embeddings, embeddings, labels: (labels, labels), comparesWithItself: true, size: size)
             #expect(mean.item() == 0.25)
         }
         // Every negative of the classes 0 and 1 has a copy among the positives, so hard triplets come with every tie.
         let halves = Tensor((0..<120).map { $0 / 40 == 1 ? 1 : 0 })
-        let loss = try BatchTriplets(margin: 0.25, mining: .hard, averaging: .all)
+        let loss = try TripletMarginLoss(margin: 0.25, mining: .hard, averaging: .all)
         let counts = [1, 7, 120].map { size in
             var count = 0.0
             for first in stride(from: 0, to: 120, by: size) {
@@ -124,12 +124,12 @@ import Testing
         expectError(.invalidArgument, ["candidateLabels"]) { try cross(good, good, nil, labels) }
         expectError(.shapeMismatch, ["candidateLabels", "[2]"]) { try cross(good, good, labels, Tensor([0, 1])) }
 
-        expectError(.invalidArgument, ["margin", "-0.5"]) { _ = try BatchTriplets(margin: -0.5) }
-        expectError(.invalidArgument, ["margin", "nan"]) { _ = try BatchTriplets(margin: .nan) }
-        expectError(.invalidArgument, ["p ", "0.0"]) { _ = try BatchTriplets(distance: .euclidean(p: 0)) }
+        expectError(.invalidArgument, ["margin", "-0.5"]) { _ = try TripletMarginLoss(margin: -0.5) }
+        expectError(.invalidArgument, ["margin", "nan"]) { _ = try TripletMarginLoss(margin: .nan) }
+        expectError(.invalidArgument, ["p ", "0.0"]) { _ = try TripletMarginLoss(distance: .euclidean(p: 0)) }
         for (positive, negative) in [(PairChoice.semiHard, PairChoice.semiHard), (.all, .semiHard), (.semiHard, .all)] {
             expectError(.invalidArgument, ["positive is \(positive)", "negative \(negative)"]) {
-                _ = try BatchTriplets(mining: .easyHard(positive: positive, negative: negative))
+                _ = try TripletMarginLoss(mining: .easyHard(positive: positive, negative: negative))
             }
         }
     }

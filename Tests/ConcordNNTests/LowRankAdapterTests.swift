@@ -20,8 +20,8 @@ import Testing
         let store = ParameterStore(seed: 3, adaptation: adaptation)
         let transformer = Transformer(
             ParameterScope(store) / "tower",
-            TransformerShape(
-                width: 16, hidden: 32, layers: 2, heads: 2, activation: .gelu, layerNormEpsilon: 1e-5,
+            TransformerConfiguration(
+                width: 16, intermediateWidth: 32, layers: 2, heads: 2, activation: .gelu, layerNormEpsilon: 1e-5,
                 isCausal: false, initialization: .torchDefaults))
         if isTrained {
             withoutGradient {
@@ -137,8 +137,8 @@ import Testing
             let loaded = ParameterStore(sources: [source])
             let plain = Transformer(
                 ParameterScope(loaded) / "tower",
-                TransformerShape(
-                    width: 16, hidden: 32, layers: 2, heads: 2, activation: .gelu, layerNormEpsilon: 1e-5,
+                TransformerConfiguration(
+                    width: 16, intermediateWidth: 32, layers: 2, heads: 2, activation: .gelu, layerNormEpsilon: 1e-5,
                     isCausal: false, initialization: .torchDefaults))
             // Throws if the file held a key that a plain model has not.
             try loaded.finishLoading()

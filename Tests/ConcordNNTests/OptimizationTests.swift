@@ -110,8 +110,8 @@ import Testing
             store.usesActivationCheckpointing = recomputes
             let transformer = Transformer(
                 ParameterScope(store),
-                TransformerShape(
-                    width: 8, hidden: 16, layers: 3, heads: 2, activation: .gelu, layerNormEpsilon: 1e-5,
+                TransformerConfiguration(
+                    width: 8, intermediateWidth: 16, layers: 3, heads: 2, activation: .gelu, layerNormEpsilon: 1e-5,
                     isCausal: true, initialization: .depthScaledNormal))
             let input = Tensor.normal([2, 5, 8], generator: Generator(seed: 4)).to(.float64)
             let loss = transformer(input).square().mean()

@@ -177,7 +177,7 @@ import Testing
         case .siglip:
             loss = SigmoidLoss(logitScale: model.logitScale, logitBias: try #require(model.logitBias))
         case .triplet, .semiHard, .softplus:
-            var triplets = try BatchTriplets(
+            var triplets = try TripletMarginLoss(
                 margin: 0.2, distance: .cosine, penalty: kind == .softplus ? .softplus : .hinge,
                 mining: kind == .semiHard ? .semiHard : .any, averaging: .all)
             triplets.isSymmetric = true
@@ -197,10 +197,10 @@ import Testing
 
     @Test func captionsThatReadTheSameAreWhatTheLossSays() throws {
         let labels = Tensor((0..<2 * Self.batch).map { Int64($0 % Self.batch / 2) })
-        func loss(_ same: SameLabel?) throws -> Double {
+        func loss(_ same: DuplicatePolicy?) throws -> Double {
             let model = model()
             var loss = InfoNCE(logitScale: model.logitScale)
-            if let same { loss.sameLabel = same }
+            if let same { loss.duplicates = same }
             let (pixels, texts) = inputs(1)
             return try trainer(model, loss: loss).step(
                 0, pixels: pixels, texts: texts, labels: same == nil ? nil : labels
@@ -260,7 +260,7 @@ import Testing
     @Test func theHardestTripletsCollapseANewModelWhichIsReported() throws {
         // Well known of new towers (Schroff et al. 2015): everything in one point costs no more than the margin.
         let model = model(), (pixels, texts) = inputs(0)
-        var triplets = try BatchTriplets(margin: 0.2, distance: .cosine, mining: .batchHard)
+        var triplets = try TripletMarginLoss(margin: 0.2, distance: .cosine, mining: .batchHard)
         triplets.isSymmetric = true
         model.logitScale.requiresGradient = false
         let trainer = trainer(model, loss: triplets, rate: 5e-3)

@@ -10,7 +10,7 @@ struct TwoTowers {
     /// Whether the parameters are drawn or read from a checkpoint is the store's business.
     init(_ scope: ParameterScope) {
         patch = Linear(scope / "picture" / "patch", 3 * 8 * 8, 64)
-        mixer = MultilayerPerceptron(scope / "picture" / "mixer", width: 64, hidden: 128, activation: .gelu)
+        mixer = MultilayerPerceptron(scope / "picture" / "mixer", width: 64, intermediateWidth: 128, activation: .gelu)
         names = Embedding(scope / "names", ColourBatch.colours, 64, initializer: .normal(standardDeviation: 0.1))
         logitScale = scope.parameter("logit_scale", [], .constant(2.6593))
     }

@@ -32,7 +32,7 @@ public func contrastiveLoss(
     let negativeMargin = negativeMargin ?? (measure == .dotProduct ? 0 : 1)
     try LossInput.checkFiniteNumber(positiveMargin, "positiveMargin")
     try LossInput.checkFiniteNumber(negativeMargin, "negativeMargin")
-    let pairs = try LabelledPairs(
+    let pairs = try LabeledPairs(
         embeddings: embeddings, labels: labels, reference: reference, referenceLabels: referenceLabels,
         ownRows: ownRows, normalizing: normalizing)
 
@@ -48,8 +48,8 @@ public func contrastiveLoss(
             positiveExcess = positiveMargin - products
             negativeExcess = products - negativeMargin
         }
-        return LabelledPairs.meanOfNonZero(positiveExcess.relu(), where: pairs.positives)
-            + LabelledPairs.meanOfNonZero(negativeExcess.relu(), where: pairs.negatives)
+        return LabeledPairs.meanOfNonZero(positiveExcess.relu(), where: pairs.positives)
+            + LabeledPairs.meanOfNonZero(negativeExcess.relu(), where: pairs.negatives)
     }
 }
 
@@ -87,7 +87,7 @@ public func circleLoss(
 ) throws(ConcordError) -> Tensor {
     try LossInput.checkFiniteNumber(margin, "margin")
     try LossInput.checkPositive(scale, "scale")
-    let pairs = try LabelledPairs(
+    let pairs = try LabeledPairs(
         embeddings: embeddings, labels: labels, reference: reference, referenceLabels: referenceLabels,
         ownRows: ownRows, normalizing: true)
 
@@ -97,10 +97,10 @@ public func circleLoss(
         let positiveTerms = (1 + margin - fixed).relu() * (cosines - (1 - margin)) * -scale
         let negativeTerms = (fixed + margin).relu() * (cosines - margin) * scale
         let rows =
-            (LabelledPairs.logSumExp(positiveTerms, where: pairs.positives)
-            + LabelledPairs.logSumExp(negativeTerms, where: pairs.negatives)).softplus()
+            (LabeledPairs.logSumExp(positiveTerms, where: pairs.positives)
+            + LabeledPairs.logSumExp(negativeTerms, where: pairs.negatives)).softplus()
         let hasBoth = pairs.positives.any(axis: 1).logicalAnd(pairs.negatives.any(axis: 1))
-        return LabelledPairs.meanOfNonZero(rows, where: hasBoth)
+        return LabeledPairs.meanOfNonZero(rows, where: hasBoth)
     }
 }
 
@@ -131,7 +131,7 @@ public func multiSimilarityLoss(
     try LossInput.checkPositive(alpha, "alpha")
     try LossInput.checkPositive(beta, "beta")
     try LossInput.checkFiniteNumber(base, "base")
-    let pairs = try LabelledPairs(
+    let pairs = try LabeledPairs(
         embeddings: embeddings, labels: labels, reference: reference, referenceLabels: referenceLabels,
         ownRows: ownRows, normalizing: true)
 
@@ -139,8 +139,8 @@ public func multiSimilarityLoss(
         let excess = pairs.products - base  // [rows, columns]
         let zero = Tensor.zeros([], dtype: excess.dtype, device: excess.device)
         // The zero is the one inside the logarithm; it is also all that a row without such pairs has.
-        let positiveTerms = LabelledPairs.logSumExp(excess * -alpha, where: pairs.positives).logAddExp(zero) / alpha
-        let negativeTerms = LabelledPairs.logSumExp(excess * beta, where: pairs.negatives).logAddExp(zero) / beta
+        let positiveTerms = LabeledPairs.logSumExp(excess * -alpha, where: pairs.positives).logAddExp(zero) / alpha
+        let negativeTerms = LabeledPairs.logSumExp(excess * beta, where: pairs.negatives).logAddExp(zero) / beta
         return (positiveTerms + negativeTerms).mean()
     }
 }
@@ -194,7 +194,7 @@ private func firstPairs(of labels: [Int]) -> [(anchor: Int, positive: Int)] {
 }
 
 /// Every row of a labelled batch beside every column to compare it with, and which of these pairs are positives.
-struct LabelledPairs {
+struct LabeledPairs {
     private let rowVectors: Tensor
     private let columnVectors: Tensor
     /// Pairs of equal labels, apart from an embedding with itself: boolean `[rows, columns]`.

@@ -203,8 +203,8 @@ public struct ProxyAnchor {
             let positives = Tensor.arange(Double(classes), device: labels.device).unsqueezed(1)
                 .equal(to: labels.unsqueezed(0))  // [classes, count]
             let zero = Tensor.zeros([], dtype: cosines.dtype, device: cosines.device)
-            let pull = LabelledPairs.logSumExp((margin - cosines) * scale, where: positives).logAddExp(zero)
-            let push = LabelledPairs.logSumExp((cosines + margin) * scale, where: positives.logicalNot())
+            let pull = LabeledPairs.logSumExp((margin - cosines) * scale, where: positives).logAddExp(zero)
+            let push = LabeledPairs.logSumExp((cosines + margin) * scale, where: positives.logicalNot())
                 .logAddExp(zero)
             let present = positives.any(axis: 1).to(cosines.dtype).sum()
             return pull.sum() / present + push.sum() / Double(classes)

@@ -44,7 +44,7 @@ public func tripletLoss(
     }
 }
 
-/// The triplet loss over all triplets, or mined ones, of a labelled batch: see ``BatchTriplets`` for the options.
+/// The triplet loss over all triplets, or mined ones, of a labelled batch: see ``TripletMarginLoss`` for the options.
 ///
 /// Anchors are worked on in blocks, and each block's forward pass is run again in the backward pass, so that memory
 /// grows with the batch and not with its square. Half-precision embeddings are compared in float32. A batch without
@@ -59,7 +59,7 @@ public func tripletLoss(
     embeddings: Tensor, labels: Tensor, margin: Double = 1, distance: EmbeddingDistance = .euclidean(),
     penalty: TripletPenalty = .hinge, mining: TripletMining = .all, averaging: TripletAveraging = .nonZero
 ) throws(ConcordError) -> Tensor {
-    let loss = try BatchTriplets(
+    let loss = try TripletMarginLoss(
         margin: margin, distance: distance, penalty: penalty, mining: mining, averaging: averaging)
     try LossInput.checkEmbeddings(embeddings, "embeddings")
     try LossInput.checkLabels(labels, "labels", of: embeddings, "embeddings")
@@ -85,7 +85,7 @@ public func tripletLoss(
     margin: Double = 1, distance: EmbeddingDistance = .euclidean(), penalty: TripletPenalty = .hinge,
     mining: TripletMining = .all, averaging: TripletAveraging = .nonZero
 ) throws(ConcordError) -> Tensor {
-    let loss = try BatchTriplets(
+    let loss = try TripletMarginLoss(
         margin: margin, distance: distance, penalty: penalty, mining: mining, averaging: averaging)
     try LossInput.checkEmbeddings(anchors, "anchors")
     try LossInput.checkEmbeddings(candidates, "candidates")
@@ -113,7 +113,8 @@ public func tripletLoss(
 
 /// The mean of a loss over all anchors, in blocks that keep their temporaries small.
 private func mean(
-    of loss: BatchTriplets, anchors: Tensor, _ anchorLabels: Tensor?, candidates: Tensor, _ candidateLabels: Tensor?,
+    of loss: TripletMarginLoss, anchors: Tensor, _ anchorLabels: Tensor?, candidates: Tensor,
+    _ candidateLabels: Tensor?,
     comparesWithItself: Bool
 ) throws(ConcordError) -> Tensor {
     try finiteLoss(on: anchors.device) {

@@ -16,8 +16,9 @@ public struct CaptionDecoder {
     private let store: ParameterStore
 
     init(_ scope: ParameterScope, _ configuration: CaptionDecoderConfiguration) {
-        let shape = TransformerShape(
-            width: configuration.width, hidden: configuration.intermediateWidth, layers: configuration.layers,
+        let shape = TransformerConfiguration(
+            width: configuration.width, intermediateWidth: configuration.intermediateWidth,
+            layers: configuration.layers,
             heads: configuration.heads, activation: configuration.activation,
             layerNormEpsilon: configuration.layerNormEpsilon, isCausal: true, layerScale: configuration.layerScale,
             initialization: .depthScaledNormal)
@@ -53,7 +54,7 @@ public struct CaptionDecoder {
     ///   - rows: which picture's context each row asks.
     ///   - caches: one for each causal block.
     public func callAsFunction(
-        _ states: Tensor, contexts: [CrossAttention.Context], rows: ContextRows, caches: [KeyValueCache]
+        _ states: Tensor, contexts: [CrossAttention.Context], rows: BeamGrouping, caches: [KeyValueCache]
     ) -> Tensor {
         let decoded = blocks.blocks.indices.reduce(states) { x, index in
             crossBlocks[index](blocks.blocks[index](x, cache: caches[index]), contexts[index], rows: rows)

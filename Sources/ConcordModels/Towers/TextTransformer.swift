@@ -33,8 +33,8 @@ public struct TextTransformer {
         }
         encoder = Transformer(
             scope / "encoder",
-            TransformerShape(
-                width: width, hidden: configuration.intermediateWidth, layers: configuration.layers,
+            TransformerConfiguration(
+                width: width, intermediateWidth: configuration.intermediateWidth, layers: configuration.layers,
                 heads: configuration.heads, activation: configuration.activation,
                 layerNormEpsilon: configuration.layerNormEpsilon, isCausal: configuration.isCausal,
                 layerScale: configuration.layerScale, initialization: .depthScaledNormal))

@@ -15,7 +15,7 @@ public struct VisionTransformer {
     private let preNorm: LayerNorm?
     private let encoder: Transformer
     private let postNorm: LayerNorm
-    private let attentionPooling: AttentionPooling?
+    private let attentionPooling: MAPHead?
     private let poolers: Poolers?
     private let store: ParameterStore
 
@@ -31,7 +31,7 @@ public struct VisionTransformer {
             stride: configuration.patchSize, hasBias: configuration.hasPatchBias)
         classEmbedding = configuration.hasClassToken ? embeddings.parameter("class_embedding", [width], scaled) : nil
         let fixed = configuration.hasClassToken ? 1 : 0, side = configuration.imageSize / configuration.patchSize
-        let sines = Initializer.values { SinePositions.grid(side: side, width: width, leading: fixed) }
+        let sines = Initializer.values { SinusoidalPositions.grid(side: side, width: width, leading: fixed) }
         positionEmbedding = Embedding(
             embeddings / "position_embedding", configuration.patchCount + fixed, width,
             initializer: configuration.hasFixedPositions ? sines : scaled, isTrained: !configuration.hasFixedPositions
@@ -39,8 +39,8 @@ public struct VisionTransformer {
         preNorm = configuration.hasPreNorm ? LayerNorm(scope / "pre_layrnorm", width, epsilon: epsilon) : nil
         encoder = Transformer(
             scope / "encoder",
-            TransformerShape(
-                width: width, hidden: configuration.intermediateWidth, layers: configuration.layers,
+            TransformerConfiguration(
+                width: width, intermediateWidth: configuration.intermediateWidth, layers: configuration.layers,
                 heads: configuration.heads, activation: configuration.activation, layerNormEpsilon: epsilon,
                 isCausal: false, layerScale: configuration.layerScale, initialization: .torchDefaults))
         poolers = configuration.queryPooling.map { Poolers(scope, $0, inputWidth: width, epsilon: epsilon) }
@@ -48,8 +48,9 @@ public struct VisionTransformer {
         postNorm = poolers?.norm ?? LayerNorm(scope / "post_layernorm", width, epsilon: epsilon)
         attentionPooling =
             configuration.pooling == .attention
-            ? AttentionPooling(
-                scope / "head", width: width, hidden: configuration.intermediateWidth, heads: configuration.heads,
+            ? MAPHead(
+                scope / "head", width: width, intermediateWidth: configuration.intermediateWidth,
+                heads: configuration.heads,
                 activation: configuration.activation, layerNormEpsilon: epsilon) : nil
         store = scope.store
         self.configuration = configuration
@@ -84,15 +85,15 @@ public struct VisionTransformer {
     /// What pools by queries: one pooler, or two.
     private struct Poolers {
         let layout: QueryPoolingConfiguration.Layout
-        let tokens: QueryPooling
+        let tokens: AttentionalPooler
         let norm: LayerNorm
-        let vector: QueryPooling?
+        let vector: AttentionalPooler?
         let vectorNorm: LayerNorm?
 
         init(_ scope: ParameterScope, _ configuration: QueryPoolingConfiguration, inputWidth: Int, epsilon: Double) {
             let width = configuration.width, heads = configuration.heads
             layout = configuration.layout
-            tokens = QueryPooling(
+            tokens = AttentionalPooler(
                 scope / "attention_pool", queries: configuration.queries, inputWidth: inputWidth, width: width,
                 heads: heads)
             norm = LayerNorm(scope / "post_layernorm", width, epsilon: epsilon)
@@ -100,7 +101,7 @@ public struct VisionTransformer {
                 (vector, vectorNorm) = (nil, nil)
                 return
             }
-            vector = QueryPooling(
+            vector = AttentionalPooler(
                 scope / "contrastive_pool", queries: 1, inputWidth: layout == .cascade ? width : inputWidth,
                 width: width, heads: heads)
             vectorNorm = LayerNorm(scope / "contrastive_layernorm", width, epsilon: epsilon)

@@ -48,7 +48,7 @@ extension Recipe {
         public var tileRows, chunk: Int
         public var labelSmoothing, hardness: Double
         public var isDecoupled: Bool
-        public var duplicates: SameLabel
+        public var duplicates: DuplicatePolicy
         public var margin: Double
         public var mining: Mining
         public var penalty: Penalty
@@ -90,7 +90,7 @@ extension Recipe {
             isDecoupled = try read.flag(
                 "loss.decoupled", false, "Leave the positives out of infonce's denominator (DCL).")
             duplicates = try read.choice(
-                "loss.duplicates", SameLabel.negatives,
+                "loss.duplicates", DuplicatePolicy.negatives,
                 "What pictures whose captions read the same are to each other: negatives, ignored or positives.")
             margin = try read.number(
                 "loss.margin", 0.2, in: 0...100, "How much farther negatives should be, for triplet.")

@@ -136,7 +136,7 @@ struct TrainingLoss {
         switch section.kind {
         case .infonce:
             var loss = InfoNCE(logitScale: model.logitScale)
-            loss.sameLabel = section.duplicates
+            loss.duplicates = section.duplicates
             loss.labelSmoothing = section.labelSmoothing
             loss.hardness = section.hardness
             loss.isDecoupled = section.isDecoupled
@@ -146,14 +146,14 @@ struct TrainingLoss {
                 throw ConcordError(.invalidConfiguration, "loss.kind siglip needs a model with a logit bias")
             }
             var loss = SigmoidLoss(logitScale: model.logitScale, logitBias: bias)
-            loss.sameLabel = section.duplicates
+            loss.duplicates = section.duplicates
             return loss
         case .triplet:
-            var loss = try BatchTriplets(
+            var loss = try TripletMarginLoss(
                 margin: section.margin, distance: distance, penalty: section.penalty == .hinge ? .hinge : .softplus,
                 mining: mining)
             loss.isSymmetric = true
-            loss.sameLabel = section.duplicates
+            loss.duplicates = section.duplicates
             return loss
         }
     }

@@ -22,8 +22,93 @@ private func readme() async throws {
     }
 }
 
-// docs/README.md
-private func docsReadme() async throws {
+// Sources/Concord/Concord.docc/BringYourModel.md
+private func bringYourModel() async throws {
+    do {
+        // snippet 1
+        let model = try EmbeddingModel.load(ModelLocation.folder("openai/clip-vit-base-patch32"))
+        let (texts, _) = try model.embed(texts: ["a cute cat", "a dog"])
+        let images = try model.embed(images: [Image(contentsOf: "cat.jpg")])
+        _ = model
+        _ = texts
+        _ = images
+    }
+}
+
+// Sources/Concord/Concord.docc/Captioning.md
+private func captioning() async throws {
+    do {
+        // snippet 1
+        let model: CoCa = given()
+        let pixels: Tensor = given()
+        do {
+            let captioner = try Captioner(EmbeddingModel.load("runs/emoji-coca"))
+            let captions = try captioner.captions(
+                of: [Image(contentsOf: "a.png")], options: GenerationOptions(strategy: .beam(width: 6)))
+            print(captions[0][0].text, captions[0][0].tokens.logProbability)
+
+            let stream = TokenStream { () throws(ConcordError) in
+                try model.makeGenerator(for: pixels, requests: [GenerationRequest()])
+            }
+            for try await update in stream {
+                print(update.tokens)  // as they come; cancelling the task stops the work
+            }
+            _ = captioner
+            _ = captions
+            _ = stream
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/ChoosingALoss.md
+private func choosingALoss() async throws {
+    do {
+        // snippet 1
+        let model: DualEncoder = given()
+        let images: Tensor = given()
+        let texts: Tensor = given()
+        let captionNumbers: Tensor = given()
+        do {
+            let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)          // CLIP
+            let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not learn
+            var careful = InfoNCE(logitScale: model.logitScale)
+            careful.duplicates = .ignored                                                 // captions that repeat are no negatives
+            let third = try careful(images, texts, labels: captionNumbers)
+            _ = loss
+            _ = fixed
+            _ = careful
+            _ = third
+            do {
+                // snippet 2
+                let pixels: Tensor = given()
+                let ids: Tensor = given()
+                let store: ParameterStore = given()
+                do {
+                    let plan = ExecutionPlan.cached(chunk: 64)                       // its scores are tiled
+                    let images = plan.embed([pixels], generators: [store.generator]) { model.embedImages($0[0]) }
+                    let texts = plan.embed([ids], generators: [store.generator]) { model.embedTexts($0[0]) }
+                    try InfoNCE(logitScale: model.logitScale)(images, texts, plan: plan.scores).backward()
+                    _ = plan
+                    _ = images
+                    _ = texts
+                    do {
+                        // snippet 3
+                        let loss: InfoNCE = given()
+                        do {
+                            if let group = try ProcessGroup.fromEnvironment() {              // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
+                                try loss(images, texts, plan: .gathered(group)).backward()
+                                try group.sumGradients(of: store.trainable.map(\.tensor))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+// Sources/Concord/Concord.docc/Concord.md
+private func concord() async throws {
     do {
         // snippet 1
         let run = try TrainingRun(

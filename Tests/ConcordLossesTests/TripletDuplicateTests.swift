@@ -3,18 +3,18 @@ import ConcordLosses
 import ConcordTensor
 import Testing
 
-/// What samples of two modalities with the same label are to each other in the triplet loss, and both directions of it.
-@Suite struct TripletSameLabelTests {
+/// Samples of two modalities that share a label, in the triplet loss and both of its directions.
+@Suite struct TripletDuplicateTests {
     private let first = Tensor.normal([7, 4], generator: Generator(seed: 1), dtype: .float64)
     private let second = Tensor.normal([7, 4], generator: Generator(seed: 2), dtype: .float64)
     private let labels = Tensor([0, 1, 2, 0, 3, 1, 0] as [Int64])
 
     private static let minings: [TripletMining] = [.any, .all, .semiHard, .batchHard, .batchSemiHard]
 
-    private func loss(_ mining: TripletMining, _ same: SameLabel = .positives) throws -> BatchTriplets {
-        var loss = try BatchTriplets(margin: 0.5, distance: .cosine, mining: mining)
+    private func loss(_ mining: TripletMining, _ same: DuplicatePolicy = .positives) throws -> TripletMarginLoss {
+        var loss = try TripletMarginLoss(margin: 0.5, distance: .cosine, mining: mining)
         loss.isSymmetric = true
-        loss.sameLabel = same
+        loss.duplicates = same
         return loss
     }
 
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: minings) func bothDirectionsAreAveraged(_ mining: TripletMining) throws {
-        let forward = try BatchTriplets(margin: 0.5, distance: .cosine, mining: mining)
+        let forward = try TripletMarginLoss(margin: 0.5, distance: .cosine, mining: mining)
         let expected = try (forward(first, second, labels: labels) + forward(second, first, labels: labels)) / 2
         for plan in [ScorePlan.dense, .tiled(rows: 3)] {
             #expect(isClose(try loss(mining)(first, second, labels: labels, plan: plan), expected))

@@ -21,8 +21,8 @@ public final class CaptionCache {
         self.decoder = decoder
         self.contexts = contexts
         self.capacity = capacity
-        pictures = Array(0..<rowCount)
-        contextRows = BeamGrouping(pictures, contextCount: rowCount, device: contexts.first?.key.device ?? .cpu)
+        images = Array(0..<rowCount)
+        contextRows = BeamGrouping(images, contextCount: rowCount, device: contexts.first?.key.device ?? .cpu)
     }
 
     /// Keys and values of each causal layer, those of the text tower before those of the decoder,
@@ -55,6 +55,6 @@ public final class CaptionCache {
             images = images.compactMap { places[$0] }
             contextCount = used.count
         }
-        contextRows = BeamGrouping(pictures, contextCount: contextCount, device: device)
+        contextRows = BeamGrouping(images, contextCount: contextCount, device: device)
     }
 }

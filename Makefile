@@ -7,7 +7,7 @@ export LIBTORCH
 
 SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks Examples)
 # What concord-server is made of: Foundation would bring it 46 MB, most of them tables of ICU.
-SERVED := $(addprefix Sources/Concord,Platform Core Text Media Checkpoint Data Runtime Server ServerCommand)
+SERVED := $(addprefix Sources/Concord,Core Text Media Checkpoint Data Runtime Server) Sources/Programs/ConcordServerCommand
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-core format lint demo showcase examples dist lit bench parity peers golden doctor docs clean
@@ -34,8 +34,8 @@ format: ## Format all Swift files
 
 lint: ## Check format and style of all Swift files, and what the documentation says
 	swift format lint --strict --recursive --parallel $(SWIFT_FILES)
-	@! grep -rn --include='*.swift' --exclude-dir=ConcordPlatform 'import Foundation' $(SERVED) \
-		|| { echo 'lint: import ConcordPlatform there, which is the small half of Foundation' >&2; exit 1; }
+	@! grep -rn --include='*.swift' --exclude=Platform.swift 'import Foundation' $(SERVED) \
+		|| { echo 'lint: import ConcordCore there, which brings the small half of Foundation' >&2; exit 1; }
 	@python3 scripts/check-docs.py
 
 demo: ## From nothing to a trained model that answers searches (FRESH=1 starts over)

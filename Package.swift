@@ -30,8 +30,22 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+// The library's modules, from the lowest up: those that do without libtorch, and those that stand on it.
+let lowerModules = [
+    "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData", "ConcordEmoji", "ConcordRuntime",
+    "ConcordONNX",
+]
+let upperModules = [
+    "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordEvaluate", "ConcordTrain", "ConcordExport",
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: swiftSettings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "Sources/Programs/" + name, swiftSettings: swiftSettings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -39,6 +53,16 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
         name: name + "Tests", dependencies: [.init(stringLiteral: name), "ConcordTestSupport"] + dependencies,
         swiftSettings: swiftSettings)
 }
+
+// A library of the system: its headers and, from pkg-config, where they are.
+func system(_ name: String, _ pkgConfig: String? = nil, apt: String? = nil, brew: String? = nil) -> Target {
+    .systemLibrary(
+        name: name, path: "Sources/C/" + name.dropFirst(), pkgConfig: pkgConfig,
+        providers: [apt.map { .apt([$0]) }, brew.map { .brew([$0]) }].compactMap(\.self))
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 
 let package = Package(
     name: "concord",
@@ -48,17 +72,17 @@ let package = Package(
         .library(
             name: "ConcordData",
             targets: [
-                "ConcordData", "ConcordEmoji", "ConcordCheckpoint", "ConcordMedia", "ConcordText", "ConcordCore",
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData", "ConcordEmoji",
             ]),
         .library(
             name: "ConcordRuntime",
             targets: [
-                "ConcordRuntime", "ConcordExport", "ConcordCheckpoint", "ConcordMedia", "ConcordText", "ConcordCore",
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime", "ConcordONNX",
             ]),
         .library(
             name: "ConcordServer",
             targets: [
-                "ConcordServer", "ConcordRuntime", "ConcordCheckpoint", "ConcordMedia", "ConcordText", "ConcordCore",
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime", "ConcordServer",
             ]),
         .executable(name: "concord-server", targets: ["ConcordServerCommand"]),
     ],
@@ -77,72 +101,52 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
-        library("ConcordPlatform"),
-        .systemLibrary(
-            name: "CYAML", pkgConfig: "yaml-0.1",
-            providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
-        library("ConcordCore", ["ConcordPlatform", "CYAML"]),
-        .systemLibrary(
-            name: "CSentencePieceLibrary", pkgConfig: "sentencepiece",
-            providers: [.apt(["libsentencepiece-dev"]), .brew(["sentencepiece"])]),
-        .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"]),
-        .systemLibrary(
-            name: "CUTF8Proc", pkgConfig: "libutf8proc",
-            providers: [.apt(["libutf8proc-dev"]), .brew(["utf8proc"])]),
-        library("ConcordText", ["ConcordPlatform", "ConcordCore", "CSentencePiece", "CUTF8Proc"]),
-        .systemLibrary(
-            name: "CVips", pkgConfig: "vips",
-            providers: [.apt(["libvips-dev"]), .brew(["vips"])]),
-        .systemLibrary(
-            name: "CTIFF", pkgConfig: "libtiff-4",
-            providers: [.apt(["libtiff-dev"]), .brew(["libtiff"])]),
-        .systemLibrary(
-            name: "CAVIF", pkgConfig: "libavif",
-            providers: [.apt(["libavif-dev"]), .brew(["libavif"])]),
-        .systemLibrary(
-            name: "CHarfBuzz", pkgConfig: "harfbuzz",
-            providers: [.apt(["libharfbuzz-dev"]), .brew(["harfbuzz"])]),
-        library("ConcordMedia", ["ConcordPlatform", "ConcordCore", "CVips", "CTIFF", "CAVIF", "CHarfBuzz"]),
-        .systemLibrary(
-            name: "CCurl", pkgConfig: "libcurl",
-            providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
-        .systemLibrary(
-            name: "COpenSSL", pkgConfig: "libcrypto",
-            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
-        .systemLibrary(
-            name: "CXXHash", pkgConfig: "libxxhash",
-            providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
-        library("ConcordCheckpoint", ["ConcordPlatform", "ConcordCore", "CCurl", "COpenSSL", "CXXHash"]),
-        library("ConcordData", ["ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint"]),
+        // What all else stands on.
+        system("CYAML", "yaml-0.1", apt: "libyaml-dev", brew: "libyaml"),
+        library("ConcordCore", ["CYAML"]),
+
+        // Texts and images.
+        system("CSentencePieceLibrary", "sentencepiece", apt: "libsentencepiece-dev", brew: "sentencepiece"),
+        .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"], path: "Sources/C/SentencePiece"),
+        system("CUTF8Proc", "libutf8proc", apt: "libutf8proc-dev", brew: "utf8proc"),
+        library("ConcordText", ["ConcordCore", "CSentencePiece", "CUTF8Proc"]),
+        system("CVips", "vips", apt: "libvips-dev", brew: "vips"),
+        system("CTIFF", "libtiff-4", apt: "libtiff-dev", brew: "libtiff"),
+        system("CAVIF", "libavif", apt: "libavif-dev", brew: "libavif"),
+        system("CHarfBuzz", "harfbuzz", apt: "libharfbuzz-dev", brew: "harfbuzz"),
+        library("ConcordMedia", ["ConcordCore", "CVips", "CTIFF", "CAVIF", "CHarfBuzz"]),
+
+        // Files of models and of data.
+        system("CCurl", "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),
+        system("COpenSSL", "libcrypto", apt: "libssl-dev", brew: "openssl@3"),
+        system("CXXHash", "libxxhash", apt: "libxxhash-dev", brew: "xxhash"),
+        library(
+            "ConcordCheckpoint", ["ConcordCore", "ConcordText", "ConcordMedia", "CCurl", "COpenSSL", "CXXHash"]),
+        library("ConcordData", ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint"]),
         // Apart from ConcordData, because it reads XML with Foundation.
-        library("ConcordEmoji", ["ConcordCore", "ConcordData", "ConcordMedia"]),
+        library("ConcordEmoji", ["ConcordCore", "ConcordMedia", "ConcordData"]),
+
+        // Exported models, and the service that runs them.
         .target(
-            name: "COnnxRuntime",
+            name: "COnnxRuntime", path: "Sources/C/OnnxRuntime",
             cSettings: [
                 // Where `make setup` puts the library, one of the places where it is looked for at run time.
                 .define("CONCORD_ONNXRUNTIME_FOLDER", to: "\"\(Context.packageDirectory)/.deps/onnxruntime/lib\"")
             ]),
         library(
             "ConcordRuntime",
+            ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "COnnxRuntime"]),
+        .target(
+            name: "ConcordONNX", dependencies: ["ConcordCore", "ConcordRuntime", protobuf],
+            exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
+        system("CAllocator"),
+        system("CZlib", "zlib", apt: "zlib1g-dev", brew: "zlib"),
+        library(
+            "ConcordServer",
             [
-                "ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData",
-                "COnnxRuntime",
-            ]),
-        .target(
-            name: "ConcordExport",
-            dependencies: [
-                "ConcordCore", "ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-            ], exclude: ["OnnxFile/onnx.proto"], swiftSettings: swiftSettings),
-        .systemLibrary(name: "CAllocator"),
-        .systemLibrary(
-            name: "CZlib", pkgConfig: "zlib",
-            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
-        .target(
-            name: "ConcordServer",
-            dependencies: [
-                "ConcordPlatform", "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime",
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime",
                 "CAllocator", "CCurl", "CZlib",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                argumentParser,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -153,16 +157,13 @@ let package = Package(
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ], swiftSettings: swiftSettings),
-        .executableTarget(
-            name: "ConcordServerCommand",
-            dependencies: ["ConcordServer", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: swiftSettings),
+            ]),
+        program("ConcordServerCommand", ["ConcordServer", argumentParser]),
+
         library(
             "ConcordTestSupport",
-            [
-                "ConcordCore", "ConcordCheckpoint", "ConcordText", "ConcordMedia", "ConcordRuntime", "ConcordExport",
-            ]),
+            ["ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime", "ConcordONNX"],
+            path: "Tests/Support"),
         tests("ConcordCore"),
         tests("ConcordText", ["ConcordCheckpoint"]),
         tests("ConcordMedia", ["ConcordCheckpoint"]),
@@ -170,14 +171,12 @@ let package = Package(
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
         tests("ConcordEmoji", ["ConcordCore", "ConcordData", "ConcordMedia"]),
         tests(
-            "ConcordRuntime",
-            ["COnnxRuntime", "ConcordCheckpoint", "ConcordExport", "ConcordMedia", "ConcordText"]),
-        tests("ConcordExport", ["ConcordRuntime", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+            "ConcordRuntime", ["COnnxRuntime", "ConcordCheckpoint", "ConcordONNX", "ConcordMedia", "ConcordText"]),
+        tests("ConcordONNX", ["ConcordRuntime", protobuf]),
         tests(
             "ConcordServer",
             [
-                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordRuntime",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordRuntime", argumentParser,
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],
@@ -186,19 +185,15 @@ let package = Package(
 
 if let libtorch {
     let isCUDA = FileManager.default.fileExists(atPath: libtorch + "/lib/libtorch_cuda.so")
+    let modules = (lowerModules + upperModules).map { Target.Dependency(stringLiteral: $0) }
     package.products += [
-        .library(
-            name: "Concord",
-            targets: [
-                "Concord", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN",
-                "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordEmoji", "ConcordData", "ConcordMedia",
-                "ConcordText", "ConcordCheckpoint", "ConcordCore",
-            ]),
+        .library(name: "Concord", targets: ["Concord"] + lowerModules + upperModules),
         .executable(name: "concord", targets: ["ConcordCommand"]),
     ]
     package.targets += [
+        // Tensors, layers, losses and models.
         .target(
-            name: "CTorch",
+            name: "CTorch", path: "Sources/C/Torch",
             cxxSettings: [
                 // libtorch is built with it, and some of its inline types differ without.
                 .define("NDEBUG"),
@@ -208,7 +203,7 @@ if let libtorch {
                     "-I\(libtorch)/include", "-I\(libtorch)/include/torch/csrc/api/include",
                     "-Wno-deprecated-declarations",
                     // Says what to do where libtorch is missing.
-                    "-include", Context.packageDirectory + "/Sources/CTorch/libtorch.h",
+                    "-include", Context.packageDirectory + "/Sources/C/Torch/libtorch.h",
                 ]),
             ],
             linkerSettings: [
@@ -219,63 +214,59 @@ if let libtorch {
                 + (isCUDA
                     ? [.unsafeFlags(["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-lc10_cuda"])] : [])),
         library("ConcordTensor", ["ConcordCore", "CTorch"]),
-        library("ConcordNN", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint"]),
+        library("ConcordNN", ["ConcordCore", "ConcordCheckpoint", "ConcordTensor"]),
         library("ConcordLosses", ["ConcordCore", "ConcordTensor"]),
-        library("ConcordModels", ["ConcordCore", "ConcordText", "ConcordTensor", "ConcordNN", "ConcordCheckpoint"]),
+        library("ConcordModels", ["ConcordCore", "ConcordText", "ConcordCheckpoint", "ConcordTensor", "ConcordNN"]),
+
+        // What is done with models: use and judge them, train them, export them.
+        library(
+            "ConcordEvaluate",
+            [
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData", "ConcordEmoji",
+                "ConcordRuntime", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels",
+            ]),
         library(
             "ConcordTrain",
             [
-                "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordCheckpoint",
-                "ConcordEmoji", "ConcordRuntime", "ConcordData", "ConcordMedia", "ConcordText",
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData", "ConcordTensor",
+                "ConcordNN", "ConcordLosses", "ConcordModels", "ConcordEvaluate",
             ]),
         library(
-            "ConcordRecording",
+            "ConcordExport",
             [
-                "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordModels", "ConcordTrain", "ConcordRuntime",
-                "ConcordExport", "ConcordCheckpoint", "ConcordData", "ConcordMedia", "ConcordText",
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordData", "ConcordRuntime",
+                "ConcordONNX", "ConcordTensor", "ConcordNN", "ConcordModels", "ConcordEvaluate",
             ]),
-        library(
-            "Concord",
-            [
-                "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses", "ConcordNN", "ConcordTensor",
-                "ConcordExport", "ConcordRuntime", "ConcordEmoji", "ConcordData", "ConcordMedia", "ConcordText",
-                "ConcordCheckpoint", "ConcordCore",
-            ]),
-        // Not named `concord`: on case-insensitive file systems it would collide with the library `Concord`.
-        .executableTarget(
-            name: "ConcordCommand",
-            // `Concord` re-exports the others; named here, a change of their types' layout rebuilds this one, too.
-            dependencies: [
-                "Concord", "ConcordServer", "ConcordTrain", "ConcordRecording", "ConcordModels", "ConcordLosses",
-                "ConcordNN",
-                "ConcordTensor", "ConcordExport", "ConcordRuntime", "ConcordEmoji", "ConcordData", "ConcordMedia",
-                "ConcordText", "ConcordCheckpoint", "ConcordCore",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: swiftSettings),
+
+        // All modules under one name, and the program. It is not named `concord`: on case-insensitive file systems it
+        // would collide with the library `Concord`, which re-exports the others; named again for the program, a change
+        // of their types' layout rebuilds it, too.
+        library("Concord", modules),
+        program("ConcordCommand", ["Concord", "ConcordServer"] + modules + [argumentParser]),
         // Compares all execution plans of the losses; `make bench` prints its table, and the tests of the losses run it.
-        .executableTarget(
-            name: "PlanMatrix",
-            dependencies: [
-                "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCore",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: swiftSettings),
+        program("PlanMatrix", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", argumentParser]),
+
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint", "PlanMatrix"]),
-        tests(
-            "ConcordRecording",
-            [
-                "ConcordCheckpoint", "ConcordData", "ConcordExport", "ConcordMedia", "ConcordModels", "ConcordNN",
-                "ConcordRuntime", "ConcordTensor", "ConcordText", "ConcordTrain",
-            ]),
         tests("ConcordModels", ["ConcordText", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
+        tests(
+            "ConcordEvaluate",
+            [
+                "ConcordCheckpoint", "ConcordData", "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordRuntime",
+                "ConcordTensor", "ConcordText",
+            ]),
         tests(
             "ConcordTrain",
             [
                 "ConcordData", "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint",
-                "ConcordRuntime", "ConcordTensor", "ConcordText",
+                "ConcordRuntime", "ConcordTensor", "ConcordText", "ConcordEvaluate",
+            ]),
+        tests(
+            "ConcordExport",
+            [
+                "ConcordCheckpoint", "ConcordData", "ConcordONNX", "ConcordMedia", "ConcordModels", "ConcordNN",
+                "ConcordRuntime", "ConcordTensor", "ConcordText", "ConcordEvaluate",
             ]),
         // Compiles the Swift snippets of the README and of the articles.
         tests("Concord", ["ConcordRuntime"]),

@@ -12,13 +12,12 @@ rm -rf "$symbols"
 swift package -c release dump-symbol-graph --minimum-access-level public --skip-synthesized-members >.build/symbols.log 2>&1 || true
 for module in Sources/Concord*/; do
     module=$(basename "$module")
-    case $module in *Command | ConcordPlatform | ConcordTestSupport) continue ;; esac
     [ -s "$symbols/$module.symbols.json" ] || { cat .build/symbols.log >&2; echo "docs: no symbols of $module" >&2; exit 1; }
 done
 graphs=.build/docs-graphs
 rm -rf "$graphs" .build/docs && mkdir -p "$graphs"
 cp "$symbols"/Concord*.symbols.json "$graphs"
-rm -f "$graphs"/*Tests.symbols.json "$graphs"/Concord{Command,Platform,TestSupport}.symbols.json
+rm -f "$graphs"/*Tests.symbols.json "$graphs"/Concord{Command,ServerCommand,TestSupport}.symbols.json
 catalog=.build/docs-catalog/Concord.docc
 python3 scripts/docs-catalog.py "$catalog" "$graphs"
 "$(dirname "$(command -v swift)")/docc" convert "$catalog" --additional-symbol-graph-dir "$graphs" --output-path .build/docs \

@@ -10,8 +10,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "scripts" / "ops.txt"
-HEADER = ROOT / "Sources/CTorch/include/Generated/operations.h"
-CPP = ROOT / "Sources/CTorch/Generated"
+HEADER = ROOT / "Sources/C/Torch/include/Generated/operations.h"
+CPP = ROOT / "Sources/C/Torch/Generated"
 SWIFT = ROOT / "Sources/ConcordTensor/Generated"
 NOTICE = "// Written by scripts/generate-ops.py from scripts/ops.txt. Change the table, not this file.\n"
 WIDTH = 120

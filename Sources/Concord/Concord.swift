@@ -2,12 +2,13 @@
 @_exported import ConcordCore
 @_exported import ConcordData
 @_exported import ConcordEmoji
+@_exported import ConcordEvaluate
 @_exported import ConcordExport
 @_exported import ConcordLosses
 @_exported import ConcordMedia
 @_exported import ConcordModels
 @_exported import ConcordNN
-@_exported import ConcordRecording
+@_exported import ConcordONNX
 @_exported import ConcordRuntime
 @_exported import ConcordTensor
 @_exported import ConcordText

@@ -1,7 +1,6 @@
 import COpenSSL
 import CXXHash
 import ConcordCore
-import ConcordPlatform
 
 /// The hash of a file's bytes, as manifests and model hubs write it.
 public struct FileHash: Sendable, Hashable, CustomStringConvertible {

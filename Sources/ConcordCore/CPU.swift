@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 /// The number of processors that this process may use, which in a container is fewer than the machine has.
 public enum CPUCount {
     /// The processors that the scheduler lets this process run on, or fewer where a control group grants less time.

@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 /// A file that is open, to be read at any place and from any thread.
 ///
 /// Not mapped into memory: a mapping shows what others do to the file afterwards, and ends the process where they cut it
@@ -134,7 +132,7 @@ package final class LineReader {
     /// Whether there are bytes in the buffer, read if need be.
     private func fill() throws(ConcordError) -> Bool {
         while start == end {
-            let count = buffer.withUnsafeMutableBytes { ConcordPlatform.read(descriptor, $0.baseAddress, $0.count) }
+            let count = buffer.withUnsafeMutableBytes { ConcordCore.read(descriptor, $0.baseAddress, $0.count) }
             if count < 0 && errno == EINTR { continue }
             guard count >= 0 else { throw .system("read", path) }
             if count == 0 { return false }

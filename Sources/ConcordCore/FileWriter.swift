@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 /// An open file that is being written; every short write and every error of the disk is noticed.
 package struct FileWriter: ~Copyable {
     private let path: String
@@ -24,7 +22,7 @@ package struct FileWriter: ~Copyable {
     package func write(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) {
         var offset = 0
         while offset < bytes.count {
-            let written = ConcordPlatform.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+            let written = ConcordCore.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
             if written < 0 && errno == EINTR { continue }
             guard written > 0 else { throw .system("write", path) }
             offset += written

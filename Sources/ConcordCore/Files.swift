@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 extension ConcordError {
     /// An error from `errno`, naming what was tried on which path.
     package static func system(_ action: String, _ path: String) -> ConcordError {
@@ -35,7 +33,7 @@ public enum Files {
         var failed = false
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
             while filled < size {
-                let got = ConcordPlatform.read(descriptor, buffer.baseAddress.map { $0 + filled }, size - filled)
+                let got = ConcordCore.read(descriptor, buffer.baseAddress.map { $0 + filled }, size - filled)
                 if got < 0 && errno == EINTR { continue }
                 failed = got < 0
                 if got <= 0 { break }
@@ -140,7 +138,7 @@ public enum Files {
         defer { close(descriptor) }
         var bytes: [UInt8] = [], part = [UInt8](repeating: 0, count: 1 << 16)
         while true {
-            let count = ConcordPlatform.read(descriptor, &part, part.count)
+            let count = ConcordCore.read(descriptor, &part, part.count)
             if count < 0 && errno == EINTR { continue }
             if count <= 0 { break }
             bytes += part[..<count]

@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 extension JSONValue {
     /// Reads one JSON document (RFC 8259) from UTF-8 bytes.
     ///

@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 /// A seeded random number generator (xoshiro256**, Blackman & Vigna 2018) with independent streams.
 ///
 /// Everything random in the package draws from one of these, made from the run's seed and the names of what it is
@@ -60,8 +58,8 @@ public struct RandomSource: RandomNumberGenerator, Sendable {
 
     /// A standard normal number (Box–Muller, one of the pair).
     public mutating func normal() -> Double {
-        let radius = (-2 * ConcordPlatform.log(1 - uniform())).squareRoot()
-        return radius * ConcordPlatform.cos(2 * .pi * uniform())
+        let radius = (-2 * ConcordCore.log(1 - uniform())).squareRoot()
+        return radius * ConcordCore.cos(2 * .pi * uniform())
     }
 
     /// Shuffles in place (Fisher–Yates).

@@ -1,5 +1,3 @@
-import ConcordPlatform
-
 /// Threads of the operating system, for work that would block Swift's cooperative pool.
 package enum SystemThread {
     /// Starts a thread that does the work, and returns at once.

@@ -1,4 +1,4 @@
-import ConcordPlatform
+import ConcordCore
 
 // Color changes, equal to the last bit to torchvision's on Pillow images: `ImageEnhance` blends, and the hue turned
 // in Pillow's 8-bit HSV.

@@ -1,4 +1,4 @@
-import ConcordPlatform
+import ConcordCore
 
 extension Image {
     /// A rectangle of an image, in pixels that may be broken: `left ≤ x < right`, `top ≤ y < bottom`.

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// The random changes of a training image: a resized crop, a mirror, color jitter, gray.
 ///

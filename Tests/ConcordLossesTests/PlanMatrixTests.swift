@@ -3,7 +3,7 @@ import ConcordTestSupport
 import Foundation
 import Testing
 
-/// Every plan gives the loss and the gradients of the one-process float64 reference: see `Sources/PlanMatrix`.
+/// Every plan gives the loss and the gradients of the one-process float64 reference: see `Sources/Programs/PlanMatrix`.
 @Suite struct PlanMatrixTests {
     @Test(arguments: [1, 2, 4]) func allPlansAgree(_ world: Int) throws {
         let rows = try Self.rows(world: world)

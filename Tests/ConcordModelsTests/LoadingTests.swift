@@ -162,7 +162,11 @@ import Testing
 
     @Test func towersMustBeThoseAskedFor() throws {
         let sentences = GoldenFolder.path("bert-mean"), pair = GoldenFolder.path("huggingface-clip")
-        #expect(message(.invalidConfiguration) { _ = try DualEncoder.load(sentences) }.contains("a sentence encoder, which is no DualEncoder"))
-        #expect(message(.invalidConfiguration) { _ = try SentenceEncoder.load(pair) }.contains("a model of two towers, which is no SentenceEncoder"))
+        #expect(
+            message(.invalidConfiguration) { _ = try DualEncoder.load(sentences) }.contains(
+                "a sentence encoder, which is no DualEncoder"))
+        #expect(
+            message(.invalidConfiguration) { _ = try SentenceEncoder.load(pair) }.contains(
+                "a model of two towers, which is no SentenceEncoder"))
     }
 }

@@ -108,8 +108,14 @@ import Testing
         }
         #expect(message { _ = try DualEncoder.load(text) }.contains("a text tower alone, which is no DualEncoder"))
         #expect(message { _ = try DualEncoder.load(vision) }.contains("an image tower alone, which is no DualEncoder"))
-        #expect(message { _ = try SingleTextTower.load(vision) }.contains("an image tower alone, which is no SingleTextTower"))
-        #expect(message { _ = try SingleImageTower.load(text) }.contains("a text tower alone, which is no SingleImageTower"))
-        #expect(message { _ = try SentenceEncoder.load(vision) }.contains("an image tower alone, which is no SentenceEncoder"))
+        #expect(
+            message { _ = try SingleTextTower.load(vision) }.contains(
+                "an image tower alone, which is no SingleTextTower"))
+        #expect(
+            message { _ = try SingleImageTower.load(text) }.contains("a text tower alone, which is no SingleImageTower")
+        )
+        #expect(
+            message { _ = try SentenceEncoder.load(vision) }.contains(
+                "an image tower alone, which is no SentenceEncoder"))
     }
 }

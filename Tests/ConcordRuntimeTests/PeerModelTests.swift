@@ -1,5 +1,5 @@
 import ConcordCore
-import ConcordExport
+import ConcordONNX
 import ConcordRuntime
 import ConcordTestSupport
 import Foundation

@@ -1,4 +1,4 @@
-import ConcordExport
+import ConcordONNX
 import ConcordRuntime
 import Testing
 

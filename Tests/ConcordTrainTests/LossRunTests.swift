@@ -1,5 +1,6 @@
 import ConcordCheckpoint
 import ConcordCore
+import ConcordEvaluate
 import ConcordModels
 import ConcordTensor
 import ConcordTestSupport

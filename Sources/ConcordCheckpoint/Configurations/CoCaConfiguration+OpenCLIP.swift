@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 extension CoCaConfiguration {
     /// Reads the `model_cfg` of an `open_clip_config.json` that has a `multimodal_cfg`, or one of open_clip's own

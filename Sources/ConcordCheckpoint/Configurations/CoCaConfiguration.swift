@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// The architecture of a CoCa (Yu et al. 2022): a vision tower, a text tower, and a decoder that captions.
 ///

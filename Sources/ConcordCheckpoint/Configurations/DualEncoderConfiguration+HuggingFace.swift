@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 extension DualEncoderConfiguration {
     /// What `model_type` says of a dual encoder that only Concord can express; its members are transformers' and a few

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 extension DualEncoderConfiguration {
     /// Reads the `model_cfg` of an `open_clip_config.json`, which is also what open_clip's own `model_configs` hold.

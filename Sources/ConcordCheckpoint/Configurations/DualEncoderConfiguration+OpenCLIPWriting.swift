@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 extension DualEncoderConfiguration {
     /// The `open_clip_config.json` that open_clip 3.3 reads back as the same model, but for ids of special tokens that

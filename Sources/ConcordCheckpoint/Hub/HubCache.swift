@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// Hugging Face's cache of downloaded models, laid out as huggingface_hub's `file_download.py` does:
 /// `models--owner--name` with `blobs/<hash>`, `refs/<revision>` and `snapshots/<commit>/<path>`, links to blobs.

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// Keeps other processes and threads from a blob while it is written, by the lock file that huggingface_hub uses, too.
 /// The system lets go when a process is killed. The file stays: removing it would split those who wait.

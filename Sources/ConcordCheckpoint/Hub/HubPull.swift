@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// One download of one repository.
 final class HubPull {

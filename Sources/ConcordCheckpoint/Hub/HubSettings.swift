@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// Where a model hub is, and where its files are kept: read from the variables that huggingface_hub reads.
 public struct HubSettings: Sendable {

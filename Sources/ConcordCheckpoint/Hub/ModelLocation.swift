@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// What a user may give as a model.
 public enum ModelLocation {

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// A file that is being downloaded, `….incomplete` until all of it is there; a later run goes on with it.
 final class PartialFile: HTTPBody {

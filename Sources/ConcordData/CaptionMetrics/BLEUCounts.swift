@@ -1,4 +1,4 @@
-import ConcordPlatform
+import ConcordCore
 
 /// The numbers that BLEU is made of, of one caption or the sum over many (coco-caption, `bleu_scorer.py`).
 struct BLEUCounts {

@@ -1,4 +1,4 @@
-import ConcordPlatform
+import ConcordCore
 
 /// CIDEr-D with document frequencies of the references that are scored against (coco-caption, `cider_scorer.py`).
 struct CIDErScorer {

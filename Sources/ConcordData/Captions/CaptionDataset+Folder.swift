@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 extension CaptionDataset {
     /// Endings of the files that are taken for pictures where no caption file lists them, in lower case.

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 import ConcordText
 
 /// Finds the pictures that a caption file names, which may have been written on another system than this.

@@ -1,4 +1,4 @@
-import ConcordPlatform
+import ConcordCore
 
 /// A text as a dictionary key, compared by its bytes: `String` would take "é" and "e" + U+0301 for one.
 struct UTF8Key: Hashable {

@@ -1,4 +1,4 @@
-import ConcordPlatform
+import ConcordCore
 
 /// A JPEG file, which libvips decodes whole, or at a fraction of its size.
 struct JPEGImage: EncodedImage {

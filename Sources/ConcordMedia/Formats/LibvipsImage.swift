@@ -1,6 +1,5 @@
 import CVips
 import ConcordCore
-import ConcordPlatform
 
 /// The state that libvips keeps for the whole process.
 enum VipsLibrary {

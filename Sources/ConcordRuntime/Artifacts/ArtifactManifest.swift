@@ -1,6 +1,5 @@
 import ConcordCheckpoint
 import ConcordCore
-import ConcordPlatform
 
 /// `artifact.json`: what an artifact folder holds, which is a model's graphs with all that is needed to serve them.
 ///

@@ -1,6 +1,5 @@
 import ConcordCheckpoint
 import ConcordCore
-import ConcordData
 import ConcordMedia
 import ConcordText
 

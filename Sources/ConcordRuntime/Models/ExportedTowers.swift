@@ -1,6 +1,5 @@
 import ConcordCheckpoint
 import ConcordCore
-import ConcordPlatform
 
 /// The graph `image`: images in, unit vectors and the decoder's tokens out.
 struct ExportedImageTower: Sendable {

@@ -1,6 +1,5 @@
 import COnnxRuntime
 import ConcordCore
-import ConcordPlatform
 
 /// The library ONNX Runtime, found and opened when it is first asked for. Nothing of this package links it.
 package final class OnnxRuntime: Sendable {

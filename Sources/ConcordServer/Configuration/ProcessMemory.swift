@@ -1,6 +1,5 @@
 import CAllocator
 import ConcordCore
-import ConcordPlatform
 
 /// Settings of the C library's allocator for a service.
 enum ProcessMemory {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import ConcordCore
 import ConcordMedia
-import ConcordPlatform
 import Logging
 
 /// The arguments of `concord-server` and `concord serve`.

@@ -129,7 +129,7 @@ public struct ServingOptions: Sendable {
     /// Told once of each loaded model whose answers may be wrong on this machine.
     public var onWarning: @Sendable (_ model: String, _ warning: String) -> Void = { _, _ in }
     /// True if sums of 8-bit products saturate on this machine.
-    package var productsSaturate = ByteProducts.saturate
+    package var productsSaturate = CPUFeatures.int8DotSaturates
     package typealias ModelOpener =
         @Sendable (_ folder: String, _ options: ExportedModelOptions) throws(ConcordError) -> ExportedModel
 
@@ -140,7 +140,7 @@ public struct ServingOptions: Sendable {
 
     /// - Parameter processors: how many to use. Up to eight runs go on side by side, which does more work in all than one
     ///   run on all processors.
-    public init(processors: Int = Processors.available) {
+    public init(processors: Int = CPUCount.available) {
         let processors = max(processors, 1)
         decodingThreads = processors
         queue.workers = min(processors, 8)

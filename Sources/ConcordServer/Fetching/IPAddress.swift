@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// An address of a host: 4 bytes of IPv4, or 16 of IPv6.
 package struct IPAddress: Hashable, Sendable {

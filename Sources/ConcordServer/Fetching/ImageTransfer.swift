@@ -1,7 +1,6 @@
 import CCurl
 import ConcordCheckpoint
 import ConcordCore
-import ConcordPlatform
 import ConcordRuntime
 
 /// One request of an image and its answer, by libcurl.

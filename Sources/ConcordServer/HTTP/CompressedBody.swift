@@ -1,5 +1,5 @@
 import CZlib
-import ConcordPlatform
+import ConcordCore
 
 /// A body in gzip's or zlib's format (RFC 1952, RFC 1950), as HTTP's content codings `gzip` and `deflate` have it.
 enum CompressedBody {

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 import Logging
 import Synchronization
 
@@ -78,7 +77,7 @@ struct JSONLogHandler: LogHandler {
             // In one call where the system takes it, so that lines of several threads do not mix.
             var offset = 0
             while offset < bytes.count {
-                let count = ConcordPlatform.write(
+                let count = ConcordCore.write(
                     STDERR_FILENO, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
                 if count < 0 && errno == EINTR { continue }
                 // A log that cannot be written is no reason to do nothing else.

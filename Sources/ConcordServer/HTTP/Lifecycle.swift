@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 import ConcordRuntime
 import Logging
 import NIOCore

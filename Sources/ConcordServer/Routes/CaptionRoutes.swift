@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 import ConcordText
 import HTTPTypes
 import HummingbirdCore

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// The request of `POST /similarity` and `POST /classify`: images × texts.
 struct ComparisonRequest: JSONContent, FormContent {

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// The parts of a `multipart/form-data` body (RFC 7578).
 struct MultipartForm: Sendable {

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// Beam search: the sequences with the best scores that one finds by going on with the best `width` beginnings only.
 ///

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// A view of a model's scores of the next token, `[rows, vocabulary]`, row after row without gaps, whose softmax is the
 /// distribution. Valid only inside the call that it is given to.

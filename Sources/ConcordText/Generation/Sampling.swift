@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// Sequences that grow by one token a step, each for itself: the greedy one, or draws.
 struct SamplingSearch: SequenceSearch {

@@ -1,5 +1,4 @@
 import ConcordCore
-import ConcordPlatform
 
 /// The character map of a SentencePiece model: a double-array trie from byte strings to their replacements.
 ///

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordData
+import ConcordEvaluate
 import ConcordMedia
 import ConcordText
 

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordEvaluate
 
 /// Says when a trained model finds no more than chance does, and why.
 struct ChanceWarning {

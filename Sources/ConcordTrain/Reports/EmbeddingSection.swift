@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordEvaluate
 import ConcordLosses
 
 /// The part of a training report that shows how the embeddings lie: histograms of cosines, and figures.

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordEvaluate
 
 /// Writes scalars as a TensorBoard event file: TFRecord framing around protocol buffers of type `tensorflow.Event`.
 ///

@@ -1,4 +1,5 @@
 import ConcordCore
+import ConcordEvaluate
 
 /// `metrics.jsonl`: one JSON object a logged step, each appended by one write, so that a killed run keeps its lines.
 public final class MetricsLog {

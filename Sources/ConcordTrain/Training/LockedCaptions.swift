@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordEvaluate
 import ConcordModels
 import ConcordNN
 import ConcordTensor

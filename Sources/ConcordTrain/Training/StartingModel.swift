@@ -1,6 +1,7 @@
 import ConcordCheckpoint
 import ConcordCore
 import ConcordData
+import ConcordEvaluate
 import ConcordMedia
 import ConcordNN
 import ConcordText

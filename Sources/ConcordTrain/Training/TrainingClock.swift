@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordData
+import ConcordEvaluate
 import Foundation
 
 /// Measures speed and waiting between reports of a training run.

@@ -1,6 +1,7 @@
 import ConcordCheckpoint
 import ConcordCore
 import ConcordData
+import ConcordEvaluate
 import ConcordModels
 import ConcordNN
 import ConcordTensor

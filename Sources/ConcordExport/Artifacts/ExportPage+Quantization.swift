@@ -1,0 +1,134 @@
+import ConcordCore
+import ConcordEvaluate
+import ConcordONNX
+import ConcordRuntime
+
+/// What the page shows of graphs in 8 bits.
+extension ExportPage {
+    /// Series of a chart, in the order of their colours.
+    private enum Series: Int {
+        case quantized, float32, weights
+
+        init(_ precision: QuantizationReport.Layer.Precision) {
+            self =
+                switch precision {
+                case .int8: .quantized
+                case .float32: .float32
+                case .int8Weights: .weights
+                }
+        }
+    }
+
+    private var seriesNames: [String] { [options.precision.rawValue, "float32", "int8-weights"] }
+    private var comparedNames: [String] { Array(seriesNames.prefix(2)) }
+
+    /// Size, speed and, where it was measured, retrieval.
+    var comparisons: [any HTMLChart] {
+        func row(_ name: String, _ quantized: Double, _ float32: Double, _ text: (Double) -> String) -> BarChart.Row {
+            BarChart.Row(
+                name,
+                [(float32, Series.float32), (quantized, Series.quantized)].map { value, series in
+                    BarChart.Bar(
+                        value, text: text(value), series: series.rawValue,
+                        note: "\(name), \(comparedNames[series.rawValue]): \(text(value))")
+                })
+        }
+        var charts: [any HTMLChart] = [
+            BarChart(
+                title: "Size, MB",
+                rows: graphs.map { graph in
+                    row(
+                        Self.title(graph.role), Double(graph.byteCount) / 1e6, Double(graph.float32ByteCount) / 1e6
+                    ) { NumberText.significant($0) }
+                }, series: comparedNames)
+        ]
+        let timed = graphs.compactMap { graph in graph.speed.map { (graph.role, $0) } }
+        if !timed.isEmpty {
+            charts.append(
+                BarChart(
+                    title: "Time of \(timed[0].1.rows) rows, ms",
+                    rows: timed.map { role, speed in
+                        row(Self.title(role), speed.quantized, speed.float32) { NumberText.significant($0) }
+                    }, series: comparedNames))
+        }
+        if let recall {
+            let least = recall.float32 - GraphQuantization.largestRecallDrop
+            charts.append(
+                BarChart(
+                    title: "R@1 of \(recall.split), %",
+                    rows: [
+                        row("both ways", 100 * recall.quantized, 100 * recall.float32) {
+                            NumberText.fixed($0, decimals: 1)
+                        }
+                    ], series: comparedNames,
+                    limit: (100 * least, "gate \(NumberText.fixed(100 * least, decimals: 1))")))
+        }
+        return charts
+    }
+
+    var measures: HTMLTable {
+        HTMLTable(
+            header: [
+                "graph", "layers", "int8", "mean cosine", "all layers int8", "worst cosine", "all layers int8", "gate",
+            ],
+            rows: graphs.compactMap { graph in
+                graph.quantization.map { report in
+                    [
+                        Self.title(graph.role), "\(report.layers.count)",
+                        "\(report.layers.count { $0.precision == .int8 })",
+                    ]
+                        + [
+                            report.after.meanCosine, report.before.meanCosine, report.after.worstCosine,
+                            report.before.worstCosine,
+                        ].map { NumberText.fixed($0, decimals: 5) }
+                        + ["≥ " + NumberText.significant(report.gate.minimumMeanCosine)]
+                }
+            },
+            caption: "Graphs of one model share a file of weights, so the folder is smaller than the sum of its graphs."
+        )
+    }
+
+    /// A picture for each graph: its layers, in its order.
+    var layerSections: [HTMLPage.Section] {
+        let charts = graphs.compactMap { graph in graph.quantization.map { layerChart(Self.title(graph.role), $0) } }
+        guard !charts.isEmpty else { return [] }
+        return [
+            .heading("Layers"),
+            .paragraph(
+                "How far a layer's own result is above what 8 bits change in it, when that layer alone is quantized: "
+                    + "at 20 dB the change is a tenth of the result, at 40 dB a hundredth. Where the gate does not hold, "
+                    + "layers go back to float32, those with the shortest bars first."),
+        ] + charts.map { HTMLPage.Section.charts([$0]) }
+    }
+
+    private func layerChart(_ graph: String, _ report: QuantizationReport) -> BarChart {
+        let hasWeights = report.layers.contains { $0.precision == .int8Weights }
+        return BarChart(
+            title: "\(graph): signal to noise, dB",
+            rows: report.layers.map { entry in
+                let layer = entry.layer, text = NumberText.fixed(entry.signalToNoise, decimals: 1)
+                let series = Series(entry.precision).rawValue
+                let shape = layer.shape.map(String.init).joined(separator: " × ")
+                return BarChart.Row(
+                    // Weights have the names of the model's parameters; results are only numbered.
+                    layer.weight.replacing(".transposed", with: ""),
+                    [
+                        BarChart.Bar(
+                            entry.signalToNoise, text: text, series: series,
+                            note: "\(layer.weight), \(layer.kind.rawValue) \(shape), \(seriesNames[series]): "
+                                + "\(text) dB")
+                    ])
+            },
+            series: hasWeights ? seriesNames : comparedNames, width: .full)
+    }
+
+    /// How the samples' cosines are spread, a picture for each graph.
+    var histograms: [any HTMLChart] {
+        graphs.compactMap { graph in
+            guard let after = graph.quantization?.after, !after.cosines.isEmpty else { return nil }
+            return HistogramChart(
+                title: "\(Self.title(graph.role)): \(after.cosines.count) samples", values: after.cosines,
+                xLabel: "cosine to float32 · mean \(NumberText.fixed(after.meanCosine, decimals: 5))")
+        }
+    }
+}

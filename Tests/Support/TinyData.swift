@@ -1,0 +1,59 @@
+import ConcordCore
+import ConcordMedia
+import Foundation
+
+/// A data set small enough to train on in a second: squares of eight colours on four backgrounds.
+public enum TinyData {
+    public static let recipe = """
+        data:
+          held_out_fraction: 0
+          augmentation: {scale: [0.9, 1.0]}
+        tokenizer: {vocabulary_size: 600}
+        model:
+          image_size: 16
+          patch_size: 8
+          vision: {width: 16, layers: 1, heads: 2}
+          text: {width: 16, layers: 1, heads: 2, context_length: 16}
+          projection_width: 16
+        train:
+          epochs: 6
+          batch_size: 8
+          learning_rate: 1e-3
+          warmup_steps: 2
+          ema_decay: 0.9
+          patch_dropout: 0.25
+          precision: float32
+          checkpoint_every: 5
+          threads: 1
+        """
+
+    private static let colours: [(name: String, rgb: [UInt8])] = [
+        ("red", [220, 30, 30]), ("green", [30, 180, 30]), ("blue", [30, 30, 220]), ("yellow", [230, 220, 30]),
+        ("cyan", [30, 210, 210]), ("magenta", [210, 30, 210]), ("orange", [240, 140, 20]), ("grey", [128, 128, 128]),
+    ]
+    private static let grounds: [(name: String, rgb: [UInt8])] = [
+        ("white", [255, 255, 255]), ("black", [0, 0, 0]), ("brown", [120, 70, 20]), ("pink", [255, 180, 190]),
+    ]
+
+    /// Writes 32 pictures and `captions.jsonl` into a folder and returns the recipe's path.
+    public static func write(to folder: String, epochs: Int = 6) throws -> String {
+        try Files.makeFolder(folder + "/images")
+        var lines = ""
+        for ground in grounds {
+            for colour in colours {
+                let name = "images/\(colour.name)-\(ground.name).png"
+                var pixels = [UInt8]()
+                for y in 0..<20 {
+                    for x in 0..<20 { pixels += (5..<15).contains(x) && (5..<15).contains(y) ? colour.rgb : ground.rgb }
+                }
+                try Image(width: 20, height: 20, pixels: pixels).write(to: folder + "/" + name, as: .png)
+                lines += #"{"image": "\#(name)", "caption": "a \#(colour.name) square on \#(ground.name)"}"# + "\n"
+            }
+        }
+        try Files.replace(folder + "/captions.jsonl", with: lines)
+        let text = "data:\n  folder: \(folder)\n" + recipe.dropFirst("data:\n".count)
+        try Files.replace(
+            folder + "/recipe.yaml", with: text.replacingOccurrences(of: "epochs: 6", with: "epochs: \(epochs)"))
+        return folder + "/recipe.yaml"
+    }
+}

@@ -3,32 +3,39 @@ import ConcordTensor
 
 /// The cross-entropy of a language head's next tokens, without ever storing the scores of all of them.
 ///
-/// The head's product and the cross-entropy run over a block of tokens at a time, and the gradients, which have a closed
-/// form, are known with the loss: for 64 captions of 75 tokens and a vocabulary of 49,408 that saves the 0.9 GB of the
-/// scores and as much for each copy. Tokens that do not count are left out before the product. Value and gradients are
-/// those of `torch.nn.functional.cross_entropy(states @ head.T, labels)` with the same settings. Second derivatives are not
-/// there: asking for them is a failure of the tensor operation, which says so.
+/// Without smoothing it is this, which the tests hold it to:
+/// ```swift
+/// func plainCaptionLoss(states: Tensor, head: Tensor, labels: Tensor, ignoredLabel: Int) -> Tensor {
+///     let scores = states.matmul(head.transposed(0, 1))  // [captions, tokens, vocabulary]
+///     return Tensor.crossEntropy(
+///         scores.reshaped([-1, head.size(0)]), targets: labels.reshaped([-1]), ignoreIndex: ignoredLabel)
+/// }
+/// ```
+/// Here the head's product and the cross-entropy run over a block of tokens at a time, and the gradients, which have a
+/// closed form, come with the loss: for 64 captions of 75 tokens and a vocabulary of 49,408 that saves the 0.9 GB of
+/// the scores and as much for each copy. Ignored tokens are left out before the product. Second derivatives are not
+/// supported: asking for them is a failed tensor operation.
 public struct CaptionLoss: Sendable {
-    /// The label that does not count: the pad token.
-    public var ignoredLabel = 0
-    /// The part of the probability that is spread evenly over the vocabulary, 0..<1 (Szegedy et al. 2016).
-    public var labelSmoothing = 0.0
+    /// The label that is ignored: the pad token.
+    package var ignoredLabel = 0
+    /// Share of the probability that is spread evenly over the vocabulary, 0..<1 (Szegedy et al. 2016).
+    package var labelSmoothing = 0.0
     /// Tokens of a block; the scores of a block are `[blockTokens, vocabulary]`.
-    public var blockTokens = 256
+    package var blockTokens = 256
 
     public init(ignoredLabel: Int = 0, labelSmoothing: Double = 0) {
         self.ignoredLabel = ignoredLabel
         self.labelSmoothing = labelSmoothing
     }
 
-    /// The mean over all tokens that count, of all processes where there are several.
+    /// The mean over all tokens that are not ignored, of all processes if there are several.
     ///
     /// Captions of a batch have different lengths, and a process with few tokens weighs little: the mean is over
     /// tokens, neither over captions nor over the processes' means. Gradients are as ``ScorePlan`` says: that of the
     /// head is this process's part, to be summed over the processes; that of the states is whole.
     ///
     /// - Parameters:
-    ///   - states: what the head reads, `[…, width]`, of a floating-point type.
+    ///   - states: inputs of the head, `[…, width]`, of a floating-point type.
     ///   - head: the weight of the language head `[vocabulary, width]`.
     ///   - labels: the next tokens, int64 `[…]`, as many as states.
     ///   - group: the processes that share the batch; nil for one.

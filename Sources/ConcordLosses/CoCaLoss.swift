@@ -1,26 +1,28 @@
 import ConcordCore
 import ConcordTensor
 
-/// The loss of CoCa (Yu et al. 2022): a contrastive loss of pictures and texts, and the cross-entropy of captions.
+/// The loss of CoCa (Yu et al. 2022): a contrastive loss of images and texts, and the cross-entropy of captions.
 ///
-/// Both are means over the batch of all processes, with gradients of one meaning, so that the ratio of the two is that
-/// of their weights in every plan and with any number of processes. In open_clip 3.3 the contrastive half loses a factor
-/// of the number of processes by default, while the caption half does not, and the caption loss is a mean over the
-/// processes' means.
+/// ```swift
+/// let total = contrastiveWeight * contrastive(images, texts) + captionWeight * caption(states, head, captions)
+/// ```
+/// Both parts are means over the batch of all processes, so their ratio is that of their weights in every plan and with
+/// any number of processes. In open_clip 3.3 the contrastive half is by default divided by the number of processes
+/// while the caption half is not, and the caption loss is a mean over the processes' means.
 public struct CoCaLoss {
-    public var contrastive: any ContrastiveLoss
-    public var caption: CaptionLoss
-    public var contrastiveWeight: Double
-    public var captionWeight: Double
+    package var contrastive: any ContrastiveLoss
+    package var caption: CaptionLoss
+    package var contrastiveWeight: Double
+    package var captionWeight: Double
 
-    /// A loss and its two parts, each `[]`; the parts are without their weights and only to look at.
+    /// A loss and its two parts, each `[]`; the parts are unweighted and carry no gradient.
     public struct Value {
         /// `contrastiveWeight · contrastive + captionWeight · caption`, to be differentiated.
         public let total: Tensor
         public let contrastive, caption: Tensor
     }
 
-    /// The weights are those of the paper and of open_clip.
+    /// Makes the loss; the default weights are those of the paper and of open_clip.
     public init(
         contrastive: any ContrastiveLoss, caption: CaptionLoss = CaptionLoss(), contrastiveWeight: Double = 1,
         captionWeight: Double = 2
@@ -31,16 +33,16 @@ public struct CoCaLoss {
         self.captionWeight = captionWeight
     }
 
-    /// The loss of a batch. A part of weight 0 is not computed, and is 0.
+    /// The loss of a batch. A part of weight 0 is not computed and counts as 0.
     ///
     /// - Parameters:
     ///   - images: unit vectors `[count, width]`.
     ///   - texts: unit vectors `[count, width]`.
-    ///   - states: what the language head reads, `[count, tokens, width]`.
+    ///   - states: inputs of the language head, `[count, tokens, width]`.
     ///   - head: the weight of the language head `[vocabulary, width]`.
     ///   - captions: the next tokens, int64 `[count, tokens]`.
     ///   - labels: of the samples, for the contrastive loss; nil makes each sample a class of its own.
-    ///   - plan: how the contrastive scores are computed, and which processes share the batch.
+    ///   - plan: the plan of the contrastive scores, with the processes that share the batch.
     /// - Throws: `.invalidArgument` for a weight below 0, and as both losses do.
     public func callAsFunction(
         images: Tensor, texts: Tensor, states: Tensor, head: Tensor, captions: Tensor, labels: Tensor? = nil,

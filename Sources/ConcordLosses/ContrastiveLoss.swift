@@ -1,48 +1,53 @@
 import ConcordCore
 import ConcordTensor
 
+// ConcordLosses: contrastive losses over embeddings. Start here, then read InfoNCE.swift; PairBatch.swift holds the
+// inputs of a loss, RowBlock.swift the rules of labels and masks. Library has the losses without a training recipe.
+
 /// A loss over pairs of embeddings: row `i` of one side belongs to row `i` of the other.
 ///
-/// Its value is the mean over the whole batch, and its gradients are those of that mean, whatever the ``ScorePlan``.
+/// Its value is the mean over the whole batch, and its gradients are those of that mean, under every ``ScorePlan``.
 public protocol ContrastiveLoss {
+    /// The loss of a batch.
+    ///
+    /// - Returns: the loss `[]`, float32 or, for float64 embeddings, float64.
+    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`, naming
+    ///   argument, shape and index; `.missingPositive` when a loss that needs positives finds none in the whole batch;
+    ///   `.processGroup` when another process fails.
+    func callAsFunction(_ batch: PairBatch, plan: ScorePlan) throws(ConcordError) -> Tensor
+}
+
+extension ContrastiveLoss {
     /// The loss of a batch.
     ///
     /// - Parameters:
     ///   - first: embeddings `[count, width]`; scores are dot products, so give unit vectors for cosines.
     ///   - second: embeddings `[count, width]`.
     ///   - labels: int64 `[count]`; samples with the same label match, too. Nil makes each sample a class of its own.
-    ///   - masks: pairs that the loss is told about one by one.
-    ///   - plan: how the scores are computed.
+    ///   - masks: positives and ignored pairs, given one by one.
+    ///   - plan: the plan of the scores.
     /// - Returns: the loss `[]`, float32 or, for float64 embeddings, float64.
-    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`, naming
-    ///   argument, shape and index; `.missingPositive` when a loss that needs positives finds none in the whole batch;
-    ///   `.processGroup` when another process fails.
-    func callAsFunction(
-        _ first: Tensor, _ second: Tensor, labels: Tensor?, masks: PairMasks, plan: ScorePlan
-    ) throws(ConcordError) -> Tensor
-}
-
-extension ContrastiveLoss {
-    /// The loss of a batch; see the protocol's requirement.
+    /// - Throws: see the protocol's requirement.
     public func callAsFunction(
-        _ first: Tensor, _ second: Tensor, labels: Tensor? = nil, plan: ScorePlan = .dense
+        _ first: Tensor, _ second: Tensor, labels: Tensor? = nil, masks: PairMasks = PairMasks(),
+        plan: ScorePlan = .dense
     ) throws(ConcordError) -> Tensor {
-        try self(first, second, labels: labels, masks: PairMasks(), plan: plan)
+        try self(PairBatch(first: first, second: second, labels: labels, masks: masks), plan: plan)
     }
 }
 
 /// A loss that is a sum over the rows of a batch, each row compared with all columns.
 ///
-/// Conforming is all that a loss needs to run under every ``ScorePlan``: a plan calls it with as many rows at a time as
-/// memory allows, and takes the gradients of each call by automatic differentiation.
+/// Implementing ``terms(rows:columns:block:)`` is all that a loss needs to run under every ``ScorePlan``: a plan calls
+/// it with as many rows at a time as memory allows, and takes the gradients of each call by automatic differentiation.
 public protocol RowwiseLoss: ContrastiveLoss {
-    /// Tensors besides the embeddings that gradients flow to, such as a logit scale.
+    /// Learned tensors besides the embeddings, such as a logit scale.
     var parameters: [Tensor] { get }
 
-    /// Whether the second embeddings are compared with the first, too, and the mean of both losses is taken.
+    /// Whether the loss is the mean of both directions: first to second, and second to first.
     var isSymmetric: Bool { get }
 
-    /// Whether a batch in which no term counts is an error, because its samples have no positives, or a loss of 0.
+    /// Whether a batch without any term, because no sample has a positive, is an error instead of a loss of 0.
     var needsPositives: Bool { get }
 
     /// Checks the loss's own settings.
@@ -55,9 +60,9 @@ public protocol RowwiseLoss: ContrastiveLoss {
     /// - Parameters:
     ///   - rows: embeddings `[rows, width]`, at least float32.
     ///   - columns: embeddings of the whole batch `[columns, width]`, at least float32.
-    ///   - block: where the rows stand in the batch, and which columns belong to them.
-    /// - Returns: the sum of the terms, `[]`, differentiable; and how many terms the mean over the batch counts, `[]`,
-    ///   without gradient.
+    ///   - block: the rows' place in the batch, and which columns belong to them.
+    /// - Returns: the sum of the terms, `[]`, differentiable; and the number of terms that the mean over the batch
+    ///   divides by, `[]`, without gradient.
     func terms(rows: Tensor, columns: Tensor, block: RowBlock) -> (sum: Tensor, count: Tensor)
 }
 
@@ -66,50 +71,51 @@ extension RowwiseLoss {
     public var isSymmetric: Bool { false }
     public var needsPositives: Bool { false }
     public func checkSettings() throws(ConcordError) {}
-}
 
-extension RowwiseLoss {
-    public func callAsFunction(
-        _ first: Tensor, _ second: Tensor, labels: Tensor?, masks: PairMasks, plan: ScorePlan
-    ) throws(ConcordError) -> Tensor {
-        try mean(PairBatch(first: first, second: second, labels: labels, masks: masks), plan)
+    /// The mean of the loss's terms over the batch, and over both directions if the loss is symmetric.
+    public func callAsFunction(_ batch: PairBatch, plan: ScorePlan) throws(ConcordError) -> Tensor {
+        try batch.check(plan, settings: checkSettings)
+        return try withFullPrecision(on: batch.first.device) { () throws(ConcordError) in
+            // At least float32; converted once, the gradients of all terms are added up in that type.
+            let first = batch.first.precise
+            let batch = PairBatch(
+                first: first, second: batch.comparesWithItself ? first : batch.second.precise, labels: batch.labels,
+                masks: batch.masks, comparesWithItself: batch.comparesWithItself)
+            if let loss = self as? any LossByFormula, let value = try loss.byFormula(batch, plan) { return value }
+
+            func mean(_ batch: PairBatch) throws(ConcordError) -> Tensor {
+                switch plan {
+                case .dense:
+                    let all = RowBlock(
+                        rows: 0..<batch.first.size(0), rowLabels: batch.labels, columnLabels: batch.labels,
+                        comparesWithItself: batch.comparesWithItself, positives: batch.masks.positives,
+                        ignored: batch.masks.ignored)
+                    let result = terms(rows: batch.first, columns: batch.second, block: all)
+                    let count = withoutGradient { result.count.item() }
+                    try checkCount(count, batch)
+                    return result.sum / max(count, 1)
+                case .tiled(let rows): return try blockwise(batch, rows: rows, group: nil)
+                case .gathered(let group, let rows): return try blockwise(batch, rows: rows, group: group)
+                }
+            }
+            let forward = try mean(batch)
+            guard isSymmetric, !batch.comparesWithItself else { return try LossInput.checkResult(forward) }
+            return try LossInput.checkResult((forward + mean(batch.reversed(plan))) / 2)
+        }
     }
 
-    /// The loss of embeddings that are compared among themselves: `[count, width]` with labels `[count]`.
+    /// The loss of embeddings that are compared among themselves.
+    ///
+    /// - Parameters:
+    ///   - embeddings: `[count, width]`.
+    ///   - labels: int64 `[count]`.
     public func callAsFunction(
         _ embeddings: Tensor, labels: Tensor, plan: ScorePlan = .dense
     ) throws(ConcordError) -> Tensor {
-        try mean(PairBatch(embeddings, labels: labels), plan)
+        try self(PairBatch(embeddings, labels: labels), plan: plan)
     }
 
-    func mean(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
-        try batch.check(plan, settings: checkSettings)
-        return try withFullPrecision(on: batch.first.device) { () throws(ConcordError) in
-            let batch = batch.precise
-            let forward = try meanOfRows(batch, plan)
-            guard isSymmetric, !batch.comparesWithItself else { return try LossInput.checkResult(forward) }
-            return try LossInput.checkResult((forward + meanOfRows(batch.reversed(plan), plan)) / 2)
-        }
-    }
-
-    private func meanOfRows(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
-        switch plan {
-        case .dense:
-            let all = 0..<batch.first.size(0)
-            let result = terms(
-                rows: batch.first, columns: batch.second,
-                block: batch.block(all, rowLabels: batch.labels, columnLabels: batch.labels, offset: 0))
-            let count = withoutGradient { result.count.item() }
-            try checkCount(count, batch)
-            return result.sum / max(count, 1)
-        case .tiled(let rows):
-            return try blockwise(batch, rows: rows, group: nil)
-        case .gathered(let group, let rows):
-            return try blockwise(batch, rows: rows, group: group)
-        }
-    }
-
-    /// Loss and gradients, block of rows by block of rows.
+    /// The loss and its gradients, a block of rows at a time.
     private func blockwise(
         _ batch: PairBatch, rows blockRows: Int, group: ProcessGroup?
     ) throws(ConcordError) -> Tensor {
@@ -131,11 +137,14 @@ extension RowwiseLoss {
             let y = columns.vectors.detached()
             x.requiresGradient = needsGradient
             y.requiresGradient = needsGradient
-            let place = batch.block(
-                block,
-                rowLabels: batch.labels?.narrowed(axis: 0, from: start, count: block.count),
-                columnLabels: columns.labels, offset: columns.own.lowerBound)
-            let (sum, count) = terms(rows: x, columns: y, block: place)
+            let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: start, count: block.count) }
+            let first = columns.own.lowerBound + start
+            let (sum, count) = terms(
+                rows: x, columns: y,
+                block: RowBlock(
+                    rows: first..<first + block.count, rowLabels: batch.labels.map(part), columnLabels: columns.labels,
+                    comparesWithItself: batch.comparesWithItself, positives: batch.masks.positives.map(part),
+                    ignored: batch.masks.ignored.map(part)))
             withoutGradient { total.formAdd(Tensor.stacked([sum.detached().to(total.dtype), count.to(total.dtype)])) }
             // A block without any term, as of classes of one, may not depend on its rows at all.
             guard needsGradient, sum.requiresGradient else { continue }
@@ -177,4 +186,10 @@ extension RowwiseLoss {
             "\(cause) leaves every anchor of the batch without a positive or without a negative; draw at least two "
                 + "samples of a class into a batch, and two classes")
     }
+}
+
+/// A loss that has, for some batches, a formula for its value and its gradients, which blocks of rows are faster with.
+protocol LossByFormula: RowwiseLoss {
+    /// The loss of a batch; nil where the formula does not hold.
+    func byFormula(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor?
 }

@@ -2,29 +2,29 @@ import ConcordCore
 import ConcordTensor
 import Foundation
 
-/// What the embeddings of a batch look like: whether pairs find each other, how near they are, and how all are spread.
+/// A diagnosis of a batch's embeddings: retrieval accuracy, alignment of pairs, and spread.
 ///
 /// It is measured a block of rows at a time, in O(count · width + rows · count) memory, and without gradients.
 public struct ContrastiveReport: Sendable, Hashable {
     /// Samples in the batch.
-    public let count: Int
+    package let count: Int
     /// The share of first embeddings for which a positive scores at least as high as every other second embedding,
-    /// 0...1; a tie is a hit. NaN where there are embeddings that are not finite.
+    /// 0...1; a tie is a hit. NaN if an embedding has NaN or infinity.
     public let firstAccuracy: Double
-    /// The same with the sides exchanged.
+    /// The accuracy with the sides swapped.
     public let secondAccuracy: Double
     /// Mean cosine of the positives.
     public let positiveCosine: Double
     /// Mean cosine of all other pairs; NaN where there are none.
     public let negativeCosine: Double
-    /// How often the positives have which cosine; nil unless asked for.
+    /// The histogram of the positives' cosines; nil unless requested.
     public let positiveHistogram: CosineHistogram?
-    /// The same of all other pairs.
+    /// The histogram of all other pairs; nil unless requested.
     public let negativeHistogram: CosineHistogram?
-    /// How each side is spread.
+    /// The spread of each side.
     public let first, second: EmbeddingSpread
-    /// How many embeddings of both sides hold a value that is not finite.
-    public let nonFiniteCount: Int
+    /// The number of embeddings of both sides with NaN or infinity.
+    package let nonFiniteCount: Int
 
     /// The mean of both accuracies.
     public var accuracy: Double { (firstAccuracy + secondAccuracy) / 2 }
@@ -36,13 +36,13 @@ public struct ContrastiveReport: Sendable, Hashable {
     /// Measures a batch.
     ///
     /// - Parameters:
-    ///   - first: embeddings `[count, width]` of a floating-point type; they are normalised here.
+    ///   - first: embeddings `[count, width]` of a floating-point type; they are normalized here.
     ///   - second: likewise; row `i` belongs to row `i` of `first`.
     ///   - labels: int64 `[count]`; pairs of samples with the same label are positives, too.
-    ///   - bins: how many bins the histograms have; 0 makes none.
+    ///   - bins: number of bins of the histograms; 0 makes none.
     ///   - blockRows: rows whose scores are in memory at a time.
-    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, or `.invalidArgument` for bins or rows that cannot
-    ///   be. Values that are not finite do not throw: ``nonFiniteCount`` counts them.
+    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, or `.invalidArgument` for bins or rows out
+    ///   of range. NaN and infinity do not throw: ``nonFiniteCount`` counts them.
     public init(
         _ first: Tensor, _ second: Tensor, labels: Tensor? = nil, bins: Int = 0,
         blockRows: Int = ScorePlan.defaultRows
@@ -86,26 +86,26 @@ public struct ContrastiveReport: Sendable, Hashable {
 }
 
 extension ContrastiveReport {
-    /// What is wrong with the embeddings, each with advice; empty when nothing is.
+    /// Problems of the embeddings, each with advice; empty if there are none.
     public var warnings: [String] { warnings().map(\.message) }
 
-    /// What is wrong with the embeddings, and with a loss.
+    /// Problems of the embeddings and of a loss.
     ///
-    /// New towers put all inputs near one point and guess, so ask after the first steps.
+    /// New towers put all inputs near one point and guess, so check after the first steps.
     ///
     /// - Parameters:
-    ///   - loss: InfoNCE of the batch, to be compared with ``lnN``; nil for other losses.
-    ///   - firstName: what the first embeddings are called.
-    ///   - secondName: what the second embeddings are called.
-    public func warnings(
+    ///   - loss: InfoNCE of the batch, compared with ``lnN``; nil for other losses.
+    ///   - firstName: name of the first embeddings in messages.
+    ///   - secondName: name of the second embeddings in messages.
+    package func warnings(
         loss: Double? = nil, firstName: String = "first", secondName: String = "second"
     ) -> [EmbeddingWarning] {
         guard nonFiniteCount == 0 else {
             return [
                 EmbeddingWarning(
                     kind: .nonFinite,
-                    message: "\(nonFiniteCount) of \(2 * count) embeddings are not finite; train with a lower learning "
-                        + "rate or a gradient clip, from an earlier checkpoint, and look for inputs that are not numbers"
+                    message: "\(nonFiniteCount) of \(2 * count) embeddings have NaN or infinity; train with a lower "
+                        + "learning rate or a gradient clip, from an earlier checkpoint, and check the inputs for NaN"
                 )
             ]
         }
@@ -125,7 +125,7 @@ extension ContrastiveReport {
                 EmbeddingWarning(
                     kind: .guessing,
                     message: "the loss is \(Self.text(loss)) and guessing among \(count) costs ln \(count) = "
-                        + "\(Self.text(lnN)): nothing is learnt. Check that each pair belongs together and that the "
+                        + "\(Self.text(lnN)): nothing is learned. Check that each pair belongs together and that the "
                         + "towers train, and try another learning rate"))
         }
         if positiveCosine <= negativeCosine {
@@ -133,7 +133,7 @@ extension ContrastiveReport {
                 EmbeddingWarning(
                     kind: .noAlignment,
                     message: "pairs have a cosine of \(Self.text(positiveCosine)) on average and all others "
-                        + "\(Self.text(negativeCosine)): what belongs together is no nearer. Check that each pair belongs "
+                        + "\(Self.text(negativeCosine)): pairs are no nearer than the rest. Check that each pair belongs "
                         + "together, and try another learning rate"))
         }
         return warnings
@@ -143,8 +143,8 @@ extension ContrastiveReport {
 }
 
 /// A sign that a contrastive training does not learn, and what to do about it.
-public struct EmbeddingWarning: Sendable, Hashable {
-    public enum Kind: String, Sendable, Hashable, CaseIterable {
+package struct EmbeddingWarning: Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Embeddings that are not numbers.
         case nonFinite
         /// The embeddings of one side are all but one point.
@@ -155,11 +155,11 @@ public struct EmbeddingWarning: Sendable, Hashable {
         case noAlignment
     }
 
-    public let kind: Kind
-    public let message: String
+    package let kind: Kind
+    package let message: String
 }
 
-/// What a pass over the cosines between all first and all second embeddings counts and adds up.
+/// Counts and sums over the cosines between all first and all second embeddings.
 struct PairScores {
     private(set) var firstHits = 0.0, secondHits = 0.0
     private(set) var positiveSum = 0.0, positiveCount = 0.0
@@ -185,7 +185,7 @@ struct PairScores {
             let rows = RowBlock(
                 rows: start..<start + length, rowLabels: labels?.narrowed(axis: 0, from: start, count: length),
                 columnLabels: labels, comparesWithItself: false)
-            let positives = rows.sameLabels ?? rows.ownColumns(count: count, device: first.device)
+            let positives = rows.pairs(with: second).positives
             let others = positives.logicalNot()
 
             let matched = scores.maskedFilled(others, -.infinity)

@@ -1,14 +1,14 @@
 import ConcordCore
 import ConcordTensor
 
-/// How far two embeddings are apart.
+/// The distance between two embeddings.
 public enum EmbeddingDistance: Hashable, Sendable {
-    /// The p-norm of the difference. Embeddings are compared as they are: normalise them before, if you compare
+    /// The p-norm of the difference. Embeddings are compared as they are: normalize them first to compare
     /// directions.
     case euclidean(p: Double = 2)
     /// The square of the Euclidean distance.
     case squaredEuclidean
-    /// One minus the cosine of the angle, in `0...2`; embeddings are normalised. A zero vector is at distance 1 from
+    /// One minus the cosine of the angle, in `0...2`; embeddings are normalized. A zero vector is at distance 1 from
     /// everything.
     case cosine
 
@@ -34,10 +34,10 @@ extension EmbeddingDistance {
     /// Distances of all rows `[rows, width]` to all columns `[columns, width]`: `[rows, columns]`, in the type of the
     /// embeddings, at least float32.
     ///
-    /// Equal embeddings are at Euclidean distance 0 exactly, with gradient 0, and a column's repetitions are equally far.
-    /// That makes ties ties, whatever the block of rows: float64 takes differences first, which is slow, and float32
-    /// multiplies matrices in float64, which leaves all of float32's digits to small distances. Cosines of float64
-    /// tie up to their rounding.
+    /// Equal embeddings are at Euclidean distance 0 exactly, with gradient 0, and a column's repetitions are equally
+    /// far. That makes ties ties, whatever the block of rows: float64 takes differences first, which is slow, and
+    /// float32 multiplies matrices in float64, which leaves all of float32's digits to small distances. Cosines of
+    /// float64 tie up to their rounding.
     func matrix(_ rows: Tensor, _ columns: Tensor) -> Tensor {
         switch self {
         case .euclidean(let p) where p != 2 || rows.dtype == .float64:

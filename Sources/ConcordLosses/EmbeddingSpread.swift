@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordTensor
 import Foundation
 
-/// How the embeddings of one side of a batch are spread over the sphere, over all pairs of different samples.
+/// The spread of the embeddings of one side of a batch over the sphere, over all pairs of different samples.
 public struct EmbeddingSpread: Sendable, Hashable {
     /// `log mean exp(−2‖x − x′‖²)` (Wang & Isola 2020, with their t of 2): 0 when all embeddings are one point, about
     /// −4 when they are spread evenly over a sphere of many dimensions. NaN for fewer than two samples.
@@ -36,12 +36,13 @@ public struct EmbeddingSpread: Sendable, Hashable {
     }
 }
 
-/// How many directions embeddings make use of: the exponential of the entropy of their singular values (Roy & Vetterli
-/// 2007; RankMe of Garrido et al. 2023). 1 when all lie on one line, `min(count, width)` when none is preferred.
+/// The number of directions that embeddings use: the exponential of the entropy of their singular values (Roy &
+/// Vetterli 2007; RankMe of Garrido et al. 2023). 1 when all lie on one line, `min(count, width)` when none is
+/// preferred.
 ///
-/// Its time grows with count · width²: ask for it now and then, not every step.
+/// Its time grows with count · width²: compute it now and then, not every step.
 ///
-/// - Parameter embeddings: `[count, width]` of a floating-point type; they are normalised here.
+/// - Parameter embeddings: `[count, width]` of a floating-point type; they are normalized here.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
 public func effectiveRank(_ embeddings: Tensor) throws(ConcordError) -> Double {
     try LossInput.checkEmbeddings(embeddings, "embeddings")
@@ -60,20 +61,20 @@ public func effectiveRank(_ embeddings: Tensor) throws(ConcordError) -> Double {
     }
 }
 
-/// How often cosines fall into each of equally wide bins over `-1...1`.
+/// A histogram of cosines, with bins of equal width over `-1...1`.
 public struct CosineHistogram: Sendable, Hashable {
     /// Cosines in each bin, from -1 to 1. A bin holds its lower end; the last holds 1, too.
-    public private(set) var counts: [Int]
+    package private(set) var counts: [Int]
 
     /// A histogram without cosines.
     init(bins: Int) { counts = [Int](repeating: 0, count: bins) }
 
     /// The width of a bin.
-    public var binWidth: Double { 2 / Double(counts.count) }
+    package var binWidth: Double { 2 / Double(counts.count) }
     /// The middle of each bin.
-    public var centers: [Double] { counts.indices.map { (Double($0) + 0.5) * binWidth - 1 } }
+    package var centers: [Double] { counts.indices.map { (Double($0) + 0.5) * binWidth - 1 } }
     /// The share of all cosines in each bin; zeros without cosines.
-    public var shares: [Double] {
+    package var shares: [Double] {
         let total = counts.reduce(0, +)
         return counts.map { total == 0 ? 0 : Double($0) / Double(total) }
     }

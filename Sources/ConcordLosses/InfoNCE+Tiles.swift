@@ -12,14 +12,16 @@ import ConcordTensor
 // In float32 a logit of 100 is known to 4e-6, and every sum that it enters loses the digits below. So the numbers that
 // cancel are never added up in the first place: of r and c the largest logit and the sum of exponentials relative to it
 // stay apart, and the matching pairs are left out of the sums. The probability of all others is then known to the last
-// digit, where 1 less that of the matching pair would be rounding once a batch is learnt.
-extension InfoNCE {
-    func tiled(
-        _ batch: PairBatch, _ plan: ScorePlan, rows blockRows: Int, _ group: ProcessGroup?
-    ) throws(ConcordError) -> Tensor {
-        try batch.check(plan, settings: checkSettings)
-        return try withFullPrecision(on: batch.first.device) { () throws(ConcordError) in
-            try tiles(batch, blockRows: blockRows, group)
+// digit, where 1 minus that of the matching pair would be rounding once a batch is learned.
+extension InfoNCE: LossByFormula {
+    func byFormula(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor? {
+        guard isSymmetric, !batch.comparesWithItself, !isDecoupled, hardness == 0, batch.masks.isEmpty,
+            batch.labels == nil || duplicates == .negatives
+        else { return nil }
+        switch plan {
+        case .dense: return nil
+        case .tiled(let rows): return try tiles(batch, blockRows: rows, nil)
+        case .gathered(let group, let rows): return try tiles(batch, blockRows: rows, group)
         }
     }
 
@@ -29,8 +31,8 @@ extension InfoNCE {
         let needsGradient =
             isGradientEnabled
             && (batch.first.requiresGradient || batch.second.requiresGradient || logitScale.requiresGradient)
-        let x = batch.first.detached().precise  // [own, width]
-        let columns = try GatheredBatch(batch.second.detached().precise, labels: nil, group)
+        let x = batch.first.detached()  // [own, width]
+        let columns = try GatheredBatch(batch.second.detached(), labels: nil, group)
         let scale = withoutGradient { logitScale.to(x.dtype).exp().item() }
         let tiles = ScoreTiles(rows: x, columns: columns.vectors, own: columns.own, scale: scale, blockRows: blockRows)
         let count = Double(columns.vectors.size(0))
@@ -84,7 +86,7 @@ extension InfoNCE {
 private struct ScoreTiles {
     /// `[rows, width]` and `[columns, width]`, without gradient.
     let rows, columns: Tensor
-    /// Where the rows' own columns are.
+    /// The rows' own columns.
     let own: Range<Int>
     let scale: Double
     let blockRows: Int
@@ -173,8 +175,9 @@ private struct ScoreTiles {
     /// The gradients with respect to rows and columns, without what smoothing spreads over all pairs.
     ///
     /// - Parameters:
-    ///   - matchedSlopes: the gradients with respect to the logits of the matching pairs, over `factor`, `[rows]`.
-    ///   - factor: what the sum of both softmaxes is multiplied by.
+    ///   - matchedSlopes: the gradients with respect to the logits of the matching pairs, divided by `factor`,
+    ///     `[rows]`.
+    ///   - factor: multiplies the sum of both softmaxes.
     func gradients(
         _ byRow: Softmaxes, _ byColumn: Softmaxes, matchedSlopes: Tensor, factor: Double
     ) -> (rows: Tensor, columns: Tensor) {
@@ -243,11 +246,11 @@ private struct Softmaxes {
 
     init(matched: Tensor, others: ExponentialSums) {
         maximum = others.maximum.maximum(matched)
-        let sum = others.sum * (others.maximum - maximum).exp(), behind = matched - maximum
-        inverseSum = (sum + behind.exp()).reciprocal()
+        let sum = others.sum * (others.maximum - maximum).exp(), shift = matched - maximum
+        inverseSum = (sum + shift.exp()).reciprocal()
         othersShare = sum * inverseSum
-        // log(sum + exp(behind)) − behind, which is as small as the sum where the matching logit is the largest.
-        losses = (sum + behind.expm1()).log1p() - behind
+        // log(sum + exp(shift)) − shift, which is as small as the sum where the matching logit is the largest.
+        losses = (sum + shift.expm1()).log1p() - shift
     }
 }
 

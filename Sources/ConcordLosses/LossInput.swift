@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordTensor
 import Foundation
 
-/// Checks of what callers hand to losses. Each error names the argument, its shape, and the first index that is wrong.
+/// Checks of the arguments of losses. Each error names the argument, its shape, and the first wrong index.
 enum LossInput {
     /// Embeddings are `[count, width]` of a floating-point type, with neither axis empty, and finite.
     ///
@@ -13,7 +13,7 @@ enum LossInput {
         try checkFinite(tensor, name)
     }
 
-    /// Rank and dtype alone: for a process that may hold no sample of a batch.
+    /// Rank and dtype alone, for a process that may hold no sample of a batch.
     static func checkVectors(_ tensor: Tensor, _ name: String, rank: Int = 2) throws(ConcordError) {
         let shape = tensor.shape
         guard shape.count == rank else {
@@ -30,7 +30,7 @@ enum LossInput {
     static func checkNotEmpty(_ tensor: Tensor, _ name: String) throws(ConcordError) {
         guard tensor.scalarCount > 0 else {
             throw ConcordError(
-                .emptyBatch, "\(name) has shape \(tensor.shape): there is nothing to compare; leave such a batch out")
+                .emptyBatch, "\(name) has shape \(tensor.shape): there is nothing to compare; skip such a batch")
         }
     }
 
@@ -45,7 +45,7 @@ enum LossInput {
         throw ConcordError(
             .nonFiniteValue,
             "\(name) of shape \(tensor.shape) holds \(value) at \(place); \(wrong.size(0)) of its elements are not "
-                + "finite. Look for a learning rate that is too high, or an input that is not a number")
+                + "finite. Check for a learning rate that is too high, or an input with NaN")
     }
 
     /// - Throws: `.shapeMismatch`, or `.dtypeMismatch` when element types or devices differ.
@@ -55,7 +55,7 @@ enum LossInput {
         guard first.shape == second.shape else {
             throw ConcordError(
                 .shapeMismatch,
-                "\(firstName) has shape \(first.shape) and \(secondName) \(second.shape); they must be alike")
+                "\(firstName) has shape \(first.shape) and \(secondName) \(second.shape); they must be equal")
         }
         try checkSameKind(first, firstName, second, secondName)
     }
@@ -64,24 +64,43 @@ enum LossInput {
     static func checkSameWidth(
         _ first: Tensor, _ firstName: String, _ second: Tensor, _ secondName: String
     ) throws(ConcordError) {
+        try checkComparable(first, firstName, second, secondName)
+        try checkSameKind(first, firstName, second, secondName)
+    }
+
+    /// As ``checkSameWidth(_:_:_:_:)``, but allows half precision beside float32, since losses widen both.
+    ///
+    /// - Throws: `.shapeMismatch` or `.dtypeMismatch`.
+    static func checkComparable(
+        _ first: Tensor, _ firstName: String, _ second: Tensor, _ secondName: String
+    ) throws(ConcordError) {
         guard first.shape.last == second.shape.last else {
             throw ConcordError(
                 .shapeMismatch,
-                "\(firstName) has shape \(first.shape) and \(secondName) \(second.shape); their last axes must be "
-                    + "equally long")
+                "\(firstName) has shape \(first.shape) and \(secondName) \(second.shape); their last axes must have "
+                    + "the same length")
         }
-        try checkSameKind(first, firstName, second, secondName)
+        let areWide = (first.dtype == .float64, second.dtype == .float64)
+        guard areWide.0 == areWide.1, first.device == second.device else {
+            throw kindMismatch(first, firstName, second, secondName)
+        }
     }
 
     static func checkSameKind(
         _ first: Tensor, _ firstName: String, _ second: Tensor, _ secondName: String
     ) throws(ConcordError) {
         guard first.dtype == second.dtype, first.device == second.device else {
-            throw ConcordError(
-                .dtypeMismatch,
-                "\(firstName) is \(first.dtype.rawValue) on \(first.device) and \(secondName) "
-                    + "\(second.dtype.rawValue) on \(second.device); convert one with to(_:)")
+            throw kindMismatch(first, firstName, second, secondName)
         }
+    }
+
+    private static func kindMismatch(
+        _ first: Tensor, _ firstName: String, _ second: Tensor, _ secondName: String
+    ) -> ConcordError {
+        ConcordError(
+            .dtypeMismatch,
+            "\(firstName) is \(first.dtype.rawValue) on \(first.device) and \(secondName) \(second.dtype.rawValue) on "
+                + "\(second.device); convert one with to(_:)")
     }
 
     /// Labels are int64 `[count]`, one for each embedding, on the same device.
@@ -118,7 +137,7 @@ enum LossInput {
         }
     }
 
-    /// What scores are divided by: above 0, and so that what they are multiplied by is a number of float32.
+    /// A temperature is above 0, and its reciprocal, the logit scale, fits in float32.
     ///
     /// - Throws: `.invalidArgument`.
     static func checkTemperature(_ value: Double, _ name: String) throws(ConcordError) {
@@ -126,11 +145,11 @@ enum LossInput {
         guard Float(1 / value).isFinite else {
             throw ConcordError(
                 .invalidArgument,
-                "\(name) is \(value), and one over it is beyond float32; temperatures are about 0.01 to 1")
+                "\(name) is \(value), and its reciprocal overflows float32; temperatures are about 0.01 to 1")
         }
     }
 
-    /// A logit scale is one finite number whose exponential is a number of float32.
+    /// A logit scale is one finite number whose exponential fits in float32.
     ///
     /// - Throws: `.shapeMismatch` or `.nonFiniteValue`.
     static func checkLogitScale(_ parameter: Tensor) throws(ConcordError) {
@@ -138,8 +157,8 @@ enum LossInput {
         guard Float(exp(value)).isFinite else {
             throw ConcordError(
                 .nonFiniteValue,
-                "logitScale is \(value), and its exponential, the factor on scores, is beyond float32. It is the logarithm "
-                    + "of the factor; while it learns, keep it at or below ln 100 = 4.6")
+                "logitScale is \(value), and its exponential overflows float32. It is the logarithm of the logit scale; "
+                    + "while it learns, keep it at or below ln 100 = 4.6")
         }
     }
 
@@ -158,7 +177,7 @@ enum LossInput {
         return value
     }
 
-    /// Inputs that are finite give a loss that is, unless numbers on the way grow beyond their type.
+    /// Finite inputs give a finite loss unless intermediate values overflow.
     ///
     /// - Throws: `.nonFiniteValue`.
     static func checkResult(_ loss: Tensor) throws(ConcordError) -> Tensor {
@@ -166,8 +185,8 @@ enum LossInput {
         guard !sum.isFinite else { return loss }
         throw ConcordError(
             .nonFiniteValue,
-            "the loss is \(sum) though its inputs are finite: products of embeddings, scales, margins or weights are beyond "
-                + "\(loss.dtype.rawValue). Normalise the embeddings, or lower what they are multiplied by")
+            "the loss is \(sum) though its inputs are finite: products of embeddings, scales, margins or weights overflow "
+                + "\(loss.dtype.rawValue). Normalize the embeddings, or lower the scale, margin or weight")
     }
 }
 
@@ -181,7 +200,7 @@ extension LossInput {
 
     /// Embeddings to compare with are `[columns, width]`, as wide as the rows, with their labels; or there are none.
     ///
-    /// - Throws: `.invalidArgument` when one of the two is missing, or what the checks of both throw.
+    /// - Throws: `.invalidArgument` when one of the two is missing, or the errors of both checks.
     static func checkReference(
         _ reference: Tensor?, labels referenceLabels: Tensor?, ownRows: Tensor?, of embeddings: Tensor
     ) throws(ConcordError) {
@@ -219,27 +238,6 @@ extension LossInput {
         return values.firstIndex { !range.contains($0) }.map { (values[$0], $0) }
     }
 
-    /// As ``checkSameWidth(_:_:_:_:)``, but half precision beside float32 will do, since losses widen both.
-    ///
-    /// - Throws: `.shapeMismatch` or `.dtypeMismatch`.
-    static func checkComparable(
-        _ first: Tensor, _ firstName: String, _ second: Tensor, _ secondName: String
-    ) throws(ConcordError) {
-        guard first.shape.last == second.shape.last else {
-            throw ConcordError(
-                .shapeMismatch,
-                "\(firstName) has shape \(first.shape) and \(secondName) \(second.shape); their last axes must be "
-                    + "equally long")
-        }
-        let widths = (first.dtype == .float64, second.dtype == .float64)
-        guard widths.0 == widths.1, first.device == second.device else {
-            throw ConcordError(
-                .dtypeMismatch,
-                "\(firstName) is \(first.dtype.rawValue) on \(first.device) and \(secondName) "
-                    + "\(second.dtype.rawValue) on \(second.device); convert one with to(_:)")
-        }
-    }
-
     /// Labels are int64 `[count]` and name one of `classes` classes.
     ///
     /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, or `.invalidArgument` with the first index that is wrong.
@@ -254,7 +252,7 @@ extension LossInput {
                 + "in 0..<\(classes)")
     }
 
-    /// Numbers that a person or a teacher gave, of a floating-point type or int64, of the given shape, and finite.
+    /// Scores of a person or a teacher are finite numbers of a floating-point type or int64, of the given shape.
     ///
     /// - Throws: `.shapeMismatch`, `.dtypeMismatch` or `.nonFiniteValue`.
     static func checkScores(
@@ -274,10 +272,10 @@ extension LossInput {
         try checkFinite(scores, name)
     }
 
-    /// Two views of a batch, alike and of at least two rows, as statistics over a batch need.
+    /// Two views of a batch have the same shape and at least two rows, as statistics over a batch need.
     ///
-    /// - Throws: what ``checkEmbeddings(_:_:rank:)`` and ``checkAlike(_:_:_:_:)`` throw, or `.shapeMismatch` for a single
-    ///   row.
+    /// - Throws: the errors of ``checkEmbeddings(_:_:rank:)`` and ``checkAlike(_:_:_:_:)``; `.shapeMismatch` for a
+    ///   single row.
     static func checkViews(_ first: Tensor, _ second: Tensor) throws(ConcordError) {
         try checkEmbeddings(first, "first")
         try checkEmbeddings(second, "second")
@@ -285,8 +283,8 @@ extension LossInput {
         guard first.size(0) > 1 else {
             throw ConcordError(
                 .shapeMismatch,
-                "first has shape \(first.shape): the variance over a batch needs at least two rows; leave a batch of "
-                    + "one out")
+                "first has shape \(first.shape): the variance over a batch needs at least two rows; skip a batch of one"
+            )
         }
     }
 }

@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordTensor
 
 /// Any loss over embeddings, at several widths at once (Kusupati et al. 2022), after sentence-transformers'
-/// `MatryoshkaLoss`: embeddings trained so can be cut short later and still be compared.
+/// `MatryoshkaLoss`: embeddings trained this way can later be truncated and still be compared.
 ///
 /// ```swift
 /// let loss = try matryoshkaLoss(embeddings: [embeddings], dimensions: [512, 256, 128]) { cut throws(ConcordError) in
@@ -11,12 +11,11 @@ import ConcordTensor
 /// ```
 ///
 /// - Parameters:
-///   - embeddings: tensors `[count, width]` that are cut alike, of any floating-point type. Counts may differ.
-///   - dimensions: how many leading columns to keep, each in 1...width and once; leave the width in to train it too.
+///   - embeddings: tensors `[count, width]` of any floating-point type; all are truncated. Counts may differ.
+///   - dimensions: numbers of leading columns, each in 1...width and once; include the width to train it too.
 ///   - weights: the weight of the loss at each dimension, at least 0; nil for 1 each.
-///   - normalizing: Divides the shortened embeddings by their length, with 1e-12 as the least; they are then at least
-///     float32.
-///   - body: the loss of the shortened embeddings, `[]`. A closure that throws must say `throws(ConcordError)`, because
+///   - normalizing: whether to normalize the truncated embeddings, which are then at least float32.
+///   - body: the loss of the truncated embeddings, `[]`. A closure that throws must say `throws(ConcordError)`, because
 ///     Swift does not infer it.
 /// - Returns: the weighted sum, `[]`.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue`, `.invalidArgument` for dimensions or
@@ -44,11 +43,11 @@ public func matryoshkaLoss(
 
     var total: Tensor?
     for (dimension, weight) in zip(dimensions, weights) {
-        let shortened = embeddings.map { tensor in
+        let truncated = embeddings.map { tensor in
             let cut = tensor.narrowed(axis: 1, from: 0, count: dimension)
             return normalizing ? cut.precise.unitVectors : cut
         }
-        let term = try body(shortened) * weight
+        let term = try body(truncated) * weight
         total = total.map { $0 + term } ?? term
     }
     guard let total else { throw ConcordError(.invalidArgument, "dimensions is empty; give at least one") }

@@ -1,11 +1,11 @@
 import ConcordCore
 import ConcordTensor
 
-/// The two sides of a batch as losses take them, with what is known of their pairs.
-struct PairBatch {
-    /// `[count, width]`
+/// The input of a contrastive loss: the two sides of a batch, labels and masks.
+public struct PairBatch {
+    /// Embeddings `[count, width]`; row `i` of one side belongs to row `i` of the other.
     let first, second: Tensor
-    /// int64 `[count]`
+    /// int64 `[count]`; nil where each sample is a class of its own.
     let labels: Tensor?
     let masks: PairMasks
     /// Whether both sides are the same embeddings.
@@ -26,16 +26,10 @@ struct PairBatch {
         self.init(first: embeddings, second: embeddings, labels: labels, comparesWithItself: true)
     }
 
-    /// The batch with at least float32 embeddings. Converted once, the gradients of all terms are added in that type.
-    var precise: PairBatch {
-        let first = first.precise
-        return PairBatch(
-            first: first, second: comparesWithItself ? first : second.precise, labels: labels, masks: masks,
-            comparesWithItself: comparesWithItself)
-    }
-
+    /// Checks the batch, the plan and the loss's settings.
+    ///
     /// - Parameter settings: checks those of the loss.
-    /// - Throws: what ``ContrastiveLoss`` says; on every process when one of them has to.
+    /// - Throws: the errors of ``ContrastiveLoss``; on every process if one of them fails.
     func check(_ plan: ScorePlan, settings: () throws(ConcordError) -> Void) throws(ConcordError) {
         switch plan {
         case .dense, .tiled:
@@ -76,7 +70,7 @@ struct PairBatch {
         if let labels { try LossInput.checkLabels(labels, "labels", of: first, firstName) }
     }
 
-    /// The same pairs seen from the other side.
+    /// The batch with its sides swapped.
     func reversed(_ plan: ScorePlan) throws(ConcordError) -> PairBatch {
         var other = PairMasks()
         other.positives = try transposed(masks.positives, plan)
@@ -92,26 +86,15 @@ struct PairBatch {
         return gathered.all.to(.bool).narrowed(axis: 1, from: gathered.own.lowerBound, count: gathered.own.count)
             .transposed(0, 1)
     }
-
-    /// - Parameters:
-    ///   - rows: rows of this process.
-    ///   - offset: where this process's rows begin in the batch of all.
-    func block(_ rows: Range<Int>, rowLabels: Tensor?, columnLabels: Tensor?, offset: Int) -> RowBlock {
-        let part: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: rows.lowerBound, count: rows.count) }
-        return RowBlock(
-            rows: rows.lowerBound + offset..<rows.upperBound + offset, rowLabels: rowLabels, columnLabels: columnLabels,
-            comparesWithItself: comparesWithItself, positives: masks.positives.map(part),
-            ignored: masks.ignored.map(part))
-    }
 }
 
-/// The columns of a batch: those of all processes, or of the one there is.
+/// The columns of a batch: those of all processes, if there are several.
 struct GatheredBatch {
     /// `[batch, width]`, without gradient.
     let vectors: Tensor
     /// int64 `[batch]`
     let labels: Tensor?
-    /// Which of the columns are this process's.
+    /// The columns of this process.
     let own: Range<Int>
 
     init(_ vectors: Tensor, labels: Tensor?, _ group: ProcessGroup?) throws(ConcordError) {
@@ -129,7 +112,7 @@ struct GatheredBatch {
 }
 
 extension ScorePlan {
-    /// Runs checks, and makes the failure of one process that of all.
+    /// Runs checks; a failure of one process is a failure of all.
     func agreed(_ check: () throws(ConcordError) -> Void) throws(ConcordError) {
         guard case .gathered(let group, _) = self else { return try check() }
         var failure: ConcordError?
@@ -139,10 +122,10 @@ extension ScorePlan {
 }
 
 extension ProcessGroup {
-    /// Adds up the rows of all processes, and makes the failure of one that of all, so that none waits for it.
+    /// Adds up the rows of all processes. A failure of one is a failure of all, so that none waits for it.
     ///
-    /// - Parameter given: whether labels, `masks.positives` and `masks.ignored` are given. Those of all are gathered, so
-    ///   it has to be the same everywhere.
+    /// - Parameter given: presence of labels, `masks.positives` and `masks.ignored`. They are gathered from all
+    ///   processes, so it must be the same everywhere.
     func agree(
         rows: Int, given: [Bool] = [false, false, false], failure: ConcordError?
     ) throws(ConcordError) -> Int {
@@ -166,16 +149,17 @@ extension ProcessGroup {
     }
 }
 
-/// Statements about single pairs of a batch, bool `[count, batch]`: a row for each sample of this process, a column for
-/// each sample of the batch of all processes.
+/// Positives and ignored pairs of a batch, given one by one: bool `[count, batch]`, with a row for each sample of this
+/// process, a column for each sample of the batch of all processes.
 ///
 /// A sample need not have a positive. ``InfoNCE`` leaves an anchor without one out of its mean, in either direction,
 /// ``TripletMarginLoss`` forms no triplet with it, and ``SigmoidLoss`` counts its negatives.
 public struct PairMasks {
-    /// Where true, the second embedding of the column is a positive of the first of the row. Where labels are given, too,
-    /// they add positives as the loss's `duplicates` says. Nil: labels alone decide, or places where there are none.
+    /// True where the column's second embedding is a positive of the row's first. Labels add positives according to the
+    /// loss's ``DuplicatePolicy``. Nil leaves the choice to labels; without them, each row's positive is its own
+    /// column.
     public var positives: Tensor?
-    /// Where true, the pair is neither positive nor negative: false negatives, such as captions that fit, too.
+    /// True where the pair is neither positive nor negative: false negatives, such as captions that fit as well.
     public var ignored: Tensor?
 
     public init(positives: Tensor? = nil, ignored: Tensor? = nil) {
@@ -203,47 +187,5 @@ public struct PairMasks {
                         + "\(first.device)")
             }
         }
-    }
-}
-
-/// A block of rows of the score matrix of a batch: which rows they are, and which columns belong to them.
-public struct RowBlock {
-    /// The rows' place in the batch; row `i` and column `i` are the two sides of sample `i`.
-    public let rows: Range<Int>
-    /// Labels of the rows, int64 `[rows]`; nil where each sample is a class of its own.
-    public let rowLabels: Tensor?
-    /// Labels of all columns, int64 `[columns]`; nil where each sample is a class of its own.
-    public let columnLabels: Tensor?
-    /// Whether the columns are the rows' own embeddings, so that a row is not compared with itself.
-    public let comparesWithItself: Bool
-    /// Which columns are positives of which rows, bool `[rows, columns]`; nil leaves that to labels and places.
-    public var positives: Tensor?
-    /// Which columns are left out of the comparison with which rows, bool `[rows, columns]`; nil leaves out none.
-    public var ignored: Tensor?
-
-    public init(
-        rows: Range<Int>, rowLabels: Tensor?, columnLabels: Tensor?, comparesWithItself: Bool,
-        positives: Tensor? = nil, ignored: Tensor? = nil
-    ) {
-        self.rows = rows
-        self.rowLabels = rowLabels
-        self.columnLabels = columnLabels
-        self.comparesWithItself = comparesWithItself
-        self.positives = positives
-        self.ignored = ignored
-    }
-}
-
-extension RowBlock {
-    /// Where row and column are the same sample, bool `[rows, columns]`.
-    func ownColumns(count columns: Int, device: Device) -> Tensor {
-        let row = Tensor.arange(Double(rows.lowerBound), Double(rows.upperBound), device: device).unsqueezed(1)
-        return row.equal(to: Tensor.arange(Double(columns), device: device))
-    }
-
-    /// Where row and column have the same label, bool `[rows, columns]`; nil without labels.
-    var sameLabels: Tensor? {
-        guard let rowLabels, let columnLabels else { return nil }
-        return rowLabels.unsqueezed(1).equal(to: columnLabels)
     }
 }

@@ -14,7 +14,7 @@ extension Tensor {
         return self / Tensor.where(length.greater(than: 1e-12), length, 1)
     }
 
-    /// Which of the last axis's ``unitVectors`` have a direction, so are no zero vectors; the axis stays, with 1 element.
+    /// True where the last axis's ``unitVectors`` are not zero; the axis stays, with 1 element.
     var areUnit: Tensor { norm(p: 2, axes: [-1], keepingAxes: true).greater(than: 0.5) }
 }
 
@@ -25,7 +25,7 @@ func finiteLoss(on device: Device, _ body: () -> Tensor) throws(ConcordError) ->
     try LossInput.checkResult(withFullPrecision(on: device, body))
 }
 
-/// Runs `body` without automatic conversion of matrix products to half precision: losses need all digits of scores.
+/// Runs `body` without autocast: losses need all digits of scores.
 func withFullPrecision<Result, Failure: Error>(
     on device: Device, _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {

@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordTensor
 
-/// How the scores between all samples of a batch are computed. The loss and its gradients are the same in every plan:
+/// A way to compute the scores between all samples of a batch. The loss and its gradients are the same in every plan:
 /// those of the mean over the batch of all processes.
 ///
 /// Gradients of what the processes share, such as the parameters of the towers or a logit scale, are each process's
@@ -11,8 +11,8 @@ public enum ScorePlan {
     case dense
     /// A block of rows at a time: O(count · width + rows · count) memory, on any device, and faster for large batches.
     ///
-    /// The gradients are computed with the loss, and kept for the backward pass. Second derivatives are not there: asking
-    /// for them is a failure of the tensor operation, which says so. `dense` has them.
+    /// The gradients are computed with the loss, and kept for the backward pass. Second derivatives are not supported:
+    /// asking for them is a failed tensor operation. `dense` has them.
     case tiled(rows: Int = ScorePlan.defaultRows)
     /// The batch of several processes, each computing its own rows of the scores, a block at a time. Every process
     /// calls the loss; their batches may have different sizes. As with `tiled`, there are no second derivatives.
@@ -33,17 +33,28 @@ public enum ScorePlan {
     }
 }
 
-/// How a batch runs through towers and loss. Loss and gradients are the same in every plan.
+/// A way to run a batch through towers and loss. Loss and gradients are the same in every plan.
 ///
-/// The towers' part is here, the scores' part is a ``ScorePlan``, which this makes from the same names: `.dense`,
-/// `.tiled()`, `.gathered(group)` embed the whole batch at once, and `.cached(chunk: 64)` embeds it in chunks, with
-/// any plan for the scores.
+/// It is the plan of the towers, with a ``ScorePlan`` for the scores: `.dense`, `.tiled()` and `.gathered(group)` embed
+/// the whole batch at once, and `.cached(chunk: 64)` embeds it in chunks, with any plan for the scores.
 public enum ExecutionPlan {
-    /// The towers keep what their backward pass needs of the whole batch.
+    /// The towers keep the activations of the whole batch for their backward pass.
     case whole(ScorePlan)
-    /// Gradient caching (Gao et al. 2021): the towers embed a chunk at a time and keep nothing but the embeddings; in
-    /// the backward pass each chunk is embedded again. The activations of one chunk are held at a time, for one
-    /// more forward pass. Random numbers are drawn the same both times, so dropout is exact.
+    /// Gradient caching (GradCache, Gao et al. 2021): memory for the activations of one chunk, for one more forward
+    /// pass.
+    ///
+    /// For equal chunks it is this, which the tests hold it to:
+    /// ```swift
+    /// func plainGradientCaching(_ chunks: [Tensor], tower: (Tensor) -> Tensor, loss: (Tensor) -> Tensor) {
+    ///     let embeddings = withoutGradient { Tensor.concatenated(chunks.map(tower)) }  // keeps no activations
+    ///     embeddings.requiresGradient = true
+    ///     loss(embeddings).backward()
+    ///     let gradients = embeddings.gradient?.chunked(chunks.count, axis: 0) ?? []
+    ///     for (chunk, gradient) in zip(chunks, gradients) { tower(chunk).backward(gradient: gradient) }
+    /// }
+    /// ```
+    /// Here it is part of automatic differentiation: ``embed(_:generators:_:)`` returns embeddings as usual. Both
+    /// passes draw the same random numbers, so dropout is exact.
     case cached(chunk: Int, scores: ScorePlan = .tiled())
 
     public static var dense: ExecutionPlan { .whole(.dense) }
@@ -52,7 +63,7 @@ public enum ExecutionPlan {
         .whole(.gathered(group, rows: rows))
     }
 
-    /// How the scores are computed.
+    /// The plan of the scores.
     public var scores: ScorePlan {
         switch self {
         case .whole(let scores), .cached(_, let scores): scores
@@ -62,8 +73,8 @@ public enum ExecutionPlan {
     /// Embeds a batch, whole or in chunks.
     ///
     /// - Parameters:
-    ///   - inputs: what a tower takes, all with the samples on their first axis.
-    ///   - generators: what the tower draws from, as in dropout.
+    ///   - inputs: inputs of the tower, all with the samples on their first axis.
+    ///   - generators: sources of the tower's random numbers, as for dropout.
     ///   - tower: maps inputs to embeddings `[samples, width]`; a sample's embedding does not depend on the others.
     /// - Returns: embeddings `[samples, width]`, to be given to a loss and differentiated as usual.
     public func embed(

@@ -1,17 +1,26 @@
 import ConcordCore
 import ConcordTensor
 
-/// The pairwise sigmoid loss of SigLIP (Zhai et al. 2023): every pair of a batch by itself, matching or not.
+/// The pairwise sigmoid loss of SigLIP (Zhai et al. 2023): each pair of a batch is classified by itself, matching or
+/// not.
 ///
-/// `−Σᵢⱼ log σ(yᵢⱼ · (scale · scoreᵢⱼ + bias)) / N`, with y = 1 for positives and −1 for all others; the sum over a row
-/// is one term of the mean. open_clip divides by its process's own batch and averages over processes, which is the same
-/// where all have equally many samples.
+/// Without labels and masks it is this, which the tests hold it to:
+/// ```swift
+/// func plainSigmoidLoss(_ images: Tensor, _ texts: Tensor, logitScale: Tensor, logitBias: Tensor) -> Tensor {
+///     let count = images.size(0)
+///     let logits = images.matmul(texts.transposed(0, 1)) * logitScale.exp() + logitBias  // [count, count]
+///     let signs = Tensor.identity(count, dtype: logits.dtype) * 2 - 1  // 1 for pairs, −1 for all others
+///     return -(signs * logits).logSigmoid().sum() / Double(count)
+/// }
+/// ```
+/// open_clip divides by its process's own batch and averages over processes, which is the same where all have equally
+/// many samples.
 public struct SigmoidLoss: RowwiseLoss {
-    /// The logarithm of the factor on scores, `[]`; SigLIP begins at ln 10.
+    /// Logarithm of the logit scale, which scores are multiplied by, `[]`; SigLIP begins at ln 10.
     public var logitScale: Tensor
-    /// What is added to the scaled scores, `[]`; SigLIP begins at −10.
+    /// Bias of the logits, `[]`; SigLIP begins at −10.
     public var logitBias: Tensor
-    /// What samples with the same label are to each other, where labels are given.
+    /// The effect of a label that several samples share; labels are optional.
     public var duplicates = DuplicatePolicy.positives
 
     public init(logitScale: Tensor, logitBias: Tensor) {
@@ -30,22 +39,10 @@ public struct SigmoidLoss: RowwiseLoss {
         func value(_ parameter: Tensor) -> Tensor { parameter.to(rows.dtype).to(rows.device) }
         // [rows, columns]
         let logits = rows.matmul(columns.transposed(0, 1)) * value(logitScale).exp() + value(logitBias)
-        let own = block.ownColumns(count: columns.size(0), device: rows.device)
-        var positives = block.positives ?? own
-        var ignored = block.ignored
-        if let same = block.sameLabels {
-            switch duplicates {
-            case .negatives: break
-            case .positives: positives = positives.logicalOr(same)
-            case .ignored:
-                let others = same.logicalAnd(positives.logicalNot())
-                ignored = ignored.map { $0.logicalOr(others) } ?? others
-            }
-        }
-        if block.comparesWithItself { ignored = ignored.map { $0.logicalOr(own) } ?? own }
+        let pairs = block.pairs(with: columns, duplicates: duplicates)
         // −log σ(z) for positives, −log σ(−z) for the others.
-        var terms = Tensor.where(positives, logits, logits.neg()).logSigmoid().neg()
-        if let ignored { terms = terms.maskedFilled(ignored, 0) }
+        var terms = Tensor.where(pairs.positives, logits, logits.neg()).logSigmoid().neg()
+        if let compared = pairs.compared { terms = terms.maskedFilled(compared.logicalNot(), 0) }
         return (terms.sum(), Tensor(Double(rows.size(0)), dtype: .int64, device: rows.device))
     }
 }

@@ -1,11 +1,11 @@
 import ConcordCore
 import ConcordTensor
 
-/// What the triplets that a difficulty chooses come to, found without a list of them; float64 `[]`, without gradient.
+/// Sums over the triplets of a difficulty, computed without listing them; float64 `[]`, without gradient.
 struct TripletSums {
     /// The summed loss.
     var value: Tensor
-    /// How many triplets are chosen, and how many of them have a loss above 0.
+    /// The number of triplets that are chosen, and of those among them with a loss above 0.
     var chosen, nonZero: Tensor
 
     /// The hinge of all triplets of a block, in O(columns · log columns) for each anchor.
@@ -51,8 +51,8 @@ struct TripletSums {
         return (sums, slopes)
     }
 
-    /// The softplus of all triplets of a block: a few positives of each anchor at a time with all its negatives, so that
-    /// no more than about `limit` triplets are in memory.
+    /// The softplus of all triplets of a block: a few positives of each anchor at a time with all its negatives, so
+    /// that no more than about `limit` triplets are in memory.
     ///
     /// - Returns: the sums, and the derivatives of the loss by the distances, float64 `[rows, columns]`, as a
     ///   differentiable function of the distances.
@@ -60,6 +60,7 @@ struct TripletSums {
         _ distances: Tensor, _ pairs: BlockPairs, margin: Double, difficulty: TripletDifficulty, limit: Int = 1 << 21
     ) -> (sums: TripletSums, slopes: Tensor) {
         let positives = withoutGradient { ChosenPairs(all: pairs.positives) }
+        let negatives = withoutGradient { pairs.negatives.unsqueezed(1) }  // [rows, 1, columns]
         let places = positives.indices.size(1)
         let step = max(1, limit / max(1, distances.scalarCount))
         let zero = Tensor(0, dtype: .float64, device: distances.device)
@@ -72,7 +73,7 @@ struct TripletSums {
             let gaps = distances.unsqueezed(1) - distances.gathered(axis: 1, indices).unsqueezed(2)
             let violations = (margin - gaps).to(.float64)
             let chosen = withoutGradient {
-                var chosen = isValid.logicalAnd(pairs.negatives.unsqueezed(1))
+                var chosen = isValid.logicalAnd(negatives)
                 if let rule = difficulty.chooses(gaps: gaps, margin: margin) { chosen = chosen.logicalAnd(rule) }
                 let losses = TripletPenalty.softplus(violations) * chosen
                 sums.value = sums.value + losses.sum()

@@ -1,30 +1,41 @@
 import ConcordCore
 import ConcordTensor
 
-/// The triplet loss over a labelled batch, mined as the loss is taken (Schroff et al. 2015; Hermans et al. 2017).
+/// The triplet loss over a labeled batch, mined as the loss is computed (Schroff et al. 2015; Hermans et al. 2017).
 ///
-/// Columns are the anchors' own batch, of which an anchor is no positive of itself, or another modality, where positives
-/// and negatives are of the other modality. Where a block has no labels, sample `i` matches sample `i` alone. Anchors
-/// without a positive or without a negative take no part.
+/// With the defaults it is this, which the tests hold it to:
+/// ```swift
+/// func plainTripletLoss(_ embeddings: Tensor, labels: Tensor, margin: Double) -> Tensor {
+///     let distances = embeddings.pairwiseDistance(to: embeddings)  // [count, count]
+///     let same = labels.unsqueezed(1).equal(to: labels)
+///     let isPositive = same.logicalAnd(Tensor.identity(labels.size(0), dtype: .bool).logicalNot())
+///     let isTriplet = isPositive.unsqueezed(2).logicalAnd(same.logicalNot().unsqueezed(1))  // [count, count, count]
+///     let losses = (distances.unsqueezed(2) - distances.unsqueezed(1) + margin).relu() * isTriplet
+///     return losses.sum() / losses.greater(than: 0).sum()
+/// }
+/// ```
+/// That lists all triplets. Here hinges over all of them are counted by sorting and searching, so that 4,096 anchors
+/// and their 10⁸ triplets take seconds, and memory is a few times rows · columns. The softplus over all triplets, whose
+/// time grows with their number, goes through them a slice at a time.
+///
+/// Columns are the anchors' own batch, where an anchor is no positive of itself, or another modality. Without labels,
+/// sample `i` matches sample `i` alone. Anchors without a positive or without a negative take no part.
 ///
 /// Distances, mining and averaging follow PyTorch Metric Learning's `TripletMarginLoss`, its miners and its reducers,
-/// but embeddings are normalised by the cosine distance only. One margin serves mining and loss. Memory is a few times
-/// rows · columns: hinges over all triplets are counted by sorting and searching, not listed, so that 4,096 anchors
-/// and their 10⁸ triplets are a matter of seconds; the softplus over all triplets, whose time grows with their number,
-/// goes through them a slice at a time.
+/// except that only the cosine distance normalizes embeddings. One margin serves mining and loss.
 public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
-    /// How much farther negatives should be than positives.
-    public let margin: Double
-    public let distance: EmbeddingDistance
-    public let penalty: TripletPenalty
-    public let mining: TripletMining
-    public let averaging: TripletAveraging
-    /// Whether, where two sides are compared, the second's samples are anchors, too.
+    /// The distance by which negatives should be farther than positives.
+    package let margin: Double
+    package let distance: EmbeddingDistance
+    package let penalty: TripletPenalty
+    package let mining: TripletMining
+    package let averaging: TripletAveraging
+    /// Whether the samples of the second side are anchors, too, when two sides are compared.
     public var isSymmetric = false
-    /// What samples with the same label are to each other, where labels are given.
+    /// The effect of a label that several samples share; labels are optional.
     public var duplicates = DuplicatePolicy.positives
 
-    /// - Parameter margin: at least 0. With the softplus it stands inside; 0 gives the soft margin of Hermans et al. 2017.
+    /// - Parameter margin: at least 0. The softplus includes it; 0 gives the soft margin of Hermans et al. 2017.
     /// - Throws: `.invalidArgument` for a negative margin, a p below 1, or choices that contradict each other.
     public init(
         margin: Double = 1, distance: EmbeddingDistance = .euclidean(), penalty: TripletPenalty = .hinge,
@@ -50,7 +61,7 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
         }
         let distances = distance.matrix(rows, columns)  // [rows, columns]
         let (positives, negatives) = withoutGradient {
-            choose(distances.detached(), BlockPairs(block, columns: columns, duplicates: duplicates))
+            choose(distances.detached(), block.pairs(with: columns, duplicates: duplicates))
         }
         let isValid = positives.isValid.logicalAnd(negatives.isValid)  // [rows, places]
         let toPositives = distances.gathered(axis: 1, positives.indices)
@@ -67,15 +78,15 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
         let distances = distance.matrix(rows, columns)
         let (sums, slopes) = withoutGradient {
             TripletSums.hinge(
-                distances.detached(), BlockPairs(block, columns: columns, duplicates: duplicates), margin: margin,
+                distances.detached(), block.pairs(with: columns, duplicates: duplicates), margin: margin,
                 difficulty: difficulty)
         }
         let linear = (distances.to(.float64) * slopes).sum()
         return (linear + (sums.value - linear.detached()), sums)
     }
 
-    /// The summed softplus, float64. Its gradient is known with it. How that depends on the embeddings only second
-    /// derivatives ask, and then the triplets are gone through again.
+    /// The summed softplus, float64, and its gradient. Only second derivatives need the gradient's dependence on the
+    /// embeddings, and then the triplets are gone through again.
     private func softpluses(
         _ rows: Tensor, _ columns: Tensor, _ block: RowBlock, _ difficulty: TripletDifficulty
     ) -> (loss: Tensor, sums: TripletSums) {
@@ -83,7 +94,7 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
         var found = TripletSums(value: zero, chosen: zero, nonZero: zero)
         // What is kept are the embeddings. The distances and pairs of all blocks would be the whole matrix.
         let slopes = checkpointed([rows, columns]) { inputs in
-            let pairs = withoutGradient { BlockPairs(block, columns: inputs[1], duplicates: duplicates) }
+            let pairs = withoutGradient { block.pairs(with: inputs[1], duplicates: duplicates) }
             let (sums, slopes) = TripletSums.softplus(
                 distance.matrix(inputs[0], inputs[1]), pairs, margin: margin, difficulty: difficulty)
             found = sums
@@ -111,11 +122,12 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
         _ distances: Tensor, _ pairs: BlockPairs
     ) -> (positives: ChosenPairs, negatives: ChosenPairs) {
         let positives = ChosenPairs(all: pairs.positives)
-        let sorted = SortedNegatives(distances, pairs.negatives)
+        let allNegatives = pairs.negatives
+        let sorted = SortedNegatives(distances, allNegatives)
         let rank = sorted.count(distances.gathered(axis: 1, positives.indices), inclusive: true)  // [rows, places]
         let isFarther = rank.less(than: sorted.counts)
         let nearestFarther = sorted.columns.gathered(axis: 1, rank.clamped(max: Double(distances.size(1) - 1)))
-        let farthest = ChosenPairs.extreme(distances, pairs.negatives, farthest: true).pairs
+        let farthest = ChosenPairs.extreme(distances, allNegatives, farthest: true).pairs
         let negatives = ChosenPairs(
             indices: Tensor.where(isFarther, nearestFarther, farthest.indices),
             isValid: farthest.isValid.expanded(to: rank.shape))
@@ -123,7 +135,7 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
     }
 }
 
-/// What a triplet costs, as a function of its violation: the anchor's distance to the positive, less that to the
+/// The loss of a triplet as a function of its violation: the anchor's distance to the positive, less that to the
 /// negative, plus the margin.
 public enum TripletPenalty: Hashable, Sendable {
     /// The violation where it is above 0, otherwise 0 (Weinberger & Saul 2009; Schroff et al. 2015).
@@ -141,36 +153,11 @@ public enum TripletPenalty: Hashable, Sendable {
     }
 }
 
-/// What the mean over triplets divides by.
+/// The triplets that the mean is taken over.
 public enum TripletAveraging: Hashable, Sendable {
-    /// The triplets whose loss is above 0, so that those learnt already do not thin out the rest (PyTorch Metric
+    /// The triplets whose loss is above 0, so that those already learned do not dilute the rest (PyTorch Metric
     /// Learning's `AvgNonZeroReducer`).
     case nonZero
     /// All triplets that were chosen.
     case all
-}
-
-/// Which columns are positives and which negatives of a block of anchors, as booleans `[rows, columns]`.
-struct BlockPairs {
-    let positives: Tensor
-    let negatives: Tensor
-
-    init(_ block: RowBlock, columns: Tensor, duplicates: DuplicatePolicy = .positives) {
-        let own = block.ownColumns(count: columns.size(0), device: columns.device)
-        var same = block.positives ?? own
-        var ignored = block.ignored
-        if let alike = block.sameLabels {
-            switch duplicates {
-            case .negatives: break
-            case .positives: same = block.positives.map { $0.logicalOr(alike) } ?? alike
-            case .ignored:
-                let others = alike.logicalAnd(same.logicalNot())
-                ignored = ignored.map { $0.logicalOr(others) } ?? others
-            }
-        }
-        if block.comparesWithItself { ignored = ignored.map { $0.logicalOr(own) } ?? own }
-        let compared = ignored?.logicalNot()
-        positives = compared.map { same.logicalAnd($0) } ?? same
-        negatives = compared.map { same.logicalNot().logicalAnd($0) } ?? same.logicalNot()
-    }
 }

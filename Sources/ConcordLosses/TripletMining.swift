@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordTensor
 
-/// Which triplets of a labelled batch a loss is taken over.
+/// The triplets of a labeled batch that a loss is taken over.
 ///
 /// A triplet is valid where the positive has the anchor's label and is not the anchor itself, and the negative has
 /// another label.
@@ -21,8 +21,9 @@ public enum TripletMining: Hashable, Sendable {
     /// One triplet for each positive: with the nearest negative that is farther than it, or, where none is, the
     /// farthest (Schroff et al. 2015, as in sentence-transformers' `BatchSemiHardTripletLoss`).
     case batchSemiHard
-    /// The chosen positives of each anchor with its chosen negatives, as PyTorch Metric Learning's `BatchEasyHardMiner`.
-    /// One side may be ``PairChoice/semiHard``, if the other is neither that nor ``PairChoice/all``.
+    /// The chosen positives of each anchor with its chosen negatives, as PyTorch Metric Learning's
+    /// `BatchEasyHardMiner`. One side may be ``PairChoice/semiHard``, if the other is neither that nor
+    /// ``PairChoice/all``.
     case easyHard(positive: PairChoice, negative: PairChoice)
 
     /// The rule by gaps, where the strategy is one.
@@ -52,7 +53,7 @@ public enum TripletMining: Hashable, Sendable {
     }
 }
 
-/// Which triplets a margin picks, by the gap: the anchor's distance to the negative less that to the positive.
+/// The triplets that a margin picks by their gap: the anchor's distance to the negative less that to the positive.
 ///
 /// The names and the closed ends are those of PyTorch Metric Learning's `TripletMarginMiner`.
 public enum TripletDifficulty: Hashable, Sendable {
@@ -67,7 +68,7 @@ public enum TripletDifficulty: Hashable, Sendable {
     /// The rest: gap > margin.
     case easy
 
-    /// Which gaps are chosen, as booleans of the gaps' shape; nil where all are.
+    /// A mask of the gaps that are chosen, bool of the gaps' shape; nil for all.
     func chooses(gaps: Tensor, margin: Double) -> Tensor? {
         switch self {
         case .any: nil
@@ -79,7 +80,7 @@ public enum TripletDifficulty: Hashable, Sendable {
     }
 }
 
-/// Which of an anchor's positives, or of its negatives, are taken.
+/// The choice among an anchor's positives, or among its negatives.
 public enum PairChoice: Hashable, Sendable {
     /// The farthest positive, or the nearest negative.
     case hard
@@ -111,7 +112,7 @@ struct ChosenPairs {
         self.init(indices: top.indices, isValid: top.values.greater(than: 0))
     }
 
-    /// The same with each row's one place repeated.
+    /// The choice with each row's single place repeated.
     func expanded(to places: Int) -> ChosenPairs {
         let shape = [indices.size(0), places]
         return ChosenPairs(indices: indices.expanded(to: shape), isValid: isValid.expanded(to: shape))
@@ -165,7 +166,7 @@ struct SortedNegatives {
     let distances: Tensor
     /// The columns that they belong to, `[rows, columns]`; equally far ones in the order of columns.
     let columns: Tensor
-    /// How many there are, `[rows, 1]`.
+    /// The number of negatives of each row, `[rows, 1]`.
     let counts: Tensor
 
     init(_ distances: Tensor, _ negatives: Tensor) {
@@ -175,7 +176,7 @@ struct SortedNegatives {
         counts = negatives.sum(axes: [1], keepingAxes: true)
     }
 
-    /// How many negatives of each row are nearer than the limits `[rows, limits]`; or not farther.
+    /// The number of each row's negatives that are nearer than the limits `[rows, limits]`, or as near if `inclusive`.
     func count(_ limits: Tensor, inclusive: Bool) -> Tensor {
         Tensor.callOperator(
             "aten::searchsorted.Tensor",

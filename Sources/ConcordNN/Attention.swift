@@ -2,7 +2,7 @@ import ConcordTensor
 
 /// Multi-head self-attention on libtorch's fused kernel: `[batch, tokens, width] → [batch, tokens, width]`.
 public struct SelfAttention {
-    /// What a checkpoint calls the four linear layers.
+    /// The names of the four linear layers in a checkpoint.
     public struct Names: Sendable {
         let query, key, value, output: String
 
@@ -13,9 +13,9 @@ public struct SelfAttention {
             query: "self.query", key: "self.key", value: "self.value", output: "output.dense")
     }
 
-    public let query, key, value, output: Linear
-    public let heads: Int
-    public let isCausal: Bool
+    private let query, key, value, output: Linear
+    private let heads: Int
+    private let isCausal: Bool
 
     /// Makes the layer; without initializers its weights start as torch's `nn.Linear` does. Biases start at zero.
     public init(
@@ -34,9 +34,9 @@ public struct SelfAttention {
         self.isCausal = isCausal
     }
 
-    /// - Parameter mask: true where a token may be looked at, `[batch, 1, 1, tokens]` or, for each token that looks,
-    ///   `[batch, 1, tokens, tokens]`; nil where all may. A causal layer takes a mask as it is: let it say that no token
-    ///   looks at those behind it.
+    /// - Parameter mask: true where a token may be attended to, `[batch, 1, 1, tokens]` or, for each attending token,
+    ///   `[batch, 1, tokens, tokens]`; nil for all. A mask replaces causality: include it in the mask of a causal
+    ///   layer.
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil) -> Tensor {
         let (query, key, value) = projected(x)
         return joinedHeads(
@@ -47,8 +47,8 @@ public struct SelfAttention {
     /// The attention of new tokens, to themselves and to those that the cache holds, which they join; causal.
     ///
     /// - Parameter x: the new tokens alone, `[batch, tokens, width]`.
-    public func callAsFunction(_ x: Tensor, cache: KeyValueCache) -> Tensor {
-        precondition(isCausal, "a cache is for causal attention: the tokens in it have not seen later ones")
+    package func callAsFunction(_ x: Tensor, cache: KeyValueCache) -> Tensor {
+        precondition(isCausal, "a cache needs causal attention: its tokens have not seen later ones")
         let tokens = x.shape[1], earlier = cache.count
         let (query, ownKey, ownValue) = projected(x)
         let (key, value) = cache.append(ownKey, ownValue)
@@ -99,32 +99,32 @@ public struct SelfAttention {
 
 /// Multi-head attention of tokens to a context: `[batch, tokens, width]` and `[batch, context, contextWidth]` →
 /// `[batch, tokens, width]`.
-public struct CrossAttention {
-    /// A context's keys and values, `[batch, heads, context, width / heads]` each: the same for every token that asks,
-    /// so computed once.
-    public struct Context {
-        public let key, value: Tensor
+package struct CrossAttention {
+    /// A context's keys and values, `[batch, heads, context, width / heads]` each: the same for every token, so
+    /// computed once.
+    package struct Context {
+        package let key, value: Tensor
 
-        public init(key: Tensor, value: Tensor) {
+        package init(key: Tensor, value: Tensor) {
             self.key = key
             self.value = value
         }
 
         /// The rows of the batch at `rows`, int64 `[new batch]`.
-        public func selecting(rows: Tensor) -> Context {
+        package func selecting(rows: Tensor) -> Context {
             Context(key: key.indexSelected(axis: 0, rows), value: value.indexSelected(axis: 0, rows))
         }
     }
 
-    public let query, key, value, output: Linear
-    public let heads: Int
+    private let query, key, value, output: Linear
+    private let heads: Int
 
     /// Makes the layer; without initializers its weights start as torch's `nn.Linear` does. Biases start at zero.
     ///
     /// - Parameters:
-    ///   - contextWidth: nil for the tokens' own.
-    ///   - input: of queries; of keys and values too, unless `contextInput` is given.
-    public init(
+    ///   - contextWidth: nil for that of the tokens.
+    ///   - input: initializer of queries; also of keys and values unless `contextInput` is given.
+    package init(
         _ scope: ParameterScope, width: Int, contextWidth: Int? = nil, heads: Int, input: Initializer? = nil,
         contextInput: Initializer? = nil, output outputWeight: Initializer? = nil, hasAdapters: Bool = false
     ) {
@@ -144,10 +144,10 @@ public struct CrossAttention {
     }
 
     /// The keys and values of a context `[batch, context, contextWidth]`.
-    public func context(of x: Tensor) -> Context { Context(key: split(key(x)), value: split(value(x))) }
+    package func context(of x: Tensor) -> Context { Context(key: split(key(x)), value: split(value(x))) }
 
-    /// - Parameter x: tokens `[batch, tokens, width]`, or `[1, tokens, width]` that ask every row of the context.
-    public func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
+    /// - Parameter x: tokens `[batch, tokens, width]`, or `[1, tokens, width]` for every row of the context.
+    package func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
         let (batch, tokens, width) = (context.key.shape[0], x.shape[1], x.shape[2])
         let asked = split(query(x)).expanded(to: [batch, heads, tokens, width / heads])
         let mixed = Tensor.scaledDotProductAttention(query: asked, key: context.key, value: context.value)
@@ -160,21 +160,21 @@ public struct CrossAttention {
     }
 }
 
-/// Which context each row of a batch asks, so that rows that ask the same, the beams of one picture, share its keys and
+/// The context of each row of a batch, so that the rows of one context, the beams of one image, share its keys and
 /// values.
 ///
-/// Attention to a context treats every asking token alike, so the rows of one context can stand as tokens of one row.
-public struct BeamGrouping {
-    /// How many contexts there are, asked or not.
-    public let contextCount: Int
-    /// The most rows that ask one context.
+/// Attention to a context treats every token alike, so the rows of one context can be tokens of one row.
+package struct BeamGrouping {
+    /// The number of contexts, with or without rows.
+    package let contextCount: Int
+    /// The most rows of one context.
     private let width: Int
-    /// The row in each place `[contexts · width]`, some row where none is; and the place of each row. Nil when the rows
-    /// stand there already.
+    /// The row in each place `[contexts · width]`, any row where there is none; and the place of each row. Nil when the
+    /// rows are in order.
     private let order: (rows: Tensor, places: Tensor)?
 
     /// - Parameter contexts: the context of each row, below `contextCount`.
-    public init(_ contexts: [Int], contextCount: Int, device: Device) {
+    package init(_ contexts: [Int], contextCount: Int, device: Device) {
         self.contextCount = contextCount
         var rows = [[Int64]](repeating: [], count: contextCount)
         for (row, context) in contexts.enumerated() { rows[context].append(Int64(row)) }
@@ -199,7 +199,7 @@ public struct BeamGrouping {
         return placed.reshaped([contextCount, width * shape[1], shape[2]])
     }
 
-    /// What ``grouped(_:)`` made of tokens `[rows, tokens, …]` back in the rows' order.
+    /// The inverse of ``grouped(_:)``, for tokens `[rows, tokens, …]`.
     func ungrouped(_ y: Tensor, tokens: Int) -> Tensor {
         let placed = y.reshaped([contextCount * width, tokens, y.size(2)])
         return order.map { placed.indexSelected(axis: 0, $0.places) } ?? placed

@@ -1,17 +1,18 @@
 import ConcordCheckpoint
 import ConcordTensor
 
-/// Pools tokens by a learned query: `[batch, tokens, width] → [batch, width]` (SigLIP's image head, MAP).
+/// SigLIP's image head (multihead attention pooling, MAP): pools tokens by a learned query, `[batch, tokens, width] →
+/// [batch, width]`.
 ///
 /// The query attends to all tokens; a norm and a residual perceptron follow. Follows
 /// `SiglipMultiheadAttentionPoolingHead` of transformers 5.23.
-public struct MAPHead {
+package struct MAPHead {
     private let probe: Tensor
     private let attention: CrossAttention
     private let norm: LayerNorm
     private let mlp: MultilayerPerceptron
 
-    public init(
+    package init(
         _ scope: ParameterScope, width: Int, intermediateWidth: Int, heads: Int, activation: Activation,
         layerNormEpsilon: Double
     ) {
@@ -23,23 +24,23 @@ public struct MAPHead {
             scope / "mlp", width: width, intermediateWidth: intermediateWidth, activation: activation)
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
+    package func callAsFunction(_ x: Tensor) -> Tensor {
         let pooled = attention(probe, attention.context(of: x)).selected(axis: 1, at: 0)  // [B, 1, C] → [B, C]
         return pooled + mlp(norm(pooled))
     }
 }
 
-/// Pools tokens by learned queries: `[batch, tokens, inputWidth] → [batch, queries, width]` (CoCa's attentional pooler,
-/// Yu et al. 2022).
+/// CoCa's attentional pooler (Yu et al. 2022): pools tokens by learned queries, `[batch, tokens, inputWidth] →
+/// [batch, queries, width]`.
 ///
-/// Queries and tokens are normalised first; nothing follows the attention. Follows `AttentionalPooler` in open_clip
-/// 3.3's `transformer.py`.
-public struct AttentionalPooler {
+/// Queries and tokens are layer-normalized first; nothing follows the attention. Follows `AttentionalPooler` in
+/// open_clip 3.3's `transformer.py`.
+package struct AttentionalPooler {
     private let query: Tensor
     private let queryNorm, tokenNorm: LayerNorm
     private let attention: CrossAttention
 
-    public init(
+    package init(
         _ scope: ParameterScope, queries: Int, inputWidth: Int, width: Int, heads: Int
     ) {
         query = scope.parameter("query", [queries, width], .normal(standardDeviation: 1))
@@ -53,7 +54,7 @@ public struct AttentionalPooler {
             contextInput: .xavierUniform(fanIn: inputWidth, fanOut: fanOut))
     }
 
-    public func callAsFunction(_ x: Tensor) -> Tensor {
+    package func callAsFunction(_ x: Tensor) -> Tensor {
         attention(queryNorm(query).unsqueezed(0), attention.context(of: tokenNorm(x)))  // [1, Q, C] → [B, Q, C]
     }
 }

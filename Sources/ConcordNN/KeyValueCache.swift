@@ -2,39 +2,39 @@ import ConcordTensor
 
 /// The keys and values of the tokens that a causal attention layer has seen, so that each new token costs one row.
 ///
-/// They are filled in place; the room doubles as tokens come. There are no gradients through a cache. While operations
-/// are recorded nothing may change in place: then each append makes new tensors.
-public final class KeyValueCache {
-    /// The most tokens it can hold.
-    public let capacity: Int
-    /// How many tokens it holds.
-    public private(set) var count = 0
-    // Each [batch, heads, room, width]; the rows beyond `count` are not yet anything.
+/// Buffers are filled in place and double as tokens come. No gradients flow through a cache. While operations are
+/// recorded nothing may change in place, so each append makes new tensors.
+package final class KeyValueCache {
+    /// The maximum number of tokens.
+    package let capacity: Int
+    /// The number of tokens.
+    package private(set) var count = 0
+    // Each [batch, heads, room, width]; rows from `count` on are undefined.
     private var keys, values: Tensor?
 
-    /// The first room: rows are selected by copying it, so it should not be much more than short captions need.
+    /// The first capacity of the buffers: selecting rows copies them, so it should suit short captions.
     private static let firstRoom = 16
 
-    public init(capacity: Int) { self.capacity = capacity }
+    package init(capacity: Int) { self.capacity = capacity }
 
-    /// A cache that goes on from the keys and values of earlier tokens, `[batch, heads, tokens, width]` each.
-    public init(capacity: Int, key: Tensor, value: Tensor) {
+    /// A cache with the keys and values of earlier tokens, `[batch, heads, tokens, width]` each.
+    package init(capacity: Int, key: Tensor, value: Tensor) {
         self.capacity = capacity
         count = key.shape[2]
         (keys, values) = (key, value)
     }
 
-    /// The keys and values that it holds, `[batch, heads, count, width]` each; nil before there are any.
-    public var contents: (key: Tensor, value: Tensor)? {
+    /// The keys and values, `[batch, heads, count, width]` each; nil for none.
+    package var contents: (key: Tensor, value: Tensor)? {
         guard let keys, let values else { return nil }
         guard count < keys.size(2) else { return (keys, values) }
         return (keys.narrowed(axis: 2, from: 0, count: count), values.narrowed(axis: 2, from: 0, count: count))
     }
 
-    /// Puts the keys and values of new tokens behind those it holds, `[batch, heads, tokens, width]` each.
+    /// Appends the keys and values of new tokens, `[batch, heads, tokens, width]` each.
     ///
     /// - Returns: all of them, `[batch, heads, count, width]` each.
-    public func append(_ key: Tensor, _ value: Tensor) -> (key: Tensor, value: Tensor) {
+    package func append(_ key: Tensor, _ value: Tensor) -> (key: Tensor, value: Tensor) {
         let tokens = key.shape[2], start = count
         precondition(start + tokens <= capacity, "\(start) + \(tokens) tokens in a cache of \(capacity)")
         guard !isRecordingOperations else {
@@ -58,8 +58,8 @@ public final class KeyValueCache {
         }
     }
 
-    /// Takes the rows of the batch at `rows`, int64 `[new batch]`: the survivors of a beam search, or unfinished rows.
-    public func select(rows: Tensor) {
+    /// Keeps the rows of the batch at `rows`, int64 `[new batch]`: the survivors of a beam search, or unfinished rows.
+    package func select(rows: Tensor) {
         withoutGradient {
             keys = keys?.indexSelected(axis: 0, rows)
             values = values?.indexSelected(axis: 0, rows)

@@ -7,9 +7,9 @@ public struct Linear {
     public let bias: Tensor?
     private let adapter: LowRankAdapter?
 
-    /// Makes the layer. Without initializers it starts as torch's `nn.Linear` does.
+    /// Makes the layer; by default it is initialized like torch's `nn.Linear`.
     ///
-    /// - Parameter target: what the layer is for; with nil it never gets an adapter.
+    /// - Parameter target: the layer's role for low-rank adapters; a layer without one never gets an adapter.
     public init(
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, hasBias: Bool = true,
         weightInitializer: Initializer? = nil, biasInitializer: Initializer? = nil,
@@ -26,7 +26,7 @@ public struct Linear {
         return addition(x).map { own + $0 } ?? own
     }
 
-    /// What a low-rank adapter adds to the product with the weight; nil where there is none.
+    /// The addition of a low-rank adapter to the product with the weight; nil without an adapter.
     func addition(_ x: Tensor) -> Tensor? { adapter?.addition(x) }
 }
 
@@ -36,7 +36,7 @@ public struct Embedding {
 
     /// - Parameters:
     ///   - isTrained: whether training may change the table.
-    ///   - resizing: makes the table of a checkpoint's table that has another number of rows.
+    ///   - resizing: converts a checkpoint's table with another number of rows.
     public init(
         _ scope: ParameterScope, _ count: Int, _ width: Int, initializer: Initializer, isTrained: Bool = true,
         resizing: ParameterStore.Resizing? = nil
@@ -48,11 +48,11 @@ public struct Embedding {
     public func callAsFunction(_ ids: Tensor) -> Tensor { .embedding(ids, weight: weight) }
 }
 
-/// Layer normalisation over the last axis (Ba et al. 2016), keys `weight` and `bias` `[width]`.
+/// Layer normalization over the last axis (Ba et al. 2016), keys `weight` and `bias` `[width]`.
 public struct LayerNorm {
     public let weight: Tensor
     public let bias: Tensor
-    public let epsilon: Double
+    private let epsilon: Double
 
     public init(_ scope: ParameterScope, _ width: Int, epsilon: Double = 1e-5) {
         weight = scope.parameter("weight", [width], .ones)
@@ -79,8 +79,8 @@ extension Activation {
 
 /// Two linear layers around an activation: `[…, width] → […, width]`, keys `fc1` and `fc2`.
 public struct MultilayerPerceptron {
-    public let up, down: Linear
-    public let activation: Activation
+    private let up, down: Linear
+    private let activation: Activation
 
     public init(
         _ scope: ParameterScope, width: Int, intermediateWidth: Int, activation: Activation,
@@ -98,7 +98,7 @@ public struct MultilayerPerceptron {
 
 /// Zeroes each value with `probability` while training and scales the rest by `1 / (1 − probability)`.
 public struct Dropout {
-    public let probability: Double
+    private let probability: Double
     private let store: ParameterStore
 
     public init(_ scope: ParameterScope, probability: Double) {
@@ -116,10 +116,10 @@ public struct Dropout {
 public struct Convolution2D {
     public let weight: Tensor
     public let bias: Tensor?
-    public let stride: Int
-    public let padding: Int
+    private let stride: Int
+    private let padding: Int
 
-    /// Makes the layer with torch's default initialisation.
+    /// Makes the layer with torch's default initialization.
     public init(
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernelSize: Int, stride: Int = 1, padding: Int = 0,
         hasBias: Bool = true

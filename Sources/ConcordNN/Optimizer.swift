@@ -7,7 +7,7 @@ import Foundation
 /// Parameters of rank 0 and 1 (biases, norms, the class embedding, the logit scale) are not decayed; everything
 /// else is. That is open_clip's rule without its substring test on names.
 public final class AdamW {
-    /// The constants of the update.
+    /// Hyperparameters of the update.
     public struct Options: Sendable, Hashable {
         public var beta1 = 0.9
         public var beta2 = 0.98
@@ -36,10 +36,10 @@ public final class AdamW {
         var states: [State] = []
     }
 
-    public let options: Options
+    private let options: Options
     private let groups: [Group]
 
-    /// - Parameter learningRateScale: what the learning rate is multiplied with for a parameter, decay included.
+    /// - Parameter learningRateScale: multiplies the learning rate of a parameter, decay included.
     public init(
         _ parameters: [Parameter], options: Options = Options(), learningRateScale: (Parameter) -> Double = { _ in 1 }
     ) {
@@ -88,7 +88,9 @@ public final class AdamW {
         }
     }
 
-    /// Takes the state back from a checkpoint. Throws `.invalidCheckpoint` when a tensor is missing or misshapen.
+    /// Restores the state from a checkpoint.
+    ///
+    /// - Throws: `.invalidCheckpoint` when a tensor is missing or has the wrong shape.
     public func restore(_ tensors: [String: Tensor], path: String) throws {
         try withoutGradient {
             for (name, tensor) in namedState {
@@ -99,7 +101,9 @@ public final class AdamW {
 }
 
 extension Tensor {
-    /// Copies the tensor called `name` into this one. Throws `.invalidCheckpoint` when it is missing or misshapen.
+    /// Copies the tensor called `name` into this one.
+    ///
+    /// - Throws: `.invalidCheckpoint` when it is missing or has the wrong shape.
     func restore(from tensors: [String: Tensor], name: String, path: String) throws(ConcordError) {
         guard let saved = tensors[name] else {
             throw ConcordError(
@@ -115,18 +119,18 @@ extension Tensor {
 
 /// The learning rate as a function of the step.
 public struct LearningRateSchedule: Sendable, Hashable {
-    /// What follows the warm-up.
+    /// The shape after the warm-up.
     public enum Shape: String, Sendable, CaseIterable {
         /// Half a cosine down to zero at the last step.
         case cosine
         case constant
     }
 
-    public let shape: Shape
-    public let peak: Double
+    package let shape: Shape
+    package let peak: Double
     /// Steps over which the rate rises linearly from `peak / warmupSteps` to `peak`.
-    public let warmupSteps: Int
-    public let totalSteps: Int
+    package let warmupSteps: Int
+    package let totalSteps: Int
 
     public init(_ shape: Shape, peak: Double, warmupSteps: Int, totalSteps: Int) {
         self.shape = shape
@@ -135,7 +139,7 @@ public struct LearningRateSchedule: Sendable, Hashable {
         self.totalSteps = totalSteps
     }
 
-    /// The rate of the update after `step` updates (from 0), as open_clip's `cosine_lr` and `const_lr` have it.
+    /// The rate of the update after `step` updates (from 0), as in open_clip's `cosine_lr` and `const_lr`.
     public func callAsFunction(_ step: Int) -> Double {
         if step < warmupSteps { return peak * Double(step + 1) / Double(warmupSteps) }
         guard shape == .cosine else { return peak }
@@ -144,7 +148,7 @@ public struct LearningRateSchedule: Sendable, Hashable {
     }
 }
 
-/// The size of all gradients together, and a limit on it.
+/// The norm of all gradients together, and a limit on it.
 public enum GradientClipping {
     /// The Euclidean norm over all gradients. When it is above `maximum`, the gradients are scaled down to it in place.
     ///
@@ -160,11 +164,11 @@ public enum GradientClipping {
     }
 }
 
-/// A slowly following copy of the parameters, which as a rule evaluates better than the parameters themselves.
+/// A moving average of the parameters, which usually evaluates better than the parameters themselves.
 ///
-/// After step `t` the decay is `min(decay, (1 + t) / (10 + t))`, so that the random start is soon forgotten.
+/// After step `t` the decay is `min(decay, (1 + t) / (10 + t))`, so that the random initialization is soon forgotten.
 public final class ExponentialMovingAverage {
-    public let decay: Double
+    private let decay: Double
     private let parameters: [Parameter]
     private let averages: [Tensor]
 
@@ -185,14 +189,16 @@ public final class ExponentialMovingAverage {
     /// The averages under the parameters' names.
     public var namedState: [(String, Tensor)] { zip(parameters, averages).map { ($0.name, $1) } }
 
-    /// Takes the averages back from a checkpoint. Throws `.invalidCheckpoint`.
+    /// Restores the averages from a checkpoint.
+    ///
+    /// - Throws: `.invalidCheckpoint`.
     public func restore(_ tensors: [String: Tensor], path: String) throws {
         try withoutGradient {
             for (name, tensor) in namedState { try tensor.restore(from: tensors, name: name, path: path) }
         }
     }
 
-    /// Runs `body` with the averages in place of the parameters, and puts the parameters back.
+    /// Runs `body` with the averages in place of the parameters, and restores the parameters.
     public func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {
         swap()
         defer { swap() }

@@ -6,9 +6,9 @@ import ConcordTensor
 /// ```swift
 /// let up = Linear(scope / "mlp" / "fc1", 64, 256)     // key: "<scope>.mlp.fc1.weight"
 /// ```
-/// Whether the values are drawn or read from a checkpoint is the store's business, not the layer's.
+/// The store decides whether the values are drawn or read from a checkpoint.
 public struct ParameterScope {
-    public let store: ParameterStore
+    package let store: ParameterStore
     private let path: String
 
     /// The root scope of a store.
@@ -34,7 +34,7 @@ public struct ParameterScope {
     ///
     /// - Parameters:
     ///   - isTrained: whether training may change it.
-    ///   - resizing: makes the parameter of a checkpoint's tensor that has another shape.
+    ///   - resizing: converts a checkpoint's tensor with another shape.
     public func parameter(
         _ name: String, _ shape: [Int], _ initializer: Initializer, isTrained: Bool = true,
         resizing: ParameterStore.Resizing? = nil
@@ -59,7 +59,7 @@ public struct ParameterScope {
     private func key(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
 }
 
-/// How a new parameter gets its first values.
+/// The initialization of a new parameter.
 public enum Initializer: Sendable {
     case constant(Double)
     case normal(standardDeviation: Double)
@@ -71,7 +71,7 @@ public enum Initializer: Sendable {
     public static let zeros = Initializer.constant(0)
     public static let ones = Initializer.constant(1)
 
-    /// What torch gives the weight and bias of a linear or convolution layer: uniform with bound `1/√fanIn`.
+    /// torch's initialization of linear and convolution layers: uniform with bound `1/√fanIn`.
     public static func fanIn(_ fanIn: Int) -> Initializer { .uniform(bound: 1 / Double(fanIn).squareRoot()) }
 
     /// Glorot & Bengio 2010: uniform with bound `√(6 / (fanIn + fanOut))`.

@@ -11,11 +11,11 @@ public struct ParameterSource {
     let isPartial: Bool
 
     /// - Parameters:
-    ///   - layout: how the checkpoint spells the model's names.
-    ///   - prefix: the parameters it is for: those whose names begin so; empty means all.
-    ///   - replacement: what stands in the checkpoint for the prefix. The locked text tower of a dual encoder reads
-    ///     `text_model.…` from a sentence encoder, whose names have nothing in front.
-    ///   - isPartial: whether tensors that the model does not ask for are right, as when one tower is taken of two.
+    ///   - layout: the checkpoint's spelling of the model's names.
+    ///   - prefix: prefix of the parameters that it provides; empty for all.
+    ///   - replacement: replaces the prefix in the checkpoint. The frozen text tower of a dual encoder reads
+    ///     `text_model.…` from a sentence encoder, whose names have no prefix.
+    ///   - isPartial: whether unused tensors are allowed, as when one tower of two is read.
     public init(
         _ reader: CheckpointReader, layout: CheckpointLayout, prefix: String = "", replacement: String? = nil,
         isPartial: Bool = false
@@ -27,7 +27,7 @@ public struct ParameterSource {
         self.isPartial = isPartial
     }
 
-    /// Where the checkpoint holds a parameter; nil for one that is not its business.
+    /// The checkpoint's place of a parameter; nil for one that it does not provide.
     func place(of parameter: String) -> TensorPlace? {
         guard parameter.hasPrefix(prefix) else { return nil }
         return layout.place(of: replacement + parameter.dropFirst(prefix.count))

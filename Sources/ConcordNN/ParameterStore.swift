@@ -4,23 +4,23 @@ import ConcordTensor
 
 /// All parameters of one model, in the order its layers made them, and the switches that its layers share.
 public final class ParameterStore {
-    /// What a parameter makes of a tensor that its checkpoint holds in another shape, such as the positions of another
-    /// picture size; nil where nothing can be made of it.
+    /// Converts a checkpoint's tensor of another shape, such as the positions of another image size; nil if that is not
+    /// possible.
     public typealias Resizing = (_ found: Tensor) -> Tensor?
 
     private let random: Generator
-    // Of their own, so that a model's other parameters start the same with adapters as without.
+    // Separate, so that a model's other parameters start the same with adapters as without.
     private let adapterRandom: Generator
-    /// Which layers get adapters, if any.
+    /// The layers that get adapters; nil for none.
     let adaptation: LowRankAdaptation?
     /// The adapters of the layers, in the order of the layers.
-    public internal(set) var adapters: [LowRankAdapter] = []
+    package internal(set) var adapters: [LowRankAdapter] = []
     var hasMergedAdapters = false
     private let sources: [ParameterSource]
     private let dtype: DType?
     public let device: Device
     public private(set) var parameters: [Parameter] = []
-    /// What loading did beyond copying, such as resizing positions, and what is wrong with the values; for the user.
+    /// Notes on loading for the user, such as resized positions and damaged values.
     public private(set) var notes: [String] = []
     private var expected: [[KeyReport.Key]]
     /// Tensors of the checkpoints that hold no floating point numbers.
@@ -33,17 +33,17 @@ public final class ParameterStore {
     public var isTraining = false
     /// Whether transformer blocks recompute their activations in the backward pass instead of keeping them.
     public var usesActivationCheckpointing = false
-    /// What dropout draws from. Seed it at every step, and a resumed run repeats the same masks.
+    /// The source of dropout masks. Seeded at every step, a resumed run repeats the same masks.
     public let generator: Generator
 
     /// A store whose parameters are read from checkpoints, and drawn at random from `seed` where none is for them.
     ///
-    /// Call ``finishLoading()`` once the model is made. Each parameter is read when it is made; the files do not change,
-    /// and what becomes of them afterwards is of no matter.
+    /// Call ``finishLoading()`` once the model is made. Each parameter is read when it is made; the files are not
+    /// needed afterwards.
     ///
     /// - Parameters:
     ///   - sources: checkpoints; the first whose prefix fits a parameter's name is asked.
-    ///   - adaptation: which layers get low-rank adapters; nil for none.
+    ///   - adaptation: settings of low-rank adapters; nil for none.
     ///   - dtype: the dtype of all parameters; nil keeps that of the checkpoint, and float32 for what is drawn.
     public init(
         seed: UInt64 = 0, sources: [ParameterSource] = [], adaptation: LowRankAdaptation? = nil,
@@ -142,8 +142,8 @@ public final class ParameterStore {
         }
     }
 
-    /// Throws `.invalidCheckpoint` for a tensor that the model needs and that is of a type nobody reads; notes one that it
-    /// does not need.
+    /// Throws `.invalidCheckpoint` for a tensor that the model needs and that is of a type nobody reads; notes one that
+    /// it does not need.
     private func checkReadable(_ source: ParameterSource, _ expected: [KeyReport.Key]) throws(ConcordError) {
         let unreadable = source.reader.unreadable, path = source.reader.path
         guard !unreadable.isEmpty else { return }
@@ -178,27 +178,27 @@ public final class ParameterStore {
     }
 
     /// Stops training of every parameter that fits.
-    public func freeze(where fits: (Parameter) -> Bool) {
+    package func freeze(where fits: (Parameter) -> Bool) {
         for parameter in parameters where fits(parameter) { parameter.tensor.requiresGradient = false }
     }
 
     /// The parameters that training changes.
     public var trainable: [Parameter] { parameters.filter { $0.tensor.requiresGradient } }
 
-    /// Forgets all gradients.
+    /// Releases all gradients.
     public func clearGradients() {
         for parameter in parameters { parameter.tensor.clearGradient() }
     }
 
-    /// What a checkpoint of a training run must hold: all but what is read from a model folder and never changes.
-    public var resumable: [Parameter] {
+    /// The parameters of a training run's checkpoint: all but those read from a model folder that never change.
+    package var resumable: [Parameter] {
         parameters.filter { $0.origin != .checkpoint || $0.tensor.requiresGradient }
     }
 
     /// Copies saved values into the ``resumable`` parameters.
     ///
-    /// Throws `.invalidCheckpoint` for one that is missing or misshapen.
-    public func restore(_ tensors: [String: Tensor], path: String) throws {
+    /// - Throws: `.invalidCheckpoint` for one that is missing or has the wrong shape.
+    package func restore(_ tensors: [String: Tensor], path: String) throws {
         try withoutGradient {
             for parameter in resumable {
                 try parameter.tensor.restore(from: tensors, name: parameter.name, path: path)
@@ -246,10 +246,10 @@ public struct Parameter {
     /// The checkpoint key, such as `vision_model.encoder.layers.0.mlp.fc1.weight`.
     public let name: String
     public let tensor: Tensor
-    public let origin: Origin
+    package let origin: Origin
 
-    /// Where the first values come from.
-    public enum Origin: Sendable, Hashable {
+    /// The source of the first values.
+    package enum Origin: Sendable, Hashable {
         /// Read from a checkpoint.
         case checkpoint
         /// Drawn at random, or a constant.

@@ -2,16 +2,16 @@ import ConcordCore
 import ConcordTensor
 import Foundation
 
-/// Position embeddings for another number of positions than a checkpoint has, as open_clip resizes them on loading.
-public enum PositionResizing {
+/// Resizes a checkpoint's position embeddings to another number of positions, as open_clip does on loading.
+package enum PositionResizing {
     /// Above every real model: a configuration that claims more is wrong, not ambitious.
     private static let mostPositions = 1 << 16
 
     /// Rows on a square grid, `[fixed + n², width] → [fixed + m², width]`, by bicubic interpolation with antialiasing.
     ///
-    /// The first `fixed` rows, those of class tokens, stay. Nil for rows that are no square.
+    /// The first `fixed` rows, those of class tokens, stay. Nil for rows that do not form a square.
     /// Follows `resize_pos_embed` in open_clip 3.3's `model.py`.
-    public static func grid(_ rows: Tensor, fixed: Int, side: Int) -> Tensor? {
+    package static func grid(_ rows: Tensor, fixed: Int, side: Int) -> Tensor? {
         guard rows.rank == 2, rows.shape[0] > fixed, (1...mostPositions).contains(side),
             side * side <= mostPositions
         else { return nil }
@@ -31,8 +31,9 @@ public enum PositionResizing {
     ///
     /// - Parameters:
     ///   - leading: rows in front that stay, such as RoBERTa's for padding.
-    ///   - trailing: rows at the end that stay, such as that of CoCa's class token, which is no neighbour of the others.
-    public static func line(_ rows: Tensor, count: Int, leading: Int = 0, trailing: Int = 0) -> Tensor? {
+    ///   - trailing: rows at the end that stay, such as that of CoCa's class token, which is not a neighbor of the
+    ///     others.
+    package static func line(_ rows: Tensor, count: Int, leading: Int = 0, trailing: Int = 0) -> Tensor? {
         let fixed = leading + trailing
         guard rows.rank == 2, rows.shape[0] > fixed, count > fixed, count <= mostPositions else { return nil }
         let (old, new, width) = (rows.shape[0] - fixed, count - fixed, rows.shape[1])
@@ -51,14 +52,14 @@ public enum PositionResizing {
 }
 
 /// Position embeddings that are computed, not learned.
-public enum SinusoidalPositions {
+package enum SinusoidalPositions {
     /// Sines and cosines of a square grid's columns, then of its rows: `[leading + side², width]`, row-major.
     ///
     /// The first `leading` rows, those of class tokens, are zero. Follows `get_2d_sincos_pos_embed` in open_clip 3.3's
     /// `pos_embed.py`, which is that of MAE (He et al. 2022).
     ///
     /// - Parameter width: a multiple of 4.
-    public static func grid(side: Int, width: Int, leading: Int) -> [Float] {
+    package static func grid(side: Int, width: Int, leading: Int) -> [Float] {
         precondition(width.isMultiple(of: 4), "sines and cosines of two axes do not fill a width of \(width)")
         let quarter = width / 4
         let frequencies = (0..<quarter).map { 1 / pow(10000, Double($0) / Double(quarter)) }

@@ -1,11 +1,11 @@
 import CTorch
 import ConcordCore
 
-/// Runs `body` on `inputs` without keeping what its backward pass needs; that is computed again when it is needed.
+/// Runs `body` on `inputs` without keeping activations for its backward pass, which computes them again.
 ///
 /// Saves memory for about one more forward pass of `body` (Chen et al. 2016, "Training Deep Nets with Sublinear Memory
-/// Cost"). Values and gradients are the same as without, also those of parameters that `body` captures. Autocast and the
-/// given generators are set back for the recomputation.
+/// Cost"). Values and gradients are the same as without, also those of parameters that `body` captures. Autocast and
+/// the given generators are set back for the recomputation.
 ///
 /// - Parameters:
 ///   - inputs: The tensors that `body` works on. They stay in memory until the backward pass.
@@ -33,7 +33,7 @@ public func checkpointed(
     return body(inputs)
 }
 
-/// What a checkpointed part needs to run again.
+/// The state that a checkpointed part needs to run again.
 private final class Recomputation {
     let inputs: [Tensor]
     let generators: [(generator: Generator, state: Tensor)]

@@ -1,7 +1,7 @@
 import CTorch
 import ConcordCore
 
-/// Where a tensor's elements are and its operations run.
+/// The place of a tensor's elements and operations.
 public enum Device: Hashable, Sendable, CustomStringConvertible {
     case cpu
     /// An NVIDIA GPU, by its index.
@@ -34,8 +34,10 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// This device, if it is there. Throws `.unavailable` naming what is, where it is not.
-    public func checked() throws(ConcordError) -> Device {
+    /// This device, if it is available.
+    ///
+    /// - Throws: `.unavailable`, naming the devices that are.
+    package func checked() throws(ConcordError) -> Device {
         let isThere =
             switch self {
             case .cpu: true
@@ -46,19 +48,19 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
         let count = TorchRuntime.cudaDeviceCount
         let others = (count > 0 ? " or cuda:0…cuda:\(count - 1)" : "") + (TorchRuntime.hasMPS ? " or mps" : "")
         let (reason, remedy) = count > 0 ? ("", "") : absence
-        throw ConcordError(.unavailable, "the device \(self) is not there\(reason); use cpu\(others)\(remedy)")
+        throw ConcordError(.unavailable, "the device \(self) is not available\(reason); use cpu\(others)\(remedy)")
     }
 
-    /// Why there is no such device at all, and what can be done about it.
+    /// The reason why there is no such device at all, and the remedy.
     private var absence: (reason: String, remedy: String) {
         switch self {
         case .cpu: ("", "")
         case .mps: (": it is the GPU of a Mac", "")
         case .cuda where TorchRuntime.isBuiltWithCUDA:
-            (": libtorch knows CUDA, but finds no GPU", ", or see by `nvidia-smi` whether the driver finds one")
+            (": libtorch has CUDA, but finds no GPU", ", or check with `nvidia-smi` that the driver finds one")
         case .cuda:
             (
-                ": this libtorch is built for CPUs alone",
+                ": this libtorch is built for CPUs only",
                 ", or install one with CUDA (`pip install torch==\(TorchRuntime.version)` in a Python environment) and build "
                     + "Concord again with LIBTORCH=<environment>/lib/python3.x/site-packages/torch"
             )

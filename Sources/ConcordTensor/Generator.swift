@@ -4,7 +4,7 @@ import ConcordCore
 /// A source of random numbers for tensors on one device. The same seed gives the same numbers.
 public final class Generator {
     let handle: OpaquePointer?
-    /// Where the tensors are that it can fill.
+    /// The device of the tensors that it can fill.
     public let device: Device
 
     /// A generator for tensors on `device`.
@@ -18,13 +18,13 @@ public final class Generator {
 
     deinit { ctorch_generator_release(handle) }
 
-    /// Begins the sequence of `seed`.
+    /// Restarts the sequence from `seed`.
     public func seed(_ seed: UInt64) {
         let status = ctorch_generator_seed(handle, seed)
         if status != CTORCH_OK { operationFailed("Generator.seed", status, "", 0) }
     }
 
-    /// Where the sequence stands, as uint8 `[bytes]`. Setting it continues from there.
+    /// The state of the sequence, uint8 `[bytes]`. Setting it continues from there.
     public var state: Tensor {
         get {
             var state: OpaquePointer?

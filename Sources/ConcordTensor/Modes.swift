@@ -4,7 +4,7 @@ import ConcordCore
 // Modes belong to a thread, so their scopes are synchronous closures: after an `await` the code might run on another
 // thread, without the mode.
 
-/// Whether operations record the graph for gradients on this thread.
+/// Whether operations on this thread record the graph for gradients.
 public var isGradientEnabled: Bool { ctorch_gradient_mode() }
 
 /// Runs `body` without recording for gradients.

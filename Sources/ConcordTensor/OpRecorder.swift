@@ -1,7 +1,7 @@
 import CTorch
 import ConcordCore
 
-/// Listens to the operations of a thread, for example to write them into an ONNX graph.
+/// A listener for the operations of a thread, for example to write them into an ONNX graph.
 public protocol OpRecorder: AnyObject {
     /// Called after every operation that succeeded, on the thread that ran it.
     func record(_ call: OpCall)
@@ -58,7 +58,7 @@ public func withRecorder<Result>(_ recorder: any OpRecorder, _ body: () throws -
 }
 
 /// Whether a recorder listens to the operations of this thread.
-public var isRecordingOperations: Bool { ctorch_this_thread()?.pointee.recorder != nil }
+package var isRecordingOperations: Bool { ctorch_this_thread()?.pointee.recorder != nil }
 
 /// Runs `body` without anyone listening.
 func withoutRecorder<Result>(_ body: () throws -> Result) rethrows -> Result {

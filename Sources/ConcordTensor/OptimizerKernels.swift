@@ -9,10 +9,10 @@ extension Tensor {
     /// - Parameters:
     ///   - parameters: Changed in place, as are both moments and the steps.
     ///   - steps: Float32 0-d counters of the steps taken, from 0.
-    ///   - weightDecay: The fraction `learningRate * weightDecay` of each parameter is taken off first.
-    ///   - gradientScale: A float32 0-d factor that the gradients carry; they are divided by it in place.
+    ///   - weightDecay: The fraction `learningRate * weightDecay` of each parameter is subtracted first.
+    ///   - gradientScale: A float32 0-d loss scale, by which the gradients are divided in place.
     ///   - foundInfinity: A float32 0-d flag; if it is 1, the step changes nothing.
-    public static func fusedAdamW(
+    package static func fusedAdamW(
         parameters: [Tensor], gradients: [Tensor], firstMoments: [Tensor], secondMoments: [Tensor], steps: [Tensor],
         learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double, epsilon: Double,
         gradientScale: Tensor? = nil, foundInfinity: Tensor? = nil, file: StaticString = #fileID, line: UInt = #line
@@ -36,7 +36,7 @@ extension Tensor {
     }
 
     /// The p-norm of every tensor, 0-d each.
-    public static func foreachNorm(
+    package static func foreachNorm(
         _ tensors: [Tensor], p: Double = 2, file: StaticString = #fileID, line: UInt = #line
     ) -> [Tensor] {
         performList("_foreach_norm.Scalar", [.list(tensors)], ["ord": .double(p)], file, line) {
@@ -45,7 +45,7 @@ extension Tensor {
     }
 
     /// Multiplies every tensor by a number in place.
-    public static func foreachMultiply(
+    package static func foreachMultiply(
         _ tensors: [Tensor], by factor: Double, file: StaticString = #fileID, line: UInt = #line
     ) {
         performInPlace("_foreach_mul_.Scalar", [.list(tensors)], ["scalar": .double(factor)], file, line) {
@@ -53,29 +53,8 @@ extension Tensor {
         }
     }
 
-    /// Multiplies every tensor by a 0-d tensor in place.
-    public static func foreachMultiply(
-        _ tensors: [Tensor], by factor: Tensor, file: StaticString = #fileID, line: UInt = #line
-    ) {
-        performInPlace("_foreach_mul_.Tensor", [.list(tensors), .tensor(factor)], [:], file, line) {
-            ctorch_foreach_multiply_tensor(handles(tensors), tensors.count, factor.handle)
-        }
-    }
-
-    /// Adds `scale` times its partner to every tensor in place.
-    public static func foreachAdd(
-        _ tensors: [Tensor], _ others: [Tensor], scale: Double = 1, file: StaticString = #fileID, line: UInt = #line
-    ) {
-        precondition(tensors.count == others.count, "\(tensors.count) tensors need as many partners")
-        performInPlace(
-            "_foreach_add_.List", [.list(tensors), .list(others)], ["alpha": .double(scale)], file, line
-        ) {
-            ctorch_foreach_add(handles(tensors), handles(others), tensors.count, scale)
-        }
-    }
-
     /// Moves every tensor towards its partner by the fraction `weight` in place, as a moving average does.
-    public static func foreachLerp(
+    package static func foreachLerp(
         _ tensors: [Tensor], to ends: [Tensor], weight: Double, file: StaticString = #fileID, line: UInt = #line
     ) {
         precondition(tensors.count == ends.count, "\(tensors.count) tensors need as many partners")
@@ -83,27 +62,6 @@ extension Tensor {
             "_foreach_lerp_.Scalar", [.list(tensors), .list(ends)], ["weight": .double(weight)], file, line
         ) {
             ctorch_foreach_lerp(handles(tensors), handles(ends), tensors.count, weight)
-        }
-    }
-
-    /// Overwrites every tensor with zeros.
-    public static func foreachZero(_ tensors: [Tensor], file: StaticString = #fileID, line: UInt = #line) {
-        performInPlace("_foreach_zero_", [.list(tensors)], [:], file, line) {
-            ctorch_foreach_zero(handles(tensors), tensors.count)
-        }
-    }
-
-    /// Multiplies gradients by the 0-d float32 `inverseScale` in place, and sets the 0-d float32 `foundInfinity` to 1 if
-    /// an element is not finite: for loss scaling.
-    public static func foreachUnscale(
-        _ gradients: [Tensor], inverseScale: Tensor, foundInfinity: Tensor, file: StaticString = #fileID,
-        line: UInt = #line
-    ) {
-        performInPlace(
-            "_amp_foreach_non_finite_check_and_unscale_",
-            [.list(gradients), .tensor(foundInfinity), .tensor(inverseScale)], [:], file, line
-        ) {
-            ctorch_foreach_unscale(handles(gradients), gradients.count, foundInfinity.handle, inverseScale.handle)
         }
     }
 }

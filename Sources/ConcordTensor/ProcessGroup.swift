@@ -4,29 +4,31 @@ import Foundation
 
 /// Processes that compute together, on one machine or several: libtorch's c10d over Gloo.
 ///
-/// Every member calls the same operations in the same order with tensors of the same shapes; each call returns when all
-/// have come. When one is late by more than the timeout, or gone, the call throws on the others.
+/// Every process calls the same operations in the same order with tensors of the same shapes; each call returns when
+/// all have made it. If one is late by more than the timeout, or gone, the call throws on the others.
 public final class ProcessGroup {
-    /// This process's number, from 0.
+    /// The number of this process, from 0.
     public let rank: Int
-    /// How many processes there are.
+    /// The number of processes.
     public let worldSize: Int
     private let handle: OpaquePointer?
 
-    /// Meets the other processes.
+    /// Connects to the other processes.
     ///
     /// - Parameters:
-    ///   - host: where rank 0 listens; `127.0.0.1` keeps all traffic on this machine.
-    ///   - port: the port there.
+    ///   - host: the address on which rank 0 listens; `127.0.0.1` keeps all traffic on this machine.
+    ///   - port: the port of rank 0.
     ///   - timeout: seconds that a call may wait for the others.
-    /// - Throws: `.processGroup` when not all have come in time, `.invalidArgument` for a rank outside the group.
+    /// - Throws: `.processGroup` when not all connect in time, `.invalidArgument` for a rank outside the group.
     public init(host: String, port: Int, rank: Int, worldSize: Int, timeout: Double = 300) throws(ConcordError) {
         guard worldSize > 0, (0..<worldSize).contains(rank) else {
             throw ConcordError(
                 .invalidArgument, "rank \(rank) of a world of \(worldSize) processes; ranks count from 0")
         }
         guard let port = UInt16(exactly: port), timeout > 0 else {
-            throw ConcordError(.invalidArgument, "port \(port) with a timeout of \(timeout) s; no such port or time")
+            throw ConcordError(
+                .invalidArgument,
+                "port \(port) with a timeout of \(timeout) s; ports are 0...65535 and timeouts above 0")
         }
         self.rank = rank
         self.worldSize = worldSize
@@ -47,7 +49,8 @@ public final class ProcessGroup {
     /// The group that the environment describes, as torchrun, Slurm and Kubernetes set it: `MASTER_ADDR`,
     /// `MASTER_PORT`, `RANK` and `WORLD_SIZE`. Nil when none of them is set.
     ///
-    /// - Throws: `.invalidConfiguration` naming a variable that is missing or no number, and what ``init`` throws.
+    /// - Throws: `.invalidConfiguration` naming a variable that is missing or not a number; the errors of the
+    ///   initializer.
     public static func fromEnvironment(
         _ environment: [String: String] = ProcessInfo.processInfo.environment, timeout: Double = 300
     ) throws(ConcordError) -> ProcessGroup? {
@@ -73,17 +76,17 @@ public final class ProcessGroup {
             worldSize: number("WORLD_SIZE"), timeout: timeout)
     }
 
-    /// How ``allReduce(_:_:)`` joins the elements of all ranks.
-    public enum Reduction: Int32, Sendable {
+    /// The operation of ``allReduce(_:_:)``.
+    package enum Reduction: Int32, Sendable {
         case sum = 0
         case maximum = 1
         case minimum = 2
     }
 
-    /// Replaces the elements by those of all ranks joined. All ranks have the same shape and dtype.
+    /// Replaces the elements by their reduction over all ranks. All ranks have the same shape and dtype.
     ///
     /// - Throws: `.processGroup`.
-    public func allReduce(_ tensor: Tensor, _ reduction: Reduction = .sum) throws(ConcordError) {
+    package func allReduce(_ tensor: Tensor, _ reduction: Reduction = .sum) throws(ConcordError) {
         guard worldSize > 1 else { return }
         let status = withExtendedLifetime(tensor) { ctorch_all_reduce(handle, tensor.handle, reduction.rawValue) }
         guard status == CTORCH_OK else { throw Self.failure("all-reduce of \(tensor.shape) on rank \(rank)") }
@@ -92,7 +95,7 @@ public final class ProcessGroup {
     /// The tensors of all ranks, in order of ranks. All ranks have the same shape and dtype.
     ///
     /// - Throws: `.processGroup`.
-    public func allGather(_ tensor: Tensor) throws(ConcordError) -> [Tensor] {
+    package func allGather(_ tensor: Tensor) throws(ConcordError) -> [Tensor] {
         guard worldSize > 1 else { return [tensor.detached()] }
         var results: UnsafeMutablePointer<OpaquePointer?>?
         var count = 0
@@ -102,19 +105,14 @@ public final class ProcessGroup {
         return (0..<count).map { Tensor(handle: results?[$0]) }
     }
 
-    /// Overwrites the tensor by that of rank `root`.
+    /// Overwrites the tensor with that of rank `root`.
     ///
     /// - Throws: `.processGroup`.
-    public func broadcast(_ tensor: Tensor, from root: Int = 0) throws(ConcordError) {
+    package func broadcast(_ tensor: Tensor, from root: Int = 0) throws(ConcordError) {
         guard worldSize > 1 else { return }
         let status = withExtendedLifetime(tensor) { ctorch_broadcast(handle, tensor.handle, Int32(root)) }
         guard status == CTORCH_OK else { throw Self.failure("broadcast of \(tensor.shape) to rank \(rank)") }
     }
-
-    /// Waits for all ranks.
-    ///
-    /// - Throws: `.processGroup`.
-    public func barrier() throws(ConcordError) { try allReduce(Tensor(0)) }
 
     private static func failure(_ what: String) -> ConcordError {
         let reason = ctorch_last_error().map { String(cString: $0) } ?? "unknown error"
@@ -124,18 +122,18 @@ public final class ProcessGroup {
 
 extension ProcessGroup {
     /// The rows of all ranks, which may hold different numbers of them.
-    public struct GatheredRows {
+    package struct GatheredRows {
         /// `[all rows, …]`, rank after rank, without gradient.
-        public let all: Tensor
-        /// Which of them are this rank's.
-        public let own: Range<Int>
+        package let all: Tensor
+        /// The rows of this rank.
+        package let own: Range<Int>
     }
 
     /// Joins the rows of all ranks along the first axis. The other axes and the dtype are the same on all ranks; a rank
     /// may have no rows.
     ///
     /// - Throws: `.processGroup`, also when shapes or dtypes differ between ranks.
-    public func gatherRows(_ tensor: Tensor) throws(ConcordError) -> GatheredRows {
+    package func gatherRows(_ tensor: Tensor) throws(ConcordError) -> GatheredRows {
         let tensor = tensor.detached()
         guard worldSize > 1 else { return GatheredRows(all: tensor, own: 0..<tensor.size(0)) }
         let counts = try rowCounts(tensor)
@@ -152,7 +150,7 @@ extension ProcessGroup {
         return GatheredRows(all: Tensor.concatenated(rows), own: start..<start + counts[rank])
     }
 
-    /// How many rows every rank has. Compares shape and dtype first: a mismatch would hang or mix up bytes.
+    /// The number of rows of each rank. Compares shape and dtype first: a mismatch would hang or mix up bytes.
     private func rowCounts(_ tensor: Tensor) throws(ConcordError) -> [Int] {
         let shape = tensor.shape
         let inner = shape.dropFirst()
@@ -173,9 +171,9 @@ extension ProcessGroup {
 }
 
 extension ProcessGroup {
-    /// Makes the gradients of what all ranks share whole: each rank's is its part of the sum.
+    /// Sums the gradients of shared parameters over the ranks, each of which has its part.
     ///
-    /// - Parameter tensors: leaves, the same on all ranks in the same order; one without a gradient counts as zeros.
+    /// - Parameter tensors: leaves, in the same order on all ranks; one without a gradient counts as zeros.
     /// - Throws: `.processGroup`.
     public func sumGradients(of tensors: [Tensor]) throws(ConcordError) {
         guard worldSize > 1 else { return }

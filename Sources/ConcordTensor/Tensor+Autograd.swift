@@ -2,7 +2,7 @@ import CTorch
 import ConcordCore
 
 extension Tensor {
-    /// Whether gradients flow to this tensor. Can be set on leaves only.
+    /// Whether gradients flow to this tensor. Only leaves allow setting it.
     public var requiresGradient: Bool {
         get { ctorch_requires_gradient(handle) }
         set {
@@ -12,9 +12,10 @@ extension Tensor {
     }
 
     /// Whether this tensor was made by the user, and not by an operation that records gradients.
-    public var isLeaf: Bool { ctorch_is_leaf(handle) }
+    package var isLeaf: Bool { ctorch_is_leaf(handle) }
 
-    /// What ``backward(gradient:retainingGraph:file:line:)`` has added up for this leaf; nil before the first time.
+    /// The sum of the gradients of all ``backward(gradient:retainingGraph:file:line:)`` passes to this leaf; nil before
+    /// the first.
     public var gradient: Tensor? {
         get {
             var result: OpaquePointer?
@@ -28,7 +29,7 @@ extension Tensor {
         }
     }
 
-    /// Forgets the gradient and its memory.
+    /// Releases the gradient and its memory.
     public func clearGradient() { gradient = nil }
 
     /// Adds the gradients of this tensor to ``gradient`` of every leaf that it was computed from.
@@ -58,8 +59,8 @@ extension Tensor {
     /// The gradients of `outputs` with respect to `inputs`, without touching ``gradient``.
     ///
     /// - Parameters:
-    ///   - gradientOutputs: The gradients of the final result with respect to `outputs`; nil stands for ones, where every
-    ///     output has one element.
+    ///   - gradientOutputs: The gradients of the final result with respect to `outputs`; nil stands for ones, where
+    ///     every output has one element.
     ///   - retainingGraph: Keeps the graph for another backward pass.
     ///   - creatingGraph: Makes the gradients differentiable themselves, and keeps the graph.
     /// - Returns: One gradient for each input; nil for an input that the outputs do not depend on.
@@ -90,8 +91,8 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - gradients: For each input the gradient of this number, of the input's shape. Their memory is taken over: the
-    ///     backward pass changes them, unless it retains the graph. Second derivatives are those of the gradients, which
-    ///     have to be computed with gradients on for that; asking for them otherwise is a failed operation.
+    ///     backward pass changes them, unless it retains the graph. Second derivatives are those of the gradients,
+    ///     which have to be computed with gradients on for that; asking for them otherwise is a failed operation.
     package func withGradients(
         _ gradients: [(input: Tensor, gradient: Tensor)], file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {

@@ -27,7 +27,7 @@ extension Tensor {
     }
 
     /// Copies row-major bytes in the host's byte order into a tensor of `shape`.
-    public convenience init(
+    package convenience init(
         copying bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType, device: Device = .cpu
     ) {
         Self.requireByteCount(bytes, shape: shape, dtype: dtype)
@@ -36,9 +36,9 @@ extension Tensor {
 
     /// A CPU tensor over memory that belongs to `owner`, without copying; misaligned memory is copied.
     ///
-    /// The tensor and its views keep `owner` alive. The memory must not change or move as long as `owner` lives, and the
-    /// tensor must not be written to if the memory is read-only, as a mapped file's is.
-    public convenience init(borrowing owner: AnyObject, bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType) {
+    /// The tensor and its views keep `owner` alive. The memory must not change or move as long as `owner` lives, and
+    /// the tensor must not be written to if the memory is read-only, as a mapped file's is.
+    package convenience init(borrowing owner: AnyObject, bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType) {
         Self.requireByteCount(bytes, shape: shape, dtype: dtype)
         guard let base = bytes.baseAddress, !bytes.isEmpty, Int(bitPattern: base) % dtype.byteCount == 0 else {
             self.init(handle: Self.copied(bytes, shape: shape, dtype: dtype, device: .cpu))
@@ -102,7 +102,7 @@ extension Tensor {
 
     /// Calls `body` with the elements' bytes in row-major order, to be changed in place. The tensor must be contiguous
     /// on the CPU. The bytes are valid only inside `body`.
-    public func withUnsafeMutableBytes<Result>(
+    package func withUnsafeMutableBytes<Result>(
         _ body: (UnsafeMutableRawBufferPointer) throws -> Result
     ) rethrows -> Result {
         precondition(

@@ -9,7 +9,8 @@ extension Tensor {
         right.reciprocal() * left
     }
 
-    /// `x · Φ(x)` of every element, with the normal distribution Φ or its approximation by tanh (Hendrycks & Gimpel 2016).
+    /// `x · Φ(x)` of every element, with the normal distribution Φ or its approximation by tanh (Hendrycks & Gimpel
+    /// 2016).
     public func gelu(
         tanhApproximation: Bool = false, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
@@ -28,8 +29,8 @@ extension Tensor {
         }
     }
 
-    /// How ``interpolated(height:width:mode:alignCorners:antialias:file:line:)`` makes elements between elements.
-    public enum InterpolationMode: Int32, Sendable {
+    /// The kernel of ``interpolated(height:width:mode:alignCorners:antialias:file:line:)``.
+    package enum InterpolationMode: Int32, Sendable {
         case nearest = 0
         case bilinear = 1
         case bicubic = 2
@@ -40,7 +41,7 @@ extension Tensor {
     /// - Parameters:
     ///   - alignCorners: The corner elements keep their values; otherwise elements are areas, as in images.
     ///   - antialias: Widens the filter when shrinking. Not for `nearest`, nor together with `alignCorners`.
-    public func interpolated(
+    package func interpolated(
         height: Int, width: Int, mode: InterpolationMode = .bilinear, alignCorners: Bool = false,
         antialias: Bool = false, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
@@ -67,8 +68,8 @@ extension Tensor {
     ///   - size: Samples of one frame.
     ///   - hop: Samples between frames.
     ///   - window: Weights of a frame `[size]`; nil for ones.
-    ///   - center: Pads both ends by `size / 2`, by reflection or else with zeros, so that frames are centred.
-    public func stft(
+    ///   - center: Pads both ends by `size / 2`, by reflection or else with zeros, so that frames are centered.
+    package func stft(
         size: Int, hop: Int, window: Tensor?, center: Bool = true, reflect: Bool = true,
         file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
@@ -93,8 +94,8 @@ extension Tensor {
 
     /// Vectors along `axis` divided by their length, or by `epsilon` if that is larger.
     ///
-    /// Vectors of bfloat16 and float16 come back in float32, as `normalize` of PyTorch gives them under CUDA's autocast:
-    /// in bfloat16 a unit vector's length is off by up to 0.4 %, and its cosines with it.
+    /// Vectors of bfloat16 and float16 come back in float32, as `normalize` of PyTorch gives them under CUDA's
+    /// autocast: in bfloat16 a unit vector's length is off by up to 0.4 %, and its cosines with it.
     public func normalized(
         axis: Int = -1, epsilon: Double = 1e-12, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {

@@ -23,7 +23,7 @@ public final class Tensor {
     /// The result of an operation that failed inside ``withTensorErrors(_:)``. Operations on it do nothing.
     public static var undefined: Tensor { Tensor(handle: nil) }
 
-    /// Whether this is a tensor at all, and not the result of a failed operation.
+    /// Whether this is a tensor, and not the result of a failed operation.
     public var isDefined: Bool { handle != nil }
 
     /// The length of every axis.
@@ -60,14 +60,14 @@ public final class Tensor {
         return dtype
     }
 
-    /// Where the elements are.
+    /// The device of the elements.
     public var device: Device { Device(ctorch_device_of(handle)) }
 
-    /// Whether the elements lie in row-major order without gaps.
-    public var isContiguous: Bool { ctorch_is_contiguous(handle) }
+    /// Whether the elements are in row-major order without gaps.
+    package var isContiguous: Bool { ctorch_is_contiguous(handle) }
 
     /// Whether both tensors are views of the same memory.
-    public func sharesMemory(with other: Tensor) -> Bool { ctorch_is_alias(handle, other.handle) }
+    package func sharesMemory(with other: Tensor) -> Bool { ctorch_is_alias(handle, other.handle) }
 }
 
 extension Tensor: CustomStringConvertible {

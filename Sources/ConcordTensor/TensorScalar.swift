@@ -37,7 +37,7 @@ extension DType {
     }
 }
 
-/// How a loss over many elements becomes one number.
+/// The reduction of a loss over many elements to one number.
 public enum Reduction: Int, Sendable {
     /// One loss for each element.
     case none = 0

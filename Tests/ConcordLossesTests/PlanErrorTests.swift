@@ -210,7 +210,7 @@ import Testing
             try CaptionLoss(ignoredLabel: -1)(states: huge, head: huge, labels: labels)
         }
         expect(.nonFiniteValue, words) { _ in
-            try ArcFace(weight: Self.vectors([2, 3]), scale: 1e39)(huge, labels: labels)
+            try MarginHead(weight: Self.vectors([2, 3]), margin: .arcFace(), scale: 1e39)(huge, labels: labels)
         }
         expect(.nonFiniteValue, words) { _ in
             try multiSimilarityLoss(embeddings: Self.vectors([4, 3]), labels: labels, beta: 1e39, base: -1)

@@ -13,7 +13,6 @@ import Testing
             try group.allReduce(largest, .maximum)
             try group.allReduce(smallest, .minimum)
             try group.broadcast(root, from: 2)
-            try group.barrier()
             let parts = try group.allGather(Tensor([group.rank * 10, 7]))
             return [sum, largest, smallest, root].flatMap { $0.scalars(as: Double.self) }
                 + parts.flatMap { $0.scalars(as: Double.self) }

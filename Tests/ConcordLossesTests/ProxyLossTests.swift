@@ -9,10 +9,10 @@ import Testing
     typealias ProxyLoss = @Sendable (_ proxies: Tensor, _ embeddings: Tensor, _ labels: Tensor) throws -> Tensor
 
     private static let losses: [String: ProxyLoss] = [
-        "arc_face": { try ArcFace(weight: $0)($1, labels: $2) },
-        "arc_face_wide": { try ArcFace(weight: $0, marginDegrees: 90, scale: 30)($1, labels: $2) },
-        "cos_face": { try CosFace(weight: $0)($1, labels: $2) },
-        "cos_face_other": { try CosFace(weight: $0, margin: 0.1, scale: 16)($1, labels: $2) },
+        "arc_face": { try MarginHead(weight: $0, margin: .arcFace())($1, labels: $2) },
+        "arc_face_wide": { try MarginHead(weight: $0, margin: .arcFace(degrees: 90), scale: 30)($1, labels: $2) },
+        "cos_face": { try MarginHead(weight: $0, margin: .cosFace())($1, labels: $2) },
+        "cos_face_other": { try MarginHead(weight: $0, margin: .cosFace(0.1), scale: 16)($1, labels: $2) },
         "proxy_anchor": { try ProxyAnchor(proxies: $0)($1, labels: $2) },
         "proxy_anchor_other": { try ProxyAnchor(proxies: $0, margin: 0.3, scale: 10)($1, labels: $2) },
     ]
@@ -33,9 +33,9 @@ import Testing
         let golden = try PairGolden("proxy_losses")
         let embeddings = try golden.tensor("embeddings"), proxies = try golden.tensor("proxies")
         for (name, logits) in [
-            ("arc_face", try ArcFace(weight: proxies).logits(embeddings)),
-            ("arc_face_wide", try ArcFace(weight: proxies, scale: 30).logits(embeddings)),
-            ("cos_face_other", try CosFace(weight: proxies, scale: 16).logits(embeddings)),
+            ("arc_face", try MarginHead(weight: proxies, margin: .arcFace()).logits(embeddings)),
+            ("arc_face_wide", try MarginHead(weight: proxies, margin: .arcFace(), scale: 30).logits(embeddings)),
+            ("cos_face_other", try MarginHead(weight: proxies, margin: .cosFace(), scale: 16).logits(embeddings)),
         ] {
             #expect(logits.shape == [10, 6])
             expectClose(
@@ -72,7 +72,7 @@ import Testing
     /// On the proxy itself the margin still counts in full.
     @Test func arcFaceAtAngleZero() throws {
         let weight = Tensor.identity(2, dtype: .float64)
-        let loss = try ArcFace(weight: weight, marginDegrees: 60, scale: 2)(
+        let loss = try MarginHead(weight: weight, margin: .arcFace(degrees: 60), scale: 2)(
             Tensor([1.0, 0], shape: [1, 2]), labels: Tensor([0]))
         #expect(abs(loss.item() - log1p(exp(2 * (0 - 0.5)))) < 1e-15)
     }
@@ -92,10 +92,10 @@ import Testing
             rows.requiresGradient = true
             weight.requiresGradient = true
             let otherCosine = embedding == second.map { $0 * 1e-11 } ? 1.0 : 0
-            let arc = try ArcFace(weight: weight)(rows, labels: Tensor([0]))
+            let arc = try MarginHead(weight: weight, margin: .arcFace())(rows, labels: Tensor([0]))
             let expected = log1p(exp(64 * (otherCosine - cosine) - turned))
             #expect(abs(arc.item() - expected) < 1e-5 * expected)
-            let cosFace = try CosFace(weight: weight)(rows, labels: Tensor([0]))
+            let cosFace = try MarginHead(weight: weight, margin: .cosFace())(rows, labels: Tensor([0]))
             #expect(abs(cosFace.item() - log1p(exp(64 * (otherCosine - cosine + 0.35)))) < 1e-4)
             expectFinite(arc, [rows, weight], "\(embedding) \(own)")
         }
@@ -117,8 +117,8 @@ import Testing
     }
 
     @Test func randomWeightsAreLeaves() throws {
-        let arc = try ArcFace(classes: 200, width: 30, generator: Generator(seed: 7))
-        let cos = try CosFace(classes: 200, width: 30, generator: Generator(seed: 7))
+        let arc = try MarginHead(classes: 200, width: 30, margin: .arcFace(), generator: Generator(seed: 7))
+        let cos = try MarginHead(classes: 200, width: 30, margin: .cosFace(), generator: Generator(seed: 7))
         let anchor = try ProxyAnchor(classes: 200, width: 30, generator: Generator(seed: 7))
         for (tensor, deviation) in [(arc.weight, 1), (cos.weight, 1), (anchor.proxies, 0.1)] {
             #expect(tensor.shape == [200, 30])
@@ -129,8 +129,8 @@ import Testing
         // The same seed gives the same weights.
         #expect(arc.weight.scalars(as: Float.self) == cos.weight.scalars(as: Float.self))
         // The peer's defaults.
-        #expect(arc.marginDegrees == 28.6 && arc.scale == 64)
-        #expect(cos.margin == 0.35 && cos.scale == 64)
+        #expect(arc.margin == .arcFace(degrees: 28.6) && arc.scale == 64)
+        #expect(cos.margin == .cosFace(0.35) && cos.scale == 64)
         #expect(anchor.margin == 0.1 && anchor.scale == 32)
     }
 
@@ -174,25 +174,31 @@ import Testing
 
     @Test func badNumbersAreNamed() {
         let weight = Tensor.ones([3, 4]), generator = Generator(seed: 1)
-        expectError(.invalidArgument, naming: ["marginDegrees", "181"]) {
-            _ = try ArcFace(weight: weight, marginDegrees: 181)
+        expectError(.invalidArgument, naming: ["margin", "181.0 degrees"]) {
+            _ = try MarginHead(weight: weight, margin: .arcFace(degrees: 181))
         }
-        expectError(.invalidArgument, naming: ["marginDegrees", "nan"]) {
-            _ = try ArcFace(weight: weight, marginDegrees: .nan)
+        expectError(.invalidArgument, naming: ["margin", "nan degrees"]) {
+            _ = try MarginHead(weight: weight, margin: .arcFace(degrees: .nan))
         }
-        expectError(.invalidArgument, naming: ["scale", "0"]) { _ = try ArcFace(weight: weight, scale: 0) }
-        expectError(.invalidArgument, naming: ["scale", "inf"]) { _ = try CosFace(weight: weight, scale: .infinity) }
-        expectError(.invalidArgument, naming: ["margin", "-0.1"]) { _ = try CosFace(weight: weight, margin: -0.1) }
+        expectError(.invalidArgument, naming: ["scale", "0"]) {
+            _ = try MarginHead(weight: weight, margin: .arcFace(), scale: 0)
+        }
+        expectError(.invalidArgument, naming: ["scale", "inf"]) {
+            _ = try MarginHead(weight: weight, margin: .cosFace(), scale: .infinity)
+        }
+        expectError(.invalidArgument, naming: ["margin", "-0.1"]) {
+            _ = try MarginHead(weight: weight, margin: .cosFace(-0.1))
+        }
         expectError(.invalidArgument, naming: ["margin", "nan"]) { _ = try ProxyAnchor(proxies: weight, margin: .nan) }
         expectError(.invalidArgument, naming: ["scale", "-2"]) { _ = try ProxyAnchor(proxies: weight, scale: -2) }
         expectError(.invalidArgument, naming: ["classes", "0"]) {
             _ = try ProxyAnchor(classes: 0, width: 3, generator: generator)
         }
         expectError(.invalidArgument, naming: ["width", "-3"]) {
-            _ = try ArcFace(classes: 2, width: -3, generator: generator)
+            _ = try MarginHead(classes: 2, width: -3, margin: .arcFace(), generator: generator)
         }
         expectError(.invalidArgument, naming: ["classes", "-1"]) {
-            _ = try CosFace(classes: -1, width: 3, generator: generator)
+            _ = try MarginHead(classes: -1, width: 3, margin: .cosFace(), generator: generator)
         }
     }
 }

@@ -53,8 +53,10 @@ import Testing
                 return try similarityDistillationLoss(
                     studentFirst: $0[0], studentSecond: $0[1], teacherFirst: teacher, teacherSecond: teacher)
             },
-            "ArcFace": { try ArcFace(weight: $0[1], marginDegrees: 20, scale: 4)($0[0], labels: labels()) },
-            "CosFace": { try CosFace(weight: $0[1], scale: 4)($0[0], labels: labels()) },
+            "ArcFace": {
+                try MarginHead(weight: $0[1], margin: .arcFace(degrees: 20), scale: 4)($0[0], labels: labels())
+            },
+            "CosFace": { try MarginHead(weight: $0[1], margin: .cosFace(), scale: 4)($0[0], labels: labels()) },
             "proxy anchor": { try ProxyAnchor(proxies: $0[1], scale: 4)($0[0], labels: labels()) },
             "Barlow Twins": { try barlowTwinsLoss(first: $0[0], second: $0[1]).total },
             "VICReg": { try vicRegLoss(first: $0[0], second: $0[1]).total },

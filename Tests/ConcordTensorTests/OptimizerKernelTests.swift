@@ -54,25 +54,10 @@ import Testing
         #expect(Tensor.foreachNorm(tensors).map { $0.item() } == [5, 2])
         Tensor.foreachMultiply(tensors, by: 2)
         #expect(values() == [[6, 8], [4]])
-        Tensor.foreachMultiply(tensors, by: Tensor(0.5))
+        Tensor.foreachMultiply(tensors, by: 0.5)
         #expect(values() == [[3, 4], [2]])
         let ends = [Tensor([5, 8] as [Float], shape: [2]), Tensor([0] as [Float], shape: [1])]
         Tensor.foreachLerp(tensors, to: ends, weight: 0.25)
         #expect(values() == [[3.5, 5], [1.5]])
-        Tensor.foreachAdd(tensors, ends, scale: 2)
-        #expect(values() == [[13.5, 21], [1.5]])
-        Tensor.foreachZero(tensors)
-        #expect(values() == [[0, 0], [0]])
-    }
-
-    @Test func unscalingFindsInfinities() {
-        let found = Tensor(0)
-        let gradients = [Tensor([8, 16] as [Float], shape: [2])]
-        Tensor.foreachUnscale(gradients, inverseScale: Tensor(0.125), foundInfinity: found)
-        #expect(gradients[0].scalars(as: Float.self) == [1, 2])
-        #expect(found.item() == 0)
-        Tensor.foreachUnscale(
-            [Tensor([Float.infinity, 1], shape: [2])], inverseScale: Tensor(0.125), foundInfinity: found)
-        #expect(found.item() == 1)
     }
 }

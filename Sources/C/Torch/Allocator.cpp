@@ -53,7 +53,6 @@ const bool isSet = [] {
 #if defined(__GLIBC__)
   // A training step frees what its forward pass allocated, and the next one wants it again. By default glibc hands much
   // of that back to the kernel, which then clears every page anew: a tenth of the time of a step.
-  // `ctorch_release_memory` hands it back when asked.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);  // The most that glibc itself would come to.
   mallopt(M_TRIM_THRESHOLD, -1);        // Never by itself.
 #endif

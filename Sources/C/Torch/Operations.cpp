@@ -4,12 +4,10 @@
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
-#include <ATen/ops/_amp_foreach_non_finite_check_and_unscale_ops.h>
 #include <ATen/ops/_foreach_add_ops.h>
 #include <ATen/ops/_foreach_lerp_ops.h>
 #include <ATen/ops/_foreach_mul_ops.h>
 #include <ATen/ops/_foreach_norm_ops.h>
-#include <ATen/ops/_foreach_zero_ops.h>
 #include <ATen/ops/_fused_adamw_ops.h>
 #include <ATen/ops/_upsample_bicubic2d_aa_ops.h>
 #include <ATen/ops/_upsample_bilinear2d_aa_ops.h>
@@ -160,32 +158,9 @@ int32_t ctorch_foreach_multiply(ctorch_tensor *const *tensors, intptr_t count, d
   return guarded([&] { at::_ops::_foreach_mul__Scalar::call(InList(tensors, count), scalar(factor)); });
 }
 
-int32_t ctorch_foreach_multiply_tensor(ctorch_tensor *const *tensors, intptr_t count, ctorch_tensor *factor) {
-  return guarded([&] { at::_ops::_foreach_mul__Tensor::call(InList(tensors, count), In(factor)); });
-}
-
-int32_t ctorch_foreach_add(
-    ctorch_tensor *const *tensors, ctorch_tensor *const *others, intptr_t count, double scale) {
-  return guarded([&] {
-    at::_ops::_foreach_add__List::call(InList(tensors, count), InList(others, count), scalar(scale));
-  });
-}
-
 int32_t ctorch_foreach_lerp(
     ctorch_tensor *const *tensors, ctorch_tensor *const *ends, intptr_t count, double weight) {
   return guarded([&] {
     at::_ops::_foreach_lerp__Scalar::call(InList(tensors, count), InList(ends, count), scalar(weight));
-  });
-}
-
-int32_t ctorch_foreach_zero(ctorch_tensor *const *tensors, intptr_t count) {
-  return guarded([&] { at::_ops::_foreach_zero_::call(InList(tensors, count)); });
-}
-
-int32_t ctorch_foreach_unscale(
-    ctorch_tensor *const *tensors, intptr_t count, ctorch_tensor *found_infinity, ctorch_tensor *inverse_scale) {
-  return guarded([&] {
-    at::_ops::_amp_foreach_non_finite_check_and_unscale_::call(
-        InList(tensors, count), In(found_infinity), In(inverse_scale));
   });
 }

@@ -39,7 +39,3 @@ int32_t ctorch_generator_set_state(ctorch_generator *handle, ctorch_tensor *stat
     generator(handle).set_state(In(state));
   });
 }
-
-int32_t ctorch_seed_default_generators(uint64_t seed) {
-  return guarded([&] { at::manual_seed(seed); });
-}

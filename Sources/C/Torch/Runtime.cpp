@@ -10,9 +10,6 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
 
 #include "internal.h"
 
@@ -23,10 +20,6 @@ const char *ctorch_version(void) { return TORCH_VERSION; }
 int32_t ctorch_thread_count(void) { return at::get_num_threads(); }
 int32_t ctorch_set_thread_count(int32_t count) {
   return guarded([&] { at::set_num_threads(count); });
-}
-int32_t ctorch_interop_thread_count(void) { return at::get_num_interop_threads(); }
-int32_t ctorch_set_interop_thread_count(int32_t count) {
-  return guarded([&] { at::set_num_interop_threads(count); });
 }
 
 bool ctorch_has_cuda(void) { return at::globalContext().hasCUDA() && ctorch_cuda_device_count() > 0; }
@@ -53,8 +46,6 @@ char *ctorch_cuda_device_name(int32_t index) {
 }
 
 char *ctorch_cpu_capability(void) { return strdup(at::get_cpu_capability().c_str()); }
-char *ctorch_build_description(void) { return strdup(at::show_config().c_str()); }
-char *ctorch_parallel_description(void) { return strdup(at::get_parallel_info().c_str()); }
 
 bool ctorch_has_fast_bfloat16(void) {
 #if defined(__x86_64__)
@@ -66,32 +57,5 @@ bool ctorch_has_fast_bfloat16(void) {
   return true;
 #else
   return false;
-#endif
-}
-
-int32_t ctorch_set_matmul_precision(int32_t backend, int32_t precision) {
-  return guarded([&] {
-    constexpr at::Float32Precision precisions[] = {
-        at::Float32Precision::NONE, at::Float32Precision::IEEE, at::Float32Precision::TF32,
-        at::Float32Precision::BF16};
-    TORCH_CHECK(precision >= 0 && precision < 4, "unknown matmul precision ", precision);
-    at::globalContext().setFloat32Precision(
-        backend == 0 ? at::Float32Backend::MKLDNN : at::Float32Backend::CUDA, at::Float32Op::MATMUL,
-        precisions[precision]);
-  });
-}
-
-bool ctorch_set_flush_denormal(bool enabled) { return at::globalContext().setFlushDenormal(enabled); }
-
-int32_t ctorch_set_deterministic(bool enabled) {
-  return guarded([&] {
-    at::globalContext().setDeterministicAlgorithms(enabled, false);
-    at::globalContext().setDeterministicFillUninitializedMemory(false);
-  });
-}
-
-void ctorch_release_memory(void) {
-#if defined(__GLIBC__)
-  malloc_trim(0);
 #endif
 }

@@ -1,16 +1,15 @@
 import ConcordCore
 import ConcordTensor
 
-/// How far a student's embeddings are from a teacher's of the same samples, after sentence-transformers'
+/// The distance of a student's embeddings from a teacher's of the same samples, after sentence-transformers'
 /// `EmbedDistillLoss` (Reimers & Gurevych 2020 with the squared error).
 ///
 /// - Parameters:
-///   - student: `[count, width]`, of any floating-point type, computed in at least float32. With `.cosine` divided by
-///     their length first, with 1e-12 as the least (the peer: 1e-8); else taken as they are.
-///   - teacher: embeddings of the same samples, like `student`; no gradient flows to them. A teacher of another width is
-///     refused: its columns mean something else, so put a linear layer on the student, or compare similarities with
+///   - student: `[count, width]` of any floating-point type, computed in at least float32. Only `.cosine` normalizes.
+///   - teacher: embeddings of the same samples, like `student`; no gradient flows to them. A teacher of another width
+///     is an error: its columns mean something else, so put a linear layer on the student, or compare similarities with
 ///     ``similarityDistillationLoss(studentFirst:studentSecond:teacherFirst:teacherSecond:studentScale:teacherScale:subtractingEntropy:)``.
-///   - distance: what is averaged.
+///   - distance: the distance that is averaged.
 /// - Returns: the loss, `[]`.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
 public func embeddingDistillationLoss(
@@ -36,7 +35,7 @@ public func embeddingDistillationLoss(
     }
 }
 
-/// How far a student's embedding is from its teacher's.
+/// The distance between a student's embedding and its teacher's.
 public enum DistillationDistance: Hashable, Sendable {
     /// The squared difference, averaged over rows and columns.
     case squaredError
@@ -53,8 +52,7 @@ public enum DistillationDistance: Hashable, Sendable {
 ///   - negatives: one or more passages for each query that do not, each like `queries`.
 ///   - teacherMargins: the teacher's score of the positive less that of each negative, `[count, negatives]`, of a
 ///     floating-point type or int64; no gradient flows to it.
-///   - normalizing: Compares by cosine (lengths at least 1e-12) in place of the scalar product, which fits most
-///     teachers' scores.
+///   - normalizing: whether to compare by cosine instead of the scalar product, which fits most teachers' scores.
 /// - Returns: the loss, `[]`, the mean over queries and negatives.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
 public func marginMSELoss(
@@ -89,7 +87,7 @@ public func marginMSELoss(
 /// ``marginMSELoss(queries:positives:negatives:teacherMargins:normalizing:)`` with the teacher's scores themselves.
 ///
 /// - Parameter teacherScores: `[count, 1 + negatives]`: of the positive first, then of each negative.
-/// - Throws: as the other.
+/// - Throws: the errors of the other form.
 public func marginMSELoss(
     queries: Tensor, positives: Tensor, negatives: [Tensor], teacherScores: Tensor, normalizing: Bool = false
 ) throws(ConcordError) -> Tensor {
@@ -104,26 +102,25 @@ public func marginMSELoss(
         normalizing: normalizing)
 }
 
-/// How far a student's similarities within a batch are from a teacher's, after open_clip's `DistillClipLoss` on one
+/// The distance of a student's similarities within a batch from a teacher's, after open_clip's `DistillClipLoss` on one
 /// process: the cross-entropy of the softmax over each row and each column of the score matrix.
 ///
-/// Both sides of a sample, such as image and text, are compared with all samples of the other side; the loss is the mean
-/// over samples and over both directions. Widths of student and teacher may differ. The peer adds the ordinary
+/// Both sides of a sample, such as image and text, are compared with all samples of the other side; the loss is the
+/// mean over samples and over both directions. Widths of student and teacher may differ. The peer adds the ordinary
 /// contrastive loss to it: ``InfoNCE``.
 ///
 /// - Parameters:
-///   - studentFirst: one side, `[count, width]`, of any floating-point type, computed in at least float32; divided by
-///     their length first, with 1e-12 as the least.
+///   - studentFirst: one side, `[count, width]` of any floating-point type, computed in at least float32; it is
+///     normalized.
 ///   - studentSecond: the other side of the same samples, like `studentFirst`.
 ///   - teacherFirst: `[count, teacher width]`; no gradient flows to it.
 ///   - teacherSecond: like `teacherFirst`.
-///   - studentScale: the factor on the student's cosines, `[]`: one over the temperature, or the exponential of a logit
-///     scale, which gets a gradient.
-///   - teacherScale: the factor on the teacher's cosines, `[]`; no gradient flows to it.
-///   - subtractingEntropy: Subtracts the teacher's own entropy, which leaves the Kullback-Leibler divergence: 0 where
-///     student and teacher agree. Gradients are the same.
+///   - studentScale: the student's logit scale, `[]`: one over the temperature; it gets a gradient.
+///   - teacherScale: the teacher's logit scale, `[]`; no gradient flows to it.
+///   - subtractingEntropy: whether to subtract the teacher's own entropy, which leaves the Kullback-Leibler divergence:
+///     0 where student and teacher agree. Gradients are the same.
 /// - Returns: the loss, `[]`.
-/// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue`, or `.invalidArgument` for a factor
+/// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue`, or `.invalidArgument` for a scale
 ///   that is not above 0.
 public func similarityDistillationLoss(
     studentFirst: Tensor, studentSecond: Tensor, teacherFirst: Tensor, teacherSecond: Tensor, studentScale: Tensor,
@@ -141,7 +138,7 @@ public func similarityDistillationLoss(
             "studentFirst has shape \(studentFirst.shape) and teacherFirst \(teacherFirst.shape); they must hold the "
                 + "same samples")
     }
-    // The widths may differ, the kinds may not.
+    // The widths may differ, element types and devices may not.
     try LossInput.checkComparable(
         studentFirst.narrowed(axis: 1, from: 0, count: 1), "studentFirst",
         teacherFirst.narrowed(axis: 1, from: 0, count: 1), "teacherFirst")
@@ -162,25 +159,25 @@ public func similarityDistillationLoss(
 }
 
 /// ``similarityDistillationLoss(studentFirst:studentSecond:teacherFirst:teacherSecond:studentScale:teacherScale:subtractingEntropy:)``
-/// with fixed temperatures, which cosines are divided by.
+/// with fixed temperatures, which divide the cosines.
 ///
 /// - Parameters:
 ///   - studentTemperature: above 0.
 ///   - teacherTemperature: above 0.
-/// - Throws: as the other, and `.invalidArgument` for a temperature that is not above 0.
+/// - Throws: the errors of the other form; `.invalidArgument` for a temperature that is not above 0.
 public func similarityDistillationLoss(
     studentFirst: Tensor, studentSecond: Tensor, teacherFirst: Tensor, teacherSecond: Tensor,
     studentTemperature: Double = 0.07, teacherTemperature: Double = 0.07, subtractingEntropy: Bool = false
 ) throws(ConcordError) -> Tensor {
     try LossInput.checkTemperature(studentTemperature, "studentTemperature")
     try LossInput.checkTemperature(teacherTemperature, "teacherTemperature")
-    let factor: (Double) -> Tensor = {
+    let scale: (Double) -> Tensor = {
         Tensor(1 / $0, dtype: studentFirst.dtype == .float64 ? .float64 : .float32, device: studentFirst.device)
     }
     return try similarityDistillationLoss(
         studentFirst: studentFirst, studentSecond: studentSecond, teacherFirst: teacherFirst,
-        teacherSecond: teacherSecond, studentScale: factor(studentTemperature),
-        teacherScale: factor(teacherTemperature), subtractingEntropy: subtractingEntropy)
+        teacherSecond: teacherSecond, studentScale: scale(studentTemperature),
+        teacherScale: scale(teacherTemperature), subtractingEntropy: subtractingEntropy)
 }
 
 private func checkScale(_ scale: Tensor, _ name: String, of embeddings: Tensor) throws(ConcordError) {
@@ -196,7 +193,7 @@ private func checkScale(_ scale: Tensor, _ name: String, of embeddings: Tensor) 
     try LossInput.checkPositive(scale.detached().item(), name)
 }
 
-/// Scaled cosines of both sides, `[count, count]`.
+/// Scaled cosines between both sides, `[count, count]`.
 private func scores(_ first: Tensor, _ second: Tensor, scale: Tensor) -> Tensor {
     let (rows, columns) = (first.precise.unitVectors, second.precise.unitVectors)
     return rows.matmul(columns.transposed(0, 1)) * scale.to(rows.dtype)

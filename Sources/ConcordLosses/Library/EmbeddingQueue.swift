@@ -1,7 +1,8 @@
 import ConcordCore
 import ConcordTensor
 
-/// The embeddings of the last batches, first in, first out, for losses that want more negatives than a batch has.
+/// A first-in, first-out queue of the embeddings of recent batches, for losses that need more negatives than a batch
+/// has.
 ///
 /// As cross-batch memory (XBM, Wang et al. 2020), with labels and any loss that takes a `reference`:
 /// ```swift
@@ -14,15 +15,15 @@ import ConcordTensor
 /// compared with earlier batches alone; add the loss within the batch then.
 ///
 /// As the queue of negatives of MoCo (He et al. 2020), without labels: compare the queries with their keys and
-/// ``embeddings``, and enqueue the keys, which a slowly moving average of the model made, after the loss.
+/// ``embeddings``, and after the loss enqueue the keys, which a slowly moving average of the model made.
 public final class EmbeddingQueue {
-    /// How many embeddings it holds at most.
-    public let capacity: Int
+    /// The maximum number of embeddings.
+    package let capacity: Int
     /// The width of the embeddings.
-    public let width: Int
+    package let width: Int
     /// Whether each embedding comes with a label.
-    public let hasLabels: Bool
-    /// How many embeddings it holds.
+    package let hasLabels: Bool
+    /// The number of embeddings.
     public private(set) var count = 0
     /// The slot that the next embedding goes to, which holds the oldest when the queue is full.
     private var next = 0
@@ -32,11 +33,11 @@ public final class EmbeddingQueue {
     /// An empty queue.
     ///
     /// - Parameters:
-    ///   - capacity: at least 1, and what fits into memory; need not be a multiple of the batch size.
+    ///   - capacity: at least 1, as far as memory allows; need not be a multiple of the batch size.
     ///   - width: at least 1.
-    ///   - hasLabels: Whether each embedding comes with a label.
-    ///   - dtype: what embeddings are kept as; of a floating-point type.
-    ///   - device: where embeddings are kept, and come from.
+    ///   - hasLabels: whether each embedding comes with a label.
+    ///   - dtype: the floating-point type in which embeddings are kept.
+    ///   - device: the device of the queue and of the batches.
     /// - Throws: `.invalidArgument` or `.dtypeMismatch`.
     public init(
         capacity: Int = 1024, width: Int, hasLabels: Bool = false, dtype: DType = .float32, device: Device = .cpu
@@ -61,14 +62,14 @@ public final class EmbeddingQueue {
         } catch {
             throw ConcordError(
                 .invalidArgument,
-                "a queue of capacity \(capacity) and width \(width) in \(dtype.rawValue) has no room on \(device): \(error)"
+                "a queue of capacity \(capacity) and width \(width) in \(dtype.rawValue) does not fit on \(device): \(error)"
             )
         }
     }
 
-    /// The embeddings it holds, `[count, width]`, in no particular order, without gradient.
+    /// A copy of the embeddings, `[count, width]`, in no particular order, without gradient.
     ///
-    /// A copy, so that a loss over it may run backward after the next ``enqueue(_:labels:)``.
+    /// A loss over the copy may run backward after the next ``enqueue(_:labels:)``.
     public var embeddings: Tensor { filled(storage) }
 
     /// The labels of ``embeddings``, int64 `[count]`; nil for a queue without labels.
@@ -78,15 +79,15 @@ public final class EmbeddingQueue {
         withoutGradient { tensor.narrowed(axis: 0, from: 0, count: count).cloned() }
     }
 
-    /// Adds detached copies of a batch; the oldest embeddings make room. Of a batch larger than the capacity only the
-    /// last rows stay.
+    /// Adds detached copies of a batch and drops the oldest embeddings. Only the last rows of a batch larger than the
+    /// capacity stay.
     ///
     /// - Parameters:
     ///   - batch: `[rows, width]`, of any floating-point type; converted.
     ///   - labels: int64 `[rows]`, for a queue with labels.
-    /// - Returns: where each row now is in ``embeddings``, int64 `[rows]`, or -1 for a row that did not stay.
-    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue`, or `.invalidArgument` when labels
-    ///   are missing or not wanted. The queue is then as it was.
+    /// - Returns: the place of each row in ``embeddings``, int64 `[rows]`, or -1 for a row that did not stay.
+    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue`, or `.invalidArgument` when
+    ///   labels are missing or unexpected. The queue is then unchanged.
     @discardableResult
     public func enqueue(_ batch: Tensor, labels: Tensor? = nil) throws(ConcordError) -> Tensor {
         try check(batch, labels)
@@ -134,7 +135,7 @@ public final class EmbeddingQueue {
         if let labels { try LossInput.checkLabels(labels, "labels", of: batch, "batch") }
     }
 
-    /// Forgets all embeddings.
+    /// Removes all embeddings.
     public func removeAll() {
         count = 0
         next = 0
@@ -142,19 +143,19 @@ public final class EmbeddingQueue {
 
     // MARK: - Resuming
 
-    /// What a checkpoint must hold to go on with this queue.
+    /// The state that a checkpoint needs to resume with this queue.
     public var namedState: [(String, Tensor)] {
         let position = Tensor([count, next])
         return [("queue.embeddings", storage), ("queue.position", position)]
             + (labelStorage.map { [("queue.labels", $0)] } ?? [])
     }
 
-    /// Takes the state back from a checkpoint of a queue made alike.
+    /// Restores the state from a checkpoint of a queue with the same settings.
     ///
     /// - Parameters:
     ///   - tensors: ``namedState`` by name, of any device.
-    ///   - path: where they come from, for messages.
-    /// - Throws: `.invalidCheckpoint`; the queue is then as it was.
+    ///   - path: the checkpoint's path, for error messages.
+    /// - Throws: `.invalidCheckpoint`; the queue is then unchanged.
     public func restore(_ tensors: [String: Tensor], path: String) throws(ConcordError) {
         var saved: [Tensor] = []
         for (name, tensor) in namedState {

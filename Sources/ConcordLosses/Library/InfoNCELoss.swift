@@ -2,17 +2,17 @@ import ConcordCore
 import ConcordTensor
 import Foundation
 
-/// InfoNCE of anchors with one positive each and negatives of your choice (van den Oord et al. 2018).
+/// InfoNCE of anchors with one positive each and explicit negatives (van den Oord et al. 2018).
 ///
 /// The cross-entropy of finding the positive among positive and negatives, by cosines over the temperature; the vectors
-/// are normalised here. For both directions at once, several positives or large batches see ``InfoNCE``.
+/// are normalized here. For both directions at once, several positives or large batches see ``InfoNCE``.
 ///
 /// - Parameters:
 ///   - anchor: `[N, D]`.
 ///   - positive: `[N, D]`; row `i` belongs to anchor `i`.
-///   - negatives: `[M, D]`, shared by all anchors, such as a queue (MoCo, He et al. 2020); or `[N, M, D]`, each anchor's
-///     own. Nil takes the positives of the other anchors.
-///   - temperature: what cosines are divided by, above 0.
+///   - negatives: `[M, D]`, shared by all anchors, such as a queue (MoCo, He et al. 2020); or `[N, M, D]`,
+///     separate for each anchor. Nil uses the positives of the other anchors.
+///   - temperature: divides the cosines, above 0.
 ///   - reduction: `.none` gives the loss of each anchor, `[N]`.
 /// - Returns: the loss, at least float32.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`.
@@ -26,9 +26,9 @@ public func infoNCELoss(
         anchor: anchor, positive: positive, negatives: negatives, logitScale: scale, reduction: reduction)
 }
 
-/// InfoNCE with a temperature that learns.
+/// InfoNCE with a learned temperature.
 ///
-/// - Parameter logitScale: the logarithm of the factor on cosines, `[]`: minus that of the temperature.
+/// - Parameter logitScale: the logarithm of the logit scale, `[]`: minus that of the temperature.
 public func infoNCELoss(
     anchor: Tensor, positive: Tensor, negatives: Tensor? = nil, logitScale: Tensor, reduction: Reduction = .mean
 ) throws(ConcordError) -> Tensor {
@@ -67,47 +67,47 @@ public func infoNCELoss(
     }
 }
 
-// Losses over embeddings of one kind that are compared among themselves. All normalise the vectors.
+// Losses over embeddings of one modality that are compared among themselves. All normalize the vectors.
 
-/// NT-Xent (SimCLR, Chen et al. 2020): each of the 2N views tells its other view from all views of other samples.
+/// NT-Xent (SimCLR, Chen et al. 2020): each of the 2N views is to find its other view among all views of the batch.
 ///
 /// - Parameters:
 ///   - first: `[N, D]`, one view of each sample.
 ///   - second: `[N, D]`, another view of each.
-///   - temperature: what cosines are divided by, above 0.
-///   - plan: how the scores are computed.
+///   - temperature: divides the cosines, above 0.
+///   - plan: the plan of the scores.
 /// - Returns: the mean over all views, `[]`, at least float32.
-/// - Throws: as ``ContrastiveLoss``; `.invalidArgument` for the temperature.
+/// - Throws: the errors of ``ContrastiveLoss``; `.invalidArgument` for the temperature.
 public func ntXentLoss(
     _ first: Tensor, _ second: Tensor, temperature: Double = 0.5, plan: ScorePlan = .dense
 ) throws(ConcordError) -> Tensor {
     try lossOfViews(first, second, temperature: temperature, isDecoupled: false, plan)
 }
 
-/// Decoupled contrastive learning (DCL, Yeh et al. 2022): NT-Xent without the positive in the denominator, so that small
-/// batches learn, too.
+/// Decoupled contrastive learning (DCL, Yeh et al. 2022): NT-Xent without the positive in the denominator, which helps
+/// small batches.
 ///
-/// Parameters, result and errors are those of ``ntXentLoss(_:_:temperature:plan:)``.
+/// Parameters, result and errors are as in ``ntXentLoss(_:_:temperature:plan:)``.
 public func decoupledContrastiveLoss(
     _ first: Tensor, _ second: Tensor, temperature: Double = 0.1, plan: ScorePlan = .dense
 ) throws(ConcordError) -> Tensor {
     try lossOfViews(first, second, temperature: temperature, isDecoupled: true, plan)
 }
 
-/// SupCon (Khosla et al. 2020, equation 2): each sample tells all others of its class from the rest of the batch.
+/// SupCon (Khosla et al. 2020, equation 2): each sample is to find all others of its class in the batch.
 ///
 /// Samples that are alone in their class do not count in the mean. A batch of a single class has no negatives; the loss
-/// is then what the equation says, at least ln(N − 1), and still draws the cosines of the class towards each other.
-/// pytorch_metric_learning's `SupConLoss` returns 0 for such a batch, on purpose not followed: a batch that happens to be
-/// of one class would teach nothing, without a word.
+/// is then what the equation says, at least ln(N − 1), and still makes the cosines of the class equal.
+/// pytorch_metric_learning's `SupConLoss` returns 0 for such a batch, which is deliberately not followed: the batch
+/// would silently teach nothing.
 ///
 /// - Parameters:
 ///   - embeddings: `[N, D]`; views of a sample are rows of their own.
 ///   - labels: the classes, int64 `[N]`.
-///   - temperature: what cosines are divided by, above 0.
-///   - plan: how the scores are computed.
+///   - temperature: divides the cosines, above 0.
+///   - plan: the plan of the scores.
 /// - Returns: the mean over all samples that have a positive, `[]`, at least float32.
-/// - Throws: as ``ContrastiveLoss``; `.missingPositive` when no sample has one.
+/// - Throws: the errors of ``ContrastiveLoss``; `.missingPositive` when no sample has one.
 public func supConLoss(
     _ embeddings: Tensor, labels: Tensor, temperature: Double = 0.1, plan: ScorePlan = .dense
 ) throws(ConcordError) -> Tensor {

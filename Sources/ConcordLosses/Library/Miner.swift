@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordTensor
 
-/// Picks the triplets or pairs of a labelled batch that are worth learning from.
+/// A miner picks the informative triplets or pairs of a labeled batch.
 ///
 /// A miner looks at a block of anchors at a time, so that its memory is the size of what it finds and of some rows of
 /// the distance matrix. Indices come in row-major order: by anchor, then positive, then negative. Nothing is recorded
@@ -11,12 +11,12 @@ import ConcordTensor
 public protocol Miner {
     associatedtype Indices: MinedIndices
 
-    /// The findings for some anchors.
+    /// The triplets or pairs of some anchors.
     ///
     /// - Parameters:
     ///   - rows: the anchors' embeddings `[rows, width]`, at least float32.
     ///   - columns: embeddings of all candidates `[columns, width]`, of the same type.
-    ///   - block: where the rows stand in the batch, and labels.
+    ///   - block: the rows' place in the batch, and the labels.
     /// - Returns: indices into the whole batch.
     func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> Indices
 }
@@ -77,9 +77,9 @@ extension Miner {
     }
 }
 
-/// What a miner finds, block by block.
+/// The result of a miner, made block by block.
 public protocol MinedIndices {
-    /// The findings of several blocks of anchors, in their order.
+    /// Joins the results of several blocks of anchors, in their order.
     init(joining parts: [Self])
 }
 
@@ -92,14 +92,14 @@ public struct TripletIndices {
     /// int64 `[count]`.
     public let negatives: Tensor
 
-    public init(anchors: Tensor, positives: Tensor, negatives: Tensor) {
+    package init(anchors: Tensor, positives: Tensor, negatives: Tensor) {
         self.anchors = anchors
         self.positives = positives
         self.negatives = negatives
     }
 
-    /// How many triplets there are.
-    public var count: Int { anchors.size(0) }
+    /// The number of triplets.
+    package var count: Int { anchors.size(0) }
 }
 
 extension TripletIndices: MinedIndices {
@@ -121,7 +121,7 @@ public struct PairIndices {
     /// int64 `[negative pairs]`.
     public let negatives: Tensor
 
-    public init(positiveAnchors: Tensor, positives: Tensor, negativeAnchors: Tensor, negatives: Tensor) {
+    package init(positiveAnchors: Tensor, positives: Tensor, negativeAnchors: Tensor, negatives: Tensor) {
         self.positiveAnchors = positiveAnchors
         self.positives = positives
         self.negativeAnchors = negativeAnchors

@@ -3,7 +3,7 @@ import ConcordTensor
 
 /// Aligns any number of modalities in one call: the weighted mean of a contrastive loss over all pairs of them.
 ///
-/// A pair is compared over the samples that have both modalities, so a sample with a picture and a sound but no text
+/// A pair is compared over the samples that have both modalities, so a sample with an image and a sound but no text
 /// still counts for that pair (ImageBind, Girdhar et al. 2023, aligns all to one; give the other pairs weight 0 for
 /// that). A pair that no sample of the batch has counts for nothing.
 ///
@@ -11,11 +11,11 @@ import ConcordTensor
 ///   - modalities: at least two, with different names, over the same samples.
 ///   - weights: weights of pairs, at least 0; pairs that are not named have weight 1.
 ///   - labels: int64 `[count]`; see ``ContrastiveLoss``.
-///   - plan: how the scores are computed.
+///   - plan: the plan of the scores.
 ///   - loss: the loss of a pair; pairs may share a logit scale or have one each.
 /// - Returns: the loss `[]`.
-/// - Throws: as ``ContrastiveLoss``; `.invalidArgument` for names and weights, `.emptyBatch` when no sample has two
-///   modalities of a pair that counts.
+/// - Throws: the errors of ``ContrastiveLoss``; `.invalidArgument` for names and weights, `.emptyBatch` when no sample
+///   has two modalities of a pair that counts.
 public func modalityAlignmentLoss(
     _ modalities: [ModalityEmbeddings], weights: [ModalityPair: Double] = [:], labels: Tensor? = nil,
     plan: ScorePlan = .dense, loss: (ModalityPair) -> any ContrastiveLoss
@@ -64,7 +64,7 @@ private func check(_ modalities: [ModalityEmbeddings], _ weights: [ModalityPair:
     var names = Set<String>()
     for modality in modalities {
         guard names.insert(modality.name).inserted else {
-            throw ConcordError(.invalidArgument, "two modalities are called \(modality.name)")
+            throw ConcordError(.invalidArgument, "two modalities have the name \(modality.name)")
         }
         try LossInput.checkVectors(modality.embeddings, modality.name)
         try LossInput.checkSameWidth(
@@ -101,7 +101,7 @@ private func check(_ modalities: [ModalityEmbeddings], _ weights: [ModalityPair:
 }
 
 extension ScorePlan {
-    /// How many samples all processes have together.
+    /// The number of samples of all processes together.
     fileprivate func count(_ own: Int) throws(ConcordError) -> Int {
         guard case .gathered(let group, _) = self else { return own }
         let sum = Tensor([own])
@@ -112,12 +112,12 @@ extension ScorePlan {
 
 /// The embeddings of one modality in a batch, of which some may be missing.
 public struct ModalityEmbeddings {
-    /// What errors and weights call it, such as `image`.
-    public let name: String
+    /// The modality's name in errors and weights, such as `image`.
+    package let name: String
     /// A row for each sample of the batch, `[count, width]`; rows of missing samples may hold anything.
-    public let embeddings: Tensor
-    /// Which samples have this modality, bool `[count]`; nil when all have it.
-    public let isPresent: Tensor?
+    package let embeddings: Tensor
+    /// Mask of the samples that have this modality, bool `[count]`; nil for all.
+    package let isPresent: Tensor?
 
     public init(_ name: String, _ embeddings: Tensor, isPresent: Tensor? = nil) {
         self.name = name

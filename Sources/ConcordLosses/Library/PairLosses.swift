@@ -1,8 +1,8 @@
 import ConcordCore
 import ConcordTensor
 
-/// The contrastive loss (Hadsell, Chopra & LeCun 2006), after pytorch_metric_learning's `ContrastiveLoss`: positives are
-/// pulled to within one margin, negatives pushed beyond another.
+/// The contrastive loss (Hadsell, Chopra & LeCun 2006), after pytorch_metric_learning's `ContrastiveLoss`: positives
+/// are pulled to within one margin, negatives pushed beyond another.
 ///
 /// With a distance `d`, positive pairs cost `max(0, d - positiveMargin)` and negative pairs
 /// `max(0, negativeMargin - d)`; with a scalar product the signs are turned. The loss is the mean of the positive terms
@@ -11,17 +11,17 @@ import ConcordTensor
 /// - Parameters:
 ///   - embeddings: `[count, width]`, of any floating-point type, computed in at least float32.
 ///   - labels: int64 `[count]`; pairs of equal labels are positives.
-///   - reference: `[columns, width]`, what to compare the embeddings with, such as ``EmbeddingQueue/embeddings``; nil
-///     compares them with each other, but none with itself.
+///   - reference: `[columns, width]`, the embeddings to compare with, such as ``EmbeddingQueue/embeddings``; nil
+///     compares the embeddings with each other, none with itself.
 ///   - referenceLabels: int64 `[columns]`, given with `reference`.
 ///   - ownRows: int64 `[count]`, the row of `reference` that is the embedding itself and is left out, or -1; nil leaves
 ///     none out. See ``EmbeddingQueue/enqueue(_:labels:)``.
-///   - measure: what the margins are compared with.
+///   - measure: the measure that the margins apply to.
 ///   - positiveMargin: by default 0 for distances and 1 for scalar products.
 ///   - negativeMargin: by default 1 for distances and 0 for scalar products.
-///   - normalizing: Divides embeddings by their length first, with 1e-12 as the least.
-/// - Returns: the loss, `[]`; 0 with zero gradients where there is no pair. Unlike the peer, which takes a batch with
-///   at most one positive and one negative pair for an empty one, a single pair with a reference counts.
+///   - normalizing: whether embeddings are normalized first.
+/// - Returns: the loss, `[]`; 0 with zero gradients where there is no pair. Unlike in the peer, which treats a batch
+///   with at most one positive and one negative pair as empty, a single pair with a reference counts.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`.
 public func contrastiveLoss(
     embeddings: Tensor, labels: Tensor, reference: Tensor? = nil, referenceLabels: Tensor? = nil,
@@ -53,7 +53,7 @@ public func contrastiveLoss(
     }
 }
 
-/// How a loss compares two embeddings of a labelled batch.
+/// The measure by which a loss compares two embeddings.
 public enum PairMeasure: Hashable, Sendable {
     /// The Euclidean distance, 0...2 between unit vectors; its gradient at 0 is 0.
     case euclideanDistance
@@ -61,8 +61,8 @@ public enum PairMeasure: Hashable, Sendable {
     case dotProduct
 }
 
-/// The circle loss (Sun et al. 2020) with pairwise labels, after pytorch_metric_learning's `CircleLoss`: every cosine is
-/// weighted by how far it is from its optimum.
+/// The circle loss (Sun et al. 2020) with pairwise labels, after pytorch_metric_learning's `CircleLoss`: every cosine
+/// is weighted by how far it is from its optimum.
 ///
 /// With cosines `s`, a row costs
 /// `softplus(log Σₙ exp(γ [sₙ + m]₊ (sₙ - m)) + log Σₚ exp(-γ [1 + m - sₚ]₊ (sₚ - 1 + m)))`, where the weights in
@@ -70,10 +70,9 @@ public enum PairMeasure: Hashable, Sendable {
 /// whose term is above zero.
 ///
 /// - Parameters:
-///   - embeddings: `[count, width]`, of any floating-point type, computed in at least float32; divided by their length
-///     first, with 1e-12 as the least.
+///   - embeddings: `[count, width]` of any floating-point type, computed in at least float32; they are normalized.
 ///   - labels: int64 `[count]`; pairs of equal labels are positives.
-///   - reference: `[columns, width]`, what to compare the embeddings with; nil compares them with each other, but none
+///   - reference: `[columns, width]`, the embeddings to compare with; nil compares the embeddings with each other, none
 ///     with itself.
 ///   - referenceLabels: int64 `[columns]`, given with `reference`.
 ///   - ownRows: int64 `[count]`, the row of `reference` that is the embedding itself and is left out, or -1.
@@ -111,18 +110,17 @@ public func circleLoss(
 /// mean over all rows; a row without positives or negatives lacks that part.
 ///
 /// - Parameters:
-///   - embeddings: `[count, width]`, of any floating-point type, computed in at least float32; divided by their length
-///     first, with 1e-12 as the least.
+///   - embeddings: `[count, width]` of any floating-point type, computed in at least float32; they are normalized.
 ///   - labels: int64 `[count]`; pairs of equal labels are positives.
-///   - reference: `[columns, width]`, what to compare the embeddings with; nil compares them with each other, but none
+///   - reference: `[columns, width]`, the embeddings to compare with; nil compares the embeddings with each other, none
 ///     with itself.
 ///   - referenceLabels: int64 `[columns]`, given with `reference`.
 ///   - ownRows: int64 `[count]`, the row of `reference` that is the embedding itself and is left out, or -1.
 ///   - alpha: the weight of positives in the exponent, above 0.
 ///   - beta: the weight of negatives in the exponent, above 0.
-///   - base: `λ`, the cosine that parts positives from negatives.
-/// - Returns: the loss, `[]`; 0 with zero gradients where there is no pair. Unlike the peer, which takes a batch with
-///   at most one positive and one negative pair for an empty one, a single pair with a reference counts.
+///   - base: `λ`, the cosine between positives and negatives.
+/// - Returns: the loss, `[]`; 0 with zero gradients where there is no pair. Unlike in the peer, which treats a batch
+///   with at most one positive and one negative pair as empty, a single pair with a reference counts.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`.
 public func multiSimilarityLoss(
     embeddings: Tensor, labels: Tensor, reference: Tensor? = nil, referenceLabels: Tensor? = nil,
@@ -145,8 +143,8 @@ public func multiSimilarityLoss(
     }
 }
 
-/// The N-pairs loss (Sohn 2016), after pytorch_metric_learning's `NPairsLoss`: one pair of every class, each anchor to be
-/// told apart from the positives of the other classes.
+/// The N-pairs loss (Sohn 2016), after pytorch_metric_learning's `NPairsLoss`: one pair of every class, each anchor
+/// against the positives of the other classes.
 ///
 /// The first two embeddings of each class that has two are its anchor and its positive; other embeddings take no part.
 /// The loss is the mean over these classes of the cross-entropy of the anchor's scalar products with all positives.
@@ -154,8 +152,8 @@ public func multiSimilarityLoss(
 /// - Parameters:
 ///   - embeddings: `[count, width]`, of any floating-point type, computed in at least float32.
 ///   - labels: int64 `[count]`.
-///   - normalizing: Divides embeddings by their length first, with 1e-12 as the least, as the peer does; the paper
-///     compares by plain scalar products.
+///   - normalizing: whether embeddings are normalized first, as the peer does; the paper compares by plain scalar
+///     products.
 /// - Returns: the loss, `[]`; 0 with zero gradients where no class has two embeddings.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch` or `.nonFiniteValue`.
 public func nPairsLoss(
@@ -193,7 +191,7 @@ private func firstPairs(of labels: [Int]) -> [(anchor: Int, positive: Int)] {
     return pairs
 }
 
-/// Every row of a labelled batch beside every column to compare it with, and which of these pairs are positives.
+/// All pairs of a labeled batch with the columns that it is compared with.
 struct LabeledPairs {
     private let rowVectors: Tensor
     private let columnVectors: Tensor

@@ -1,15 +1,15 @@
 import ConcordCore
 import ConcordTensor
 
-/// Hard, semi-hard, easy or all positives and negatives of each anchor (Xuan et al. 2020, "Improved Embeddings with Easy
-/// Positive Triplet Mining"), as PyTorch Metric Learning's `BatchEasyHardMiner`.
+/// Hard, semi-hard, easy or all positives and negatives of each anchor (Xuan et al. 2020, "Improved Embeddings with
+/// Easy Positive Triplet Mining"), as PyTorch Metric Learning's `BatchEasyHardMiner`.
 ///
-/// Where one side is chosen for each anchor, it is the first of equally far ones; where both are, anchors that lack
-/// either are left out.
+/// Of equally far candidates the first is chosen. Where both sides are chosen for each anchor, anchors that lack either
+/// are left out.
 public struct BatchEasyHardMiner: Miner, Hashable, Sendable {
-    public let positive: PairChoice
-    public let negative: PairChoice
-    public let distance: EmbeddingDistance
+    package let positive: PairChoice
+    package let negative: PairChoice
+    package let distance: EmbeddingDistance
 
     /// - Throws: `.invalidArgument` for a p below 1, or where one side is semi-hard and the other semi-hard or all.
     public init(
@@ -23,7 +23,7 @@ public struct BatchEasyHardMiner: Miner, Hashable, Sendable {
     }
 
     public func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> PairIndices {
-        let pairs = BlockPairs(block, columns: columns)
+        let pairs = block.pairs(with: columns)
         let chosen = ChosenPairs.choose(
             distance.matrix(rows, columns), pairs, positive: positive, negative: negative)
         var (positives, negatives) = (chosen.positives, chosen.negatives)
@@ -39,13 +39,14 @@ public struct BatchEasyHardMiner: Miner, Hashable, Sendable {
     }
 }
 
-/// Pairs that are informative beside the anchor's other ones (Wang et al. 2019, "Multi-Similarity Loss", section 3.3).
+/// Pairs that are informative compared with the anchor's other pairs (Wang et al. 2019, "Multi-Similarity Loss",
+/// section 3.3).
 ///
 /// With cosine similarities s, a positive is kept where `s − ε` is below the anchor's largest negative one, a negative
 /// where `s + ε` is above the anchor's smallest positive one; both strictly, as PyTorch Metric Learning's. An anchor
-/// that lacks one of the two keeps none. Embeddings are normalised.
+/// that lacks one of the two keeps none. Embeddings are normalized.
 public struct MultiSimilarityMiner: Miner, Hashable, Sendable {
-    public let epsilon: Double
+    package let epsilon: Double
 
     /// - Throws: `.invalidArgument` unless epsilon is finite and at least 0.
     public init(epsilon: Double = 0.1) throws(ConcordError) {
@@ -55,14 +56,15 @@ public struct MultiSimilarityMiner: Miner, Hashable, Sendable {
 
     public func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> PairIndices {
         let similarities = rows.unitVectors.matmul(columns.unitVectors.transposed(0, 1))
-        let pairs = BlockPairs(block, columns: columns)
-        let nearestNegative = similarities.maskedFilled(pairs.negatives.logicalNot(), -.infinity)
+        let pairs = block.pairs(with: columns)
+        let negatives = pairs.negatives
+        let nearestNegative = similarities.maskedFilled(negatives.logicalNot(), -.infinity)
             .max(axes: [1], keepingAxes: true)
         let farthestPositive = similarities.maskedFilled(pairs.positives.logicalNot(), .infinity)
             .min(axes: [1], keepingAxes: true)
         return PairIndices(
             positives: pairs.positives.logicalAnd((similarities - epsilon).less(than: nearestNegative)),
-            negatives: pairs.negatives.logicalAnd((similarities + epsilon).greater(than: farthestPositive)),
+            negatives: negatives.logicalAnd((similarities + epsilon).greater(than: farthestPositive)),
             block: block)
     }
 }

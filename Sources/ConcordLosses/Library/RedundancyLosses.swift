@@ -2,15 +2,15 @@ import ConcordCore
 import ConcordTensor
 
 /// The Barlow Twins loss (Zbontar et al. 2021), after lightly's `BarlowTwinsLoss` on one process: the correlations
-/// between the columns of two views shall be the identity matrix.
+/// between the columns of two views are to be the identity matrix.
 ///
-/// Columns are standardised over the batch, with 1e-5 added to the (biased) variance as in batch normalisation; rows are
-/// not normalised.
+/// Columns are standardized over the batch, with 1e-5 added to the (biased) variance as in batch normalization; rows
+/// are not normalized.
 ///
 /// - Parameters:
 ///   - first: one view of a batch, `[count, width]` with at least two rows, of any floating-point type, computed in at
 ///     least float32.
-///   - second: another view of the same samples, like `first`; a modality of its own will do.
+///   - second: another view of the same samples, like `first`; it may be another modality.
 ///   - redundancyWeight: the weight of correlations between different columns, at least 0.
 /// - Returns: the loss and its terms.
 /// - Throws: `.shapeMismatch` (also for a single row, whose variance is not defined), `.dtypeMismatch`, `.emptyBatch`,
@@ -34,33 +34,33 @@ public func barlowTwinsLoss(
 /// Columns brought to mean 0 and variance 1 over the rows.
 private func standardized(_ view: Tensor) -> Tensor {
     let wide = view.precise
-    let centred = wide - wide.mean(axes: [0], keepingAxes: true)
-    return centred * (centred.square().mean(axes: [0], keepingAxes: true) + 1e-5).rsqrt()
+    let centered = wide - wide.mean(axes: [0], keepingAxes: true)
+    return centered * (centered.square().mean(axes: [0], keepingAxes: true) + 1e-5).rsqrt()
 }
 
-/// What ``barlowTwinsLoss(first:second:redundancyWeight:)`` is made of.
+/// The terms of ``barlowTwinsLoss(first:second:redundancyWeight:)``.
 public struct BarlowTwinsTerms {
-    /// The invariance and the weighted redundancy together, `[]`, to be minimised.
+    /// The sum of the invariance and the weighted redundancy, `[]`, to be minimized.
     public let total: Tensor
-    /// How far the correlations of each column with itself are from 1: squared and summed, `[]`.
+    /// The squared differences of each column's correlation with itself from 1, summed, `[]`.
     public let invariance: Tensor
     /// The correlations of different columns, squared and summed, `[]`.
     public let redundancy: Tensor
 }
 
-/// The VICReg loss (Bardes, Ponce & LeCun 2022), after lightly's `VICRegLoss` on one process: views of a sample shall be
-/// alike, columns shall vary over the batch, and no two columns say the same.
+/// The VICReg loss (Bardes, Ponce & LeCun 2022), after lightly's `VICRegLoss` on one process: views of a sample are to
+/// be alike, columns are to vary over the batch, and no two columns are to carry the same information.
 ///
-/// Embeddings are taken as they are, not normalised.
+/// Embeddings are not normalized.
 ///
 /// - Parameters:
 ///   - first: one view of a batch, `[count, width]` with at least two rows, of any floating-point type, computed in at
 ///     least float32.
-///   - second: another view of the same samples, like `first`; a modality of its own will do.
+///   - second: another view of the same samples, like `first`; it may be another modality.
 ///   - invarianceWeight: the weight of the difference of the views, at least 0.
 ///   - varianceWeight: the weight of the variance term, at least 0.
 ///   - covarianceWeight: the weight of the covariance term, at least 0.
-///   - epsilon: what is added to variances before the square root, above 0.
+///   - epsilon: added to variances before the square root, above 0.
 /// - Returns: the loss and its terms.
 /// - Throws: `.shapeMismatch` (also for a single row, whose variance is not defined), `.dtypeMismatch`, `.emptyBatch`,
 ///   `.nonFiniteValue` or `.invalidArgument`.
@@ -87,18 +87,18 @@ public func vicRegLoss(
 
 /// The squares of the covariances of different columns, summed and divided by the width.
 private func redundantCovariance(_ view: Tensor) -> Tensor {
-    let centred = view - view.mean(axes: [0], keepingAxes: true)
-    let covariance = centred.transposed(0, 1).matmul(centred) / Double(view.size(0) - 1)  // [width, width]
+    let centered = view - view.mean(axes: [0], keepingAxes: true)
+    let covariance = centered.transposed(0, 1).matmul(centered) / Double(view.size(0) - 1)  // [width, width]
     return OffDiagonal.sumOfSquares(covariance) / Double(view.size(1))
 }
 
-/// What ``vicRegLoss(first:second:invarianceWeight:varianceWeight:covarianceWeight:epsilon:)`` is made of.
+/// The terms of ``vicRegLoss(first:second:invarianceWeight:varianceWeight:covarianceWeight:epsilon:)``.
 public struct VICRegTerms {
-    /// The weighted sum of the others, `[]`, to be minimised.
+    /// The weighted sum of the other terms, `[]`, to be minimized.
     public let total: Tensor
     /// The mean squared difference of the two views, `[]`.
     public let invariance: Tensor
-    /// How far columns fall short of the standard deviation 1, on average over columns and both views, `[]`.
+    /// The shortfall of the columns' standard deviations below 1, averaged over columns and both views, `[]`.
     public let variance: Tensor
     /// The squared covariances of different columns, summed and divided by the width, of both views together, `[]`.
     public let covariance: Tensor

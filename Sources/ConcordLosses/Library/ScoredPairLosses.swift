@@ -5,8 +5,7 @@ import ConcordTensor
 /// Gurevych 2019).
 ///
 /// - Parameters:
-///   - first: `[pairs, width]`, of any floating-point type, computed in at least float32; divided by their length first,
-///     with 1e-12 as the least.
+///   - first: `[pairs, width]` of any floating-point type, computed in at least float32; they are normalized.
 ///   - second: the other side of each pair, like `first`.
 ///   - scores: `[pairs]`, the cosines to reach, as a rule in -1...1; of a floating-point type or int64.
 /// - Returns: the loss, `[]`.
@@ -20,18 +19,17 @@ public func cosineSimilarityLoss(first: Tensor, second: Tensor, scores: Tensor) 
     }
 }
 
-/// The CoSENT loss (Su 2022), after sentence-transformers' `CoSENTLoss`: a pair with a higher score shall have the higher
-/// cosine.
+/// The CoSENT loss (Su 2022), after sentence-transformers' `CoSENTLoss`: a pair with a higher score shall have the
+/// higher cosine.
 ///
 /// The loss is `log(1 + Σ exp(scale · (cosine of i - cosine of j)))` over all `i`, `j` where the score of `j` is higher
 /// than that of `i`; pairs of equal scores are not compared. Memory grows with the number of pairs, not its square.
 ///
 /// - Parameters:
-///   - first: `[pairs, width]`, of any floating-point type, computed in at least float32; divided by their length first,
-///     with 1e-12 as the least.
+///   - first: `[pairs, width]` of any floating-point type, computed in at least float32; they are normalized.
 ///   - second: the other side of each pair, like `first`.
 ///   - scores: `[pairs]`, of a floating-point type or int64; only their order counts.
-///   - scale: the factor on cosines, above 0: one over the temperature.
+///   - scale: the logit scale, above 0: one over the temperature.
 /// - Returns: the loss, `[]`; 0 with zero gradients where all scores are equal.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`.
 public func cosentLoss(
@@ -52,14 +50,13 @@ public func cosentLoss(
 /// The first half of an embedding are real parts and the second half imaginary parts; to an odd width a zero is
 /// appended. The similarity is the absolute value of the real plus the imaginary part of the scalar product of unit
 /// vectors. The peer's form for more than two columns, in which scores become positives and negatives of an anchor, is
-/// not here: repeat the anchor in `first` for it.
+/// not supported: repeat the anchor in `first` instead.
 ///
 /// - Parameters:
-///   - first: `[pairs, width]`, of any floating-point type, computed in at least float32; divided by their length first,
-///     with 1e-12 as the least.
+///   - first: `[pairs, width]` of any floating-point type, computed in at least float32; they are normalized.
 ///   - second: the other side of each pair, like `first`.
 ///   - scores: `[pairs]`, of a floating-point type or int64; only their order counts.
-///   - scale: the factor on similarities, above 0.
+///   - scale: the logit scale, which multiplies similarities, above 0.
 /// - Returns: the loss, `[]`; 0 with zero gradients where all scores are equal.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`.
 public func angleLoss(
@@ -84,9 +81,9 @@ private func complexParts(_ vectors: Tensor) -> (real: Tensor, imaginary: Tensor
     return (even.narrowed(axis: 1, from: 0, count: half), even.narrowed(axis: 1, from: half, count: half))
 }
 
-/// What the losses over pairs with scores share.
+/// Helpers of the losses over scored pairs.
 enum ScoreRanking {
-    /// - Throws: what is wrong with the pairs, their scores or the factor.
+    /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`.
     static func check(_ first: Tensor, _ second: Tensor, scores: Tensor, scale: Double) throws(ConcordError) {
         try LossInput.checkPositive(scale, "scale")
         try LossInput.checkEmbeddings(first, "first")
@@ -101,7 +98,7 @@ enum ScoreRanking {
     /// exponentials one running sum from the end has ready.
     ///
     /// - Parameters:
-    ///   - similarities: `[pairs]`, with the factor on them.
+    ///   - similarities: scaled similarities `[pairs]`.
     ///   - scores: `[pairs]`.
     static func loss(similarities: Tensor, scores: Tensor) -> Tensor {
         let (sortedScores, order) = scores.detached().sorted(axis: 0)

@@ -1,20 +1,20 @@
 import ConcordCore
 import ConcordTensor
 
-/// The triplet loss (Schroff et al. 2015, "FaceNet") of given triplets: an anchor should be closer to its positive than
+/// The triplet loss of given triplets (Schroff et al. 2015, "FaceNet"): an anchor should be closer to its positive than
 /// to its negative, by a margin.
 ///
 /// With the Euclidean distance and the hinge it equals torch's `triplet_margin_loss`, with the other distances
-/// `triplet_margin_with_distance_loss`. Half-precision embeddings are compared in float32. Only ``EmbeddingDistance/cosine``
-/// normalises.
+/// `triplet_margin_with_distance_loss`. Half-precision embeddings are compared in float32. Only
+/// ``EmbeddingDistance/cosine`` normalizes.
 ///
 /// - Parameters:
 ///   - anchor: embeddings `[count, width]` of a floating-point type.
 ///   - positive: an embedding for each anchor that should be close to it, `[count, width]`.
 ///   - negative: an embedding for each anchor that should be far from it, `[count, width]`.
-///   - margin: how much farther the negative should be, at least 0.
-///   - swap: takes the positive's distance to the negative where it is smaller than the anchor's (Balntas et al. 2016).
-///   - penalty: the shape of the loss. Softplus has the margin inside; 0 gives the soft margin of Hermans et al. 2017.
+///   - margin: the distance by which the negative should be farther, at least 0.
+///   - swap: whether to use the positive's distance to the negative where it is smaller (Balntas et al. 2016).
+///   - penalty: the shape of the loss. Softplus includes the margin; 0 gives the soft margin of Hermans et al. 2017.
 ///   - reduction: `.none` returns `[count]`.
 /// - Returns: the loss, `[]`, at least float32.
 /// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`.
@@ -44,10 +44,10 @@ public func tripletLoss(
     }
 }
 
-/// The triplet loss over all triplets, or mined ones, of a labelled batch: see ``TripletMarginLoss`` for the options.
+/// The triplet loss over all triplets, or mined ones, of a labeled batch: see ``TripletMarginLoss`` for the options.
 ///
-/// Anchors are worked on in blocks, and each block's forward pass is run again in the backward pass, so that memory
-/// grows with the batch and not with its square. Half-precision embeddings are compared in float32. A batch without
+/// Anchors are processed in blocks, and the backward pass runs each block's forward pass again, so that memory grows
+/// with the batch and not with its square. Half-precision embeddings are compared in float32. A batch without
 /// triplets, such as one in which every label occurs once, has loss 0 with gradient 0.
 ///
 /// - Parameters:
@@ -68,8 +68,8 @@ public func tripletLoss(
 
 /// The triplet loss between two modalities: anchors of one, their positives and negatives of the other.
 ///
-/// For both directions add the loss with the two exchanged. Blocks, half precision and batches without triplets are
-/// treated as by ``tripletLoss(embeddings:labels:margin:distance:penalty:mining:averaging:)``.
+/// For both directions add the loss with the two swapped. Blocks, half precision and batches without triplets are
+/// handled as by ``tripletLoss(embeddings:labels:margin:distance:penalty:mining:averaging:)``.
 ///
 /// - Parameters:
 ///   - anchors: `[anchors, width]` of a floating-point type.
@@ -78,8 +78,8 @@ public func tripletLoss(
 ///   - candidateLabels: int64 `[candidates]`. Both nil: anchor `i` matches candidate `i` alone, and there must be a
 ///     candidate for each anchor.
 /// - Returns: the mean loss, `[]`, at least float32.
-/// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`, which also says
-///   that one side has labels and the other has none.
+/// - Throws: `.shapeMismatch`, `.dtypeMismatch`, `.emptyBatch`, `.nonFiniteValue` or `.invalidArgument`, also when
+///   only one side has labels.
 public func tripletLoss(
     anchors: Tensor, candidates: Tensor, anchorLabels: Tensor? = nil, candidateLabels: Tensor? = nil,
     margin: Double = 1, distance: EmbeddingDistance = .euclidean(), penalty: TripletPenalty = .hinge,

@@ -3,11 +3,11 @@ import ConcordTensor
 import Foundation
 
 /// All valid triplets whose gap, the distance to the negative less that to the positive, a margin picks, as PyTorch
-/// Metric Learning's `TripletMarginMiner` (which normalises embeddings; here the cosine distance alone does).
+/// Metric Learning's `TripletMarginMiner` (which normalizes embeddings; here only the cosine distance does).
 public struct TripletMiner: Miner, Hashable, Sendable {
-    public let margin: Double
-    public let difficulty: TripletDifficulty
-    public let distance: EmbeddingDistance
+    package let margin: Double
+    package let difficulty: TripletDifficulty
+    package let distance: EmbeddingDistance
 
     /// - Throws: `.invalidArgument` for a negative margin or a p below 1.
     public init(
@@ -22,11 +22,11 @@ public struct TripletMiner: Miner, Hashable, Sendable {
 
     public func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> TripletIndices {
         let distances = distance.matrix(rows, columns)
-        let pairs = BlockPairs(block, columns: columns)
+        let pairs = block.pairs(with: columns), negatives = pairs.negatives
         let parts = PositivePairs.parts(pairs).map { part in
             let toColumns = distances.indexSelected(axis: 0, part.rows)  // [pairs, columns]
             let gaps = toColumns - toColumns.gathered(axis: 1, part.columns.unsqueezed(1))
-            var chosen = pairs.negatives.indexSelected(axis: 0, part.rows)
+            var chosen = negatives.indexSelected(axis: 0, part.rows)
             if let rule = difficulty.chooses(gaps: gaps, margin: margin) { chosen = chosen.logicalAnd(rule) }
             return part.triplets(chosen, block)
         }
@@ -37,7 +37,7 @@ public struct TripletMiner: Miner, Hashable, Sendable {
 /// Each anchor's farthest positive with its nearest negative (Hermans et al. 2017), the first of equally far ones.
 /// Anchors without either are left out.
 public struct BatchHardMiner: Miner, Hashable, Sendable {
-    public let distance: EmbeddingDistance
+    package let distance: EmbeddingDistance
 
     /// - Throws: `.invalidArgument` for a p below 1.
     public init(distance: EmbeddingDistance = .euclidean()) throws(ConcordError) {
@@ -47,7 +47,7 @@ public struct BatchHardMiner: Miner, Hashable, Sendable {
 
     public func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> TripletIndices {
         let (positives, negatives) = ChosenPairs.choose(
-            distance.matrix(rows, columns), BlockPairs(block, columns: columns), positive: .hard, negative: .hard)
+            distance.matrix(rows, columns), block.pairs(with: columns), positive: .hard, negative: .hard)
         let kept = positives.isValid.logicalAnd(negatives.isValid).nonzero().selected(axis: 1, at: 0)
         return TripletIndices(
             anchors: kept + Double(block.rows.lowerBound),
@@ -59,17 +59,17 @@ public struct BatchHardMiner: Miner, Hashable, Sendable {
 /// Negatives drawn so that their distances are spread evenly (Wu et al. 2017, "Sampling Matters in Deep Embedding
 /// Learning", section 4).
 ///
-/// Embeddings are normalised. On a sphere nearly all points are √2 apart; a negative at distance D is drawn with a
+/// Embeddings are normalized. On a sphere nearly all points are √2 apart; a negative at distance D is drawn with a
 /// probability proportional to the inverse of the density there, `D^(2−w) · (1 − D²/4)^((3−w)/2)` for width w. Each
 /// positive pair draws one negative, as in the paper; PyTorch Metric Learning draws the positives too, as many as the
 /// class has members. Positive pairs whose anchor has no negative with a weight are left out.
 public struct DistanceWeightedMiner: Miner {
     /// Distances below count as this, so that near duplicates are not drawn all the time.
-    public let cutoff: Double
+    package let cutoff: Double
     /// Negatives from here on are never drawn: their loss would be 0.
-    public let nonzeroLossCutoff: Double
-    /// Where the draws come from; on the embeddings' device.
-    public let generator: Generator
+    package let nonzeroLossCutoff: Double
+    /// The source of the draws, on the embeddings' device.
+    package let generator: Generator
 
     /// - Throws: `.invalidArgument` unless both cutoffs are finite and above 0, the first below the second.
     public init(cutoff: Double = 0.5, nonzeroLossCutoff: Double = 1.4, generator: Generator) throws(ConcordError) {
@@ -88,7 +88,7 @@ public struct DistanceWeightedMiner: Miner {
     public func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> TripletIndices {
         let weights = probabilities(rows: rows, columns: columns, block: block)
         let running = weights.cumulativeSum(axis: 1).contiguous()
-        let pairs = BlockPairs(block, columns: columns)
+        let pairs = block.pairs(with: columns)
         let places = pairs.positives.logicalAnd(weights.sum(axes: [1], keepingAxes: true).greater(than: 0)).nonzero()
         guard places.size(0) > 0 else { return .none(like: rows) }
         let (anchors, positives) = (places.selected(axis: 1, at: 0), places.selected(axis: 1, at: 1))  // [pairs]
@@ -117,7 +117,7 @@ public struct DistanceWeightedMiner: Miner {
         let opposite = 1 - distances.square() / 4
         let logarithms = distances.log() * (2 - width) - opposite.log() * ((width - 3) / 2)
         // Two opposite vectors have no density to invert.
-        let isDrawn = BlockPairs(block, columns: columns).negatives
+        let isDrawn = block.pairs(with: columns).negatives
             .logicalAnd(distances.less(than: nonzeroLossCutoff)).logicalAnd(opposite.greater(than: 0))
         let largest = logarithms.maskedFilled(isDrawn.logicalNot(), -.infinity).max(axes: [1], keepingAxes: true)
         // A row's largest weight is 1, so that a row never underflows as a whole.
@@ -133,7 +133,7 @@ public struct DistanceWeightedMiner: Miner {
 /// difference. Time grows with positive pairs · candidates · width.
 public struct AngularMiner: Miner, Hashable, Sendable {
     /// The limit in degrees.
-    public let angle: Double
+    package let angle: Double
 
     /// - Parameter angle: in degrees, at least 0. No triplet is at 90 or more.
     /// - Throws: `.invalidArgument` unless the angle is finite and at least 0.
@@ -143,16 +143,16 @@ public struct AngularMiner: Miner, Hashable, Sendable {
     }
 
     public func mine(rows: Tensor, columns: Tensor, block: RowBlock) -> TripletIndices {
-        let pairs = BlockPairs(block, columns: columns)
+        let pairs = block.pairs(with: columns), negatives = pairs.negatives
         let distance = EmbeddingDistance.euclidean()
         let parts = PositivePairs.parts(pairs).map { part in
             let anchors = rows.indexSelected(axis: 0, part.rows)  // [pairs, width]
             let positives = columns.indexSelected(axis: 0, part.columns)
             let apart = distance.paired(anchors, positives).unsqueezed(1)  // [pairs, 1]
-            // The negative less the centre, plus 1e-6.
-            let toCentre = distance.matrix((anchors + positives) / 2 - 1e-6, columns)  // [pairs, columns]
-            let wide = (apart / (toCentre * 2)).atan().greater(than: angle * Double.pi / 180)
-            return part.triplets(pairs.negatives.indexSelected(axis: 0, part.rows).logicalAnd(wide), block)
+            // The negative less the center, plus 1e-6.
+            let toCenter = distance.matrix((anchors + positives) / 2 - 1e-6, columns)  // [pairs, columns]
+            let wide = (apart / (toCenter * 2)).atan().greater(than: angle * Double.pi / 180)
+            return part.triplets(negatives.indexSelected(axis: 0, part.rows).logicalAnd(wide), block)
         }
         return TripletIndices(joining: [.none(like: rows)] + parts)
     }

@@ -42,7 +42,7 @@ public struct CaptionDecoder {
     }
 
     /// Each block's keys and values of the pictures, computed once for any number of tokens.
-    public func contexts(of pictures: Tensor) -> [CrossAttention.Context] {
+    package func contexts(of pictures: Tensor) -> [CrossAttention.Context] {
         crossBlocks.map { $0.context(of: pictures) }
     }
 
@@ -53,7 +53,7 @@ public struct CaptionDecoder {
     ///   - contexts: those of ``contexts(of:)``.
     ///   - rows: which picture's context each row asks.
     ///   - caches: one for each causal block.
-    public func callAsFunction(
+    package func callAsFunction(
         _ states: Tensor, contexts: [CrossAttention.Context], rows: BeamGrouping, caches: [KeyValueCache]
     ) -> Tensor {
         let decoded = blocks.blocks.indices.reduce(states) { x, index in

@@ -81,7 +81,7 @@ public struct TextTransformer {
     /// The states of tokens that follow those in the caches, without the class token: `[batch, tokens, width]`.
     ///
     /// - Parameter ids: the new tokens alone `[batch, tokens]`, no padding among them.
-    public func states(_ ids: Tensor, caches: [KeyValueCache]) -> Tensor {
+    package func states(_ ids: Tensor, caches: [KeyValueCache]) -> Tensor {
         let start = caches.first?.count ?? 0
         let positions = positionEmbedding.weight.sliced(axis: 0, from: start, to: start + ids.shape[1])
         return encoder(tokenEmbedding(ids) + positions, caches: caches)

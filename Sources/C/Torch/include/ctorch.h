@@ -137,7 +137,6 @@ void ctorch_generator_release(ctorch_generator *generator);
 int32_t ctorch_generator_seed(ctorch_generator *generator, uint64_t seed);
 int32_t ctorch_generator_state(ctorch_generator *generator, ctorch_tensor **result);
 int32_t ctorch_generator_set_state(ctorch_generator *generator, ctorch_tensor *state);
-int32_t ctorch_seed_default_generators(uint64_t seed);
 
 // Groups of processes: c10d with Gloo
 
@@ -164,37 +163,21 @@ int32_t ctorch_fused_adamw(
 int32_t ctorch_foreach_norm(
     ctorch_tensor *const *tensors, intptr_t count, double p, ctorch_tensor ***results, intptr_t *results_count);
 int32_t ctorch_foreach_multiply(ctorch_tensor *const *tensors, intptr_t count, double factor);
-int32_t ctorch_foreach_multiply_tensor(ctorch_tensor *const *tensors, intptr_t count, ctorch_tensor *factor);
-int32_t ctorch_foreach_add(
-    ctorch_tensor *const *tensors, ctorch_tensor *const *others, intptr_t count, double scale);
 int32_t ctorch_foreach_lerp(
     ctorch_tensor *const *tensors, ctorch_tensor *const *ends, intptr_t count, double weight);
-int32_t ctorch_foreach_zero(ctorch_tensor *const *tensors, intptr_t count);
-/// Multiplies gradients by `inverse_scale` and sets `found_infinity` to 1 if one is not finite.
-int32_t ctorch_foreach_unscale(
-    ctorch_tensor *const *tensors, intptr_t count, ctorch_tensor *found_infinity, ctorch_tensor *inverse_scale);
 
 // The runtime
 
 const char *ctorch_version(void);
 int32_t ctorch_thread_count(void);
 int32_t ctorch_set_thread_count(int32_t count);
-int32_t ctorch_interop_thread_count(void);
-int32_t ctorch_set_interop_thread_count(int32_t count);
 bool ctorch_has_cuda(void);
 bool ctorch_has_mps(void);
 int32_t ctorch_cuda_device_count(void);
 /// Strings to free.
 char *ctorch_cuda_device_name(int32_t index);
 char *ctorch_cpu_capability(void);
-char *ctorch_build_description(void);
-char *ctorch_parallel_description(void);
 bool ctorch_has_fast_bfloat16(void);
-/// `backend` is 0 oneDNN, 1 CUDA; `precision` is 0 default, 1 ieee, 2 tf32, 3 bf16.
-int32_t ctorch_set_matmul_precision(int32_t backend, int32_t precision);
-bool ctorch_set_flush_denormal(bool enabled);
-int32_t ctorch_set_deterministic(bool enabled);
-void ctorch_release_memory(void);
 
 #ifdef __cplusplus
 }

@@ -122,3 +122,122 @@ public struct CaptionDataset: Sendable {
             notes: notes)
     }
 }
+
+/// A picture with all its captions.
+public struct CaptionItem: Sendable, Hashable {
+    /// The picture's path, relative to the dataset's folder, without `.` parts and doubled slashes; as it is written for
+    /// one outside the folder.
+    public let image: String
+    /// At least one caption, in the order of the file; none in a folder of pictures without a caption file.
+    public let captions: [Caption]
+    /// The split that the file puts the picture in, when it says so.
+    public let split: String?
+    /// The line of the caption file, from 1, where the picture's first row begins.
+    public let line: Int
+
+    public init(image: String, captions: [Caption], split: String? = nil, line: Int = 0) {
+        self.image = image
+        self.captions = captions
+        self.split = split
+        self.line = line
+    }
+}
+
+/// One text that describes a picture.
+public struct Caption: Sendable, Hashable {
+    public let text: String
+    /// The language as a BCP 47 tag (`en`, `zh`), when the file says so.
+    public let language: String?
+    /// What sort of caption it is (`name`, `keyword`, …), when the file says so. Sampling can weigh the kinds.
+    public let kind: String?
+
+    public init(_ text: String, language: String? = nil, kind: String? = nil) {
+        self.text = text
+        self.language = language
+        self.kind = kind
+    }
+}
+
+extension CaptionDataset {
+    /// The items of a split; all for nil.
+    ///
+    /// - Throws: `.invalidDataset` for a split that no picture is in, with those that there are.
+    public func pictures(ofSplit split: String?) throws(ConcordError) -> CaptionDataset {
+        guard let split else { return self }
+        let chosen = filtered(split: split)
+        guard chosen.items.isEmpty else { return chosen }
+        var counts: [String: Int] = [:]
+        for item in items { if let split = item.split { counts[split, default: 0] += 1 } }
+        let source = captionFile.isEmpty ? folder : captionFile
+        guard !counts.isEmpty else {
+            throw ConcordError(
+                .invalidDataset,
+                "there is no split `\(split)`: \(source) puts no picture into a split; leave the split out, or say it in "
+                    + "a column or member `split`")
+        }
+        let nearest = NearestName.suggestion(for: split, among: counts.keys)
+        let known = counts.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) pictures)" }
+        throw ConcordError(
+            .invalidDataset,
+            "there is no split `\(split)` in \(source)" + (nearest.map { "; did you mean `\($0)`?" } ?? ".")
+                + " It has " + known.joined(separator: ", "))
+    }
+}
+
+extension CaptionDataset {
+    /// Endings of the files that are taken for pictures where no caption file lists them, in lower case.
+    public static let pictureEndings: Set<String> = [
+        "png", "jpg", "jpeg", "jpe", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "jp2", "jxl", "ppm",
+        "pgm", "pnm", "tga",
+    ]
+
+    /// The data set at a path, or, where that is a folder without a caption file, the pictures in it without captions.
+    ///
+    /// - Throws: as ``init(contentsOf:options:)`` and ``init(picturesIn:)``.
+    public init(picturesAt path: String, options: CaptionFileOptions = .init()) throws(ConcordError) {
+        if Files.isFolder(path), !Self.isDataset(path) {
+            try self.init(picturesIn: path)
+        } else {
+            try self.init(contentsOf: path, options: options)
+        }
+    }
+
+    /// The pictures in a folder and the folders in it, known by their endings, in the order of their paths' bytes.
+    ///
+    /// Hidden files and folders are left out, and those that macOS adds to archives; links to folders are not followed.
+    ///
+    /// - Throws: `.fileSystem` for a folder that cannot be read, `.invalidDataset` for one without pictures.
+    public init(picturesIn folder: String) throws(ConcordError) {
+        var names = [String]()
+        try Self.addPictures(below: "", of: folder, to: &names)
+        guard !names.isEmpty else {
+            throw ConcordError(
+                .invalidDataset,
+                "\(folder) has neither \(Self.captionFiles.joined(separator: ", ")) nor a picture in it")
+        }
+        names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        self.init(folder: folder, items: names.map { CaptionItem(image: $0, captions: []) })
+    }
+
+    private static func addPictures(
+        below prefix: String, of folder: String, to names: inout [String]
+    ) throws(ConcordError) {
+        let path = prefix.isEmpty ? folder : folder + "/" + prefix
+        let entries: [String]
+        do { entries = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
+            throw ConcordError(.fileSystem, "cannot list \(path); check that it is a folder, and its permissions")
+        }
+        for entry in entries where entry.utf8.first != UInt8(ascii: ".") && entry != "__MACOSX" {
+            let name = prefix.isEmpty ? entry : prefix + "/" + entry
+            var status = stat()
+            guard lstat(folder + "/" + name, &status) == 0 else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                try addPictures(below: name, of: folder, to: &names)
+            } else if let dot = entry.lastIndex(of: "."),
+                pictureEndings.contains(entry[entry.index(after: dot)...].lowercased())
+            {
+                names.append(name)
+            }
+        }
+    }
+}

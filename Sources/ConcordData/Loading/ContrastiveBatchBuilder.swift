@@ -163,3 +163,49 @@ private final class EpochOrders: Sendable {
         }
     }
 }
+
+/// Pictures with captions, ready for a contrastive model.
+///
+/// `Tokens` is what the tokenizer makes of a list of texts.
+public struct ContrastiveBatch<Tokens: Sendable>: Sendable {
+    /// Normalised pixels `[batch, 3, size, size]`.
+    public let pixels: [Float]
+    /// Side of the pictures in pixels.
+    public let size: Int
+    /// The tokenized captions, slot by slot; row `i` of each belongs to picture `i`.
+    public let tokens: [Tokens]
+    /// The texts behind `tokens`: `[slot][picture]`.
+    public let captions: [[String]]
+    /// Which items of the dataset these are, after replacement of pictures that cannot be decoded.
+    public let itemIndices: [Int]
+
+    /// Number of pictures.
+    public var count: Int { itemIndices.count }
+}
+
+/// Decoded pictures in memory, shared by the loader's threads.
+///
+/// It fills up to its limit and then stays as it is: a shuffled epoch touches every picture once, so pushing out old
+/// ones would gain nothing.
+final class DecodedImageCache: Sendable {
+    private struct Contents {
+        var images: [Int: Image] = [:]
+        var bytes = 0
+    }
+
+    private let limit: Int
+    private let contents = Mutex(Contents())
+
+    /// A cache of at most `limit` bytes of pixels.
+    init(limit: Int) { self.limit = limit }
+
+    subscript(index: Int) -> Image? { contents.withLock { $0.images[index] } }
+
+    func insert(_ image: Image, at index: Int) {
+        contents.withLock { contents in
+            guard contents.bytes + image.pixels.count <= limit, contents.images[index] == nil else { return }
+            contents.images[index] = image
+            contents.bytes += image.pixels.count
+        }
+    }
+}

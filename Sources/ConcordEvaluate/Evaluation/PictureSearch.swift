@@ -60,3 +60,116 @@ public final class PictureSearch {
         }
     }
 }
+
+extension PictureSearch {
+    /// A page with the pictures that were found for a query.
+    public func page(_ query: String, _ results: [Result]) throws -> HTMLPage {
+        let found = try results.map {
+            PictureGrid.Result(picture: try thumbnail($0), caption: $0.caption, score: $0.score, isRight: false)
+        }
+        return HTMLPage(
+            title: "Search", subtitle: query,
+            sections: [.pictures(PictureGrid([PictureGrid.Query(caption: query, results: found)]))])
+    }
+
+    /// A small copy of a picture that was found.
+    package func thumbnail(_ result: Result) throws -> PictureGrid.Picture {
+        try PictureGrid.Picture(thumbnailOf: Image(contentsOf: path(of: result)))
+    }
+}
+
+extension PictureGrid.Picture {
+    /// The longer edge of a picture on a page, pixels.
+    private static let thumbnailSize = 128
+
+    /// A small copy of a picture.
+    package init(thumbnailOf image: Image) throws {
+        let longest = max(image.width, image.height)
+        guard longest > Self.thumbnailSize else {
+            self.init(try image.encoded(as: .png))
+            return
+        }
+        let scale = Double(Self.thumbnailSize) / Double(longest)
+        let small = image.resized(
+            width: max(1, Int(Double(image.width) * scale)), height: max(1, Int(Double(image.height) * scale)))
+        self.init(try small.encoded(as: .png))
+    }
+}
+
+/// The unit vectors of all pictures of a data set that can be decoded.
+public struct PictureGallery {
+    /// The pictures, in the data set's order.
+    public let items: [CaptionItem]
+    /// `[items, width]`, float32.
+    public let vectors: Tensor
+    /// Pictures that could not be read, by their places in the data set.
+    public let skipped: [SkippedInput]
+
+    /// Decodes on other threads while the model embeds.
+    ///
+    /// - Parameter maximumSkippedFraction: the largest share of pictures that may be unreadable.
+    /// - Throws: `.tooManySkippedRows` as soon as it is exceeded; as `EmbeddingModel.imageSide()`.
+    public init(
+        model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1, batchSize: Int = 128,
+        progress: ProgressDisplay? = nil
+    ) throws {
+        let items = dataset.items, preprocessing = try model.imageSide().preprocessing
+        let batches = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
+        let loader = PrefetchLoader(batches: 0..<batches.count) { index in
+            DecodedBatch(batches[index].map { dataset.path(of: items[$0]) }, preprocessing)
+        }
+        var blocks = [Tensor](), kept = [CaptionItem](), skipped = [SkippedInput]()
+        for range in batches {
+            guard let batch = try loader.next(unless: { InterruptSignal.hasArrived }) else { break }
+            skipped += batch.failures.map { failure in
+                let index = range.lowerBound + failure.row
+                return SkippedInput(index: index, path: items[index].image, reason: failure.error.message)
+            }
+            guard Double(skipped.count) <= maximumSkippedFraction * Double(items.count) else {
+                throw Self.tooMany(skipped, of: items.count)
+            }
+            if !batch.rows.isEmpty { blocks.append(try model.embed(pixels: batch.pixels, count: batch.rows.count)) }
+            kept += batch.rows.map { items[range.lowerBound + $0] }
+            progress?.show(done: range.upperBound, of: items.count)
+        }
+        try InterruptSignal.check()
+        progress?.finish()
+        guard !kept.isEmpty else { throw Self.tooMany(skipped, of: items.count) }
+        if let first = skipped.first {
+            progress?.print(
+                "\(skipped.count) of \(items.count) pictures cannot be read and are left out, the first: \(first.reason)"
+            )
+        }
+        self.items = kept
+        self.skipped = skipped
+        vectors = Tensor.concatenated(blocks)
+    }
+
+    private static func tooMany(_ skipped: [SkippedInput], of count: Int) -> ConcordError {
+        ConcordError(
+            .tooManySkippedRows,
+            "\(skipped.count) pictures of \(count) cannot be read, too many to go on; the first: "
+                + (skipped.first?.reason ?? "the data set is empty"))
+    }
+}
+
+/// A batch of pictures, decoded and preprocessed.
+struct DecodedBatch: Sendable {
+    /// `[rows, 3, size, size]`.
+    private(set) var pixels: [Float] = []
+    /// Which of the pictures could be decoded.
+    private(set) var rows: [Int] = []
+    private(set) var failures: [(row: Int, error: ConcordError)] = []
+
+    /// No pictures.
+    init() {}
+
+    init(_ paths: [String], _ preprocessing: ImagePreprocessing) {
+        for (row, path) in paths.enumerated() {
+            do throws(ConcordError) {
+                pixels += preprocessing(try Image(contentsOf: path))
+                rows.append(row)
+            } catch { failures.append((row, error)) }
+        }
+    }
+}

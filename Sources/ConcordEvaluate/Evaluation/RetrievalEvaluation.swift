@@ -140,3 +140,129 @@ public final class RetrievalEvaluation {
                 + "kinds \(list(captions.map(\.kind)))")
     }
 }
+
+/// Retrieval in both directions over a selection of captions.
+public struct RetrievalResult: Sendable, Hashable {
+    public let textToImage, imageToText: RetrievalMetrics
+    /// How many captions were queries, and how many pictures they were searched in.
+    public let queries, gallery: Int
+    /// How many pictures were queries in the other direction.
+    public let pictures: Int
+
+    init(
+        textToImage: RetrievalMetrics, imageToText: RetrievalMetrics, queries: Int, pictures: Int, gallery: Int
+    ) {
+        self.textToImage = textToImage
+        self.imageToText = imageToText
+        self.queries = queries
+        self.pictures = pictures
+        self.gallery = gallery
+    }
+
+    /// The form that `concord evaluate --json` prints.
+    public var json: JSONValue {
+        [
+            "text_to_image": textToImage.json, "image_to_text": imageToText.json, "queries": .integer(queries),
+            "gallery": .integer(gallery),
+        ]
+    }
+
+    /// The form that `concord evaluate` prints.
+    public var table: String {
+        func line(_ cells: [String]) -> String {
+            cells.enumerated().map { index, cell in
+                let padding = String(repeating: " ", count: max(0, (index == 0 ? 14 : 12) - cell.count))
+                return index == 0 ? cell + padding : padding + cell
+            }.joined()
+        }
+        return [
+            "\(queries) queries, \(gallery) pictures",
+            line(["", "R@1 %", "R@5 %", "R@10 %", "median rank"]),
+            line(["text → image"] + textToImage.cells),
+            line(["image → text"] + imageToText.cells),
+        ].joined(separator: "\n")
+    }
+}
+
+/// How well queries find what belongs to them in a gallery.
+public struct RetrievalMetrics: Sendable, Hashable {
+    /// Shares of queries whose best match is among the first 1, 5 and 10.
+    public let recallAt1, recallAt5, recallAt10: Double
+    /// The median over queries of the rank of the best match; the first rank is 1.
+    public let medianRank: Double
+
+    /// Summarises ranks, the first being 1.
+    public init(ranks: [Int]) {
+        func recall(_ k: Int) -> Double {
+            ranks.isEmpty ? 0 : Double(ranks.count { $0 <= k }) / Double(ranks.count)
+        }
+        recallAt1 = recall(1)
+        recallAt5 = recall(5)
+        recallAt10 = recall(10)
+        let sorted = ranks.sorted(), middle = ranks.count / 2
+        medianRank =
+            ranks.isEmpty
+            ? 0 : Double(ranks.count % 2 == 1 ? 2 * sorted[middle] : sorted[middle - 1] + sorted[middle]) / 2
+    }
+
+    /// Recalls in per cent and the median rank, as tables show them.
+    package var cells: [String] {
+        [recallAt1, recallAt5, recallAt10].map { NumberText.fixed(100 * $0, decimals: 1) }
+            + [NumberText.fixed(medianRank, decimals: 1)]
+    }
+
+    public var json: JSONValue {
+        [
+            "recall@1": .number(recallAt1), "recall@5": .number(recallAt5), "recall@10": .number(recallAt10),
+            "median_rank": .number(medianRank),
+        ]
+    }
+}
+
+/// Ranks of the right answers, computed block by block, so that no `[queries, gallery]` matrix is ever stored.
+public enum RetrievalRanks {
+    /// The rank of each query's best positive in the gallery, the first being 1.
+    ///
+    /// A gallery row that scores exactly as high as the best positive counts as before it, so that a model which maps
+    /// everything to one point ranks last and not first. A query's other positives never count against it.
+    ///
+    /// - Parameters:
+    ///   - queries: unit vectors `[queries, width]`.
+    ///   - gallery: unit vectors `[gallery, width]`.
+    ///   - positives: for each query the gallery rows that belong to it, at least one, each once.
+    ///   - blockSize: queries scored at once.
+    public static func compute(
+        queries: Tensor, gallery: Tensor, positives: [[Int]], blockSize: Int = 512
+    ) -> [Int] {
+        precondition(queries.shape[0] == positives.count, "every query needs its positives")
+        return withoutGradient {
+            let columns = gallery.transposed(0, 1)
+            return stride(from: 0, to: positives.count, by: blockSize).flatMap { start in
+                let block = positives[start..<min(start + blockSize, positives.count)]
+                let scores = queries.sliced(axis: 0, from: start, to: start + block.count).matmul(columns)  // [b, G]
+                let most = block.map(\.count).max() ?? 1
+                // Rows with fewer positives than the most repeat their first one; [b, most].
+                let padded = block.flatMap { own in own + Array(repeating: own[0], count: most - own.count) }
+                let own = scores.gathered(axis: 1, Tensor(padded, shape: [block.count, most]))
+                let best = own.maximum(axis: 1, keepingAxes: true).values
+                // What does not score lower counts as before it, which a score that is not a number does not either.
+                let after = scores.less(than: best).to(.int64).sum(axes: [1]).scalars(as: Int.self)
+                let count = scores.shape[1]
+                // The best positive and those that tie with it do not stand before it.
+                let ownValues = own.scalars(as: Float.self), bestValues = best.scalars(as: Float.self)
+                return zip(after, block).enumerated().map { row, pair in
+                    let tied = pair.1.indices.count { !(ownValues[row * most + $0] < bestValues[row]) }
+                    return count - pair.0 - tied + 1
+                }
+            }
+        }
+    }
+}
+
+/// How a model's embeddings of pictures and their captions lie.
+public struct EmbeddingMeasures: Sendable, Hashable {
+    /// Pictures first, captions second.
+    public let report: ContrastiveReport
+    /// How many directions the vectors of either side make use of: ``ConcordLosses/effectiveRank(_:)``.
+    public let imageRank, textRank: Double
+}

@@ -3,6 +3,7 @@ import ConcordData
 import ConcordEvaluate
 import ConcordLosses
 import ConcordMedia
+import ConcordText
 import Foundation
 
 /// `report.html`: how training went, how well the model retrieves, and what it finds for a dozen queries.
@@ -176,6 +177,119 @@ struct TrainingReport {
                         isRight: result.image == item.image)
                 },
                 rank: found.firstIndex { $0.image == item.image }.map { $0 + 1 })
+        }
+    }
+}
+
+/// The part of a training report that shows how the embeddings lie: histograms of cosines, and figures.
+struct EmbeddingSection {
+    private let measures: [(split: String, language: String, measures: EmbeddingMeasures)]
+
+    init(_ measures: [(split: String, language: String, measures: EmbeddingMeasures)]) { self.measures = measures }
+
+    var sections: [HTMLPage.Section] {
+        // Once for each kind: the table shows where else it is so.
+        var seen = Set<EmbeddingWarning.Kind>()
+        let warnings = measures.flatMap { row in
+            row.measures.report.warnings(firstName: "picture", secondName: "caption")
+                .filter { seen.insert($0.kind).inserted }
+                .map { HTMLPage.Section.paragraph("\(row.split), \(row.language): \($0.message).") }
+        }
+        let histograms = measures.map { histogram($0.split, $0.language, $0.measures) }
+        return [.heading("Embeddings")] + warnings + [.table(table), .charts(histograms)]
+    }
+
+    private var table: HTMLTable {
+        HTMLTable(
+            header: [
+                "split", "language", "pairs", "cosine of pairs", "of others", "alignment", "uniformity of pictures",
+                "of captions", "rank of pictures", "of captions",
+            ],
+            rows: measures.map { split, language, measures in
+                let report = measures.report
+                let figures = [
+                    report.positiveCosine, report.negativeCosine, report.alignment, report.first.uniformity,
+                    report.second.uniformity,
+                ]
+                return [split, language, String(report.count)] + figures.map { NumberText.fixed($0, decimals: 3) }
+                    + [measures.imageRank, measures.textRank].map { NumberText.fixed($0, decimals: 1) }
+            },
+            caption:
+                "Each picture with its first caption. Alignment is the mean squared distance of pairs, 0 where they "
+                + "coincide; uniformity is 0 where all vectors are one point, and about −4 where they are spread evenly; "
+                + "the rank is how many directions the vectors make use of.")
+    }
+
+    /// The shares of cosines among pairs and among all others, each as a line over the bins between the outermost.
+    private func histogram(_ split: String, _ language: String, _ measures: EmbeddingMeasures) -> LineChart {
+        let report = measures.report
+        let shares = [report.positiveHistogram, report.negativeHistogram].map { $0?.shares ?? [] }
+        let centers = report.positiveHistogram?.centers ?? []
+        let used = centers.indices.filter { bin in shares.contains { bin < $0.count && $0[bin] > 0 } }
+        // An empty bin on either side brings the lines down to the axis.
+        let shown = max(0, (used.first ?? 0) - 1)...max(0, min(centers.count - 1, (used.last ?? 0) + 1))
+        let series = zip(["pairs", "others"], shares).map { name, shares in
+            LineChart.Series(
+                name, centers.isEmpty ? [] : shown.map { (x: centers[$0], y: $0 < shares.count ? shares[$0] : 0) })
+        }
+        return LineChart(title: "Cosines: \(split), \(language)", series: series, xLabel: "cosine", yLabel: "share")
+    }
+}
+
+/// The part of a CoCa's training report that shows what it writes: scores of each split, and pictures of the first one.
+struct CaptionSection {
+    private static let pictureCount = 12
+
+    let captioner: Captioner
+    let dataset: CaptionDataset
+    let splits: [String]
+    let evaluate: Recipe.EvaluateSection
+    let progress: ProgressDisplay
+
+    /// Captions every picture of the splits, by the likeliest token each time.
+    func sections() throws -> [HTMLPage.Section] {
+        let languages: [String?] = evaluate.languages.isEmpty ? [nil] : evaluate.languages
+        var rows = [[String]](), pictures = [PictureGrid.Query]()
+        for split in splits {
+            for language in languages {
+                let found = try CaptionEvaluation(
+                    captioner, dataset: dataset, split: split, language: language, kind: evaluate.kind,
+                    progress: progress)
+                let scores = found.metrics.overall
+                rows.append(
+                    [split, language ?? "all", "\(found.pictures.count)"]
+                        + [scores.exactMatch, scores.bleu4, scores.exactMETEOR, scores.rougeL].map {
+                            NumberText.fixed(100 * $0, decimals: 1)
+                        } + [NumberText.fixed(scores.cider, decimals: 2)])
+                if pictures.isEmpty { pictures = try examples(found) }
+            }
+        }
+        return [
+            .heading("Captions"),
+            .table(
+                HTMLTable(
+                    header: [
+                        "split", "language", "captions", "exact %", "BLEU-4 %", "METEOR (exact words) %", "ROUGE-L %",
+                        "CIDEr-D",
+                    ], rows: rows, caption: "Greedy captions against those of the split, language and kind.")),
+            .pictures(PictureGrid(pictures)),
+        ]
+    }
+
+    /// Pictures spread over a split, each with its reference, the caption and its logarithmic probability.
+    private func examples(_ found: CaptionEvaluation) throws -> [PictureGrid.Query] {
+        let count = min(Self.pictureCount, found.pictures.count)
+        return try (0..<count).map { index in
+            let place = (2 * index + 1) * found.pictures.count / (2 * count), picture = found.pictures[place]
+            let image = try Image(contentsOf: dataset.path(ofImage: picture.image))
+            return PictureGrid.Query(
+                caption: picture.references.joined(separator: " / "),
+                picture: try PictureGrid.Picture(thumbnailOf: image),
+                results: [
+                    PictureGrid.Result(
+                        picture: nil, caption: picture.caption.text, score: picture.caption.tokens.logProbability,
+                        isRight: found.metrics.captions[place].scores.exactMatch == 1)
+                ])
         }
     }
 }

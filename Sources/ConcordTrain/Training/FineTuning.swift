@@ -3,6 +3,7 @@ import ConcordCore
 import ConcordModels
 import ConcordNN
 import ConcordTensor
+import Foundation
 
 /// Which parameters a run changes: what is locked, adapted and frozen by name.
 struct FineTuning {
@@ -82,5 +83,114 @@ struct FineTuning {
         var text = "trainable: \(count { $0.tensor.requiresGradient }) of \(count { _ in true }) parameters"
         if let start { text += "; \(count { $0.origin == .checkpoint }) are from \(start)" }
         return text
+    }
+}
+
+/// How much of a tower keeps its weights.
+public enum TowerLock: Sendable, Hashable, CustomStringConvertible {
+    case none
+    /// The whole tower, with its last norm, its pooling and its projection.
+    case all
+    /// The embeddings and so many blocks, counted from the input.
+    case blocks(Int)
+
+    /// Reads `none`, `all` or a number; nil for anything else.
+    public init?(_ text: String) {
+        switch text {
+        case "none": self = .none
+        case "all": self = .all
+        default:
+            guard let count = Int(text), count >= 0 else { return nil }
+            self = .blocks(count)
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .none: "none"
+        case .all: "all"
+        case .blocks(let count): String(count)
+        }
+    }
+
+    /// Whether a parameter at that place keeps its value.
+    func holds(_ part: Tower.Part) -> Bool {
+        switch (self, part) {
+        case (.none, _): false
+        case (.all, _), (.blocks, .embeddings): true
+        case (.blocks(let count), .block(let index)): index < count
+        case (.blocks, .head): false
+        }
+    }
+}
+
+/// Lower learning rates for the layers nearer to the input (Bao et al. 2021, BEiT).
+///
+/// The layers of a tower of L blocks are numbered from 0, the embeddings, over 1…L, the blocks, to L + 1, the head; a
+/// layer `i` learns at `decay^(L + 1 − i)` of the rate. What belongs to no tower learns at the full rate.
+public struct LayerDecay: Sendable, Hashable {
+    public let decay: Double
+    private let blocks: [Tower: Int]
+
+    public init(_ decay: Double, model: any ImageTextEncoder) {
+        self.decay = decay
+        blocks = [.image: model.visionConfiguration.layers, .text: model.textConfiguration.layers]
+    }
+
+    /// What the learning rate is multiplied with for a parameter.
+    public func callAsFunction(_ parameter: Parameter) -> Double {
+        guard let (tower, part) = Tower.place(of: parameter) else { return 1 }
+        let blocks = blocks[tower] ?? 0
+        let depth =
+            switch part {
+            case .embeddings: blocks + 1
+            case .block(let index): blocks - index
+            case .head: 0
+            }
+        return pow(decay, Double(depth))
+    }
+}
+
+extension TextTowerConfiguration {
+    /// Blocks of the tower.
+    var layers: Int {
+        switch self {
+        case .transformer(let text): text.layers
+        case .bert(let text): text.layers
+        }
+    }
+}
+
+/// One of a dual encoder's two towers.
+public enum Tower: String, Sendable, Hashable, CaseIterable {
+    case image, text
+
+    /// Where in a tower a parameter stands, from its input to its output.
+    public enum Part: Sendable, Hashable {
+        /// Patch, token, position and class embeddings, and a norm before the first block.
+        case embeddings
+        /// A block of the transformer, the first being 0.
+        case block(Int)
+        /// The norm behind the blocks, the pooling and the projection.
+        case head
+    }
+
+    /// The first component of the names of the tower's parameters, but for the projection's.
+    var root: String { self == .image ? "vision_model" : "text_model" }
+
+    /// The first component of the names of the parameters that map to the embedding.
+    var projection: String { self == .image ? "visual_projection" : "text_projection" }
+
+    /// Where a parameter of a dual encoder stands; nil for those that belong to no tower: logit scale and bias.
+    public static func place(of parameter: Parameter) -> (tower: Tower, part: Part)? {
+        let name = parameter.name.split(separator: ".")
+        for tower in allCases {
+            if name[0] == tower.projection { return (tower, .head) }
+            guard name[0] == tower.root, name.count > 1 else { continue }
+            if ["embeddings", "pre_layrnorm"].contains(name[1]) { return (tower, .embeddings) }
+            if name[1] == "encoder", name.count > 3, let block = Int(name[3]) { return (tower, .block(block)) }
+            return (tower, .head)
+        }
+        return nil
     }
 }

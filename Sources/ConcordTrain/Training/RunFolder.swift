@@ -1,4 +1,5 @@
 import ConcordCore
+import Foundation
 
 /// The places of a training run's files. Once training has ended the folder is a model folder too.
 public struct RunFolder: Sendable {
@@ -24,4 +25,53 @@ public struct RunFolder: Sendable {
     public var manifest: String { path + "/concord.json" }
 
     public var isFinished: Bool { Files.exists(manifest) }
+}
+
+/// Keeps a second process out of a run's folder for as long as it lives; the system lets go when a process is killed.
+///
+/// A run that fails before it writes anything leaves nothing behind: neither the lock, nor a folder that it made.
+final class RunLock {
+    private let folder: String
+    private let path: String
+    private let isNewFolder: Bool
+    private let descriptor: Int32
+
+    /// Makes the folder, if it is not there.
+    ///
+    /// - Throws: `.fileSystem`; `.invalidConfiguration` when another process trains in the folder.
+    init(_ folder: RunFolder) throws(ConcordError) {
+        self.folder = folder.path
+        path = folder.path + "/.lock"
+        isNewFolder = !Files.exists(folder.path)
+        while true {
+            try Files.makeFolder(folder.path)
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            // The folder may have been removed by a run that failed.
+            if descriptor < 0 && errno == ENOENT { continue }
+            guard descriptor >= 0 else { throw .system("create", path) }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                close(descriptor)
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "another process trains in \(folder.path); wait for it, or choose another --output")
+            }
+            // So may the file, before it was locked; a lock on that would keep nobody out.
+            var locked = stat(), named = stat()
+            if fstat(descriptor, &locked) == 0, stat(path, &named) == 0, locked.st_ino == named.st_ino {
+                self.descriptor = descriptor
+                return
+            }
+            close(descriptor)
+        }
+    }
+
+    deinit {
+        // While it is locked, so that no other run starts in a folder that goes.
+        if (try? FileManager.default.contentsOfDirectory(atPath: folder)) == [".lock"], unlink(path) == 0,
+            isNewFolder
+        {
+            rmdir(folder)
+        }
+        close(descriptor)
+    }
 }

@@ -1,4 +1,8 @@
+import ConcordCore
+import ConcordData
+import ConcordEvaluate
 import ConcordLosses
+import Foundation
 
 /// What one training step reports.
 ///
@@ -60,5 +64,67 @@ public struct TrainingStep: Sendable {
         imageUniformity = mean(\.first.uniformity)
         textUniformity = mean(\.second.uniformity)
         warnings = reports.flatMap { $0.warnings(loss: guessingLoss, firstName: "picture", secondName: "caption") }
+    }
+}
+
+/// Measures speed and waiting between reports of a training run.
+final class TrainingClock {
+    private let waited: () -> Double
+    private let batchSize, firstStep: Int
+    private let start = ContinuousClock.now
+    private var last: (time: ContinuousClock.Instant, step: Int, waited: Double)
+
+    init<Batch>(loader: PrefetchLoader<Batch>, batchSize: Int, from step: Int) {
+        waited = { loader.waitSeconds }
+        self.batchSize = batchSize
+        firstStep = step
+        last = (start, step, 0)
+    }
+
+    /// Adds speed and waiting since the last call.
+    func fill(_ report: inout TrainingStep) {
+        let now = ContinuousClock.now, seconds = max((now - last.time) / .seconds(1), 1e-9), waited = waited()
+        report.samplesPerSecond = Double((report.step - last.step) * batchSize) / seconds
+        report.dataWait = min(1, (waited - last.waited) / seconds)
+        last = (now, report.step, waited)
+    }
+
+    /// What the progress bar shows of a report.
+    func line(_ report: TrainingStep, total: Int) -> ProgressLine {
+        ProgressLine(
+            unit: "step", done: report.step, total: total, doneBefore: firstStep,
+            elapsed: (ContinuousClock.now - start) / .seconds(1),
+            details: [
+                "loss \(NumberText.fixed(report.loss, decimals: 3))",
+                "acc \(NumberText.fixed(100 * report.accuracy, decimals: 0)) %",
+                "\(NumberText.fixed(report.samplesPerSecond, decimals: 0)) samples/s",
+            ])
+    }
+}
+
+/// Signs of a run that does not learn, told once each: not while the model is new, and not for a single batch.
+struct LearningSigns {
+    /// New towers put all inputs near one point and guess; later that is a collapse.
+    private let beginning: Int
+    private var counts: [EmbeddingWarning.Kind: Int] = [:]
+
+    private static let fewestSteps = 50
+    /// So many logged steps in a row are no accident.
+    private static let repetitions = 3
+
+    init(_ plan: TrainingPlan) {
+        beginning = max(plan.warmupSteps, plan.totalSteps / 10, Self.fewestSteps)
+    }
+
+    /// What is to be said after a step.
+    mutating func warnings(of report: TrainingStep) -> [String] {
+        guard report.step > beginning else { return [] }
+        var messages = [String]()
+        for kind in EmbeddingWarning.Kind.allCases where counts[kind, default: 0] < Self.repetitions {
+            let warning = report.warnings.first { $0.kind == kind }
+            counts[kind] = warning == nil ? 0 : counts[kind, default: 0] + 1
+            if let warning, counts[kind] == Self.repetitions { messages.append(warning.message) }
+        }
+        return messages
     }
 }

@@ -139,7 +139,7 @@ private func docsFromTutorials() async throws {
                         let captionNumbers: Tensor = given()
                         do {
                             var loss = InfoNCE(logitScale: model.logitScale)
-                            loss.sameLabel = .ignored
+                            loss.duplicates = .ignored
                             let value = try loss(images, texts, labels: captionNumbers)
                             _ = loss
                             _ = value
@@ -348,7 +348,7 @@ private func docsLosses() async throws {
             let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)          // CLIP
             let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not train
             var careful = InfoNCE(logitScale: model.logitScale)
-            careful.sameLabel = .ignored                                                 // repeated captions are not negatives
+            careful.duplicates = .ignored                                                 // repeated captions are not negatives
             let third = try careful(images, texts, labels: captionNumbers)
             _ = loss
             _ = fixed

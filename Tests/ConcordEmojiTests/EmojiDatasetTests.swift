@@ -167,13 +167,13 @@ import Testing
     @Test(arguments: ["❤️‍🔥", "🏳️‍🌈", "👩🏽‍❤️‍💋‍👨🏿", "1️⃣", "🇨🇳", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🧑🏿‍🤝‍🧑🏻", "☎️"])
     func aSequenceIsOneGlyph(_ text: String) throws {
         let renderer = try GlyphRenderer(fontPath: GlyphRenderer.findFont())
-        guard case .picture(let glyph) = renderer.shape(text) else {
+        guard case .image(let glyph) = renderer.shape(text) else {
             Issue.record("\(text) is \(renderer.shape(text))")
             return
         }
         // Without variation selectors, as CLDR writes it, it is the same glyph.
         let bare = String(String.UnicodeScalarView(EmojiSequence(text).scalars))
-        #expect(renderer.shape(bare) == .picture(glyph: glyph))
+        #expect(renderer.shape(bare) == .image(glyph: glyph))
     }
 
     @Test func whatTheFontCannotDrawIsToldApart() throws {

@@ -143,7 +143,7 @@ extension ContrastiveReport {
 }
 
 /// A sign that a contrastive training does not learn, and what to do about it.
-package struct EmbeddingWarning: Sendable, Hashable {
+public struct EmbeddingWarning: Sendable, Hashable {
     package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Embeddings that are not numbers.
         case nonFinite

@@ -144,7 +144,7 @@ extension ContrastiveReport {
 
 /// A sign that a contrastive training does not learn, and what to do about it.
 public struct EmbeddingWarning: Sendable, Hashable {
-    package enum Kind: String, Sendable, Hashable, CaseIterable {
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Embeddings that are not numbers.
         case nonFinite
         /// The embeddings of one side are all but one point.
@@ -155,8 +155,8 @@ public struct EmbeddingWarning: Sendable, Hashable {
         case noAlignment
     }
 
-    package let kind: Kind
-    package let message: String
+    public let kind: Kind
+    public let message: String
 }
 
 /// Counts and sums over the cosines between all first and all second embeddings.

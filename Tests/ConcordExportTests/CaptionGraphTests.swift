@@ -18,7 +18,7 @@ import Testing
 
     private struct Fixture {
         let model: EmbeddingModel
-        let coCa: CoCa
+        let coCa: any CaptioningModel
         let sessions: [ArtifactManifest.GraphRole: OnnxSession]
         let operations: [ArtifactManifest.GraphRole: [String: Int]]
 
@@ -39,7 +39,7 @@ import Testing
         }
 
         func pixels(_ batch: Int) -> Tensor {
-            let size = coCa.configuration.vision.imageSize
+            let size = coCa.visionConfiguration.imageSize
             return Tensor.normal([batch, 3, size, size], generator: Generator(seed: UInt64(batch)))
         }
 
@@ -135,7 +135,7 @@ import Testing
     ) throws {
         let fixture = try Fixture(model.0, model.1, fused: fused), coCa = fixture.coCa
         let pixels = fixture.pixels(6), session = try CaptionSession(coCa, pixels: pixels)
-        let length = coCa.configuration.text.contextLength - 1
+        let length = coCa.textTransformer.contextLength - 1
         let expected = try coCa.captions(of: pixels, options: GenerationOptions(maxTokens: length)).map { $0[0].tokens }
         let image = try fixture.run(.image, ["pixels": Self.value(pixels)])
         var state = ["tokens": try #require(image["tokens"])], cross: [String: OnnxValue] = [:]
@@ -163,7 +163,7 @@ import Testing
     func textsUpToTheContextGiveTheSame(
         _ model: (String, TextTransformerConfiguration.ClassTokenMask), fused: Bool
     ) throws {
-        let fixture = try Fixture(model.0, model.1, fused: fused), text = fixture.coCa.configuration.text
+        let fixture = try Fixture(model.0, model.1, fused: fused), text = fixture.coCa.textTransformer
         for tokens in 2...text.contextLength {
             for used in Set([2, tokens - 1, tokens]) {
                 let ids = (0..<3 * tokens).map { index in
@@ -179,7 +179,7 @@ import Testing
     /// A step costs what its products cost: nothing is put together or turned round that need not be.
     @Test func aStepIsLean() throws {
         let fixture = try Fixture("coca", nil, fused: true), step = try #require(fixture.operations[.captionStep])
-        let layers = fixture.coCa.configuration.text.layers, decoderLayers = fixture.coCa.configuration.decoder.layers
+        let layers = fixture.coCa.textTransformer.layers, decoderLayers = fixture.coCa.decoderConfiguration.layers
         #expect(step["MultiHeadAttention"] == layers + 2 * decoderLayers)
         for operation in ["Concat", "Transpose", "Reshape", "Softmax", "LessOrEqual", "Range", "Where", "Expand"] {
             #expect(step[operation] == nil, "\(operation)")

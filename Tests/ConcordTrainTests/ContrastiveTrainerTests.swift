@@ -26,7 +26,7 @@ import Testing
                     activation: .gelu),
                 projectionWidth: 12, initialLogitScale: bias == nil ? log(1 / 0.07) : log(10), initialLogitBias: bias),
             store: store)
-        model.vision.patchDropout = patchDropout
+        model.patchDropout = patchDropout
         return model
     }
 

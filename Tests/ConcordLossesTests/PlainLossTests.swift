@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordLosses
 import ConcordTensor
 import ConcordTestSupport

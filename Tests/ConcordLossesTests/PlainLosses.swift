@@ -1,3 +1,4 @@
+import ConcordCore
 import ConcordTensor
 
 // The losses as a textbook writes them, without blocks, plans or checks: what the tests of this folder hold the library

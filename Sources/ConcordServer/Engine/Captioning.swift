@@ -17,7 +17,7 @@ struct CaptionWork: Sendable {
     let model: ExportedModel
     let translate: @Sendable (ConcordError) -> ServingError
 
-    func callAsFunction(_ items: [CaptionJob], _ run: BatchRun<[GeneratedTokens]>) throws(ServingError) {
+    func perform(_ items: [CaptionJob], _ run: BatchRun<[GeneratedTokens]>) throws(ServingError) {
         var haveSpoken = Set<Int>()
         do throws(ConcordError) {
             let session = try model.makeCaptionSession(for: items.map(\.decoded.image))

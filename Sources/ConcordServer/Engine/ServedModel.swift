@@ -211,7 +211,7 @@ struct ModelQueues: Sendable {
             name: name + "-captions", options: captionQueue,
             observe: observe(.caption)
         ) { items, run throws(ServingError) in
-            try work(items, run)
+            try work.perform(items, run)
         }
     }
 

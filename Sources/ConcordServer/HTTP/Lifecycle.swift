@@ -58,7 +58,7 @@ struct LoadingService: Service {
             return
         }
         var reload = Reload(state: state, models: models)
-        for await _ in reloads.cancelOnGracefulShutdown() { await reload(readConfiguration) }
+        for await _ in reloads.cancelOnGracefulShutdown() { await reload.run(reading: readConfiguration) }
     }
 
     /// False where the server was told to end meanwhile.

@@ -14,7 +14,7 @@ struct Reload {
     }
 
     /// - Parameter read: reads the settings.
-    mutating func callAsFunction(_ read: @escaping @Sendable () throws -> ServerConfiguration) async {
+    mutating func run(reading read: @escaping @Sendable () throws -> ServerConfiguration) async {
         let logger = state.logger
         logger.notice("reloading settings, keys and models")
         let arguments = await follow(read)

@@ -3,7 +3,7 @@ import HummingbirdCore
 
 /// The field `Host` of a request, which every request of HTTP/1.1 has once (RFC 9112, 3.2).
 enum HostField {
-    /// Throws a failure with 400 where the field is missing, occurs twice, or is no host.
+    /// Throws an error with 400 where the field is missing, occurs twice, or is no host.
     static func check(_ request: Request) throws(ServingError) {
         guard let authority = request.head.authority, !request.headers.contains(.furtherHost) else {
             throw invalid("The request must have the field Host once.")

@@ -15,7 +15,7 @@ enum CompressedBody {
     /// - Parameters:
     ///   - limit: the most bytes that there may be.
     ///   - take: asked before each piece of them takes memory.
-    /// - Throws: a failure with 413 as soon as there are more, 400 for what is damaged or ends early; what `take` throws.
+    /// - Throws: an error with 413 as soon as there are more, 400 for what is damaged or ends early; what `take` throws.
     static func inflated(
         _ compressed: [UInt8], limit: Int, take: (Int) throws(ServingError) -> Void
     ) throws(ServingError) -> [UInt8] {

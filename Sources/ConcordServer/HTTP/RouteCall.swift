@@ -59,7 +59,7 @@ final class RouteCall: Sendable {
         return model
     }
 
-    /// Takes `items` from the caller's quota. Throws a failure with 429 when it has none left.
+    /// Takes `items` from the caller's quota. Throws an error with 429 when it has none left.
     func admit(items: Int) throws(ServingError) {
         notes.withLock { $0.items = items }
         guard let key else { return }
@@ -85,7 +85,7 @@ final class RouteCall: Sendable {
             priority: priority, deadline: start + time, requestID: identity.requestID, caller: key?.id)
     }
 
-    /// The whole body as it was sent. Throws a failure with 413, as soon as it is known to be too large, or 503.
+    /// The whole body as it was sent. Throws an error with 413, as soon as it is known to be too large, or 503.
     private func body() async throws -> [UInt8] {
         let tooLarge = ServingError.tooLarge("The body may have \(bodyLimit) bytes.")
         let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
@@ -102,7 +102,7 @@ final class RouteCall: Sendable {
         return bytes
     }
 
-    /// Takes bytes of the shared budget until the request is over. Throws a failure with 503 when they are not free.
+    /// Takes bytes of the shared budget until the request is over. Throws an error with 503 when they are not free.
     private func take(_ count: Int) throws(ServingError) {
         try state.bodies.take(count)
         takenBytes.withLock { $0 += count }
@@ -126,7 +126,7 @@ final class RouteCall: Sendable {
         }
     }
 
-    /// Reads the request, on a thread of its own when its body is large or compressed. Throws also a failure with 415.
+    /// Reads the request, on a thread of its own when its body is large or compressed. Throws also an error with 415.
     func read<Content: Sendable>(_ reader: BodyReader<Content>) async throws -> Content {
         let isCompressed = try isCompressed()
         let boundary = try formBoundary(), query = reader.query.isEmpty ? [:] : query, headers = request.headers

@@ -99,7 +99,7 @@ final class BodyByteLimit: Sendable {
 
     func change(capacity: Int) { state.withLock { $0.capacity = capacity } }
 
-    /// Takes more bytes for a body. Throws a failure with 503 when they are not free.
+    /// Takes more bytes for a body. Throws an error with 503 when they are not free.
     func take(_ count: Int) throws(ServingError) {
         let fits = state.withLock { state in
             guard count <= state.capacity - state.used else { return false }

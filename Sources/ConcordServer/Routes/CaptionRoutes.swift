@@ -189,7 +189,7 @@ extension ServedModel {
 
     /// The options with a length: that which was asked for, or 30 tokens, but no more than the context has room for.
     ///
-    /// - Throws: a failure with 413 for a prompt that is too long to be looked at.
+    /// - Throws: an error with 413 for a prompt that is too long to be looked at.
     func fitting(
         _ options: GenerationOptions, maxTokens: Int?, prompt: String?
     ) throws(ServingError) -> GenerationOptions {

@@ -25,7 +25,7 @@ enum ModelRoutes {
             return .json(object(status, name: call.parameters["model"] ?? status.name))
         })
 
-    /// The status of the model in the path. Throws a failure with 404.
+    /// The status of the model in the path. Throws an error with 404.
     static func status(_ call: RouteCall) throws(ServingError) -> ModelStatus {
         let name = call.parameters["model"] ?? "", real = call.settings.configuration.modelName(name)
         guard let status = call.state.registry.statuses.first(where: { $0.name == real }) else {
@@ -124,7 +124,7 @@ enum RepositoryRoutes {
 
 /// Administration of models.
 extension RouteCall {
-    /// The name of a model that can be loaded or unloaded now. Throws a failure with 404, or with 503 while it is being
+    /// The name of a model that can be loaded or unloaded now. Throws an error with 404, or with 503 while it is being
     /// loaded.
     func changeableModel(named name: String) throws(ServingError) -> String {
         let name = settings.configuration.modelName(name)
@@ -136,7 +136,7 @@ extension RouteCall {
         return name
     }
 
-    /// Loads a model again, swaps it in, and returns its name. Throws as ``changeableModel(named:)``, and a failure with
+    /// Loads a model again, swaps it in, and returns its name. Throws as ``changeableModel(named:)``, and an error with
     /// 409 when the new one is not good.
     @discardableResult
     func reload(model name: String) async throws(ServingError) -> String {

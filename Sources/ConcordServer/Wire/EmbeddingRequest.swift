@@ -80,7 +80,7 @@ private struct InputReader {
         parser = InputParser(modality: modality)
     }
 
-    /// All inputs. Throws a failure where there are none, or too many.
+    /// All inputs. Throws an error where there are none, or too many.
     ///
     /// - Parameter parameter: the field that errors name.
     func inputs(of parameter: String) throws(ServingError) -> [RequestInput] {

@@ -11,7 +11,7 @@ struct RequestFields<Group: FieldGroup>: Sendable {
     private let content: Content
     private let path: String
 
-    /// The members of a JSON object. Throws a failure for a name that the group does not know, since what it asks for would
+    /// The members of a JSON object. Throws an error for a name that the group does not know, since what it asks for would
     /// not happen.
     ///
     /// - Parameter path: what the object is called in errors; empty for the whole body.
@@ -158,10 +158,10 @@ protocol FieldKind: Sendable {
     var schema: JSONValue { get }
     var formSchema: JSONValue { get }
 
-    /// The value in a JSON object, which is not null. Throws a failure that names the field.
+    /// The value in a JSON object, which is not null. Throws an error that names the field.
     func value(of json: JSONValue, _ name: String) throws(ServingError) -> Value
 
-    /// The value of the parts of a form that have the field's name, one at least. Throws a failure that names the field.
+    /// The value of the parts of a form that have the field's name, one at least. Throws an error that names the field.
     func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> Value
 
     /// Refuses a value in a JSON object that nobody reads, where it asks for something.

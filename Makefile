@@ -7,7 +7,7 @@ export LIBTORCH
 
 SWIFT_FILES := $(wildcard Package.swift Sources Tests Benchmarks Examples)
 # What concord-server is made of: Foundation would bring it 46 MB, most of them tables of ICU.
-SERVED := $(addprefix Sources/Concord,Core Text Media Checkpoint Data Runtime Server) Sources/Programs/ConcordServerCommand
+SERVED := $(addprefix Sources/Concord,Core Text Media Checkpoint Data Runtime Server) Sources/Programs/ConcordServeArguments Sources/Programs/ConcordServerCommand
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build test test-core format lint demo showcase examples dist lit bench parity peers golden doctor docs clean

@@ -145,8 +145,7 @@ let package = Package(
             "ConcordServer",
             [
                 "ConcordCore", "ConcordText", "ConcordMedia", "ConcordCheckpoint", "ConcordRuntime",
-                "CAllocator", "CCurl", "CZlib",
-                argumentParser,
+                "CCurl", "CZlib",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -158,7 +157,14 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
-        program("ConcordServerCommand", ["ConcordServer", argumentParser]),
+        // What `concord-server` and `concord serve` share.
+        library(
+            "ConcordServeArguments",
+            [
+                "ConcordCore", "ConcordMedia", "ConcordServer", "CAllocator", argumentParser,
+                .product(name: "Logging", package: "swift-log"),
+            ], path: "Sources/Programs/ConcordServeArguments"),
+        program("ConcordServerCommand", ["ConcordServeArguments", argumentParser]),
 
         library(
             "ConcordTestSupport",
@@ -176,7 +182,7 @@ let package = Package(
         tests(
             "ConcordServer",
             [
-                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordRuntime", argumentParser,
+                "ConcordCore", "ConcordText", "ConcordMedia", "ConcordRuntime", "ConcordServeArguments", argumentParser,
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ],
@@ -242,7 +248,7 @@ if let libtorch {
         // would collide with the library `Concord`, which re-exports the others; named again for the program, a change
         // of their types' layout rebuilds it, too.
         library("Concord", modules),
-        program("ConcordCommand", ["Concord", "ConcordServer"] + modules + [argumentParser]),
+        program("ConcordCommand", ["Concord", "ConcordServeArguments"] + modules + [argumentParser]),
         // Compares all execution plans of the losses; `make bench` prints its table, and the tests of the losses run it.
         program("PlanMatrix", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", argumentParser]),
 

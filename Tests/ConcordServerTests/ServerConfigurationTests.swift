@@ -1,6 +1,7 @@
 import ArgumentParser
 import ConcordCore
 import ConcordMedia
+import ConcordServeArguments
 import ConcordServer
 import ConcordTestSupport
 import Logging

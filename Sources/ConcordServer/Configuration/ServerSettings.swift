@@ -4,18 +4,18 @@ import ConcordRuntime
 import Logging
 
 /// The keys of `server.yaml`, each with what it sets.
-enum ServerSettings {
+package enum ServerSettings {
     /// The time at which a changed setting takes effect.
-    enum Effect: Sendable {
+    package enum Effect: Sendable {
         /// As soon as the server is told to read its file again.
         case atOnce
         case afterRestart
     }
 
-    struct Setting: Sendable {
-        let key: String
-        let summary: String
-        let effect: Effect
+    package struct Setting: Sendable {
+        package let key: String
+        package let summary: String
+        package let effect: Effect
         /// Sets what the texts say: one, or those of a list. Gives back what was expected instead, where they do not.
         let set: @Sendable (inout ServerConfiguration, [String]) throws(ConcordError) -> String?
         let isEqual: @Sendable (ServerConfiguration, ServerConfiguration) -> Bool
@@ -58,7 +58,7 @@ enum ServerSettings {
         }
     }
 
-    static let all: [Setting] = [
+    package static let all: [Setting] = [
         Setting(
             key: "models", summary: "Models, each [NAME=]FOLDER.", effect: .atOnce,
             set: { configuration, texts throws(ConcordError) in
@@ -181,7 +181,7 @@ enum ServerSettings {
     private static let flags = ["true": true, "false": false]
 
     /// An address without the brackets that IPv6 has in URLs; `nil` for nothing.
-    static func hostName(_ text: String) -> String? {
+    package static func hostName(_ text: String) -> String? {
         let isBracketed = text.hasPrefix("[") && text.hasSuffix("]") && text.count > 2
         let name = isBracketed ? String(text.dropFirst().dropLast()) : text
         return name.isEmpty ? nil : name
@@ -263,7 +263,7 @@ extension ServerConfiguration {
     }
 
     /// The names of formats, in the order that they are always listed in.
-    static func imageFormatNames(_ formats: Set<ImageFormat>) -> String {
+    package static func imageFormatNames(_ formats: Set<ImageFormat>) -> String {
         ImageFormat.allCases.filter(formats.contains).map(\.rawValue).joined(separator: ", ")
     }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Concord
-import ConcordServer
+import ConcordServeArguments
 
 @main
 struct ConcordCommand: AsyncParsableCommand {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import ConcordServer
+import ConcordServeArguments
 
 @main
 struct Main: AsyncParsableCommand {

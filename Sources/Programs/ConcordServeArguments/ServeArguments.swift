@@ -1,11 +1,13 @@
 import ArgumentParser
+import CAllocator
 import ConcordCore
 import ConcordMedia
+import ConcordServer
 import Logging
 
 /// The arguments of `concord-server` and `concord serve`.
-public struct ServeArguments: ParsableArguments, Sendable {
-    public static let discussion = """
+package struct ServeArguments: ParsableArguments, Sendable {
+    package static let discussion = """
         Without --keys no key is needed, which is allowed on a loopback address only. The server listens at once, and
         answers 503 until its models are loaded. It prints a line on standard output once it is ready. SIGTERM stops it
         after all accepted requests are answered. SIGHUP reloads the settings file, the keys and the artifact folders;
@@ -74,10 +76,10 @@ public struct ServeArguments: ParsableArguments, Sendable {
     @Flag(help: "List the keys of server.yaml, and end.")
     var settings = false
 
-    public init() {}
+    package init() {}
 
     /// Serves until the process is told to end.
-    public func run() async throws {
+    package func run() async throws {
         let start = ContinuousClock.now
         if settings {
             for setting in ServerSettings.all {
@@ -156,3 +158,32 @@ public struct ServeArguments: ParsableArguments, Sendable {
 }
 
 extension ImageFormat: ExpressibleByArgument {}
+
+/// `concord serve`.
+package struct ServeCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve exported models over HTTP.", discussion: ServeArguments.discussion)
+
+    @OptionGroup var arguments: ServeArguments
+
+    package init() {}
+
+    package func run() async throws { try await arguments.run() }
+}
+
+/// Settings of the C library's allocator for a service.
+enum ProcessMemory {
+    /// Returns the memory of large bodies and images to the system once they are answered, however large others were, and
+    /// keeps one heap for each processor. By default there are up to eight, each with gaps that only its own threads fill,
+    /// and buffers of up to 32 MiB stay in them. Variables of the environment win.
+    ///
+    /// The few buffers of less than 1 MiB that each image needs stay in the heaps: pages that the system has to clear
+    /// for each of them took a tenth of the time of int8 embeddings.
+    static func staysSmall() {
+        #if canImport(Glibc)
+            let environment = ProcessInfo.processInfo.environment
+            if environment["MALLOC_MMAP_THRESHOLD_"] == nil { mallopt(M_MMAP_THRESHOLD, 1 << 20) }
+            if environment["MALLOC_ARENA_MAX"] == nil { mallopt(M_ARENA_MAX, Int32(clamping: CPUCount.available)) }
+        #endif
+    }
+}

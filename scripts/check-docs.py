@@ -5,6 +5,7 @@
 - Links lead to files and headings that exist.
 - Every `concord` command, option, `make` target, recipe key and path of the repository exists.
 - Every name in an article's *API* list is a public declaration.
+- The drawing of the rooms in CONTRIBUTING.md has an arrow, or a way of arrows, for every import.
 """
 import pathlib
 import re
@@ -28,7 +29,7 @@ def spans(text):
 
 def same(what, english, chinese):
     for name, only in ((README.name, english - chinese), (CHINESE.name, chinese - english)):
-        faults.extend(f"{name}: the other README lacks the {what} {part.strip()[:80]}" for part in sorted(only))
+        faults.extend(f"{name}: the other README lacks the {what} {part.split(chr(10))[0].strip()[:80]}" for part in sorted(only))
 
 
 def check_readmes():
@@ -112,7 +113,7 @@ def check_commands(page, text, commands):
                 continue
             for option in re.findall(r"(?<!\S)\[?\(?--([a-z][\w-]*)", rest):
                 if option not in commands[name]:
-                    faults.append(f"{page.name}: `{program} {name}` has no option --{option}")
+                    faults.append(f"{page.name}: `{call.strip()[:60]}`: there is no option --{option}")
 
 
 def check_names(page, text, targets, keys, public):
@@ -134,6 +135,39 @@ def check_names(page, text, targets, keys, public):
             faults.append(f"{page.name}: no public declaration is called {name}")
 
 
+def check_rooms():
+    """Every module is drawn, what it imports can be reached from it, and no arrow leads back."""
+    [drawing] = [block[1] for block in FENCE.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")) if block[0] == "mermaid"]
+    arrows = {}
+    for start, end in re.findall(r"^ *(\w+)(?:\[[^\]]*\])? --> (\w+)", drawing, re.M):
+        arrows.setdefault(start, set()).add(end)
+    drawn = set(arrows).union(*arrows.values())
+
+    def reached(room):
+        found, waiting = set(), list(arrows.get(room, ()))
+        while waiting:
+            below = waiting.pop()
+            if below not in found:
+                found.add(below)
+                waiting += arrows.get(below, ())
+        return found
+
+    for folder in sorted(ROOT.glob("Sources/**/Concord*/")):
+        room = folder.name
+        if room not in drawn:
+            faults.append(f"CONTRIBUTING.md: {room} is not drawn")
+            continue
+        imports = {name for file in folder.glob("**/*.swift")
+                   for name in re.findall(r"^(?:@_exported )?import (Concord\w*)", file.read_text(encoding="utf-8"), re.M)}
+        if room in reached(room):
+            faults.append(f"CONTRIBUTING.md: arrows lead from {room} back to it")
+        for name in sorted(imports - reached(room) - {room}):
+            faults.append(f"CONTRIBUTING.md: {room} imports {name}, and no arrow leads there")
+    for room in sorted(drawn):
+        if not any(ROOT.glob(f"Sources/**/{room}/")):
+            faults.append(f"CONTRIBUTING.md: there is no room {room}")
+
+
 def main():
     commands = command_options()
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
@@ -141,6 +175,7 @@ def main():
     keys = set(re.findall(r'"((?:data|tokenizer|model|loss|train|evaluate)(?:\.[a-z_0-9]+)+)', source))
     public = set(re.findall(r"\bpublic [\w ()]*?(?:struct|class|enum|protocol|actor|func|var|let|typealias) (\w+)", source))
     check_readmes()
+    check_rooms()
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         check_links(page, text)

@@ -190,11 +190,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ([0, 3, 4, 4], ConcordError.Code.emptyBatch, "no pictures"),
-        ([1, 3, 5, 4], .shapeMismatch, "pictures [1, 3, 5, 4] for a model that reads [batch, 3, 4, 4]"),
-        ([1, 1, 4, 4], .shapeMismatch, "pictures [1, 1, 4, 4] for"),
-        ([3, 4, 4], .shapeMismatch, "pictures [3, 4, 4] for"),
-        ([], .shapeMismatch, "pictures [] for"),
+        ([0, 3, 4, 4], ConcordError.Code.emptyBatch, "no images"),
+        ([1, 3, 5, 4], .shapeMismatch, "images [1, 3, 5, 4] for a model that reads [batch, 3, 4, 4]"),
+        ([1, 1, 4, 4], .shapeMismatch, "images [1, 1, 4, 4] for"),
+        ([3, 4, 4], .shapeMismatch, "images [3, 4, 4] for"),
+        ([], .shapeMismatch, "images [] for"),
     ])
     func picturesThatDoNotFit(_ shape: [Int], _ code: ConcordError.Code, _ message: String) throws {
         let model = try CoCaGolden("coca").model(.float32)

@@ -214,7 +214,7 @@ import Testing
 
     @Test func otherModelsAreNoCoCa() throws {
         let text = message(.invalidConfiguration) { _ = try CoCa.load(GoldenFolder.path("open-clip")) }
-        #expect(text.contains("cannot caption"))
+        #expect(text.contains("is no CoCa"))
         let other = message(.invalidConfiguration) { _ = try DualEncoder.load(GoldenFolder.path("coca")) }
         #expect(other.contains("holds a CoCa"))
     }

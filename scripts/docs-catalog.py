@@ -86,7 +86,7 @@ def main():
     links, faults = declarations(graphs), []
     for page in sorted(DOCS.glob("*.md")):
         text, missing = catalog_page(page.read_text(encoding="utf-8"), links, page.stem)
-        faults += [f"{page.relative_to(ROOT)}: no public declaration is called {name}" for name in missing]
+        faults += [f"{page.relative_to(ROOT)}: no single public declaration is called {name}" for name in missing]
         name = "Concord" if page.stem == "README" else page.stem
         (catalog / f"{name}.md").write_text(text, encoding="utf-8")
     if faults:

@@ -348,7 +348,7 @@ private func docsLosses() async throws {
             let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)          // CLIP
             let fixed = try InfoNCE(temperature: 0.07)(images, texts)                    // a temperature that does not train
             var careful = InfoNCE(logitScale: model.logitScale)
-            careful.duplicates = .ignored                                                 // repeated captions are not negatives
+            careful.duplicates = .ignored                                                // repeated captions are not negatives
             let third = try careful(images, texts, labels: captionNumbers)
             _ = loss
             _ = fixed

@@ -173,7 +173,7 @@ let package = Package(
         tests("ConcordCore"),
         tests("ConcordText", ["ConcordCheckpoint"]),
         tests("ConcordMedia", ["ConcordCheckpoint"]),
-        tests("ConcordCheckpoint"),
+        tests("ConcordCheckpoint", ["ConcordMedia", "ConcordText"]),
         tests("ConcordData", ["ConcordMedia", "ConcordText"]),
         tests("ConcordEmoji", ["ConcordCore", "ConcordData", "ConcordMedia"]),
         tests(
@@ -255,7 +255,11 @@ if let libtorch {
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
         tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint", "PlanMatrix"]),
-        tests("ConcordModels", ["ConcordText", "ConcordLosses", "ConcordNN", "ConcordTensor", "ConcordCheckpoint"]),
+        tests(
+            "ConcordModels",
+            [
+                "ConcordCheckpoint", "ConcordLosses", "ConcordMedia", "ConcordNN", "ConcordTensor", "ConcordText",
+            ]),
         tests(
             "ConcordEvaluate",
             [

@@ -95,11 +95,11 @@ package struct JSONFields {
 
     /// One of a closed set of strings.
     package func choice<Choice: RawRepresentable & CaseIterable>(
-        _ name: String, default standard: Choice? = nil
+        _ name: String, default standard: Choice? = nil, among choices: [Choice] = Array(Choice.allCases)
     ) throws(ConcordError) -> Choice where Choice.RawValue == String {
         let text = try string(name, default: standard?.rawValue)
-        guard let choice = Choice(rawValue: text) else {
-            let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let choice = choices.first(where: { $0.rawValue == text }) else {
+            let known = choices.map(\.rawValue).joined(separator: ", ")
             throw failure(name, "is `\(text)`, which is not supported; known are: \(known)")
         }
         return choice

@@ -61,6 +61,9 @@ public enum TextCleaning: String, Sendable, CaseIterable {
     /// As `lower`, without ASCII punctuation; an underscore becomes a space (SigLIP).
     case canonicalize
 
+    /// The kinds that open_clip's configurations name.
+    package static let openCLIP: [TextCleaning] = [.whitespace, .lower, .canonicalize]
+
     /// The cleaned text.
     package func cleaned(_ text: String) -> String {
         switch self {

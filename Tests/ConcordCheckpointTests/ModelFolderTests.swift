@@ -1,6 +1,8 @@
 import ConcordCheckpoint
 import ConcordCore
+import ConcordMedia
 import ConcordTestSupport
+import ConcordText
 import Testing
 
 @Suite struct ModelFolderTests {
@@ -166,7 +168,7 @@ import Testing
         #expect(vision.hasProjection == hasProjection && vision.layers == 1 && vision.imageSize == 16)
         #expect(vision.pooling == (name == "siglip-vision" ? .attention : .classToken))
         #expect(folder.text == nil && folder.architecture.text == nil)
-        let manifest = ModelManifest(folder.architecture, tokenizer: nil, crop: .huggingface)
+        let manifest = ModelManifest(folder.architecture, tokenizer: nil, crop: .huggingFace)
         #expect(manifest.architecture == .imageTower && manifest.contextLength == nil)
         #expect(try ModelManifest(manifest.json(), path: "") == manifest)
         try reads(folder, backFrom: name)

@@ -1,6 +1,8 @@
 import ConcordCheckpoint
 import ConcordCore
+import ConcordMedia
 import ConcordTestSupport
+import ConcordText
 import Testing
 
 @Suite struct ModelManifestTests {
@@ -78,7 +80,7 @@ import Testing
 
     @Test func knowsTheKindsOfModels() {
         func manifest(_ configuration: DualEncoderConfiguration) -> ModelManifest {
-            ModelManifest(.dualEncoder(configuration), tokenizer: nil, crop: .huggingface)
+            ModelManifest(.dualEncoder(configuration), tokenizer: nil, crop: .huggingFace)
         }
         var siglip = DualEncoderConfiguration()
         siglip.vision.pooling = .attention

@@ -2,6 +2,7 @@ import ConcordCheckpoint
 import ConcordCore
 import ConcordData
 import ConcordEvaluate
+import ConcordMedia
 import ConcordTensor
 import ConcordTestSupport
 import ConcordText

@@ -1,10 +1,12 @@
 import ConcordCheckpoint
 import ConcordCore
 import ConcordLosses
+import ConcordMedia
 import ConcordModels
 import ConcordNN
 import ConcordTensor
 import ConcordTestSupport
+import ConcordText
 import Foundation
 import Testing
 

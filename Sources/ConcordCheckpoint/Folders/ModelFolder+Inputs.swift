@@ -12,12 +12,11 @@ extension ModelFolder {
         guard let text else {
             throw ConcordError(.invalidConfiguration, "\(path) embeds pictures only; name a model with a text tower")
         }
-        let base = try TokenizerFolder.load(
-            tokenizer.folder, mode: tokenizer.clipMode == .openai ? .openai : .huggingface)
+        let base = try TokenizerFolder.load(tokenizer.folder, mode: tokenizer.clipMode)
         try require(
             base.vocabularySize <= text.vocabularySize,
             "its tokenizer has \(base.vocabularySize) tokens, its configuration \(text.vocabularySize)")
-        let cleaning = tokenizer.cleaning.flatMap { TextCleaning(rawValue: $0.rawValue) } ?? .none
+        let cleaning = tokenizer.cleaning ?? .none
         // What stands behind an empty text is the separator.
         let separator = tokenizer.stripsSeparator ? base.encode("").last : nil
         guard cleaning != .none || separator != nil || tokenizer.lowercases else { return base }

@@ -1,4 +1,6 @@
 import ConcordCore
+import ConcordMedia
+import ConcordText
 
 extension ModelManifest {
     /// Reads the contents of a manifest, also of the first version, which knew CLIP only.
@@ -74,7 +76,7 @@ extension ModelManifest.Quirks {
         }
         tokenizer = fields["tokenizer"] == nil ? nil : try fields.choice("tokenizer")
         crop = fields["crop"] == nil ? nil : try fields.choice("crop")
-        cleaning = fields["cleaning"] == nil ? nil : try fields.choice("cleaning")
+        cleaning = fields["cleaning"] == nil ? nil : try fields.choice("cleaning", among: TextCleaning.openCLIP)
         lowercases = try fields.boolean("lowercases", default: false)
         stripsSeparator = try fields.boolean("strips_separator", default: false)
     }

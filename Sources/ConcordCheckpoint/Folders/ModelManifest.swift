@@ -1,23 +1,9 @@
 import ConcordCore
+import ConcordMedia
+import ConcordText
 
 /// `concord.json`: what a model folder must say beyond Hugging Face's files, so that it means one thing only.
 public struct ModelManifest: Sendable, Hashable {
-    /// Which tokenizer the text tower was trained with; the two treat hard strings differently.
-    public enum TokenizerMode: String, Sendable, Hashable, CaseIterable {
-        /// OpenAI's and open_clip's `SimpleTokenizer`.
-        case openai
-        /// transformers' `CLIPTokenizer`.
-        case huggingface
-    }
-
-    /// How the margin of a centre crop is rounded when it is not whole.
-    public enum CropRule: String, Sendable, Hashable, CaseIterable {
-        /// Half to even, as torchvision, OpenAI and open_clip do.
-        case torchvision
-        /// Down, as transformers does.
-        case huggingface
-    }
-
     /// The kinds of models, by the tokens of `architecture`.
     public enum Architecture: String, Sendable, Hashable, CaseIterable {
         case clip, siglip, coca
@@ -49,19 +35,21 @@ public struct ModelManifest: Sendable, Hashable {
         public var classTokenMask: TextTransformerConfiguration.ClassTokenMask?
         /// How queries make tokens and vector of a picture; nil where none do.
         public var queryPooling: QueryPoolingConfiguration.Layout?
-        /// Nil for tokenizers that have one way only.
-        public var tokenizer: TokenizerMode?
+        /// The mode of CLIP's own tokenizer, of which the two treat hard strings differently; nil for other tokenizers.
+        public var tokenizer: CLIPTokenizer.Mode?
         /// Nil for a model of texts alone.
-        public var crop: CropRule?
-        /// What becomes of texts before a tokenizer that does not do it itself; nil is nothing.
-        public var cleaning: TokenizerSource.Cleaning?
+        public var crop: ImagePreprocessing.CropRule?
+        /// The cleaning of texts before a tokenizer that does not do it itself; nil for none.
+        public var cleaning: TextCleaning?
         /// Whether texts are put into lower case first.
         public var lowercases = false
         /// Whether the separator behind a text is replaced by id 0.
         public var stripsSeparator = false
 
         /// The quirks of a model, with what its configuration does not know.
-        public init(_ architecture: ModelFolder.Architecture, tokenizer: TokenizerMode?, crop: CropRule?) {
+        public init(
+            _ architecture: ModelFolder.Architecture, tokenizer: CLIPTokenizer.Mode?, crop: ImagePreprocessing.CropRule?
+        ) {
             switch architecture.text {
             case .transformer(let tower):
                 (textActivation, textPooling) = (tower.activation, .transformer(tower.pooling))
@@ -126,7 +114,7 @@ public struct ModelManifest: Sendable, Hashable {
     ///   - crop: nil for a model of texts alone.
     ///   - preprocessing: nil takes the usual file of the layout, and none for a model of texts alone.
     public init(
-        _ architecture: ModelFolder.Architecture, tokenizer: TokenizerMode?, crop: CropRule?,
+        _ architecture: ModelFolder.Architecture, tokenizer: CLIPTokenizer.Mode?, crop: ImagePreprocessing.CropRule?,
         weightsLayout: CheckpointLayout.Family = .huggingFace, preprocessing: String? = nil,
         hashes: [String: String] = [:], training: Training? = nil
     ) {

@@ -1,33 +1,24 @@
 import ConcordCore
+import ConcordText
 
-/// Where a model folder keeps its tokenizer, and what is done to texts and ids besides.
+/// The place of a model folder's tokenizer, and what is done to texts and ids besides.
 public struct TokenizerSource: Sendable, Hashable {
-    /// What becomes of a text before its tokenizer sees it; names and steps are those of open_clip's `clean`.
-    public enum Cleaning: String, Sendable, Hashable, CaseIterable {
-        /// Broken Unicode mended, HTML entities resolved, runs of white space made one space.
-        case whitespace
-        /// As `whitespace`, and into lower case.
-        case lower
-        /// As `lower`, without punctuation (big_vision's).
-        case canonicalize
-    }
-
     /// The folder of the tokenizer's files, which may lack them.
     public var folder: String
-    /// How CLIP's own tokenizer treats hard strings; other kinds have one way only.
-    public var clipMode: ModelManifest.TokenizerMode
-    /// What open_clip does before the tokenizer's own steps; nil leaves texts to the tokenizer.
+    /// The mode of CLIP's own tokenizer; other kinds have none.
+    public var clipMode: CLIPTokenizer.Mode
+    /// The cleaning that open_clip does before the tokenizer's own steps; nil leaves texts to the tokenizer.
     ///
     /// Nil for CLIP's own tokenizer in its usual form, whose mode includes it.
-    public var cleaning: Cleaning?
+    public var cleaning: TextCleaning?
     /// Whether texts are put into lower case first (sentence-transformers' `do_lower_case`).
     public var lowercases = false
-    /// Whether the separator behind a text is replaced by id 0 (open_clip's `strip_sep_token`).
+    /// Whether the separator after a text is replaced by id 0 (open_clip's `strip_sep_token`).
     public var stripsSeparator = false
     /// The hub name of the tokenizer, where the configuration gives one (open_clip's `hf_tokenizer_name`).
     public var name: String?
 
-    public init(folder: String, clipMode: ModelManifest.TokenizerMode = .huggingface) {
+    public init(folder: String, clipMode: CLIPTokenizer.Mode = .huggingface) {
         self.folder = folder
         self.clipMode = clipMode
     }
@@ -43,8 +34,8 @@ extension TokenizerSource {
         let options = try text.object("tokenizer_kwargs")
         let isOwn = (text["hf_tokenizer_name"]?.string ?? "").isEmpty
         try options.refuseUnknown(isOwn ? ["clean", "context_length"] : ["clean", "strip_sep_token"])
-        let standard = isOwn ? Cleaning.lower : .whitespace
-        let cleaning: Cleaning = try options.choice("clean", default: standard)
+        let standard: TextCleaning = isOwn ? .lower : .whitespace
+        let cleaning = try options.choice("clean", default: standard, among: TextCleaning.openCLIP)
         self.cleaning = isOwn && cleaning == standard ? nil : cleaning
         guard !isOwn else { return }
         // open_clip then goes through transformers' class.
@@ -58,7 +49,6 @@ extension TokenizerSource {
     }
 
     private static func holdsTokenizer(_ folder: String) -> Bool {
-        ["tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"]
-            .contains { Files.exists(folder + "/" + $0) }
+        TokenizerFiles.vocabularies.contains { Files.exists(folder + "/" + $0) }
     }
 }

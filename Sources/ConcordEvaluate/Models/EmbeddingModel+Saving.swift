@@ -60,11 +60,10 @@ extension EmbeddingModel {
         }
         let tokenizer = texts?.tokenizer.manifest
         var manifest = ModelManifest(
-            try architecture(), tokenizer: tokenizer?.clipMode.map { $0 == .openai ? .openai : .huggingface },
-            crop: images.map { $0.preprocessing.cropRule == .torchvision ? .torchvision : .huggingface },
+            try architecture(), tokenizer: tokenizer?.clipMode, crop: images?.preprocessing.cropRule,
             weightsLayout: layout, hashes: hashes, training: training)
         if let tokenizer {
-            manifest.quirks.cleaning = TokenizerSource.Cleaning(rawValue: tokenizer.cleaning.rawValue)
+            manifest.quirks.cleaning = TextCleaning.openCLIP.first { $0 == tokenizer.cleaning }
             manifest.quirks.lowercases = tokenizer.cleaning == .lowercase
             manifest.quirks.stripsSeparator = tokenizer.strippedToken != nil
         }

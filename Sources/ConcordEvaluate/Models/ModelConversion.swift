@@ -59,7 +59,7 @@ public struct ModelConversion {
         self.layout = layout
         var notes = model.notes
         if layout == .huggingFace, let cleaning = model.texts?.tokenizer.manifest.cleaning,
-            TokenizerSource.Cleaning(rawValue: cleaning.rawValue) != nil
+            TextCleaning.openCLIP.contains(cleaning)
         {
             notes.append(
                 "texts are cleaned by open_clip's `\(cleaning.rawValue)` before the tokenizer; Concord goes on doing it, "

@@ -15,7 +15,7 @@ public struct ImagePreprocessing: Sendable, Hashable {
     }
 
     /// The rounding of the center crop's start when the margin is odd.
-    public enum CropRule: String, Sendable, Hashable {
+    public enum CropRule: String, Sendable, Hashable, CaseIterable {
         /// Half the margin, rounded half to even (torchvision, open_clip).
         case torchvision
         /// Half the margin, rounded down (Hugging Face).

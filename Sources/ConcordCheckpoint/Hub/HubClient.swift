@@ -46,3 +46,35 @@ public struct HubClient: Sendable {
         return snapshot
     }
 }
+
+/// The files of one commit in the cache.
+public struct HubSnapshot: Sendable, Hashable {
+    /// The folder that stands for the model.
+    public let path: String
+    public let commit: String
+    /// Paths within the folder.
+    public let files: [String]
+    /// The length of all files together.
+    public let byteCount: Int
+
+    public var json: JSONValue {
+        [
+            "path": .string(path), "commit": .string(commit), "files": .array(files.map(JSONValue.string)),
+            "bytes": .integer(byteCount),
+        ]
+    }
+}
+
+/// How far a download is.
+public struct HubProgress: Sendable, Hashable {
+    /// The file that is being downloaded.
+    public let file: String
+    /// Bytes of all files that are there.
+    public let done: Int
+    /// Bytes of all files.
+    public let total: Int
+    /// Bytes that were there at the start.
+    public let doneBefore: Int
+    /// Whether another process downloads the file, and this one waits for it.
+    public let isWaiting: Bool
+}

@@ -73,7 +73,7 @@ import Testing
         ("http://a.b", "http://[::1]:80/x", "http://[::1]/x"),
     ])
     func followsRedirects(_ from: String, _ location: String, _ to: String) throws {
-        #expect(try HubAddress(from)?.redirected(to: location).text == to)
+        #expect(try HubURL(from)?.redirected(to: location).text == to)
     }
 
     @Test(arguments: [
@@ -84,7 +84,7 @@ import Testing
         ("http://a.b/c", "http:///c", "no http"), ("http://a.b/c", "http://x.y/\u{1}", "no http"),
     ])
     func refusesRedirects(_ from: String, _ location: String, _ reason: String) throws {
-        let address = try #require(HubAddress(from))
+        let address = try #require(HubURL(from))
         let error = #expect(throws: ConcordError.self) { try address.redirected(to: location) }
         #expect(error?.code == .invalidDownload && error?.message.contains(reason) == true)
     }
@@ -96,6 +96,6 @@ import Testing
         ("http://localhost", "http://127.0.0.1", false),
     ])
     func tellsOriginsApart(_ a: String, _ b: String, _ isSame: Bool) throws {
-        #expect((try #require(HubAddress(a)).origin == #require(HubAddress(b)).origin) == isSame)
+        #expect((try #require(HubURL(a)).origin == #require(HubURL(b)).origin) == isSame)
     }
 }

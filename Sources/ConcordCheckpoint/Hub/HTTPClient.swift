@@ -33,33 +33,33 @@ final class HTTPClient {
     /// - Throws: `.hub` when there is no answer, `.interruptedDownload` when it breaks off, `.invalidDownload` for a
     ///   redirect that is not followed, or what `body` throws.
     func send(
-        _ method: Method, _ address: HubAddress, headers: [String] = [], staysOnHost: Bool = false,
+        _ method: Method, _ url: HubURL, headers: [String] = [], staysOnHost: Bool = false,
         into body: any HTTPBody
     ) throws(ConcordError) -> HTTPResponse {
-        var address = address, token = settings.token
+        var url = url, token = settings.token
         for _ in 0...Self.maximumRedirects {
             let authorization = token.map { ["Authorization: Bearer \($0)"] } ?? []
-            let response = try perform(method, address, headers: headers + authorization, into: body)
+            let response = try perform(method, url, headers: headers + authorization, into: body)
             guard response.isRedirect, let location = response["location"] else { return response }
-            let next = try address.redirected(to: location)
-            if next.origin != address.origin {
+            let next = try url.redirected(to: location)
+            if next.origin != url.origin {
                 if staysOnHost { return response }
                 // For good: a host that is led back to could have chosen the address.
                 token = nil
             }
-            address = next
+            url = next
         }
         throw ConcordError(
             .invalidDownload,
-            "\(address.publicText) redirects on and on; more than \(Self.maximumRedirects) redirects are not followed")
+            "\(url.publicText) redirects on and on; more than \(Self.maximumRedirects) redirects are not followed")
     }
 
     /// One request and its answer.
     private func perform(
-        _ method: Method, _ address: HubAddress, headers: [String], into body: any HTTPBody
+        _ method: Method, _ url: HubURL, headers: [String], into body: any HTTPBody
     ) throws(ConcordError) -> HTTPResponse {
-        let transfer = HTTPTransfer(address: address, body: body)
-        var request = CurlTransfer.Request(url: address.text, userAgent: userAgent)
+        let transfer = HTTPTransfer(url: url, body: body)
+        var request = CurlTransfer.Request(url: url.text, userAgent: userAgent)
         request.headers = headers + ["Accept-Encoding: identity"]
         request.set(CURLOPT_NOBODY, method == .head ? 1 : 0)
         request.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
@@ -68,40 +68,40 @@ final class HTTPClient {
         request.set(CURLOPT_LOW_SPEED_TIME, settings.patience.seconds)
         if let file = settings.certificateFile { request.set(CURLOPT_CAINFO, file) }
         // A proxy is for other machines.
-        if address.isLoopback { request.set(CURLOPT_PROXY, "") }
+        if url.isLoopback { request.set(CURLOPT_PROXY, "") }
         let (code, reason) = curl.perform(request, into: transfer)
         if let error = transfer.failure { throw error }
-        guard code == CURLE_OK || transfer.isRefusalFull else { throw Self.error(code, reason, address) }
+        guard code == CURLE_OK || transfer.isRefusalFull else { throw Self.error(code, reason, url) }
         return transfer.response
     }
 
-    private static func error(_ code: CURLcode, _ reason: String, _ address: HubAddress) -> ConcordError {
+    private static func error(_ code: CURLcode, _ reason: String, _ url: HubURL) -> ConcordError {
         switch code {
         case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_HTTP2, CURLE_HTTP2_STREAM:
             return ConcordError(
                 .interruptedDownload,
-                "the connection to \(address.publicText) broke: \(reason.printable); run again to go on from there")
+                "the connection to \(url.publicText) broke: \(reason.printable); run again to go on from there")
         case CURLE_OPERATION_TIMEDOUT:
             return ConcordError(
-                .hub, "\(address.publicText) is too slow: \(reason.printable); run again to go on from there")
+                .hub, "\(url.publicText) is too slow: \(reason.printable); run again to go on from there")
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CONNECT_ERROR:
             return ConcordError(
                 .hub,
-                "no encrypted connection to \(address.publicText): \(reason.printable); behind a proxy that opens "
+                "no encrypted connection to \(url.publicText): \(reason.printable); behind a proxy that opens "
                     + "connections, name its certificates in SSL_CERT_FILE")
         default:
             return ConcordError(
                 .hub,
-                "cannot reach \(address.publicText): \(reason.printable); check the connection, or set "
+                "cannot reach \(url.publicText): \(reason.printable); check the connection, or set "
                     + "HF_HUB_OFFLINE=1 to use what is in the cache")
         }
     }
 }
 
-/// The response to one request, as it comes.
+/// The response to one request while it arrives.
 private final class HTTPTransfer: CurlReceiver {
     var response: HTTPResponse
-    /// What a callback could not throw.
+    /// The error that a callback could not throw.
     var failure: ConcordError?
     /// Whether the text of a refusal was cut off.
     var isRefusalFull = false
@@ -111,8 +111,8 @@ private final class HTTPTransfer: CurlReceiver {
     private static let maximumHeadBytes = 1 << 18
     private static let maximumRefusalBytes = 1 << 16
 
-    init(address: HubAddress, body: any HTTPBody) {
-        response = HTTPResponse(address: address)
+    init(url: HubURL, body: any HTTPBody) {
+        response = HTTPResponse(url: url)
         self.body = body
     }
 
@@ -120,7 +120,7 @@ private final class HTTPTransfer: CurlReceiver {
         headByteCount += bytes.count
         guard headByteCount <= Self.maximumHeadBytes else {
             failure = ConcordError(
-                .invalidDownload, "\(response.address.publicText) answers with more headers than are allowed")
+                .invalidDownload, "\(response.url.publicText) answers with more headers than are allowed")
             return false
         }
         response.add(line: String(decoding: bytes, as: UTF8.self))
@@ -144,17 +144,17 @@ private final class HTTPTransfer: CurlReceiver {
     }
 }
 
-/// The head of an answer to a request.
+/// The head of a response.
 struct HTTPResponse: Sendable {
-    /// Where the answer came from, after redirects.
-    let address: HubAddress
+    /// The URL that answered, after redirects.
+    let url: HubURL
     private(set) var status = 0
     /// Names in lower case, in the order they came.
     private(set) var headers: [(name: String, value: String)] = []
     /// The first bytes of the body of anything but a good answer.
     var refusal: [UInt8] = []
 
-    init(address: HubAddress) { self.address = address }
+    init(url: HubURL) { self.url = url }
 
     /// The first header of a name that is given in lower case.
     subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
@@ -180,7 +180,7 @@ struct HTTPResponse: Sendable {
     }
 }
 
-/// Takes the body of a good answer as it comes in.
+/// A receiver of the body of a successful response.
 protocol HTTPBody: AnyObject {
     /// Takes the next bytes. An error ends the transfer and comes out of the request.
     func receive(_ bytes: UnsafeRawBufferPointer, of response: HTTPResponse) throws(ConcordError)
@@ -195,11 +195,12 @@ final class HTTPBytes: HTTPBody {
 
     func receive(_ bytes: UnsafeRawBufferPointer, of response: HTTPResponse) throws(ConcordError) {
         guard response.isPlain else {
-            throw ConcordError(.invalidDownload, "\(response.address.publicText) answers in a coding nobody asked for")
+            throw ConcordError(
+                .invalidDownload, "\(response.url.publicText) answers in an encoding that was not asked for")
         }
         guard self.bytes.count + bytes.count <= limit else {
             throw ConcordError(
-                .invalidDownload, "\(response.address.publicText) answers with more than the \(limit) bytes allowed")
+                .invalidDownload, "\(response.url.publicText) answers with more than the \(limit) bytes allowed")
         }
         self.bytes.append(contentsOf: bytes)
     }

@@ -2,17 +2,17 @@ import ConcordCore
 
 /// Hugging Face's cache of downloaded models, laid out as huggingface_hub's `file_download.py` does:
 /// `models--owner--name` with `blobs/<hash>`, `refs/<revision>` and `snapshots/<commit>/<path>`, links to blobs.
-public struct HubCache: Sendable {
+package struct HubCache: Sendable {
     /// The folder of all models.
-    public let folder: String
+    package let folder: String
 
-    public init(folder: String) { self.folder = folder }
+    package init(folder: String) { self.folder = folder }
 
     /// The folder of one repository, all revisions.
-    public func repositoryFolder(_ repository: HubRepository) -> String { "\(folder)/\(repository.cacheName)" }
+    package func repositoryFolder(_ repository: HubRepository) -> String { "\(folder)/\(repository.cacheName)" }
 
     /// The commit that the repository's revision had when it was last downloaded; nil when it never was.
-    public func commit(of repository: HubRepository) -> String? {
+    package func commit(of repository: HubRepository) -> String? {
         let folder = repositoryFolder(repository)
         let revision = repository.revision
         if let bytes = try? Files.read("\(folder)/refs/\(revision)", limit: 1 << 10) {
@@ -25,7 +25,7 @@ public struct HubCache: Sendable {
     /// The folder with the files of the repository's revision.
     ///
     /// - Throws: `.unavailable`, with the command that downloads it, when it is not in the cache or not whole.
-    public func snapshot(of repository: HubRepository) throws(ConcordError) -> HubSnapshot {
+    package func snapshot(of repository: HubRepository) throws(ConcordError) -> HubSnapshot {
         let revision = repository.revision == HubRepository.defaultRevision ? "" : " --revision \(repository.revision)"
         let command = "concord pull \(repository.identifier)\(revision)"
         guard let commit = commit(of: repository) else {
@@ -66,7 +66,7 @@ public struct HubCache: Sendable {
         return (present.sorted(), broken.sorted())
     }
 
-    /// What a model needs and the files lack.
+    /// The files that a model needs and that are missing.
     private static func missing(from files: [String], in folder: String) throws(ConcordError) -> [String] {
         let names = ModelFileNames(files), present = Set(files)
         var missing = names.hasConfiguration ? [] : ["config.json"]
@@ -90,8 +90,9 @@ public struct HubCache: Sendable {
     }
 }
 
-/// Keeps other processes and threads from a blob while it is written, by the lock file that huggingface_hub uses, too.
-/// The system lets go when a process is killed. The file stays: removing it would split those who wait.
+/// An exclusive lock on a blob while it is written, by the lock file that huggingface_hub uses, too.
+///
+/// The system releases it if the process dies. The file stays: removing it would split those who wait.
 final class HubLock {
     private let descriptor: Int32
 
@@ -123,7 +124,7 @@ final class PartialFile: HTTPBody {
     private let file: HubFile
     private let descriptor: Int32
     private let progress: (Int) -> Void
-    /// How many bytes are there.
+    /// The number of bytes that are there.
     private(set) var length = 0
     /// Whether the next bytes are the first of an answer.
     private var isAtStart = true
@@ -149,14 +150,14 @@ final class PartialFile: HTTPBody {
 
     var isComplete: Bool { length == file.size }
 
-    /// Forgets what is there.
+    /// Discards what is there.
     func startOver() throws(ConcordError) {
         guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw .system("empty", path) }
         length = 0
         progress(length)
     }
 
-    /// What the request for the rest must say.
+    /// Headers of the request for the rest.
     func rangeHeaders() -> [String] {
         isAtStart = true
         return length > 0 ? ["Range: bytes=\(length)-"] : []
@@ -186,9 +187,9 @@ final class PartialFile: HTTPBody {
     private func begin(_ response: HTTPResponse) throws(ConcordError) {
         func refusal(_ what: String) -> ConcordError {
             ConcordError(
-                .invalidDownload, "\(file.path): \(what.printable) from \(response.address.publicText); run again")
+                .invalidDownload, "\(file.path): \(what.printable) from \(response.url.publicText); run again")
         }
-        guard response.isPlain else { throw refusal("came in a coding nobody asked for") }
+        guard response.isPlain else { throw refusal("came in an encoding that was not asked for") }
         if response.status == 206 {
             let range = response["content-range"] ?? "none"
             let wanted = "bytes \(length)-\(file.size - 1)/"

@@ -3,8 +3,8 @@ import ConcordCore
 /// Downloads models from a hub that speaks Hugging Face's protocol into Hugging Face's cache.
 public struct HubClient: Sendable {
     public let settings: HubSettings
-    /// What to call the program in requests: `name/version`.
-    public let userAgent: String
+    /// The name of the program in requests: `name/version`.
+    package let userAgent: String
 
     public init(settings: HubSettings, userAgent: String = "concord") {
         self.settings = settings
@@ -14,8 +14,8 @@ public struct HubClient: Sendable {
     /// Downloads what is missing of a model, and returns the folder that stands for it. Blocks the calling thread.
     ///
     /// Every file is checked against the length and the hash that the hub announced before it gets its name in the
-    /// cache. Stopped at any moment, the next call goes on where this one was. When all is there, only the list of
-    /// files is asked for; offline not even that.
+    /// cache. If it is stopped, the next call resumes where it was. When all files are there, only the
+    /// list of files is requested; offline, nothing is.
     ///
     /// - Parameter progress: called as bytes come in; not at all when there is nothing to download.
     /// - Throws: `.hub` (no answer, a refusal, nothing that fits), `.interruptedDownload`, `.invalidDownload`,
@@ -57,7 +57,7 @@ public struct HubSnapshot: Sendable, Hashable {
     /// The length of all files together.
     public let byteCount: Int
 
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "path": .string(path), "commit": .string(commit), "files": .array(files.map(JSONValue.string)),
             "bytes": .integer(byteCount),
@@ -65,7 +65,7 @@ public struct HubSnapshot: Sendable, Hashable {
     }
 }
 
-/// How far a download is.
+/// The progress of a download.
 public struct HubProgress: Sendable, Hashable {
     /// The file that is being downloaded.
     public let file: String
@@ -74,7 +74,7 @@ public struct HubProgress: Sendable, Hashable {
     /// Bytes of all files.
     public let total: Int
     /// Bytes that were there at the start.
-    public let doneBefore: Int
+    package let doneBefore: Int
     /// Whether another process downloads the file, and this one waits for it.
-    public let isWaiting: Bool
+    package let isWaiting: Bool
 }

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// What a hub says about one revision of a repository: the commit and its files.
+/// A hub's description of one revision of a repository: the commit and its files.
 struct HubListing {
     struct Entry {
         let path: String
@@ -49,7 +49,7 @@ struct HubListing {
         self.positions = positions
     }
 
-    /// What the hub says about a file; nil when there is none.
+    /// The hub's description of a file; nil when there is none.
     subscript(path: String) -> Entry? { positions[Array(path.utf8)].map { entries[$0] } }
 
     /// Size and hash of a file; nil unless the hub says both.
@@ -75,11 +75,11 @@ struct HubListing {
 }
 
 /// One file of a repository, as the hub announces it.
-public struct HubFile: Sendable, Hashable {
+package struct HubFile: Sendable, Hashable {
     /// Its path within the repository, checked to stay within.
-    public let path: String
+    package let path: String
     /// Its length in bytes.
-    public let size: Int
+    package let size: Int
     /// The SHA-256 of a file in Git LFS, the git blob hash of any other; the name of its blob in the cache.
-    public let hash: FileHash
+    package let hash: FileHash
 }

@@ -3,7 +3,7 @@ import ConcordCore
 /// One download of one repository.
 final class HubPull {
     private let repository: HubRepository
-    private let endpoint: HubAddress
+    private let endpoint: HubURL
     private let http: HTTPClient
     private let cache: HubCache
     private let hasToken: Bool
@@ -16,7 +16,7 @@ final class HubPull {
         _ repository: HubRepository, settings: HubSettings, userAgent: String,
         progress: @escaping (HubProgress) -> Void
     ) throws(ConcordError) {
-        guard let endpoint = HubAddress(settings.endpoint), !endpoint.target.contains("?") else {
+        guard let endpoint = HubURL(settings.endpoint), !endpoint.target.contains("?") else {
             throw ConcordError(
                 .invalidConfiguration,
                 "`\(settings.endpoint.printable)` is no address of a model hub; set HF_ENDPOINT to one such as "
@@ -54,14 +54,14 @@ final class HubPull {
             byteCount: files.reduce(0) { $0 + $1.size })
     }
 
-    /// Asks for the commit and the files of the revision.
+    /// Requests the commit and the files of the revision.
     private func list() throws(ConcordError) -> HubListing {
-        let address = endpoint.appending(
+        let url = endpoint.appending(
             "api", "models", repository.owner, repository.name, "revision", repository.revision, query: "?blobs=true")
         let body = HTTPBytes(limit: HubListing.maximumBytes)
-        let response = try http.send(.get, address, into: body)
+        let response = try http.send(.get, url, into: body)
         guard response.isSuccess else { throw refusal(response, file: nil) }
-        let source = response.address.publicText
+        let source = response.url.publicText
         let json: JSONValue
         do {
             json = try JSONValue(parsing: body.bytes, source: source)
@@ -81,22 +81,22 @@ final class HubPull {
         }
         if let details = entry.details { return details }
         let response = try http.send(
-            .head, address(of: path, commit: listing.commit), staysOnHost: true, into: HTTPBytes(limit: 0))
+            .head, url(of: path, commit: listing.commit), staysOnHost: true, into: HTTPBytes(limit: 0))
         guard response.isSuccess || response.isRedirect else { throw refusal(response, file: path) }
-        // A redirect to a storage host says in headers of its own what waits there.
+        // A redirect to a storage host says in separate headers what waits there.
         let tag = response["x-linked-etag"] ?? response["etag"] ?? ""
         let size = response["x-linked-size"].flatMap { Int($0) } ?? (response.isSuccess ? response.contentLength : nil)
         let plainTag = (tag.hasPrefix("W/") ? String(tag.dropFirst(2)) : tag).filter { $0 != "\"" }
         guard let size, size >= 0, let hash = FileHash(announced: plainTag) else {
             throw ConcordError(
                 .invalidDownload,
-                "\(response.address.publicText) says neither length nor hash of \(path), so that a download could not be "
+                "\(response.url.publicText) says neither length nor hash of \(path), so that a download could not be "
                     + "checked; check that HF_ENDPOINT names a model hub")
         }
         return HubFile(path: path, size: size, hash: hash)
     }
 
-    private func address(of path: String, commit: String) -> HubAddress {
+    private func url(of path: String, commit: String) -> HubURL {
         endpoint.appending(repository.owner, repository.name, "resolve", commit).appending(path: path)
     }
 
@@ -151,12 +151,12 @@ final class HubPull {
 
     /// Requests the rest of a file until all of it is there; a connection that breaks is taken up again.
     private func fetch(_ file: HubFile, commit: String, into partial: PartialFile) throws(ConcordError) {
-        let address = address(of: file.path, commit: commit)
+        let url = url(of: file.path, commit: commit)
         var attempts = 1
         while !partial.isComplete {
             let before = partial.length
             do throws(ConcordError) {
-                let response = try http.send(.get, address, headers: partial.rangeHeaders(), into: partial)
+                let response = try http.send(.get, url, headers: partial.rangeHeaders(), into: partial)
                 if response.status == 416, before > 0 {
                     // The server has less than this; what is here is of another file.
                     try partial.startOver()
@@ -207,24 +207,24 @@ final class HubPull {
     }
 
     private func refusal(_ response: HTTPResponse, file: String?) -> ConcordError {
-        HubRefusal(response: response, repository: repository, file: file, hasToken: hasToken, endpoint: endpoint).error
+        HubError(response: response, repository: repository, file: file, hasToken: hasToken, endpoint: endpoint).error
     }
 }
 
-/// A hub's answer that is not what was asked for, in words that say what to do.
-struct HubRefusal {
+/// A hub's error response, with advice.
+struct HubError {
     let response: HTTPResponse
     let repository: HubRepository
     /// Nil for the repository itself.
     let file: String?
     let hasToken: Bool
-    let endpoint: HubAddress
+    let endpoint: HubURL
 
     var error: ConcordError {
         let subject = file.map { "\($0) of \(repository)" } ?? "\(repository)"
         let said = reason.map { " (\($0))" } ?? ""
         return ConcordError(
-            .hub, "\(response.address.publicText) refuses \(subject) with status \(response.status)\(said): \(advice)")
+            .hub, "\(response.url.publicText) refuses \(subject) with status \(response.status)\(said): \(advice)")
     }
 
     private var advice: String {
@@ -252,7 +252,7 @@ struct HubRefusal {
         }
     }
 
-    /// What the hub says itself, in a header or in the body.
+    /// The hub's own message, in a header or in the body.
     private var reason: String? {
         let body = try? JSONValue(parsing: response.refusal, source: "refusal")
         let text = response["x-error-message"] ?? body?["error"]?.string

@@ -20,7 +20,7 @@ public struct HubRepository: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The folder of the repository within a cache: `models--owner--name`.
-    public var cacheName: String { "models--\(owner)--\(name)" }
+    package var cacheName: String { "models--\(owner)--\(name)" }
 
     /// Checks both parts.
     ///
@@ -107,11 +107,11 @@ extension String {
     }
 }
 
-/// What a user may give as a model.
+/// The location of a model as a user gives it: a folder, or a name on a hub.
 public enum ModelLocation {
-    /// The folder that is meant: a path that exists, or `owner/name` or `owner/name@revision` of the cache.
+    /// The model folder: a path that exists, or `owner/name` or `owner/name@revision` of the cache.
     ///
-    /// - Parameter settings: where the cache is; by default where the environment says.
+    /// - Parameter settings: the place of the cache; nil for the one that the environment names.
     /// - Throws: `.unavailable`, with the command that downloads the model, when it is neither.
     public static func folder(_ argument: String, settings: HubSettings? = nil) throws(ConcordError) -> String {
         if Files.exists(argument) { return argument }
@@ -137,7 +137,7 @@ public enum ModelLocation {
 
     /// The error for an argument that is a path to a folder that is not there, told by the folder around it; nil where
     /// it may be a name on a hub.
-    public static func missingFolder(_ argument: String) -> ConcordError? {
+    package static func missingFolder(_ argument: String) -> ConcordError? {
         let parent = Files.parent(of: argument)
         guard parent != ".", !Files.exists(argument), Files.isFolder(parent),
             let entries = try? FileManager.default.contentsOfDirectory(atPath: parent)

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// Which files of a repository to download.
+/// The choice of files of a repository to download.
 public struct HubSelection: Sendable, Hashable {
     /// Patterns for further files; `*` stands for any run of characters, slashes included.
     public var patterns: [String]

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// Where a model hub is, and where its files are kept: read from the variables that huggingface_hub reads.
+/// The settings of a model hub and its cache, read from the variables that huggingface_hub reads.
 public struct HubSettings: Sendable {
     /// The folder of `models--owner--name` folders.
     public var cacheFolder: String
@@ -8,29 +8,29 @@ public struct HubSettings: Sendable {
     public var endpoint: String
     /// Sent to the endpoint's own host and to no other.
     public var token: String?
-    /// Answer from the cache alone.
+    /// Whether only the cache is used.
     public var isOffline: Bool
     /// A file of certificates to trust instead of the system's.
     public var certificateFile: String?
-    /// When to give up on a server.
-    public var patience = Patience()
+    /// Timeouts.
+    package var patience = Patience()
 
-    /// When a transfer counts as dead.
-    public struct Patience: Sendable, Hashable {
-        /// Seconds until a connection must stand.
-        public var connecting = 20
-        /// A transfer that stays below so many bytes a second…
-        public var bytesPerSecond = 1
-        /// …for so many seconds is given up.
-        public var seconds = 30
+    /// The timeouts of connections and transfers.
+    package struct Patience: Sendable, Hashable {
+        /// Seconds until a connection times out.
+        package var connecting = 20
+        /// A transfer that stays below this number of bytes a second…
+        package var bytesPerSecond = 1
+        /// …for this number of seconds times out.
+        package var seconds = 30
 
-        public init() {}
+        package init() {}
     }
 
-    public static let defaultEndpoint = "https://huggingface.co"
+    package static let defaultEndpoint = "https://huggingface.co"
 
     /// Settings given one by one.
-    public init(
+    package init(
         cacheFolder: String, endpoint: String = defaultEndpoint, token: String? = nil, isOffline: Bool = false,
         certificateFile: String? = nil
     ) {

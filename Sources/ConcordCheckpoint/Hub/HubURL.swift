@@ -1,8 +1,8 @@
 import ConcordCore
 
-/// An HTTP address, taken apart as far as deciding who may see a token needs.
-package struct HubAddress: Sendable, Hashable {
-    /// Who answers: a token for one origin is not for another.
+/// An HTTP URL, parsed as far as it takes to decide who may see a token.
+package struct HubURL: Sendable, Hashable {
+    /// The server: a token for one origin is not for another.
     package struct Origin: Hashable {
         let isSecure: Bool
         /// Lower case; an IPv6 address with its brackets.
@@ -11,17 +11,17 @@ package struct HubAddress: Sendable, Hashable {
     }
 
     package let origin: Origin
-    /// What follows the host: a path and perhaps a query; empty or beginning with `/` or `?`.
+    /// The part after the host: a path and perhaps a query; empty or beginning with `/` or `?`.
     let target: String
 
-    /// The whole address.
+    /// The whole URL.
     package var text: String {
         let standard = origin.isSecure ? 443 : 80
         let port = origin.port == standard ? "" : ":\(origin.port)"
         return (origin.isSecure ? "https://" : "http://") + origin.host + port + target
     }
 
-    /// The address as it may stand in a message: a query can hold the signature that opens a private file.
+    /// The URL as it may stand in a message: a query can hold the signature that opens a private file.
     var publicText: String { String(text.prefix { $0 != "?" }).printable }
 
     var isLoopback: Bool {
@@ -77,14 +77,14 @@ package struct HubAddress: Sendable, Hashable {
     }
 
     /// The address below this one with these parts, each escaped as Python's `quote(part, safe="")` does.
-    func appending(_ parts: String..., query: String = "") -> HubAddress {
+    func appending(_ parts: String..., query: String = "") -> HubURL {
         let path = parts.map { "/" + Self.escaped($0, keepsSlashes: false) }.joined()
-        return HubAddress(origin: origin, target: target + path + query)
+        return HubURL(origin: origin, target: target + path + query)
     }
 
     /// The address below this one with a path whose slashes separate folders.
-    func appending(path: String) -> HubAddress {
-        HubAddress(origin: origin, target: target + "/" + Self.escaped(path, keepsSlashes: true))
+    func appending(path: String) -> HubURL {
+        HubURL(origin: origin, target: target + "/" + Self.escaped(path, keepsSlashes: true))
     }
 
     private static func escaped(_ text: String, keepsSlashes: Bool) -> String {
@@ -103,23 +103,23 @@ package struct HubAddress: Sendable, Hashable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Where a redirect leads.
+    /// The URL that a redirect leads to.
     ///
     /// - Parameter location: the `Location` header: an address, or a path on the same host.
     /// - Throws: `.invalidDownload` for another protocol than HTTP, and for leaving HTTPS.
-    package func redirected(to location: String) throws(ConcordError) -> HubAddress {
+    package func redirected(to location: String) throws(ConcordError) -> HubURL {
         func refusal(_ reason: String) -> ConcordError {
             let shown = String(location.prefix { $0 != "?" }).printable
             return ConcordError(
                 .invalidDownload, "\(publicText) redirects to `\(shown)`, which is not followed: \(reason)")
         }
-        let next: HubAddress?
+        let next: HubURL?
         if location.hasPrefix("//") {
-            next = HubAddress((origin.isSecure ? "https:" : "http:") + location)
+            next = HubURL((origin.isSecure ? "https:" : "http:") + location)
         } else if location.hasPrefix("/") {
-            next = HubAddress(HubAddress(origin: origin, target: "").text + location)
+            next = HubURL(HubURL(origin: origin, target: "").text + location)
         } else {
-            next = HubAddress(location)
+            next = HubURL(location)
         }
         guard let next else { throw refusal("it is no http or https address") }
         guard next.origin.isSecure || !origin.isSecure else { throw refusal("it would leave the encrypted connection") }

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Refusals, redirects, tokens, and lists that are not to be trusted.
-@Suite struct HubRefusalTests {
+@Suite struct HubErrorTests {
     private func failure(_ hub: HubTestHub, token: String? = nil) -> ConcordError? {
         #expect(throws: ConcordError.self) { try hub.pull { $0.token = token } }
     }

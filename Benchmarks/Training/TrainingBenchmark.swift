@@ -26,8 +26,10 @@ struct TrainingBenchmark: ParsableCommand {
         let store = ParameterStore(seed: 1)
         let model = DualEncoder(configuration, store: store)
         let trainer = ContrastiveTrainer(
-            model: model, schedule: LearningRateSchedule(.constant, peak: 5e-4, warmupSteps: 0, totalSteps: 1),
-            options: .init(), precision: precision == "bfloat16" ? .bfloat16 : .float32, seed: 1)
+            model: model,
+            options: .init(
+                schedule: LearningRateSchedule(.constant, peak: 5e-4, warmupSteps: 0, totalSteps: 1),
+                precision: precision == "bfloat16" ? .bfloat16 : .float32, seed: 1))
         let pixels = Tensor.uniform([batch, 3, 224, 224], from: 0, to: 1, generator: Generator(seed: 1))
         for step in 0...steps {
             let rows = (0..<batch).map { captions[(step * batch + $0) % captions.count] }

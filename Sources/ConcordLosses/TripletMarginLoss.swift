@@ -137,7 +137,7 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
 
 /// The loss of a triplet as a function of its violation: the anchor's distance to the positive, less that to the
 /// negative, plus the margin.
-public enum TripletPenalty: Hashable, Sendable {
+public enum TripletPenalty: String, Hashable, Sendable, CaseIterable {
     /// The violation where it is above 0, otherwise 0 (Weinberger & Saul 2009; Schroff et al. 2015).
     case hinge
     /// `log(1 + exp(violation))`, the soft margin of Hermans et al. 2017, which never stops pulling.

@@ -37,8 +37,8 @@ import Testing
     private func builder(
         _ dataset: CaptionDataset, sampling: CaptionSampling = .init(), augmentation: TrainingAugmentation? = nil,
         cacheLimit: Int = 1 << 20, maximumSkippedFraction: Double = 0.1
-    ) throws -> ContrastiveBatchBuilder<[String]> {
-        try ContrastiveBatchBuilder(
+    ) throws -> ContrastiveCollator<[String]> {
+        try ContrastiveCollator(
             dataset: dataset, preprocessing: .clip(size: 8), augmentation: augmentation, sampling: sampling, seed: 3,
             cacheLimit: cacheLimit, maximumSkippedFraction: maximumSkippedFraction, tokenize: { $0 })
     }

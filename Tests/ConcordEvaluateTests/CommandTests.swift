@@ -130,7 +130,7 @@ import Testing
                     "data.caption_columns=[first, second]",
                 ], in: folder)
             #expect(result.status == 0, "\(result.errors)")
-            #expect(result.errors.contains("32 pictures, 64 captions"), "\(result.errors)")
+            #expect(result.errors.contains("32 images, 64 captions"), "\(result.errors)")
         }
     }
 

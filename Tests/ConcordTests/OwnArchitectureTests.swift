@@ -52,8 +52,10 @@ private struct BagOfWords: ImageTextEncoder {
         let tokens = tokenizer.batch(Self.captions, contextLength: 12)
         let ids = Tensor(tokens.ids, shape: [Self.captions.count, tokens.width])
         let trainer = ContrastiveTrainer(
-            model: encoder, schedule: LearningRateSchedule(.constant, peak: 0.03, warmupSteps: 0, totalSteps: 100),
-            options: .init(weightDecay: 0), seed: 3)
+            model: encoder,
+            options: .init(
+                schedule: LearningRateSchedule(.constant, peak: 0.03, warmupSteps: 0, totalSteps: 100),
+                optimizer: .init(weightDecay: 0), seed: 3))
         for step in 0..<100 { _ = try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids)) }
         #expect(try recall() == 1)
 

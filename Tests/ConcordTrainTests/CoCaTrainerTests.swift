@@ -30,9 +30,10 @@ import Testing
 
     private func trainer(_ model: CoCa, loss: CoCaLoss? = nil, plan: ExecutionPlan = .dense) -> ContrastiveTrainer {
         ContrastiveTrainer(
-            captioning: model, loss: loss, plan: plan,
-            schedule: LearningRateSchedule(.constant, peak: 2e-3, warmupSteps: 0, totalSteps: 100), options: .init(),
-            seed: 5)
+            captioning: model, loss: loss,
+            options: .init(
+                schedule: LearningRateSchedule(.constant, peak: 2e-3, warmupSteps: 0, totalSteps: 100), plan: plan,
+                seed: 5))
     }
 
     /// Captions of unequal lengths, padded by the pad token.

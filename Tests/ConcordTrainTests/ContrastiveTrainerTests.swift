@@ -35,9 +35,10 @@ import Testing
         precision: DType = .float32, rate: Double = 2e-3
     ) -> ContrastiveTrainer {
         ContrastiveTrainer(
-            model: model, loss: loss, plan: plan, matryoshkaWidths: widths,
-            schedule: LearningRateSchedule(.constant, peak: rate, warmupSteps: 0, totalSteps: 100), options: .init(),
-            precision: precision, seed: 5)
+            model: model, loss: loss,
+            options: .init(
+                schedule: LearningRateSchedule(.constant, peak: rate, warmupSteps: 0, totalSteps: 100), plan: plan,
+                matryoshkaWidths: widths, precision: precision, seed: 5))
     }
 
     /// The pictures and the captions of a step, two of each picture, of unequal lengths.

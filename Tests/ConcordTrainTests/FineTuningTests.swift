@@ -84,7 +84,7 @@ import Testing
         try withTemporaryFolder { folder in
             let recipe = try Recipe(yaml: recipe(more), source: "test.yaml")
             let run = try TrainingRun(recipe: recipe, folder: RunFolder(folder + "/run"))
-            let error = #expect(throws: ConcordError.self) { try run() }
+            let error = #expect(throws: ConcordError.self) { try run.train() }
             #expect(error?.code == code)
             #expect(!Files.exists(folder + "/run/metrics.jsonl"))
             return error?.message ?? ""

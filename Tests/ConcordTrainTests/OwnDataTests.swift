@@ -54,7 +54,7 @@ import Testing
             let result = try train(folder)
             #expect(result.status == 0, "\(result.errors)")
             #expect(
-                isOrdered(result.errors, "6 of 32 pictures are held out", "26 pictures, 26 captions"),
+                isOrdered(result.errors, "6 of 32 pictures are held out", "26 images, 26 captions"),
                 "\(result.errors)")
             let report = try String(contentsOfFile: folder + "/run/report.html", encoding: .utf8)
             #expect(report.contains("<td>held-out</td>") && report.contains("<td>train</td>"))
@@ -77,7 +77,7 @@ import Testing
         try withTemporaryFolder { folder in
             try write(folder) { _, _ in }
             let result = try train(folder, "data.held_out_fraction=0")
-            #expect(result.errors.contains("nothing is held out") && result.errors.contains("32 pictures, 32"))
+            #expect(result.errors.contains("nothing is held out") && result.errors.contains("32 images, 32"))
             #expect(!Files.exists(folder + "/run/held-out.json"))
             #expect(try MetricsLog.read(folder + "/run/metrics.jsonl").count == 4)
         }
@@ -85,11 +85,11 @@ import Testing
 
     @Test(arguments: [
         // A split for training, one for tests alone, and rows of none.
-        (["train", "val"], [String](), "24 pictures", "val"), (["Training", "x"], [], "24 pictures", "x"),
-        (["", "test"], [], "24 pictures", "test"), (["a", "b"], [], "26 pictures", "6 of 32 pictures are held out"),
-        (["train", "val"], ["data.split=all"], "32 pictures", "steps"),
-        (["train", "val"], ["data.split=val"], "8 pictures", "steps"),
-        (["train", "val"], ["data.split=train", "data.held_out_fraction=0.25"], "18 pictures", "6 of 24 pictures"),
+        (["train", "val"], [String](), "24 images", "val"), (["Training", "x"], [], "24 images", "x"),
+        (["", "test"], [], "24 images", "test"), (["a", "b"], [], "26 images", "6 of 32 pictures are held out"),
+        (["train", "val"], ["data.split=all"], "32 images", "steps"),
+        (["train", "val"], ["data.split=val"], "8 images", "steps"),
+        (["train", "val"], ["data.split=train", "data.held_out_fraction=0.25"], "18 images", "6 of 24 pictures"),
     ])
     func theDataSaysWhatIsForTraining(_ splits: [String], _ settings: [String], _ pictures: String, _ note: String)
         throws

@@ -1,5 +1,7 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordLosses
+import ConcordModels
 
 extension Recipe {
     /// `loss`: what pulls pictures to their captions and pushes the others away, and how it is computed.
@@ -22,22 +24,13 @@ extension Recipe {
             case cached
         }
 
-        /// The names of ``ConcordLosses/TripletMining``.
-        public enum Mining: String, Sendable, CaseIterable {
-            case any, all, hard, easy
-            case semiHard = "semi-hard"
-            case batchHard = "batch-hard"
-            case batchSemiHard = "batch-semi-hard"
-        }
-
-        public enum Penalty: String, Sendable, CaseIterable {
-            case hinge, softplus
-        }
-
-        public enum Distance: String, Sendable, CaseIterable {
-            case cosine, euclidean
-            case squaredEuclidean = "squared-euclidean"
-        }
+        private static let minings: KeyValuePairs<String, TripletMining> = [
+            "any": .any, "all": .all, "hard": .hard, "easy": .easy, "semi-hard": .semiHard, "batch-hard": .batchHard,
+            "batch-semi-hard": .batchSemiHard,
+        ]
+        private static let distances: KeyValuePairs<String, EmbeddingDistance> = [
+            "cosine": .cosine, "euclidean": .euclidean(), "squared-euclidean": .squaredEuclidean,
+        ]
 
         public var kind: Kind
         /// Nil learns.
@@ -50,9 +43,9 @@ extension Recipe {
         public var isDecoupled: Bool
         public var duplicates: DuplicatePolicy
         public var margin: Double
-        public var mining: Mining
-        public var penalty: Penalty
-        public var distance: Distance
+        public var mining: TripletMining
+        public var penalty: TripletPenalty
+        public var distance: EmbeddingDistance
         public var matryoshka: [Int]
         public var contrastiveWeight, captionWeight, captionLabelSmoothing: Double
         /// The keys that only a CoCa has a use for, as far as the recipe has them.
@@ -95,12 +88,13 @@ extension Recipe {
             margin = try read.number(
                 "loss.margin", 0.2, in: 0...100, "How much farther negatives should be, for triplet.")
             mining = try read.choice(
-                "loss.mining", Mining.all,
+                "loss.mining", "all", among: Self.minings,
                 "Which triplets: any, all within the margin, hard, semi-hard, easy, batch-hard or batch-semi-hard.")
             penalty = try read.choice(
-                "loss.penalty", Penalty.hinge, "What a triplet costs: hinge, or softplus, which never stops pulling.")
+                "loss.penalty", TripletPenalty.hinge,
+                "What a triplet costs: hinge, or softplus, which never stops pulling.")
             distance = try read.choice(
-                "loss.distance", Distance.cosine,
+                "loss.distance", "cosine", among: Self.distances,
                 "Distance of unit vectors, for triplet: cosine (1 − cosine), euclidean or squared-euclidean.")
             matryoshka = try read.integers(
                 "loss.matryoshka", [], in: 1...65536,
@@ -158,6 +152,60 @@ extension Recipe {
                     "loss.mining semi-hard takes triplets within the margin, and loss.margin is 0; give one, such as 0.2"
                 )
             }
+        }
+    }
+}
+
+// The loss itself.
+extension Recipe.LossSection {
+    /// Whether the loss asks which captions of a batch read the same.
+    var needsLabels: Bool { duplicates != .negatives }
+
+    /// How a batch runs through towers and loss.
+    var executionPlan: ExecutionPlan {
+        switch plan {
+        case .dense: .dense
+        case .tiled: .tiled(rows: tileRows)
+        case .cached: .cached(chunk: chunk, scores: .tiled(rows: tileRows))
+        }
+    }
+
+    /// Both losses of a CoCa.
+    ///
+    /// - Throws: as ``makeLoss(for:)``.
+    func makeCaptioningLoss(for model: any CaptioningModel) throws(ConcordError) -> CoCaLoss {
+        CoCaLoss(
+            contrastive: try makeLoss(for: model),
+            caption: CaptionLoss(
+                ignoredLabel: model.textTransformer.padToken, labelSmoothing: captionLabelSmoothing),
+            contrastiveWeight: contrastiveWeight, captionWeight: captionWeight)
+    }
+
+    /// The contrastive loss over the model's scale and bias.
+    ///
+    /// - Throws: `.invalidArgument` for values that the loss refuses.
+    func makeLoss(for model: any ImageTextEncoder) throws(ConcordError) -> any ContrastiveLoss {
+        switch kind {
+        case .infonce:
+            var loss = InfoNCE(logitScale: model.logitScale)
+            loss.duplicates = duplicates
+            loss.labelSmoothing = labelSmoothing
+            loss.hardness = hardness
+            loss.isDecoupled = isDecoupled
+            return loss
+        case .siglip:
+            guard let bias = model.logitBias else {
+                throw ConcordError(.invalidConfiguration, "loss.kind siglip needs a model with a logit bias")
+            }
+            var loss = SigmoidLoss(logitScale: model.logitScale, logitBias: bias)
+            loss.duplicates = duplicates
+            return loss
+        case .triplet:
+            var loss = try TripletMarginLoss(
+                margin: margin, distance: distance, penalty: penalty, mining: mining)
+            loss.isSymmetric = true
+            loss.duplicates = duplicates
+            return loss
         }
     }
 }

@@ -230,7 +230,7 @@ extension Recipe {
         public var patchDropout: Double
         public var usesActivationCheckpointing: Bool
         public var frozen: [String]
-        public var lockImage, lockText: TowerLock
+        public var lockImage, lockText: FreezeDepth
         public var layerDecay: Double
         public var adapters: AdapterSection
         public var textCacheMegabytes: Int
@@ -271,10 +271,10 @@ extension Recipe {
             usesActivationCheckpointing = try read.flag(
                 "train.activation_checkpointing", false, "Recompute activations in the backward pass to save memory.")
             frozen = try read.list("train.frozen", [], "Patterns of parameter names that are not trained.")
-            lockImage = try read.lock(
+            lockImage = try read.freezeDepth(
                 "train.lock_image",
                 "What keeps its weights: none, all, or a number: the embeddings and so many first blocks.")
-            lockText = try read.lock(
+            lockText = try read.freezeDepth(
                 "train.lock_text",
                 "The same of the text tower. Locked whole, it embeds every caption once and not at every step.")
             textCacheMegabytes = try read.integer(
@@ -303,6 +303,9 @@ extension Recipe {
         /// Empty is up to the data; ``TrainingSplit`` says how.
         public var splits, languages: [String]
         public var kind: String?
+
+        /// The languages that are measured one by one; nil stands for all as one.
+        var measuredLanguages: [String?] { languages.isEmpty ? [nil] : languages }
 
         init(_ read: inout RecipeReader) throws {
             splits = try read.list(

@@ -53,7 +53,7 @@ public struct RecipeDraft: Sendable {
         let plan = try TrainingPlan(bare, pictures: split.examples.items.count)
         let captions = split.examples.items.flatMap(\.captions)
         let sizes = Sizes(pictures: plan.pictures), vocabularySize = Self.vocabularySize(captions: captions.count)
-        let starting = try StartingModel(bare.model)
+        let starting = try PretrainedSource(bare.model)
         let tokenizer: any Tokenizer
         if let loaded = try starting.tokenizer() {
             tokenizer = loaded

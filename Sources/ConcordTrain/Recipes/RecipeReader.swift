@@ -194,8 +194,20 @@ struct RecipeReader {
         }.asChoice(or: defaultValue)
     }
 
-    mutating func lock(_ path: String, _ summary: String) throws -> TowerLock {
-        try scalar(path, TowerLock.none, summary, expecting: "none, all or a number of blocks", TowerLock.init)
+    /// One of several values that have names.
+    mutating func choice<Value>(
+        _ path: String, _ defaultName: String, among values: KeyValuePairs<String, Value>, _ summary: String
+    ) throws -> Value {
+        let expected = "one of " + values.map(\.key).joined(separator: ", ")
+        let name = try scalar(path, defaultName, summary, expecting: expected) { $0 }
+        guard let value = values.first(where: { $0.key == name })?.value else {
+            throw wrong(path, name, expecting: expected)
+        }
+        return value
+    }
+
+    mutating func freezeDepth(_ path: String, _ summary: String) throws -> FreezeDepth {
+        try scalar(path, FreezeDepth.none, summary, expecting: "none, all or a number of blocks", FreezeDepth.init)
     }
 
     mutating func list(_ path: String, _ defaultValue: [String], _ summary: String) throws -> [String] {

@@ -20,7 +20,7 @@ struct ChanceWarning {
     let loss, guessingLoss: Double
 
     /// Nothing for a model that is better than chance everywhere; otherwise what it does not do, and the cause.
-    func callAsFunction(_ measurements: [Measurement]) -> [String] {
+    func warnings(for measurements: [Measurement]) -> [String] {
         let failed = measurements.filter { Self.isChance($0.result, isTrained: $0.isTrained) }
         let trained = measurements.filter(\.isTrained)
         guard let worst = failed.first(where: \.isTrained) ?? failed.first else { return [] }

@@ -62,9 +62,8 @@ struct TrainingReport {
     }
 
     private func measure(_ evaluation: RetrievalEvaluation) throws -> [Row] {
-        let languages: [String?] = recipe.evaluate.languages.isEmpty ? [nil] : recipe.evaluate.languages
-        return try split.evaluated.flatMap { split in
-            try languages.map { language in
+        try split.evaluated.flatMap { split in
+            try recipe.evaluate.measuredLanguages.map { language in
                 try InterruptSignal.check()
                 return Row(
                     split: split, language: language ?? "all",
@@ -81,8 +80,8 @@ struct TrainingReport {
         let check = ChanceWarning(
             recipe: recipe, plan: plan, survey: survey, loss: contrastive.isNaN ? last("loss") : contrastive,
             guessingLoss: recipe.loss.kind == .infonce ? last("ln_n") : .nan)
-        return check(
-            rows.map { row in
+        return check.warnings(
+            for: rows.map { row in
                 let report = row.embeddings.report
                 return ChanceWarning.Measurement(
                     split: row.split, isTrained: split.isTrained(row.split), result: row.result,
@@ -248,10 +247,9 @@ struct CaptionSection {
 
     /// Captions every picture of the splits, by the likeliest token each time.
     func sections() throws -> [HTMLPage.Section] {
-        let languages: [String?] = evaluate.languages.isEmpty ? [nil] : evaluate.languages
         var rows = [[String]](), pictures = [PictureGrid.Query]()
         for split in splits {
-            for language in languages {
+            for language in evaluate.measuredLanguages {
                 let found = try CaptionEvaluation(
                     captioner, dataset: dataset, split: split, language: language, kind: evaluate.kind,
                     progress: progress)

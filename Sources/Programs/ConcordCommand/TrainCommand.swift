@@ -59,7 +59,7 @@ struct TrainCommand: ParsableCommand {
         let run = try TrainingRun(
             recipe: Recipe(path: recipe, assignments: assignments), folder: RunFolder(output),
             resumes: resume || epochsMore != nil, epochsMore: epochsMore, stopsOnSignals: true)
-        switch try run() {
+        switch try run.train() {
         case .finished:
             print("model: \(output)\nreport: \(output)/report.html")
         case .interrupted(let step):

@@ -28,7 +28,7 @@ private func docsReadme() async throws {
         // snippet 1
         let run = try TrainingRun(
             recipe: Recipe(path: "recipes/emoji-clip.yaml"), folder: RunFolder("runs/emoji"))
-        _ = try run()
+        _ = try run.train()
 
         let model = try EmbeddingModel.load("runs/emoji")
         let dataset = try CaptionDataset(contentsOf: "data/emoji")
@@ -167,7 +167,7 @@ private func docsFromTutorials() async throws {
                                             // snippet 6
                                             let dataset = try CaptionDataset(contentsOf: "photos")
                                             let tokenizer = try CLIPTokenizer(folder: "runs/emoji", mode: .huggingface)
-                                            let builder = try ContrastiveBatchBuilder(dataset: dataset, preprocessing: .clip(size: 224), seed: 1) {
+                                            let builder = try ContrastiveCollator(dataset: dataset, preprocessing: .clip(size: 224), seed: 1) {
                                                 tokenizer.batch($0, contextLength: 77)
                                             }
                                             let sampler = DistributedSampler(count: dataset.items.count, batchSize: 32, seed: 1)
@@ -314,8 +314,10 @@ private func docsLayersAndCheckpoints() async throws {
                             let ids: Tensor = given()
                             do {
                                 let trainer = ContrastiveTrainer(
-                                    model: model, schedule: LearningRateSchedule(.cosine, peak: 1e-5, warmupSteps: 100, totalSteps: 1000),
-                                    options: AdamW.Options(weightDecay: 0.1), averageDecay: 0.999, seed: 1)
+                                    model: model,
+                                    options: .init(
+                                        schedule: LearningRateSchedule(.cosine, peak: 1e-5, warmupSteps: 100, totalSteps: 1000),
+                                        optimizer: AdamW.Options(weightDecay: 0.1), averageDecay: 0.999, seed: 1))
                                 let step = try trainer.step(0, pixels: pixels, texts: .tokens(ids: ids))
                                 print(step.loss, step.accuracy)
                                 _ = trainer
@@ -541,7 +543,7 @@ private func docsTraining() async throws {
         // snippet 1
         let recipe = try Recipe(path: "recipes/emoji-clip.yaml", assignments: ["train.epochs=5"])
         let run = try TrainingRun(recipe: recipe, folder: RunFolder("runs/short"))
-        switch try run() {
+        switch try run.train() {
         case .finished: print("done")
         case .interrupted(let step): print("stopped after step \(step)")
         }

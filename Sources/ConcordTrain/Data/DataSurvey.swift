@@ -20,6 +20,8 @@ public struct DataSurvey: Sendable {
     public let usualEdge: Int?
     /// The longest caption, in tokens, as far as the model reads it.
     public let longest: Int
+    /// Tokens that the tokenizer knows, and those of a text that the model reads.
+    let vocabularySize, contextLength: Int
 
     private static let sampleSize = 64
 
@@ -44,6 +46,8 @@ public struct DataSurvey: Sendable {
                 if count > most.pictures { most = (caption.text, count) }
             }
         }
+        vocabularySize = tokenizer.vocabularySize
+        self.contextLength = contextLength
         let pictures = examples.items.count
         self.pictures = pictures
         self.captions = captions
@@ -72,8 +76,16 @@ public struct DataSurvey: Sendable {
     /// Whether captions are shared as labels are, so that no model can tell which picture is meant.
     var hasLabels: Bool { 2 * distinctCaptions <= min(pictures, captions) }
 
+    /// What a user should know of the data before the first step, the warnings last.
+    func notes(_ recipe: Recipe, imageSize: Int) -> [String] {
+        [
+            "\(pictures) images, \(captions) captions, \(vocabularySize) tokens; \(truncated) captions are truncated to "
+                + "\(contextLength) tokens"
+        ] + warnings(recipe, imageSize: imageSize).map { "warning: " + $0 }
+    }
+
     /// What keeps a model from learning, or from being measured, worst first.
-    func warnings(_ recipe: Recipe, imageSize: Int, contextLength: Int) -> [String] {
+    private func warnings(_ recipe: Recipe, imageSize: Int) -> [String] {
         var warnings = [String]()
         if pictures > 1, distinctCaptions == 1 {
             let how =

@@ -27,7 +27,7 @@ struct FineTuning {
         }
     }
 
-    private func lock(_ tower: Tower, _ lock: TowerLock, blocks: Int, _ store: ParameterStore) throws(ConcordError) {
+    private func lock(_ tower: Tower, _ lock: FreezeDepth, blocks: Int, _ store: ParameterStore) throws(ConcordError) {
         let key = tower == .image ? "train.lock_image" : "train.lock_text"
         if case .blocks(let count) = lock, count > blocks {
             throw ConcordError(
@@ -69,7 +69,7 @@ struct FineTuning {
     }
 
     /// Whether the vectors of captions stay the same from step to step.
-    func keepsTexts(of model: any ImageTextEncoder) -> Bool {
+    func freezesText(of model: any ImageTextEncoder) -> Bool {
         // A frozen tower with adapters trains, and none of the towers' own layers draws while training.
         !model.store.trainable.contains { Tower.place(of: $0)?.tower == .text }
     }
@@ -87,7 +87,7 @@ struct FineTuning {
 }
 
 /// How much of a tower keeps its weights.
-public enum TowerLock: Sendable, Hashable, CustomStringConvertible {
+public enum FreezeDepth: Sendable, Hashable, CustomStringConvertible {
     case none
     /// The whole tower, with its last norm, its pooling and its projection.
     case all
@@ -138,7 +138,7 @@ public struct LayerDecay: Sendable, Hashable {
     }
 
     /// What the learning rate is multiplied with for a parameter.
-    public func callAsFunction(_ parameter: Parameter) -> Double {
+    public func factor(for parameter: Parameter) -> Double {
         guard let (tower, part) = Tower.place(of: parameter) else { return 1 }
         let blocks = blocks[tower] ?? 0
         let depth =

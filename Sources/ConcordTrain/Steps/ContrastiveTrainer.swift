@@ -6,9 +6,10 @@ import ConcordNN
 import ConcordTensor
 import Foundation
 
-/// One optimization step of CLIP or CoCa after another; what comes in and what goes out is the caller's business.
+/// Runs training steps for CLIP or CoCa. Loading batches and reporting results are up to the caller.
 ///
-/// This is the whole of training: embed, compare (and caption), go back, update, clamp, average.
+/// ``step(_:pixels:texts:labels:measures:)`` is the whole of training: embed, compare (and caption), go back, update,
+/// clamp, average.
 public final class ContrastiveTrainer {
     /// The captions of a step: one of every picture, then a second of every picture, …
     public enum Texts {
@@ -26,83 +27,95 @@ public final class ContrastiveTrainer {
         }
     }
 
+    /// What a trainer does besides comparing images with captions.
+    public struct Options {
+        public var schedule: LearningRateSchedule
+        public var optimizer: AdamW.Options
+        /// How a batch runs through towers and loss; no plan changes what is learnt.
+        public var plan: ExecutionPlan
+        /// Leading columns of the embeddings over which the loss is averaged (Kusupati et al. 2022); empty compares the
+        /// whole embeddings alone.
+        public var matryoshkaWidths: [Int]
+        /// Lower rates for the layers near the inputs; nil gives all the same.
+        public var layerDecay: LayerDecay?
+        /// The element type of the matrix products: float32 or bfloat16.
+        public var precision: DType
+        /// The largest norm of the gradient; nil is no limit.
+        public var gradientClip: Double?
+        /// The decay of the moving average of the weights; nil keeps none.
+        public var averageDecay: Double?
+        /// The seed of dropout.
+        public var seed: UInt64
+
+        public init(
+            schedule: LearningRateSchedule, optimizer: AdamW.Options = .init(), plan: ExecutionPlan = .dense,
+            matryoshkaWidths: [Int] = [], layerDecay: LayerDecay? = nil, precision: DType = .float32,
+            gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
+        ) {
+            self.schedule = schedule
+            self.optimizer = optimizer
+            self.plan = plan
+            self.matryoshkaWidths = matryoshkaWidths
+            self.layerDecay = layerDecay
+            self.precision = precision
+            self.gradientClip = gradientClip
+            self.averageDecay = averageDecay
+            self.seed = seed
+        }
+    }
+
+    /// What a step minimizes.
+    private enum Objective {
+        case contrastive(any ContrastiveLoss)
+        /// Compares and captions: both losses of a CoCa.
+        case captioning(any CaptioningModel, CoCaLoss)
+    }
+
     public let model: any ImageTextEncoder
-    private let loss: any ContrastiveLoss
-    /// What captions a CoCa, and the loss of doing so; nil for towers alone.
-    private let captioning: (model: any CaptioningModel, loss: CoCaLoss)?
-    private let plan: ExecutionPlan
-    private let matryoshkaWidths: [Int]
+    private let objective: Objective
+    private let options: Options
     let optimizer: AdamW
     let averages: ExponentialMovingAverage?
-    private let schedule: LearningRateSchedule
-    private let precision: DType
-    private let gradientClip: Double?
-    private let seed: UInt64
+
+    private var plan: ExecutionPlan { options.plan }
 
     /// Prepares the optimizer for the parameters that are trainable now.
     ///
-    /// - Parameters:
-    ///   - loss: what pictures and captions are compared by; nil takes CLIP's InfoNCE with the model's logit scale.
-    ///   - plan: how a batch runs through towers and loss; no plan changes what is learnt.
-    ///   - matryoshkaWidths: takes the mean of the loss over the leading columns of so many widths (Kusupati et al.
-    ///     2022); empty takes the whole embeddings alone.
-    ///   - layerDecay: lower rates for the layers near the inputs; nil gives all the same.
+    /// - Parameter loss: what images and captions are compared by; nil takes CLIP's InfoNCE with the model's logit scale.
     public convenience init(
-        model: any ImageTextEncoder, loss: (any ContrastiveLoss)? = nil, plan: ExecutionPlan = .dense,
-        matryoshkaWidths: [Int] = [], schedule: LearningRateSchedule, options: AdamW.Options,
-        layerDecay: LayerDecay? = nil, precision: DType = .float32, gradientClip: Double? = nil,
-        averageDecay: Double? = nil, seed: UInt64
+        model: any ImageTextEncoder, loss: (any ContrastiveLoss)? = nil, options: Options
     ) {
-        self.init(
-            model, loss ?? InfoNCE(logitScale: model.logitScale), captioning: nil, plan, matryoshkaWidths, schedule,
-            options, layerDecay, precision, gradientClip, averageDecay, seed)
+        self.init(model, .contrastive(loss ?? InfoNCE(logitScale: model.logitScale)), options)
     }
 
-    /// Prepares the training of a CoCa by both of its losses; otherwise as the initializer for towers.
+    /// Prepares the training of a captioning model by both of its losses.
     ///
-    /// Of several captions of a picture each is compared and written; the loss is the mean over the slots.
+    /// Of several captions of an image each is compared and written; the loss is the mean over the slots. There are no
+    /// ``Options/matryoshkaWidths``.
     ///
     /// - Parameter loss: nil takes CLIP's InfoNCE with the model's logit scale, and captions twice as heavy.
-    public convenience init(
-        captioning model: any CaptioningModel, loss: CoCaLoss? = nil, plan: ExecutionPlan = .dense,
-        schedule: LearningRateSchedule,
-        options: AdamW.Options, layerDecay: LayerDecay? = nil, precision: DType = .float32,
-        gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64
-    ) {
-        let loss =
-            loss
-            ?? CoCaLoss(
-                contrastive: InfoNCE(logitScale: model.logitScale),
-                caption: CaptionLoss(ignoredLabel: model.textTransformer.padToken))
-        self.init(
-            model, loss.contrastive, captioning: (model, loss), plan, [], schedule, options, layerDecay, precision,
-            gradientClip, averageDecay, seed)
+    public convenience init(captioning model: any CaptioningModel, loss: CoCaLoss? = nil, options: Options) {
+        let usual = CoCaLoss(
+            contrastive: InfoNCE(logitScale: model.logitScale),
+            caption: CaptionLoss(ignoredLabel: model.textTransformer.padToken))
+        self.init(model, .captioning(model, loss ?? usual), options)
     }
 
-    private init(
-        _ model: any ImageTextEncoder, _ loss: any ContrastiveLoss,
-        captioning: (model: any CaptioningModel, loss: CoCaLoss)?,
-        _ plan: ExecutionPlan, _ matryoshkaWidths: [Int], _ schedule: LearningRateSchedule, _ options: AdamW.Options,
-        _ layerDecay: LayerDecay?, _ precision: DType, _ gradientClip: Double?, _ averageDecay: Double?, _ seed: UInt64
-    ) {
+    private init(_ model: any ImageTextEncoder, _ objective: Objective, _ options: Options) {
         self.model = model
-        self.loss = loss
-        self.captioning = captioning
-        self.plan = plan
-        self.matryoshkaWidths = matryoshkaWidths
-        self.schedule = schedule
-        self.precision = precision
-        self.gradientClip = gradientClip
-        self.seed = seed
-        optimizer = AdamW(model.store.trainable, options: options) { layerDecay?($0) ?? 1 }
-        averages = averageDecay.map { ExponentialMovingAverage(model.store.trainable, decay: $0) }
+        self.objective = objective
+        self.options = options
+        optimizer = AdamW(model.store.trainable, options: options.optimizer) {
+            options.layerDecay?.factor(for: $0) ?? 1
+        }
+        averages = options.averageDecay.map { ExponentialMovingAverage(model.store.trainable, decay: $0) }
     }
 
     /// Takes one step.
     ///
     /// - Parameters:
     ///   - step: steps done before this one.
-    ///   - pixels: normalised pictures `[batch, 3, size, size]`, float32; a cached plan moves them to the model's device
+    ///   - pixels: normalized images `[batch, 3, size, size]`, float32; a cached plan moves them to the model's device
     ///     a chunk at a time.
     ///   - texts: the captions.
     ///   - labels: for every caption what the captions that say the same share, int64 `[slots · batch]`; the loss says
@@ -118,10 +131,10 @@ public final class ContrastiveTrainer {
         let slots = texts.count / pixels.shape[0]
         model.store.isTraining = true
         // Seeded by the step, dropout draws the same masks in a resumed run.
-        model.store.generator.seed(RandomSource.value(seed: seed, stream: UInt64(step)))
+        model.store.generator.seed(RandomSource.value(seed: options.seed, stream: UInt64(step)))
 
         let (images, pairs) = forward(pixels, texts, labels?.to(device).chunked(slots, axis: 0), slots, device)
-        let (loss, parts) = try objective(images, pairs, step)
+        let (loss, parts) = try evaluate(images, pairs, step)
         let lossValue = loss.item()
         guard lossValue.isFinite else {
             throw ConcordError(
@@ -132,8 +145,8 @@ public final class ContrastiveTrainer {
         let scale = exp(model.logitScale.item()), bias = model.logitBias?.item()
         model.store.clearGradients()
         loss.backward()
-        let gradientNorm = GradientClipping.clip(model.store.trainable, maximum: gradientClip)
-        let learningRate = schedule(step)
+        let gradientNorm = GradientClipping.clip(model.store.trainable, maximum: options.gradientClip)
+        let learningRate = options.schedule(step)
         optimizer.step(learningRate: learningRate)
         if model.logitScale.requiresGradient { model.clampLogitScale() }
         averages?.update(step: step)
@@ -165,15 +178,15 @@ public final class ContrastiveTrainer {
     private func forward(
         _ pixels: Tensor, _ texts: Texts, _ labels: [Tensor]?, _ slots: Int, _ device: Device
     ) -> (images: Tensor, pairs: [Pair]) {
-        guard let captioning, case .tokens(let ids, _) = texts else {
+        guard case .captioning(let captioner, _) = objective, case .tokens(let ids, _) = texts else {
             let images = precise(embed([pixels], device) { [model] in model.embedImages($0[0]) })
             let captions = precise(embed(texts, device)).chunked(slots, axis: 0)
             return (images, captions.enumerated().map { Pair(texts: $1, labels: labels?[$0]) })
         }
         // [slots · B, T] → [B, slots, T]: a picture and its captions go through the model together.
         let captions = ids.reshaped([slots, pixels.shape[0], -1]).transposed(0, 1)
-        let joined = embed([pixels, captions], device) { captioning.model.joined($0[0], $0[1]) }
-        let output = captioning.model.output(joined: precise(joined), captions.to(device))
+        let joined = embed([pixels, captions], device) { captioner.joined($0[0], $0[1]) }
+        let output = captioner.output(joined: precise(joined), captions.to(device))
         func slot(_ rows: Tensor, _ index: Int) -> Tensor {  // [B · slots, …] → [B, …]
             slots == 1 ? rows : rows.reshaped([-1, slots] + rows.shape.dropFirst()).selected(axis: 1, at: index)
         }
@@ -188,37 +201,46 @@ public final class ContrastiveTrainer {
     }
 
     /// The mean of the loss over the slots of captions, and of the two losses of a CoCa.
-    private func objective(
+    private func evaluate(
         _ images: Tensor, _ pairs: [Pair], _ step: Int
     ) throws(ConcordError) -> (total: Tensor, parts: (contrastive: Double, caption: Double)?) {
         var total = Tensor(0), contrastive = 0.0, caption = 0.0
         do {
             for pair in pairs {
-                guard let captioning, let captions = pair.captions else {
-                    total = try total + compare(images, pair.texts, pair.labels) / Double(pairs.count)
-                    continue
+                switch (objective, pair.captions) {
+                case (.captioning(let model, let loss), let captions?):
+                    let value = try loss(
+                        images: images, texts: pair.texts, states: captions.states, head: model.languageHead,
+                        captions: captions.labels, labels: pair.labels, plan: plan.scores)
+                    total = total + value.total / Double(pairs.count)
+                    contrastive += value.contrastive.item() / Double(pairs.count)
+                    caption += value.caption.item() / Double(pairs.count)
+                default: total = try total + compare(images, pair) / Double(pairs.count)
                 }
-                let value = try captioning.loss(
-                    images: images, texts: pair.texts, states: captions.states, head: captioning.model.languageHead,
-                    captions: captions.labels, labels: pair.labels, plan: plan.scores)
-                total = total + value.total / Double(pairs.count)
-                contrastive += value.contrastive.item() / Double(pairs.count)
-                caption += value.caption.item() / Double(pairs.count)
             }
         } catch  where error.code == .nonFiniteValue {
             throw ConcordError(.nonFiniteValue, "step \(step + 1): \(error.message)")
         }
-        return (total, captioning.map { _ in (contrastive, caption) })
+        guard case .captioning = objective else { return (total, nil) }
+        return (total, (contrastive, caption))
     }
 
-    private func compare(_ images: Tensor, _ texts: Tensor, _ labels: Tensor?) throws(ConcordError) -> Tensor {
-        guard !matryoshkaWidths.isEmpty else { return try loss(images, texts, labels: labels, plan: plan.scores) }
-        let widths = matryoshkaWidths
+    private var contrastiveLoss: any ContrastiveLoss {
+        switch objective {
+        case .contrastive(let loss): loss
+        case .captioning(_, let loss): loss.contrastive
+        }
+    }
+
+    private func compare(_ images: Tensor, _ pair: Pair) throws(ConcordError) -> Tensor {
+        let loss = contrastiveLoss
+        let widths = options.matryoshkaWidths
+        guard !widths.isEmpty else { return try loss(images, pair.texts, labels: pair.labels, plan: plan.scores) }
         // The mean, so that values and learning rates are those of the plain loss.
         return try matryoshkaLoss(
-            embeddings: [images, texts], dimensions: widths, weights: widths.map { _ in 1 / Double(widths.count) }
+            embeddings: [images, pair.texts], dimensions: widths, weights: widths.map { _ in 1 / Double(widths.count) }
         ) { cut throws(ConcordError) in
-            try loss(cut[0], cut[1], labels: labels, plan: plan.scores)
+            try loss(cut[0], cut[1], labels: pair.labels, plan: plan.scores)
         }
     }
 
@@ -229,13 +251,13 @@ public final class ContrastiveTrainer {
 
     /// Whether a model that guesses has a loss of ln N.
     private var costsLnNToGuess: Bool {
-        guard let loss = loss as? InfoNCE else { return false }
+        guard let loss = contrastiveLoss as? InfoNCE else { return false }
         return loss.hardness == 0 && !loss.isDecoupled
     }
 
     /// Embeddings of inputs on any device, as the plan says.
     private func embed(_ inputs: [Tensor], _ device: Device, _ tower: @escaping ([Tensor]) -> Tensor) -> Tensor {
-        let usesBFloat16 = precision == .bfloat16
+        let usesBFloat16 = options.precision == .bfloat16
         return plan.embed(inputs, generators: [model.store.generator]) { inputs in
             // Within the part that is computed twice: only then are both times the same.
             autocast(.bfloat16, on: device.kind, enabled: usesBFloat16) { tower(inputs.map { $0.to(device) }) }

@@ -23,12 +23,11 @@ struct TrainingCheckpoint {
     private var averages: String { path + "/averages.safetensors" }
     private var state: String { path + "/state.json" }
 
-    /// Saves a checkpoint and removes all but the newest `kept`.
+    /// Saves a checkpoint and removes all but the newest that the recipe keeps.
     ///
     /// - Throws: `.fileSystem`, for example on a full disk; older checkpoints are then still there.
     static func save(
-        step: Int, store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?, recipe: Recipe,
-        plan: TrainingPlan, fingerprint: RunFingerprint, in folder: RunFolder, keeping kept: Int
+        step: Int, trainer: ContrastiveTrainer, recipe: Recipe, data: TrainingData, in folder: RunFolder
     ) throws {
         let name = prefix + String(step)
         let final = folder.checkpoints + "/" + name
@@ -36,14 +35,14 @@ struct TrainingCheckpoint {
         do {
             try? FileManager.default.removeItem(atPath: draft.path)
             try Files.makeFolder(draft.path)
-            try TensorFile.write(store.resumable.map { ($0.name, $0.tensor) }, to: draft.weights)
-            try TensorFile.write(optimizer.namedState, to: draft.optimizer)
-            if let averages { try TensorFile.write(averages.namedState, to: draft.averages) }
+            try TensorFile.write(trainer.model.store.resumable.map { ($0.name, $0.tensor) }, to: draft.weights)
+            try TensorFile.write(trainer.optimizer.namedState, to: draft.optimizer)
+            if let averages = trainer.averages { try TensorFile.write(averages.namedState, to: draft.averages) }
             let state = JSONValue.object(
                 [
-                    .init("step", .integer(step)), .init("epochs", .integer(plan.epochs)),
-                    .init("batch_size", .integer(plan.batchSize)), .init("recipe", .string(recipe.text)),
-                ] + fingerprint.members)
+                    .init("step", .integer(step)), .init("epochs", .integer(data.plan.epochs)),
+                    .init("batch_size", .integer(data.plan.batchSize)), .init("recipe", .string(recipe.text)),
+                ] + data.fingerprint.members)
             try Files.replace(draft.state, with: state.text(pretty: true) + "\n")
             try Files.synchronizeFolder(draft.path)
             // A checkpoint of this very step can only be there from before a resume; the new one is the same.
@@ -56,7 +55,9 @@ struct TrainingCheckpoint {
             try? FileManager.default.removeItem(atPath: draft.path)
             throw error
         }
-        for old in try all(in: folder).dropLast(kept) { try? FileManager.default.removeItem(atPath: old.path) }
+        for old in try all(in: folder).dropLast(recipe.train.checkpointsKept) {
+            try? FileManager.default.removeItem(atPath: old.path)
+        }
     }
 
     /// The newest checkpoint of a run; nil when there is none.
@@ -128,10 +129,10 @@ struct TrainingCheckpoint {
     /// Puts weights, moments and averages back.
     ///
     /// - Throws: `.invalidCheckpoint` when a tensor is missing or misshapen.
-    func restore(store: ParameterStore, optimizer: AdamW, averages: ExponentialMovingAverage?) throws {
-        try store.restore(TensorFile.read(weights), path: weights)
-        try optimizer.restore(TensorFile.read(self.optimizer), path: self.optimizer)
-        try averages?.restore(TensorFile.read(self.averages), path: self.averages)
+    func restore(_ trainer: ContrastiveTrainer) throws {
+        try trainer.model.store.restore(TensorFile.read(weights), path: weights)
+        try trainer.optimizer.restore(TensorFile.read(optimizer), path: optimizer)
+        try trainer.averages?.restore(TensorFile.read(averages), path: averages)
     }
 
     private static func firstDifference(_ saved: String, _ given: String) -> String {
@@ -152,7 +153,7 @@ struct RunFingerprint {
     private let weights: [(path: String, sha256: String)]
 
     /// Throws `.fileSystem` or `.invalidCheckpoint` for files that cannot be read.
-    init(_ dataset: CaptionDataset, _ start: StartingModel) throws(ConcordError) {
+    init(_ dataset: CaptionDataset, _ start: PretrainedSource) throws(ConcordError) {
         captions = (dataset.captionFile, try FileHash(.sha256, ofFile: dataset.captionFile).hexadecimal)
         weights = try start.hashes()
     }
@@ -170,5 +171,28 @@ struct RunFingerprint {
         guard saved["captions_sha256"]?.string == captions.sha256 else { return captions.path }
         let old = saved["weights_sha256"]?.elements?.map(\.string) ?? []
         return weights.indices.first { $0 >= old.count || old[$0] != weights[$0].sha256 }.map { weights[$0].path }
+    }
+}
+
+/// When a run writes its checkpoints: every `checkpointEvery` steps, and after `train.checkpoint_minutes` in any case.
+struct CheckpointSchedule {
+    private let steps: Int
+    private let time: Duration?
+    private(set) var lastStep: Int
+    private var lastTime = ContinuousClock.now
+
+    init(_ train: Recipe.TrainSection, _ plan: TrainingPlan, from step: Int) {
+        steps = plan.checkpointEvery
+        time = train.checkpointMinutes > 0 ? .seconds(60 * train.checkpointMinutes) : nil
+        lastStep = step
+    }
+
+    func isDue(_ step: Int) -> Bool {
+        step % steps == 0 || time.map { ContinuousClock.now - lastTime >= $0 } ?? false
+    }
+
+    mutating func saved(_ step: Int) {
+        lastStep = step
+        lastTime = .now
     }
 }

@@ -7,7 +7,7 @@ import ConcordNN
 import ConcordText
 
 /// The model folders that a recipe starts from, if it names any, and what a run takes from each.
-struct StartingModel {
+struct PretrainedSource {
     private let recipe: Recipe.ModelSection
     /// Where each tower comes from; nil for a new one. With `model.start` both are the same folder.
     private let image, text: ModelFolder?

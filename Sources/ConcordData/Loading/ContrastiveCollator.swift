@@ -7,7 +7,7 @@ import Synchronization
 /// A batch depends on the seed, the epoch and the item indices alone, not on threads or on earlier batches, so a
 /// resumed run sees the same ones. A picture that cannot be decoded is replaced by another, drawn from the same seed,
 /// and listed in ``skipped``.
-public final class ContrastiveBatchBuilder<Tokens: Sendable>: Sendable {
+public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
     public let dataset: CaptionDataset
     private let preprocessing: ImagePreprocessing
     private let augmentation: TrainingAugmentation?

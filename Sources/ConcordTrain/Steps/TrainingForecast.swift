@@ -42,18 +42,17 @@ extension TrainingRun {
         // A folder that is not there: nothing is read from it, and nothing written.
         let folder = RunFolder(NSTemporaryDirectory() + "concord-forecast-\(UUID().uuidString)")
         let run = try TrainingRun(recipe: recipe, folder: folder, bar: bar)
-        run.useThreads()
-        let parts = try run.makeParts(run.readData(), isRehearsal: true)
-        let plan = parts.data.plan, batchSize = plan.batchSize
+        let setup = try run.setUp(run.readData(), isRehearsal: true)
+        let plan = setup.data.plan, batchSize = plan.batchSize
         var rows = min(4, batchSize), earlier: (rows: Int, peak: Int)?, peak = 0
         /// The least time of a step on `rows` pictures.
         func measure(_ times: Int) throws -> Double {
             var least = Double.infinity
             for _ in 0..<times {
-                let batch = try parts.builder.batch(epoch: 0, indices: Array(0..<rows))
+                let batch = try setup.collator.batch(epoch: 0, indices: Array(0..<rows))
                 let start = ContinuousClock.now
                 // Step 0 again and again: nothing of this is kept.
-                _ = try run.step(0, batch, parts, nil, measures: recipe.train.logEvery == 1)
+                _ = try setup.step(0, batch, nil, measures: recipe.train.logEvery == 1)
                 least = min(least, (ContinuousClock.now - start) / .seconds(1))
             }
             peak = Self.peakMemory
@@ -67,17 +66,17 @@ extension TrainingRun {
             seconds = try measure(1)
         }
         if 2 * seconds < patience / .seconds(1) { seconds = try measure(2) }
-        let perPicture = seconds / Double(rows), pictures = parts.data.split.dataset.items.count
+        let perPicture = seconds / Double(rows), pictures = setup.data.split.dataset.items.count
         let growth = earlier.map { max(0, peak - $0.peak) / max(1, rows - $0.rows) } ?? 0
-        let imageSize = parts.model.visionConfiguration.imageSize
+        let imageSize = setup.model.visionConfiguration.imageSize
         // Batches that wait for their turn, and decoded pictures.
         let input = 4 * batchSize * 12 * imageSize * imageSize
-        let decoded = parts.survey.usualEdge.map { $0 * $0 * 4 * plan.pictures } ?? 0
-        let parameters = parts.model.store.parameters
+        let decoded = setup.survey.usualEdge.map { $0 * $0 * 4 * plan.pictures } ?? 0
+        let parameters = setup.model.store.parameters
         return TrainingForecast(
-            plan: plan, survey: parts.survey, heldOut: parts.data.split.heldOut.count, gallery: pictures,
+            plan: plan, survey: setup.survey, heldOut: setup.data.split.heldOut.count, gallery: pictures,
             parameters: parameters.reduce(0) { $0 + $1.tensor.scalarCount },
-            trainable: parts.model.store.trainable.reduce(0) { $0 + $1.tensor.scalarCount },
+            trainable: setup.model.store.trainable.reduce(0) { $0 + $1.tensor.scalarCount },
             imageSize: imageSize, secondsPerStep: perPicture * Double(batchSize),
             // Embedding takes the forward pass alone, a third of a step.
             seconds: perPicture * (Double(plan.totalSteps * batchSize) + Double(pictures) / 3),

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordEvaluate
+import Foundation
 
 /// `metrics.jsonl`: one JSON object a logged step, each appended by one write, so that a killed run keeps its lines.
 public final class MetricsLog {
@@ -56,5 +57,27 @@ public final class MetricsLog {
             records.append(Record(step: step, value: value, line: Array(line)))
         }
         return records
+    }
+}
+
+/// The values of the logged steps, as JSON lines and for TensorBoard.
+struct TrainingLog {
+    private let metrics: MetricsLog
+    private let events: EventFileWriter
+
+    init(_ folder: RunFolder, resumedStep: Int?) throws {
+        metrics = try MetricsLog(path: folder.metrics, resumedStep: resumedStep)
+        // A run that was killed before its first checkpoint has left events that belong to nothing.
+        if resumedStep == nil { try? FileManager.default.removeItem(atPath: folder.events) }
+        events = try EventFileWriter(
+            folder: folder.events, time: Date().timeIntervalSince1970, host: ProcessInfo.processInfo.hostName,
+            resumedStep: resumedStep.map { $0 + 1 })
+    }
+
+    func append(_ report: TrainingStep) throws {
+        try metrics.append(step: report.step, report.values)
+        try events.append(
+            step: report.step, time: Date().timeIntervalSince1970,
+            report.values.map { (tag: "train/" + $0.name, value: $0.value) })
     }
 }

@@ -1,0 +1,199 @@
+import ConcordCheckpoint
+import ConcordCore
+import ConcordData
+import ConcordEvaluate
+import ConcordLosses
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import ConcordText
+
+// The model that a run trains, and the trainer around it.
+extension TrainingRun {
+    /// Everything that the steps need.
+    struct Setup {
+        let data: TrainingData
+        let survey: DataSurvey
+        let tokenizer: any Tokenizer
+        let collator: ContrastiveCollator<[[Int32]]>
+        let model: any ImageTextEncoder
+        /// The same model, as its users see it.
+        let embeddingModel: EmbeddingModel
+        let loss: Recipe.LossSection
+        let trainer: ContrastiveTrainer
+
+        /// Takes one step of the trainer on a batch from the loader.
+        func step(
+            _ done: Int, _ batch: ContrastiveBatch<[[Int32]]>, _ frozenTexts: FrozenTextCache?,
+            measures: Bool
+        ) throws -> TrainingStep {
+            let rows = batch.tokens.flatMap(\.self)
+            let texts: ContrastiveTrainer.Texts
+            if let frozenTexts {
+                texts = .vectors(frozenTexts.vectors(of: rows))
+            } else {
+                let tokens = TokenTensors(rows, tokenizer: tokenizer, tower: model.textConfiguration)
+                texts = .tokens(ids: tokens.ids, lengths: tokens.lengths)
+            }
+            return try trainer.step(
+                done, pixels: Tensor(batch.pixels, shape: [batch.count, 3, batch.size, batch.size]), texts: texts,
+                labels: loss.needsLabels ? batch.duplicateLabels : nil, measures: measures)
+        }
+    }
+
+    /// Makes the model with its first weights; what the recipe freezes does not train.
+    func makeModel(
+        _ architecture: ModelFolder.Architecture, from source: PretrainedSource
+    ) throws -> any ImageTextEncoder {
+        let store = ParameterStore(
+            seed: UInt64(recipe.seed), sources: try source.sources(architecture),
+            adaptation: recipe.train.adapters.adaptation, device: device)
+        store.usesActivationCheckpointing = recipe.train.usesActivationCheckpointing
+        guard var model = architecture.makeModel(store: store) as? any ImageTextEncoder else {
+            preconditionFailure("a model that trains compares images with texts")
+        }
+        try store.finishLoading()
+        model.patchDropout = recipe.train.patchDropout
+        recipe.loss.prepare(model)
+        try FineTuning(recipe.train).apply(to: model)
+        for note in store.notes + recipe.loss.notes(architecture) { bar.print(note) }
+        bar.print(FineTuning.summary(store, from: source.name))
+        return model
+    }
+
+    /// The vectors of all captions that may be drawn, if the text tower is frozen and they fit into memory.
+    func embedFrozenTexts(_ setup: Setup) -> FrozenTextCache? {
+        let model = setup.model
+        let tokenizer = setup.tokenizer
+        // A decoder reads the states of all tokens, so that vectors would not do.
+        guard !(model is any CaptioningModel), FineTuning(recipe.train).freezesText(of: model),
+            recipe.train.textCacheMegabytes > 0
+        else { return nil }
+        let contextLength = model.textConfiguration.contextLength
+        let sampling = recipe.data.sampling
+        let captions = setup.data.split.examples.items.lazy.flatMap { $0.captions.filter(sampling.mayDraw) }
+        let cache = FrozenTextCache.embed(
+            captions.map { tokenizer.encode($0.text, contextLength: contextLength).ids }, model: model,
+            tokenizer: tokenizer, limit: recipe.train.textCacheMegabytes << 20,
+            progress: ProgressDisplay(label: "caption", bar: bar))
+        if cache == nil {
+            bar.print(
+                "the vectors of all captions need more than train.text_cache_megabytes "
+                    + "\(recipe.train.textCacheMegabytes), so captions are embedded at every step")
+        }
+        return cache
+    }
+
+    /// Makes the trainer, with the loss and the optimizer of the recipe.
+    func makeTrainer(
+        _ model: any ImageTextEncoder, _ plan: TrainingPlan
+    ) throws(ConcordError) -> ContrastiveTrainer {
+        let train = recipe.train
+        let options = ContrastiveTrainer.Options(
+            schedule: plan.schedule(train),
+            optimizer: AdamW.Options(
+                beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
+            plan: recipe.loss.executionPlan, matryoshkaWidths: recipe.loss.matryoshka,
+            layerDecay: train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil,
+            precision: train.precision.dtype(on: device),
+            gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
+            averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed))
+        if let model = model as? any CaptioningModel {
+            return ContrastiveTrainer(
+                captioning: model, loss: try recipe.loss.makeCaptioningLoss(for: model), options: options)
+        }
+        return ContrastiveTrainer(model: model, loss: try recipe.loss.makeLoss(for: model), options: options)
+    }
+}
+
+// What a loss asks of the model.
+extension Recipe.LossSection {
+    /// Where SigLIP's training begins (Zhai et al. 2023): a factor of 10 on cosines, and a bias by which most pairs are
+    /// none.
+    private static let sigmoidStart = (temperature: 0.1, bias: -10.0)
+
+    /// Gives a configuration the logit scale and bias that the loss begins with.
+    ///
+    /// - Parameter start: the folder whose scale and bias are loaded; nil where they are new.
+    /// - Throws: `.invalidConfiguration` for widths that the embeddings do not have, and for a start without the bias
+    ///   that the loss needs.
+    func configure(_ configuration: inout DualEncoderConfiguration, start: String?) throws(ConcordError) {
+        try checkWidths(configuration.projectionWidth)
+        if start == nil {
+            if kind == .siglip {
+                configuration.initialLogitScale = -log(Self.sigmoidStart.temperature)
+                configuration.initialLogitBias = Self.sigmoidStart.bias
+            }
+            // Written into the model's configuration, too.
+            if let temperature = firstTemperature { configuration.initialLogitScale = -log(temperature) }
+            if let bias = initialBias { configuration.initialLogitBias = bias }
+        } else if kind == .siglip, configuration.initialLogitBias == nil {
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.kind siglip needs a logit bias, which \(start ?? "the model") of model.start has not; name it as "
+                    + "model.image_tower and model.text_tower, and scale and bias are new, or take loss.kind infonce")
+        }
+    }
+
+    /// Throws `.invalidConfiguration` for what the model that is trained has no use for, or cannot do.
+    func check(_ architecture: ModelFolder.Architecture) throws(ConcordError) {
+        guard case .coca = architecture else {
+            guard let key = givenCaptionKeys.first else { return }
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.\(key) is for a CoCa, and this model has no decoder; leave it out, or choose model.kind coca")
+        }
+        guard kind != .siglip else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.kind siglip needs a logit bias, which a CoCa has not; take loss.kind infonce or triplet")
+        }
+        guard matryoshka.isEmpty else {
+            throw ConcordError(
+                .invalidConfiguration, "loss.matryoshka is for models without a decoder; leave it out for a CoCa")
+        }
+    }
+
+    private var firstTemperature: Double? { temperature ?? initialTemperature }
+
+    private func checkWidths(_ width: Int) throws(ConcordError) {
+        let widths = matryoshka
+        guard let widest = widths.max() else { return }
+        let list = widths.map(String.init).joined(separator: ", ")
+        guard widest == width else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.matryoshka is [\(list)] and the embeddings have \(width) columns; the widest must be \(width), or "
+                    + "columns would stay untrained or be missing")
+        }
+        guard Set(widths).count == widths.count else {
+            throw ConcordError(.invalidConfiguration, "loss.matryoshka [\(list)] names a width twice; name each once")
+        }
+    }
+
+    /// Sets what the recipe fixes, and stops the training of a scale or bias that the loss has no use for.
+    func prepare(_ model: any ImageTextEncoder) {
+        withoutGradient {
+            if let temperature = firstTemperature { model.logitScale.fill(-log(temperature)) }
+            if let bias = initialBias { model.logitBias?.fill(bias) }
+        }
+        model.store.freeze { parameter in
+            switch parameter.name {
+            case "logit_scale": kind == .triplet || temperature != nil
+            case "logit_bias": kind != .siglip
+            default: false
+            }
+        }
+    }
+
+    /// What is odd about the model that will be saved, for the user.
+    func notes(_ architecture: ModelFolder.Architecture) -> [String] {
+        guard kind == .siglip, case .dualEncoder(let configuration) = architecture,
+            (try? configuration.huggingFaceJSON()) == nil
+        else { return [] }
+        return [
+            "transformers has no class for towers like these with a logit bias, so config.json will be Concord's own; "
+                + "`concord convert --to open_clip` writes a form that others read"
+        ]
+    }
+}

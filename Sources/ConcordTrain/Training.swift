@@ -1,0 +1,244 @@
+// The whole of `concord train`, in the order in which it happens. Where to read on:
+//
+//   the recipe        Recipes/Recipe.swift, Recipe+Model.swift, Recipe+Loss.swift
+//   the data          Data/TrainingData.swift, TrainingSplit.swift, TrainingPlan.swift
+//   the model         Model/PretrainedSource.swift, TrainedModel.swift, FineTuning.swift
+//   the loss          Recipes/Recipe+Loss.swift
+//   a step            ContrastiveTrainer.swift, TrainingStep.swift
+//   the run's files   Files/RunFolder.swift, TrainingCheckpoint.swift, MetricsLog.swift
+//   the report        Reports/TrainingReport.swift
+
+import ConcordCheckpoint
+import ConcordCore
+import ConcordData
+import ConcordEvaluate
+import ConcordLosses
+import ConcordMedia
+import ConcordModels
+import ConcordNN
+import ConcordTensor
+import ConcordText
+import Foundation
+
+/// A training run, from the recipe to the report.
+public final class TrainingRun {
+    public enum Outcome: Sendable, Hashable {
+        case finished
+        /// A signal stopped the run; a checkpoint of that step is saved.
+        case interrupted(step: Int)
+    }
+
+    let recipe: Recipe
+    let folder: RunFolder
+    private let resumes: Bool
+    private let epochsMore: Int?
+    private let stopsOnSignals: Bool
+    let device: Device
+    let bar: ProgressBar
+
+    /// Checks the output folder; nothing is written yet.
+    ///
+    /// - Parameters:
+    ///   - resumes: whether to continue from the newest checkpoint in the folder.
+    ///   - epochsMore: epochs to train beyond those that the run was planned for; only with `resumes`.
+    ///   - stopsOnSignals: whether Ctrl-C, SIGTERM and SIGHUP stop the run with a checkpoint, from its first step on;
+    ///     otherwise they do what the program has them do.
+    /// - Throws: `.invalidConfiguration` when the folder holds a run that is not to be resumed, `.unavailable` for a
+    ///   device that is not there.
+    public init(
+        recipe: Recipe, folder: RunFolder, resumes: Bool = false, epochsMore: Int? = nil, stopsOnSignals: Bool = false,
+        bar: ProgressBar = ProgressBar()
+    ) throws {
+        self.recipe = recipe
+        self.folder = folder
+        self.resumes = resumes
+        self.epochsMore = epochsMore
+        self.stopsOnSignals = stopsOnSignals
+        self.bar = bar
+        device = try Device(recipe.train.device).checked()
+        let isUsed = Files.exists(folder.checkpoints) || folder.isFinished
+        if isUsed && !resumes {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(folder.path) already holds a run; continue it with --resume, train a finished one for longer with "
+                    + "--epochs-more, or choose another --output")
+        }
+    }
+
+    /// Trains to the end, or until a signal.
+    ///
+    /// - Throws: a `ConcordError` that says what to do; checkpoints saved before it stay.
+    public func train() throws -> Outcome {
+        if stopsOnSignals { InterruptSignal.outliveReaders() }
+        let data = try readData()
+        let lock = try RunLock(folder)
+        defer { withExtendedLifetime(lock) {} }
+        let setup = try setUp(data)
+        let firstStep = try resume(setup)
+        // Also when the run stops early, for whatever reason, what was skipped is on disk.
+        defer { try? SkippedRow.write(data.split.dataset.skipped + setup.collator.skipped, to: folder.skipped) }
+        try Files.replace(folder.recipe, with: recipe.text)
+        try folder.write(heldOut: data.split.heldOut)
+
+        let step = try takeSteps(setup, from: firstStep)
+        guard step == data.plan.totalSteps else { return .interrupted(step: step) }
+        do {
+            try setup.trainer.withFinalWeights {
+                try save(setup)
+                try evaluate(setup)
+            }
+        } catch is InterruptSignal.Interruption {
+            bar.finish()
+            bar.print("all \(step) steps are done and the model is saved; --resume evaluates it and writes the report")
+            return .interrupted(step: step)
+        }
+        return .finished
+    }
+
+    // MARK: Set-up
+
+    /// Reads the captions and plans the run; refuses what cannot be trained on. Nothing is written.
+    func readData() throws -> TrainingData {
+        TorchRuntime.threadCount =
+            recipe.train.threads > 0 ? recipe.train.threads : ProcessInfo.processInfo.activeProcessorCount
+        return try .read(recipe, in: folder, resumes: resumes, epochsMore: epochsMore, bar: bar)
+    }
+
+    /// Makes tokenizer, model, loss and trainer.
+    ///
+    /// - Parameter isRehearsal: whether nothing is written, not even the tokenizer.
+    func setUp(_ data: TrainingData, isRehearsal: Bool = false) throws -> Setup {
+        let examples = data.split.examples
+        let source = data.source
+
+        let tokenizer: any Tokenizer
+        var towers: DualEncoderConfiguration
+        if let loaded = try source.tokenizer() {
+            tokenizer = loaded
+            towers = try source.configuration(newTextTower: nil)
+        } else {
+            let new = try recipe.tokenizer.makeTokenizer(examples, resuming: data.checkpoint == nil ? nil : folder.path)
+            if !isRehearsal, data.checkpoint == nil {
+                try new.write(to: folder.path, contextLength: recipe.model.contextLength)
+            }
+            tokenizer = new
+            towers = try source.configuration(newTextTower: recipe.model.newTextTower(new))
+        }
+        try recipe.loss.configure(&towers, start: recipe.model.start)
+        let architecture = try source.architecture(towers)
+        try recipe.loss.check(architecture)
+
+        let contextLength = towers.text.contextLength
+        let preprocessing = try source.preprocessing()
+        let survey = DataSurvey(examples, recipe.data.sampling, tokenizer, contextLength: contextLength)
+        for note in survey.notes(recipe, imageSize: preprocessing.cropSize) { bar.print(note) }
+        let collator = try recipe.data.makeCollator(
+            examples, preprocessing: preprocessing, tokenizer: tokenizer, contextLength: contextLength,
+            seed: recipe.seed)
+
+        let model = try makeModel(architecture, from: source)
+        let embeddingModel = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
+        try embeddingModel.checkSaving()
+        return Setup(
+            data: data, survey: survey, tokenizer: tokenizer, collator: collator, model: model,
+            embeddingModel: embeddingModel, loss: recipe.loss, trainer: try makeTrainer(model, data.plan))
+    }
+
+    /// Restores the state of the checkpoint.
+    ///
+    /// - Returns: the steps done before; nil when the run starts anew.
+    private func resume(_ setup: Setup) throws -> Int? {
+        guard resumes else { return nil }
+        guard let checkpoint = setup.data.checkpoint else {
+            bar.print("\(folder.path) has no checkpoint yet; training starts from the beginning")
+            return nil
+        }
+        try checkpoint.restore(setup.trainer)
+        bar.print("resuming after step \(checkpoint.step)")
+        if let earlier = setup.data.earlierPlan, earlier.epochs < setup.data.plan.epochs {
+            bar.print(setup.data.plan.extensionNote(after: checkpoint.step, of: earlier, recipe.train))
+        }
+        return checkpoint.step
+    }
+
+    // MARK: The steps
+
+    /// Takes the steps that are left, until a signal.
+    ///
+    /// - Returns: the steps done, of which a checkpoint is saved.
+    private func takeSteps(_ setup: Setup, from resumedStep: Int?) throws -> Int {
+        let plan = setup.data.plan
+        let totalSteps = plan.totalSteps
+        var done = resumedStep ?? 0
+        let frozenTexts = embedFrozenTexts(setup)
+        let log = try TrainingLog(folder, resumedStep: resumedStep)
+        var checkpoints = CheckpointSchedule(recipe.train, plan, from: done)
+        func save(_ step: Int) throws {
+            guard step > checkpoints.lastStep else { return }
+            try TrainingCheckpoint.save(
+                step: step, trainer: setup.trainer, recipe: recipe, data: setup.data, in: folder)
+            checkpoints.saved(step)
+        }
+        if stopsOnSignals { InterruptSignal.listen() }
+
+        let loader = setup.collator.loader(
+            sampler: setup.data.sampler(seed: recipe.seed), batches: done..<totalSteps, threads: recipe.data.workers)
+        let clock = TrainingClock(loader: loader, batchSize: plan.batchSize, from: done)
+        var signs = LearningSigns(plan)
+        while !InterruptSignal.hasArrived {
+            let batch: ContrastiveBatch<[[Int32]]>?
+            do { batch = try loader.next(unless: { InterruptSignal.hasArrived }) } catch {
+                try? save(done)  // The model is as good as it was before an image could not be read.
+                throw error
+            }
+            guard let batch else { break }
+            let isLogged = done + 1 == totalSteps || (done + 1) % recipe.train.logEvery == 0
+            var report = try setup.step(done, batch, frozenTexts, measures: isLogged)
+            done += 1
+            report.epoch = (done - 1) / plan.batchesPerEpoch
+            // What was learnt is written before anything is shown: the terminal may be gone.
+            if isLogged {
+                clock.fill(&report)
+                try log.append(report)
+            }
+            if done == totalSteps || checkpoints.isDue(done) { try save(done) }
+            if isLogged {
+                bar.update(clock.line(report, total: totalSteps))
+                for warning in signs.warnings(of: report) { bar.print("step \(done): \(warning)") }
+            }
+        }
+        if done < totalSteps { try save(done) }
+        bar.finish()
+        loader.stop()
+        if done == totalSteps, !setup.collator.skipped.isEmpty {
+            bar.print("\(setup.collator.skipped.count) images could not be decoded; see \(folder.skipped)")
+        }
+        return done
+    }
+
+    // MARK: The end
+
+    /// Saves the model; the folder is a model folder from then on.
+    private func save(_ setup: Setup) throws {
+        try setup.embeddingModel.save(
+            to: folder.path,
+            training: ModelManifest.Training(
+                recipe: recipe.text, dataset: recipe.data.folder, steps: setup.data.plan.totalSteps,
+                tool: "concord \(ConcordVersion.current)", date: Date.now.formatted(.iso8601.year().month().day()),
+                baseModel: setup.data.source.name))
+        try InterruptSignal.check()
+    }
+
+    /// Measures retrieval and writes `report.html`.
+    private func evaluate(_ setup: Setup) throws {
+        let gallery = try PictureGallery(
+            model: setup.embeddingModel, dataset: setup.data.split.dataset,
+            maximumSkippedFraction: recipe.data.maximumSkippedFraction,
+            progress: ProgressDisplay(label: "embedding", bar: bar))
+        let warnings = try TrainingReport(
+            recipe: recipe, folder: folder, model: setup.embeddingModel, gallery: gallery, split: setup.data.split,
+            plan: setup.data.plan, survey: setup.survey, progress: ProgressDisplay(label: "captioning", bar: bar)
+        ).write()
+        for warning in warnings { bar.print("warning: \(warning)") }
+    }
+}

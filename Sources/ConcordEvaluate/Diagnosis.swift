@@ -43,7 +43,7 @@ public struct Diagnosis: Sendable {
             Fact(name: "fast bfloat16", value: TorchRuntime.hasFastBFloat16 ? "yes" : "no"),
             Fact(name: "libvips", value: Image.libraryVersion),
             Fact(
-                name: "picture formats",
+                name: "image formats",
                 value: ImageFormat.allCases.filter(\.isReadable).map(\.rawValue).joined(separator: " ")),
             Fact(name: "OpenMP runtimes", value: openMP.isEmpty ? "none" : openMP.joined(separator: ", ")),
         ]

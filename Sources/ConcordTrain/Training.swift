@@ -231,7 +231,7 @@ public final class TrainingRun {
 
     /// Measures retrieval and writes `report.html`.
     private func evaluate(_ setup: Setup) throws {
-        let gallery = try PictureGallery(
+        let gallery = try ImageGallery(
             model: setup.embeddingModel, dataset: setup.data.split.dataset,
             maximumSkippedFraction: recipe.data.maximumSkippedFraction,
             progress: ProgressDisplay(label: "embedding", bar: bar))

@@ -143,7 +143,7 @@ import Testing
     @Test(arguments: ["https://example.com/a.png", "s3://bucket/a.png", "data:image/png;base64,AAAA"])
     func anAddressIsSaidToBeOne(_ address: String) throws {
         let row = try skippedFromTable("\"\(address)\",text,\n")
-        #expect(row.reason == .remoteImage && row.reason.isOfPicture)
+        #expect(row.reason == .remoteImage && row.reason.isOfImage)
         #expect(row.detail.contains(address.hasPrefix("data") ? "is a data URI" : "is a URL"))
     }
 
@@ -152,7 +152,7 @@ import Testing
         let table = "image,caption\ndeep\\d.png,x\n.\\a.png,y\nodd\\name.png,z\n"
         let dataset = try read("captions.csv", table.utf8)
         #expect(dataset.items.map(\.image) == ["deep/d.png", "a.png", "odd\\name.png"])
-        #expect(dataset.notes == ["the backslashes in the paths of 2 pictures were read as slashes"])
+        #expect(dataset.notes == ["the backslashes in the paths of 2 images were read as slashes"])
         let row = try skippedFromTable("C:\\data\\c.png,text,\n")
         #expect(row.reason == .missingImage && row.detail.contains("a path of Windows"))
     }
@@ -171,7 +171,7 @@ import Testing
                 Array("e\u{301}te\u{301}/u\u{308}.png".utf8), Array("\u{E9}/\u{E4}.png".utf8),
             ])
         #expect(dataset.items[0].captions.map(\.text) == ["x", "y"])
-        #expect(dataset.notes.count == 1 && dataset.notes[0].contains("2 pictures"), "\(dataset.notes)")
+        #expect(dataset.notes.count == 1 && dataset.notes[0].contains("2 images"), "\(dataset.notes)")
     }
 
     @Test func aSecondColumnOfTheSameNameIsSaid() throws {
@@ -183,7 +183,7 @@ import Testing
         let lines = try read(
             "captions.jsonl", #"{"image": "a.png", "caption": "one", "caption": "two", "x": 1, "x": 2}"#.utf8)
         #expect(lines.items[0].captions.map(\.text) == ["one"])
-        #expect(lines.notes == ["1 rows have a picture or caption member twice; the first was read"])
+        #expect(lines.notes == ["1 rows have an image or caption member twice; the first was read"])
     }
 
     @Test(arguments: [
@@ -235,10 +235,10 @@ import Testing
     @Test func anUnknownSplitIsRefusedWithThoseThatThereAre() throws {
         let table = "image,caption,split\na.png,x,train\nb.png,y,train\nc.png,z,test\n"
         let dataset = try read("captions.csv", table.utf8)
-        #expect(try dataset.pictures(ofSplit: "test").items.map(\.image) == ["c.png"])
-        #expect(try dataset.pictures(ofSplit: nil).items.count == 3)
-        let message = #expect(throws: ConcordError.self) { try dataset.pictures(ofSplit: "tests") }?.message ?? ""
-        #expect(message.contains("did you mean `test`?") && message.hasSuffix("test (1 pictures), train (2 pictures)"))
+        #expect(try dataset.images(ofSplit: "test").items.map(\.image) == ["c.png"])
+        #expect(try dataset.images(ofSplit: nil).items.count == 3)
+        let message = #expect(throws: ConcordError.self) { try dataset.images(ofSplit: "tests") }?.message ?? ""
+        #expect(message.contains("did you mean `test`?") && message.hasSuffix("test (1 images), train (2 images)"))
         let none = try read("captions.csv", "image,caption\na.png,x\n".utf8)
         let without = #expect(throws: ConcordError.self) { try none.pictures(ofSplit: "train") }?.message ?? ""
         #expect(without.contains("puts no picture into a split"))
@@ -256,7 +256,7 @@ import Testing
         #expect(try CaptionDataset(picturesAt: folder.path).items.map(\.image) == ["b.png"])
         let empty = try TemporaryFolder()
         let error = #expect(throws: ConcordError.self) { try CaptionDataset(picturesAt: empty.path) }
-        #expect(error?.code == .invalidDataset && error?.message.contains("nor a picture") == true)
+        #expect(error?.code == .invalidDataset && error?.message.contains("nor an image") == true)
     }
 
     // MARK: Bad rows

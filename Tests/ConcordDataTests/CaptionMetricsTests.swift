@@ -216,25 +216,25 @@ import Testing
     @Test func badInput() {
         expectError(.emptyBatch, ["no caption"], ids: [], candidates: [], references: [])
         expectError(
-            .invalidArgument, ["candidates has 1", "2 ids", "picture b.png"], ids: ["a.png", "b.png"],
+            .invalidArgument, ["candidates has 1", "2 ids", "image b.png"], ids: ["a.png", "b.png"],
             candidates: ["x"], references: [["x"], ["y"]])
         expectError(
-            .invalidArgument, ["references has 3", "2 ids", "after picture b.png"], ids: ["a.png", "b.png"],
+            .invalidArgument, ["references has 3", "2 ids", "after image b.png"], ids: ["a.png", "b.png"],
             candidates: ["x", "y"], references: [["x"], ["y"], ["z"]])
         expectError(
             .invalidArgument, ["candidates has 1", "0 ids"], ids: [], candidates: ["x"], references: [])
         expectError(
-            .invalidDataset, ["2 pictures (b.png, c.png)", "no reference"], ids: ["a.png", "b.png", "c.png"],
+            .invalidDataset, ["2 images (b.png, c.png)", "no reference"], ids: ["a.png", "b.png", "c.png"],
             candidates: ["x", "y", "z"], references: [["x"], [], []])
         expectError(
-            .invalidDataset, ["1 picture (a.png)", "an earlier picture"], ids: ["a.png", "b.png", "a.png"],
+            .invalidDataset, ["1 image (a.png)", "an earlier image"], ids: ["a.png", "b.png", "a.png"],
             candidates: ["x", "y", "z"], references: [["x"], ["y"], ["z"]])
         expectError(
-            .invalidDataset, ["1 picture (b.png)", "no token"], ids: ["a.png", "b.png"], candidates: ["x", "y"],
+            .invalidDataset, ["1 image (b.png)", "no token"], ids: ["a.png", "b.png"], candidates: ["x", "y"],
             references: [["x"], ["", " ... "]])
         let many = (0..<8).map { "\($0).png" }
         expectError(
-            .invalidDataset, ["8 pictures (0.png, 1.png, 2.png, 3.png, 4.png and 3 more)"], ids: many,
+            .invalidDataset, ["8 images (0.png, 1.png, 2.png, 3.png, 4.png and 3 more)"], ids: many,
             candidates: many, references: many.map { _ in [] })
     }
 }

@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test func everyTextIsEscapedAndNothingIsFetched() {
-        let picture = PictureGrid.Picture([1, 2, 3])
+        let picture = ImageGrid.Picture([1, 2, 3])
         let page = HTMLPage(
             title: hostile, subtitle: hostile,
             sections: [

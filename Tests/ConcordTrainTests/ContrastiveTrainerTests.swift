@@ -255,7 +255,7 @@ import Testing
         let model = model(), (_, texts) = inputs(0)
         // The same picture again and again.
         let step = try trainer(model).step(0, pixels: .ones([Self.batch, 3, 16, 16]), texts: texts)
-        #expect(step.warnings.contains { $0.kind == .collapse && $0.message.contains("picture") })
+        #expect(step.warnings.contains { $0.kind == .collapse && $0.message.contains("image") })
     }
 
     @Test func theHardestTripletsCollapseANewModelWhichIsReported() throws {

@@ -54,7 +54,7 @@ import Testing
             let result = try train(folder)
             #expect(result.status == 0, "\(result.errors)")
             #expect(
-                isOrdered(result.errors, "6 of 32 pictures are held out", "26 images, 26 captions"),
+                isOrdered(result.errors, "6 of 32 images are held out", "26 images, 26 captions"),
                 "\(result.errors)")
             let report = try String(contentsOfFile: folder + "/run/report.html", encoding: .utf8)
             #expect(report.contains("<td>held-out</td>") && report.contains("<td>train</td>"))
@@ -86,10 +86,10 @@ import Testing
     @Test(arguments: [
         // A split for training, one for tests alone, and rows of none.
         (["train", "val"], [String](), "24 images", "val"), (["Training", "x"], [], "24 images", "x"),
-        (["", "test"], [], "24 images", "test"), (["a", "b"], [], "26 images", "6 of 32 pictures are held out"),
+        (["", "test"], [], "24 images", "test"), (["a", "b"], [], "26 images", "6 of 32 images are held out"),
         (["train", "val"], ["data.split=all"], "32 images", "steps"),
         (["train", "val"], ["data.split=val"], "8 images", "steps"),
-        (["train", "val"], ["data.split=train", "data.held_out_fraction=0.25"], "18 images", "6 of 24 pictures"),
+        (["train", "val"], ["data.split=train", "data.held_out_fraction=0.25"], "18 images", "6 of 24 images"),
     ])
     func theDataSaysWhatIsForTraining(_ splits: [String], _ settings: [String], _ pictures: String, _ note: String)
         throws
@@ -103,7 +103,7 @@ import Testing
                 ["train", folder + "/recipe.yaml", "--output", folder + "/run"]
                     + settings.flatMap { ["--set", $0] }, in: folder)
             #expect(result.status == 0, "\(result.errors)")
-            #expect(result.errors.contains("\n\(pictures), "), "\(result.errors)")
+            #expect(result.errors.contains("\n\(images), "), "\(result.errors)")
             #expect(result.errors.contains(note), "\(result.errors)")
         }
     }
@@ -113,12 +113,12 @@ import Testing
             try write(folder) { index, row in row["split"] = index % 4 == 0 ? "held-out" : "train" }
             let wrong = try train(folder, "data.split=trian")
             #expect(
-                wrong.status == 1 && wrong.errors.contains("held-out (8 pictures), train (24 pictures)"),
+                wrong.status == 1 && wrong.errors.contains("held-out (8 images), train (24 images)"),
                 "\(wrong.errors)")
             #expect(!Files.exists(folder + "/run"))
             let empty = try train(folder, "evaluate.splits=[val]")
             #expect(
-                empty.status == 1 && empty.errors.contains("held-out (8 pictures), train (24 pictures)"),
+                empty.status == 1 && empty.errors.contains("held-out (8 images), train (24 images)"),
                 "\(empty.errors)")
             #expect(!Files.exists(folder + "/run"))
         }
@@ -153,7 +153,7 @@ import Testing
         try withTemporaryFolder { folder in
             try write(folder) { index, row in row["caption"] = "class \(index % 4)" }
             let result = try train(folder, "data.held_out_fraction=0")
-            #expect(isOrdered(result.errors, "32 pictures share 4 captions", "loss.duplicates positives", "step 1/"))
+            #expect(isOrdered(result.errors, "32 images share 4 captions", "loss.duplicates positives", "step 1/"))
             try FileManager.default.removeItem(atPath: folder + "/run")
             let told = try train(folder, "data.held_out_fraction=0", "loss.duplicates=positives")
             #expect(told.errors.contains("share 4 captions") && !told.errors.contains("loss.duplicates"))
@@ -169,9 +169,9 @@ import Testing
             }
             let result = try train(folder, "model.image_size=64")
             #expect(result.status == 0 && result.errors.contains("nothing is held out, because"), "\(result.errors)")
-            #expect(isOrdered(result.errors, "all 32 pictures that were looked at are the same", "step 1/"))
+            #expect(isOrdered(result.errors, "all 32 images that were looked at are the same", "step 1/"))
             #expect(result.errors.contains("edge of 20 pixels or less, and the model sees 64"), "\(result.errors)")
-            #expect(result.errors.contains("All pictures that were looked at are the same"), "\(result.errors)")
+            #expect(result.errors.contains("All images that were looked at are the same"), "\(result.errors)")
         }
     }
 
@@ -232,7 +232,7 @@ import Testing
                     "train.threads=1",
                 ], in: folder)
             #expect(trained.status == 0, "\(trained.errors)")
-            #expect(trained.errors.contains("6 of 32 pictures are held out"), "\(trained.errors)")
+            #expect(trained.errors.contains("6 of 32 images are held out"), "\(trained.errors)")
         }
     }
 

@@ -38,7 +38,7 @@ import Testing
         // And what is wrong with the rest of it.
         let warning = try #require(few.notes.last)
         #expect(warning.hasPrefix("warning: 30 steps are few") && warning.contains("train.batch_size"), "\(warning)")
-        #expect(few.notes.contains { $0.contains("leaves out 80 of the 208 pictures") }, "\(few.notes)")
+        #expect(few.notes.contains { $0.contains("leaves out 80 of the 208 images") }, "\(few.notes)")
     }
 
     @Test(arguments: [2, 5, 16, 32, 100, 208, 1000, 3282, 20_000, 1_000_000])
@@ -66,7 +66,7 @@ import Testing
         #expect(try plan("model.text_tower: some/model", 208).totalSteps == new.totalSteps)
     }
 
-    @Test(arguments: [(0, "no picture"), (1, "one picture"), (7, "fewer than train.batch_size 8")])
+    @Test(arguments: [(0, "no image"), (1, "one image"), (7, "fewer than train.batch_size 8")])
     func tooFewPicturesAreRefused(_ pictures: Int, _ text: String) {
         let error = #expect(throws: ConcordError.self) { try plan("train.batch_size: 8", pictures) }
         #expect(error?.code == .invalidDataset && error?.message.contains(text) == true, "\(error?.message ?? "")")

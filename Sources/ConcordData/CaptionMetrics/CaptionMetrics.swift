@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// Compares generated captions, one a picture, with one or more references a picture.
+/// Compares generated captions, one an image, with one or more references an image.
 ///
 /// BLEU, CIDEr-D and ROUGE-L are those of coco-caption (Chen et al. 2015), to 12 digits on the same tokens, with one
 /// exception: a caption without tokens has nothing in common with anything. Tokens are ``MetricTokenizer``'s unless
@@ -8,24 +8,24 @@ import ConcordCore
 public struct CaptionMetrics: Sendable, Hashable {
     /// The scores of all captions together.
     public let overall: CaptionScores
-    /// The scores of each caption, in the order of the pictures.
+    /// The scores of each caption, in the order of the images.
     public let captions: [ScoredCaption]
-    /// The pictures whose caption has no token. They count, and score 0 in everything.
+    /// The images whose caption has no token. They count, and score 0 in everything.
     public let emptyCaptions: [String]
 
     /// Scores captions.
     ///
-    /// A reference without a token counts as the peer counts it, as one of length 0, as long as the picture has
+    /// A reference without a token counts as the peer counts it, as one of length 0, as long as the image has
     /// another one.
     ///
     /// - Parameters:
-    ///   - ids: names of the pictures, each once.
-    ///   - candidates: the generated caption of each picture; it may be empty.
-    ///   - references: the references of each picture, at least one with a token; their number may differ.
+    ///   - ids: names of the images, each once.
+    ///   - candidates: the generated caption of each image; it may be empty.
+    ///   - references: the references of each image, at least one with a token; their number may differ.
     ///   - tokenize: makes a caption into tokens. It is not asked for exact matches, which compare texts.
-    /// - Throws: `.emptyBatch` without a picture; `.invalidArgument` when the numbers of ids, candidates and references
-    ///   differ; `.invalidDataset` for an id that occurs twice, a picture without references, or one whose references
-    ///   have no token. Each names the pictures.
+    /// - Throws: `.emptyBatch` without an image; `.invalidArgument` when the numbers of ids, candidates and references
+    ///   differ; `.invalidDataset` for an id that occurs twice, an image without references, or one whose references
+    ///   have no token. Each names the images.
     public init(
         ids: [String], candidates: [String], references: [[String]],
         tokenize: (String) -> [String] = MetricTokenizer.tokens(of:)
@@ -36,23 +36,23 @@ public struct CaptionMetrics: Sendable, Hashable {
         let referenceWords = references.map { $0.map { vocabulary.numbers(of: tokenize($0)) } }
         try Self.refuse(
             zip(ids, referenceWords).filter { $0.1.allSatisfy(\.isEmpty) }.map(\.0), .invalidDataset,
-            "no token in any reference; correct the references or leave the picture out")
+            "no token in any reference; correct the references or leave the image out")
 
         let candidateCounts = candidateWords.map(NGramCounts.init)
         let referenceCounts = referenceWords.map { $0.map(NGramCounts.init) }
         let cider = CIDErScorer(references: referenceCounts)
         var corpus = BLEUCounts()
-        captions = ids.indices.map { picture in
-            let bleu = BLEUCounts(candidateCounts[picture], references: referenceCounts[picture])
+        captions = ids.indices.map { image in
+            let bleu = BLEUCounts(candidateCounts[image], references: referenceCounts[image])
             corpus += bleu
-            let words = candidateWords[picture]
-            let text = Self.normalized(candidates[picture])
-            let isMatch = !words.isEmpty && references[picture].contains { Self.normalized($0) == text }
+            let words = candidateWords[image]
+            let text = Self.normalized(candidates[image])
+            let isMatch = !words.isEmpty && references[image].contains { Self.normalized($0) == text }
             let scores = CaptionScores(
-                bleu: bleu, cider: cider.score(candidateCounts[picture], references: referenceCounts[picture]),
-                exactMETEOR: referenceWords[picture].map { ExactMETEOR.score(words, reference: $0) }.max() ?? 0,
-                rougeL: ROUGE.score(words, references: referenceWords[picture]), exactMatch: isMatch ? 1 : 0)
-            return ScoredCaption(id: ids[picture], scores: scores)
+                bleu: bleu, cider: cider.score(candidateCounts[image], references: referenceCounts[image]),
+                exactMETEOR: referenceWords[image].map { ExactMETEOR.score(words, reference: $0) }.max() ?? 0,
+                rougeL: ROUGE.score(words, references: referenceWords[image]), exactMatch: isMatch ? 1 : 0)
+            return ScoredCaption(id: ids[image], scores: scores)
         }
         let all = captions.map(\.scores)
         func mean(_ score: (CaptionScores) -> Double) -> Double { all.reduce(0) { $0 + score($1) } / Double(all.count) }
@@ -80,23 +80,23 @@ public struct CaptionMetrics: Sendable, Hashable {
         _ ids: [String], _ candidates: [String], _ references: [[String]]
     ) throws(ConcordError) {
         guard !ids.isEmpty || !candidates.isEmpty || !references.isEmpty else {
-            throw ConcordError(.emptyBatch, "there is no caption to score; give at least one picture")
+            throw ConcordError(.emptyBatch, "there is no caption to score; give at least one image")
         }
         for (name, count) in [("candidates", candidates.count), ("references", references.count)]
         where count != ids.count {
             let first =
                 count < ids.count
-                ? "picture \(ids[count]) is the first without one"
-                : "those after picture \(ids.last ?? "none") belong to no id"
+                ? "image \(ids[count]) is the first without one"
+                : "those after image \(ids.last ?? "none") belong to no id"
             throw ConcordError(.invalidArgument, "\(name) has \(count) elements for \(ids.count) ids; \(first)")
         }
         var seen = Set<UTF8Key>()
         try refuse(
             ids.filter { !seen.insert(UTF8Key($0)).inserted }, .invalidDataset,
-            "an id that an earlier picture has; give each picture once")
+            "an id that an earlier image has; give each image once")
         try refuse(
             zip(ids, references).filter(\.1.isEmpty).map(\.0), .invalidDataset,
-            "no reference; add one or leave the picture out")
+            "no reference; add one or leave the image out")
     }
 
     /// Throws an error that names the first of `ids`, if there are any.
@@ -105,7 +105,7 @@ public struct CaptionMetrics: Sendable, Hashable {
     ) throws(ConcordError) {
         guard !ids.isEmpty else { return }
         let names = ids.prefix(5).joined(separator: ", ") + (ids.count > 5 ? " and \(ids.count - 5) more" : "")
-        throw ConcordError(code, "\(ids.count) picture\(ids.count == 1 ? "" : "s") (\(names)): \(problem)")
+        throw ConcordError(code, "\(ids.count) image\(ids.count == 1 ? "" : "s") (\(names)): \(problem)")
     }
 }
 
@@ -121,8 +121,8 @@ public struct CaptionScores: Sendable, Hashable {
     /// CIDEr-D, from 0 to 10 (Vedantam et al. 2015): cosines of n-grams weighted by tf-idf, clipped, with a Gaussian
     /// penalty for length (σ = 6), averaged over n = 1…4 and over the references, and multiplied by 10.
     ///
-    /// Pictures are the documents. So it depends on all pictures of the set, is 0 for a set of one, and gives no weight
-    /// to n-grams that every picture has. As in coco-caption's `cider_scorer.py` length is the number of bigrams.
+    /// Images are the documents. So it depends on all images of the set, is 0 for a set of one, and gives no weight
+    /// to n-grams that every image has. As in coco-caption's `cider_scorer.py` length is the number of bigrams.
     public let cider: Double
     /// METEOR with only its exact matcher, from 0 to 1 (Banerjee and Lavie 2005), the best over the references.
     ///
@@ -155,9 +155,9 @@ public struct CaptionScores: Sendable, Hashable {
     }
 }
 
-/// A picture with the scores of the caption that was generated for it.
+/// An image with the scores of the caption that was generated for it.
 public struct ScoredCaption: Sendable, Hashable {
-    /// What the caller calls the picture.
+    /// What the caller calls the image.
     public let id: String
     public let scores: CaptionScores
 }

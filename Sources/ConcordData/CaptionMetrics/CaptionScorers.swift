@@ -167,14 +167,14 @@ enum ExactMETEOR {
 /// CIDEr-D with document frequencies of the references that are scored against (coco-caption, `cider_scorer.py`).
 struct CIDErScorer {
     private let sigma = 6.0
-    private let logPictureCount: Double
-    /// In how many pictures' references an n-gram occurs.
+    private let logImageCount: Double
+    /// In how many images' references an n-gram occurs.
     private var documentFrequencies = [NGram: Int]()
 
     init(references: [[NGramCounts]]) {
-        logPictureCount = log(Double(references.count))
-        for picture in references {
-            let ngrams = Set(picture.flatMap { $0.entries.map(\.ngram) })
+        logImageCount = log(Double(references.count))
+        for image in references {
+            let ngrams = Set(image.flatMap { $0.entries.map(\.ngram) })
             for ngram in ngrams { documentFrequencies[ngram, default: 0] += 1 }
         }
     }
@@ -205,7 +205,7 @@ struct CIDErScorer {
     }
 
     private func inverseFrequency(of ngram: NGram) -> Double {
-        logPictureCount - log(Double(documentFrequencies[ngram] ?? 1))
+        logImageCount - log(Double(documentFrequencies[ngram] ?? 1))
     }
 
     /// The length of a caption's vector of weights, by order.

@@ -1,16 +1,16 @@
 import ConcordCore
 
-/// Pictures with captions, from a folder with `captions.jsonl`, `captions.tsv` or `captions.csv`.
+/// Images with captions, from a folder with `captions.jsonl`, `captions.tsv` or `captions.csv`.
 ///
 /// A JSON line holds `image` and `caption` (a string) or `captions` (strings, or objects with `text`, `language` and
 /// `kind`), and, if need be, `split`, `language` and `kind`. Tables have a header with the same names; see
-/// ``CaptionFileOptions`` for others. Rows of one picture are merged. Rows that cannot be used are listed in `skipped`.
+/// ``CaptionFileOptions`` for others. Rows of one image are merged. Rows that cannot be used are listed in `skipped`.
 public struct CaptionDataset: Sendable {
-    /// The folder that picture paths are relative to.
+    /// The folder that image paths are relative to.
     public let folder: String
     /// The caption file that was read.
     public let captionFile: String
-    /// One element a picture, in the order of the file.
+    /// One element an image, in the order of the file.
     public let items: [CaptionItem]
     /// What could not be used, in the order of the file.
     public let skipped: [SkippedRow]
@@ -60,7 +60,7 @@ public struct CaptionDataset: Sendable {
                 lost, of: collector.rowCount, noun: "rows", in: file, limit: options.maximumSkippedFraction)
         }
         guard !items.isEmpty else {
-            throw ConcordError(.invalidDataset, "\(file) has no usable row; add rows with a picture and a caption")
+            throw ConcordError(.invalidDataset, "\(file) has no usable row; add rows with an image and a caption")
         }
         self.init(
             folder: folder, captionFile: file, items: items, skipped: collector.skipped, rowCount: collector.rowCount,
@@ -85,10 +85,10 @@ public struct CaptionDataset: Sendable {
         return found[0]
     }
 
-    /// Where the picture of `item` is.
+    /// Where the image of `item` is.
     public func path(of item: CaptionItem) -> String { path(ofImage: item.image) }
 
-    /// Where the picture is that an item calls `image`.
+    /// Where the image is that an item calls `image`.
     public func path(ofImage image: String) -> String {
         image.utf8.first == UInt8(ascii: "/") ? image : "\(folder)/\(image)"
     }
@@ -112,7 +112,7 @@ public struct CaptionDataset: Sendable {
             folder: folder, captionFile: captionFile, items: chosen, skipped: skipped, rowCount: rowCount, notes: notes)
     }
 
-    /// The same pictures in other splits: those that `split` says, which is asked of each; nil is none.
+    /// The same images in other splits: those that `split` says, which is asked of each; nil is none.
     public func assigning(_ split: (CaptionItem) -> String?) -> CaptionDataset {
         let assigned = items.map {
             CaptionItem(image: $0.image, captions: $0.captions, split: split($0), line: $0.line)
@@ -123,16 +123,16 @@ public struct CaptionDataset: Sendable {
     }
 }
 
-/// A picture with all its captions.
+/// An image with all its captions.
 public struct CaptionItem: Sendable, Hashable {
-    /// The picture's path, relative to the dataset's folder, without `.` parts and doubled slashes; as it is written for
+    /// The image's path, relative to the dataset's folder, without `.` parts and doubled slashes; as it is written for
     /// one outside the folder.
     public let image: String
-    /// At least one caption, in the order of the file; none in a folder of pictures without a caption file.
+    /// At least one caption, in the order of the file; none in a folder of images without a caption file.
     public let captions: [Caption]
-    /// The split that the file puts the picture in, when it says so.
+    /// The split that the file puts the image in, when it says so.
     public let split: String?
-    /// The line of the caption file, from 1, where the picture's first row begins.
+    /// The line of the caption file, from 1, where the image's first row begins.
     public let line: Int
 
     public init(image: String, captions: [Caption], split: String? = nil, line: Int = 0) {
@@ -143,7 +143,7 @@ public struct CaptionItem: Sendable, Hashable {
     }
 }
 
-/// One text that describes a picture.
+/// One text that describes an image.
 public struct Caption: Sendable, Hashable {
     public let text: String
     /// The language as a BCP 47 tag (`en`, `zh`), when the file says so.
@@ -161,8 +161,8 @@ public struct Caption: Sendable, Hashable {
 extension CaptionDataset {
     /// The items of a split; all for nil.
     ///
-    /// - Throws: `.invalidDataset` for a split that no picture is in, with those that there are.
-    public func pictures(ofSplit split: String?) throws(ConcordError) -> CaptionDataset {
+    /// - Throws: `.invalidDataset` for a split that no image is in, with those that there are.
+    public func images(ofSplit split: String?) throws(ConcordError) -> CaptionDataset {
         guard let split else { return self }
         let chosen = filtered(split: split)
         guard chosen.items.isEmpty else { return chosen }
@@ -172,11 +172,11 @@ extension CaptionDataset {
         guard !counts.isEmpty else {
             throw ConcordError(
                 .invalidDataset,
-                "there is no split `\(split)`: \(source) puts no picture into a split; leave the split out, or say it in "
+                "there is no split `\(split)`: \(source) puts no image into a split; leave the split out, or say it in "
                     + "a column or member `split`")
         }
         let nearest = NearestName.suggestion(for: split, among: counts.keys)
-        let known = counts.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) pictures)" }
+        let known = counts.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value) images)" }
         throw ConcordError(
             .invalidDataset,
             "there is no split `\(split)` in \(source)" + (nearest.map { "; did you mean `\($0)`?" } ?? ".")
@@ -185,41 +185,41 @@ extension CaptionDataset {
 }
 
 extension CaptionDataset {
-    /// Endings of the files that are taken for pictures where no caption file lists them, in lower case.
-    public static let pictureEndings: Set<String> = [
+    /// Endings of the files that are taken for images where no caption file lists them, in lower case.
+    public static let imageEndings: Set<String> = [
         "png", "jpg", "jpeg", "jpe", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "jp2", "jxl", "ppm",
         "pgm", "pnm", "tga",
     ]
 
-    /// The data set at a path, or, where that is a folder without a caption file, the pictures in it without captions.
+    /// The data set at a path, or, where that is a folder without a caption file, the images in it without captions.
     ///
-    /// - Throws: as ``init(contentsOf:options:)`` and ``init(picturesIn:)``.
-    public init(picturesAt path: String, options: CaptionFileOptions = .init()) throws(ConcordError) {
+    /// - Throws: as ``init(contentsOf:options:)`` and ``init(imagesIn:)``.
+    public init(imagesAt path: String, options: CaptionFileOptions = .init()) throws(ConcordError) {
         if Files.isFolder(path), !Self.isDataset(path) {
-            try self.init(picturesIn: path)
+            try self.init(imagesIn: path)
         } else {
             try self.init(contentsOf: path, options: options)
         }
     }
 
-    /// The pictures in a folder and the folders in it, known by their endings, in the order of their paths' bytes.
+    /// The images in a folder and the folders in it, known by their endings, in the order of their paths' bytes.
     ///
     /// Hidden files and folders are left out, and those that macOS adds to archives; links to folders are not followed.
     ///
-    /// - Throws: `.fileSystem` for a folder that cannot be read, `.invalidDataset` for one without pictures.
-    public init(picturesIn folder: String) throws(ConcordError) {
+    /// - Throws: `.fileSystem` for a folder that cannot be read, `.invalidDataset` for one without images.
+    public init(imagesIn folder: String) throws(ConcordError) {
         var names = [String]()
-        try Self.addPictures(below: "", of: folder, to: &names)
+        try Self.addImages(below: "", of: folder, to: &names)
         guard !names.isEmpty else {
             throw ConcordError(
                 .invalidDataset,
-                "\(folder) has neither \(Self.captionFiles.joined(separator: ", ")) nor a picture in it")
+                "\(folder) has neither \(Self.captionFiles.joined(separator: ", ")) nor an image in it")
         }
         names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         self.init(folder: folder, items: names.map { CaptionItem(image: $0, captions: []) })
     }
 
-    private static func addPictures(
+    private static func addImages(
         below prefix: String, of folder: String, to names: inout [String]
     ) throws(ConcordError) {
         let path = prefix.isEmpty ? folder : folder + "/" + prefix
@@ -232,9 +232,9 @@ extension CaptionDataset {
             var status = stat()
             guard lstat(folder + "/" + name, &status) == 0 else { continue }
             if status.st_mode & S_IFMT == S_IFDIR {
-                try addPictures(below: name, of: folder, to: &names)
+                try addImages(below: name, of: folder, to: &names)
             } else if let dot = entry.lastIndex(of: "."),
-                pictureEndings.contains(entry[entry.index(after: dot)...].lowercased())
+                imageEndings.contains(entry[entry.index(after: dot)...].lowercased())
             {
                 names.append(name)
             }

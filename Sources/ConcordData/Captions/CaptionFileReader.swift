@@ -112,7 +112,7 @@ enum CaptionFileReader {
 
 /// How to read a caption file.
 public struct CaptionFileOptions: Sendable, Hashable {
-    /// The column (or JSON member) with the picture's path; nil takes the first of `image`, `filepath`, `file_name`,
+    /// The column (or JSON member) with the image's path; nil takes the first of `image`, `filepath`, `file_name`,
     /// `filename`, `image_path` that is there.
     public var imageColumn: String?
     /// The columns (or JSON members) with captions; nil takes the first of `caption`, `captions`, `text`, `title` that
@@ -129,9 +129,9 @@ public struct CaptionFileOptions: Sendable, Hashable {
     /// Whether a field that begins with `"` is quoted (RFC 4180). Turn it off for TSV files whose captions hold plain
     /// quotation marks.
     public var usesQuotes = true
-    /// Whether every picture must exist as a regular file. Its pixels are not looked at here.
+    /// Whether every image must exist as a regular file. Its pixels are not looked at here.
     public var checksImages = true
-    /// Whether a picture may lie outside the dataset's folder. Absolute paths that lead into the folder, and symbolic
+    /// Whether an image may lie outside the dataset's folder. Absolute paths that lead into the folder, and symbolic
     /// links inside it to anywhere, are always allowed.
     public var allowsImagesOutsideFolder = false
     /// The largest part of the rows that may be unusable before reading fails.
@@ -159,10 +159,10 @@ public struct CaptionFileOptions: Sendable, Hashable {
     }
 }
 
-/// Checks rows, merges those of one picture, and keeps account of what could not be used.
+/// Checks rows, merges those of one image, and keeps account of what could not be used.
 struct CaptionCollector: ~Copyable {
     private let file: String
-    private var paths: PicturePaths
+    private var paths: ImagePaths
     private var items: [(image: String, captions: [Caption], split: String?, line: Int)] = []
     private var itemIndices: [UTF8Key: Int] = [:]
     private var seen: Set<CaptionKey> = []
@@ -179,11 +179,11 @@ struct CaptionCollector: ~Copyable {
     }
 
     init(folder: String, file: String, options: CaptionFileOptions) throws(ConcordError) {
-        paths = try PicturePaths(folder: folder, options: options)
+        paths = try ImagePaths(folder: folder, options: options)
         self.file = file
     }
 
-    /// The pictures so far, in the order of their first rows.
+    /// The images so far, in the order of their first rows.
     var captionItems: [CaptionItem] {
         items.map { CaptionItem(image: $0.image, captions: $0.captions, split: $0.split, line: $0.line) }
     }
@@ -192,7 +192,7 @@ struct CaptionCollector: ~Copyable {
     var notes: [String] {
         var notes = fileNotes + paths.notes
         if ambiguousCount > 0 {
-            notes.append("\(ambiguousCount) rows have a picture or caption member twice; the first was read")
+            notes.append("\(ambiguousCount) rows have an image or caption member twice; the first was read")
         }
         return notes
     }
@@ -257,7 +257,7 @@ struct CaptionCollector: ~Copyable {
         let text = caption.text.trimmed
         guard !text.isEmpty else { throw .init(.emptyCaption, "the caption is blank") }
         guard seen.insert(CaptionKey(item: item, text: UTF8Key(text), language: caption.language)).inserted else {
-            throw .init(.duplicateCaption, "the picture has this caption already: \(text)")
+            throw .init(.duplicateCaption, "the image has this caption already: \(text)")
         }
         return Caption(text, language: caption.language, kind: caption.kind)
     }

@@ -188,7 +188,7 @@ struct DelimitedCaptionRow {
         let kind = try optional(kind)
         var texts: [String] = []
         for column in captions { texts.append(try text(column).trimmed) }
-        // A table with a column a caption leaves cells blank where a picture has fewer captions.
+        // A table with a column a caption leaves cells blank where an image has fewer captions.
         let filled = texts.filter { !$0.isEmpty }
         return CaptionRow(
             image: try text(image), split: try optional(split),

@@ -11,16 +11,16 @@ public struct SkippedRow: Sendable, Hashable {
         /// A URL or data URI in place of a path.
         case remoteImage
         case missingImage
-        /// A picture that is there and cannot be decoded; found while loading.
+        /// An image that is there and cannot be decoded; found while loading.
         case undecodableImage
         case emptyCaption
-        /// The same caption in the same language for the same picture, again.
+        /// The same caption in the same language for the same image, again.
         case duplicateCaption
-        /// A split other than an earlier row of the same picture has.
+        /// A split other than an earlier row of the same image has.
         case conflictingSplit
 
-        /// Whether the picture is at fault, and not its captions or the form of the row.
-        public var isOfPicture: Bool {
+        /// Whether the image is at fault, and not its captions or the form of the row.
+        public var isOfImage: Bool {
             [.invalidPath, .remoteImage, .missingImage, .undecodableImage].contains(self)
         }
     }

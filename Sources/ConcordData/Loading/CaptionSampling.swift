@@ -1,17 +1,17 @@
 import ConcordCore
 
-/// How captions are drawn for a picture that has several.
+/// How captions are drawn for an image that has several.
 public struct CaptionSampling: Sendable, Hashable {
-    /// Captions drawn for each picture of a batch: the number of slots.
+    /// Captions drawn for each image of a batch: the number of slots.
     public var captionsPerImage: Int
     /// How often each kind is drawn, relative to the others; within a kind all captions are alike.
     ///
     /// Empty: all kinds alike. Otherwise kinds that are not named are not drawn; captions without a kind weigh 1.
     public var weights: [String: Double]
-    /// The language of each slot; nil, or no element, takes any. Pictures without captions in the slot's language
+    /// The language of each slot; nil, or no element, takes any. Images without captions in the slot's language
     /// take any language.
     public var languages: [String?]
-    /// Whether a slot draws again (up to 8 times) when another picture of the batch has the same text there. Equal
+    /// Whether a slot draws again (up to 8 times) when another image of the batch has the same text there. Equal
     /// texts are false negatives in a contrastive loss.
     public var avoidsDuplicateCaptions: Bool
 

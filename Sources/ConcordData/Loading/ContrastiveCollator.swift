@@ -2,10 +2,10 @@ import ConcordCore
 import ConcordMedia
 import Synchronization
 
-/// Makes the batches of a contrastive training: decodes, augments and normalises pictures, draws and tokenizes captions.
+/// Makes the batches of a contrastive training: decodes, augments and normalises images, draws and tokenizes captions.
 ///
 /// A batch depends on the seed, the epoch and the item indices alone, not on threads or on earlier batches, so a
-/// resumed run sees the same ones. A picture that cannot be decoded is replaced by another, drawn from the same seed,
+/// resumed run sees the same ones. An image that cannot be decoded is replaced by another, drawn from the same seed,
 /// and listed in ``skipped``.
 public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
     public let dataset: CaptionDataset
@@ -19,9 +19,9 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
     private let failures = Mutex<[Int: SkippedRow]>([:])
 
     /// - Parameters:
-    ///   - augmentation: applied to every picture in place of the preprocessing's resize and crop; nil for none.
-    ///   - cacheLimit: bytes of decoded pictures to keep in memory.
-    ///   - maximumSkippedFraction: the largest part of the pictures that may turn out undecodable.
+    ///   - augmentation: applied to every image in place of the preprocessing's resize and crop; nil for none.
+    ///   - cacheLimit: bytes of decoded images to keep in memory.
+    ///   - maximumSkippedFraction: the largest part of the images that may turn out undecodable.
     ///   - tokenize: makes the tokens of one slot; called from several threads at once.
     /// - Throws: `.invalidDataset` for an empty dataset, `.invalidConfiguration` for impossible sampling.
     public init(
@@ -43,40 +43,40 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
         cache = DecodedImageCache(limit: cacheLimit)
     }
 
-    /// Pictures that could not be decoded so far, in the order of the dataset.
+    /// Images that could not be decoded so far, in the order of the dataset.
     public var skipped: [SkippedRow] {
         failures.withLock { failures in failures.sorted { $0.key < $1.key }.map(\.value) }
     }
 
     /// The batch of the given items.
     ///
-    /// Throws `.tooManySkippedRows` when too many pictures cannot be decoded, and what the tokenizer throws.
+    /// Throws `.tooManySkippedRows` when too many images cannot be decoded, and what the tokenizer throws.
     public func batch(epoch: Int, indices: [Int]) throws -> ContrastiveBatch<Tokens> {
-        var pictures: [(index: Int, image: Image)] = []
+        var images: [(index: Int, image: Image)] = []
         for index in indices {
-            pictures.append(try picture(index, epoch: epoch, avoiding: indices + pictures.map(\.index)))
+            images.append(try image(index, epoch: epoch, avoiding: indices + images.map(\.index)))
         }
         var random = indices.map { RandomSource(seed: seed, stream: Stream.item, UInt64(epoch), UInt64($0)) }
         let size = preprocessing.cropSize
         let length = 3 * size * size
-        let pixels = [Float](unsafeUninitializedCapacity: pictures.count * length) { buffer, filled in
-            for (slot, picture) in pictures.enumerated() {
+        let pixels = [Float](unsafeUninitializedCapacity: images.count * length) { buffer, filled in
+            for (slot, image) in images.enumerated() {
                 let target = UnsafeMutableBufferPointer(rebasing: buffer[slot * length..<(slot + 1) * length])
                 if let augmentation {
-                    preprocessing.normalize(augmentation(picture.image, size: size, random: &random[slot]), to: target)
+                    preprocessing.normalize(augmentation(image.image, size: size, random: &random[slot]), to: target)
                 } else {
-                    preprocessing.write(picture.image, to: target)
+                    preprocessing.write(image.image, to: target)
                 }
             }
             filled = buffer.count
         }
-        let items = pictures.map { dataset.items[$0.index] }
+        let items = images.map { dataset.items[$0.index] }
         let captions = (0..<sampling.captionsPerImage).map { slot in
             sampling.texts(slot: slot, items: items, random: &random)
         }
         return ContrastiveBatch(
             pixels: pixels, size: size, tokens: try captions.map(tokenize), captions: captions,
-            itemIndices: pictures.map(\.index))
+            itemIndices: images.map(\.index))
     }
 
     /// A loader of the batches numbered through all epochs: batch `n` is batch `n % batchesPerEpoch` of epoch
@@ -95,8 +95,8 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
         }
     }
 
-    /// Picture `index`, or, when it cannot be decoded, one drawn in its place.
-    private func picture(
+    /// Image `index`, or, when it cannot be decoded, one drawn in its place.
+    private func image(
         _ index: Int, epoch: Int, avoiding taken: @autoclosure () -> [Int]
     ) throws -> (index: Int, image: Image) {
         if let image = try decoded(index) { return (index, image) }
@@ -104,15 +104,15 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
         var random = RandomSource(seed: seed, stream: Stream.replacement, UInt64(epoch), UInt64(index))
         for attempt in 0..<64 {
             let candidate = random.index(below: dataset.items.count)
-            // A small dataset may have no picture that is not in the batch; then a repeated one has to do.
+            // A small dataset may have no image that is not in the batch; then a repeated one has to do.
             if attempt < 32 && taken.contains(candidate) { continue }
             if let image = try decoded(candidate) { return (candidate, image) }
         }
         throw ConcordError(
-            .invalidDataset, "no picture was found in place of \(dataset.items[index].image); check the pictures")
+            .invalidDataset, "no image was found in place of \(dataset.items[index].image); check the images")
     }
 
-    /// The decoded picture; nil, noted in `failures`, when it cannot be decoded.
+    /// The decoded image; nil, noted in `failures`, when it cannot be decoded.
     private func decoded(_ index: Int) throws -> Image? {
         if let image = cache[index] { return image }
         if failures.withLock({ $0[index] != nil }) { return nil }
@@ -132,7 +132,7 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
             }
             guard Double(count) <= maximumSkippedFraction * Double(dataset.items.count) else {
                 throw SkippedRow.tooMany(
-                    skipped, of: dataset.items.count, noun: "pictures", in: dataset.captionFile,
+                    skipped, of: dataset.items.count, noun: "images", in: dataset.captionFile,
                     limit: maximumSkippedFraction)
             }
             return nil
@@ -164,28 +164,28 @@ private final class EpochOrders: Sendable {
     }
 }
 
-/// Pictures with captions, ready for a contrastive model.
+/// Images with captions, ready for a contrastive model.
 ///
 /// `Tokens` is what the tokenizer makes of a list of texts.
 public struct ContrastiveBatch<Tokens: Sendable>: Sendable {
     /// Normalised pixels `[batch, 3, size, size]`.
     public let pixels: [Float]
-    /// Side of the pictures in pixels.
+    /// Side of the images in pixels.
     public let size: Int
-    /// The tokenized captions, slot by slot; row `i` of each belongs to picture `i`.
+    /// The tokenized captions, slot by slot; row `i` of each belongs to image `i`.
     public let tokens: [Tokens]
-    /// The texts behind `tokens`: `[slot][picture]`.
+    /// The texts behind `tokens`: `[slot][image]`.
     public let captions: [[String]]
-    /// Which items of the dataset these are, after replacement of pictures that cannot be decoded.
+    /// Which items of the dataset these are, after replacement of images that cannot be decoded.
     public let itemIndices: [Int]
 
-    /// Number of pictures.
+    /// Number of images.
     public var count: Int { itemIndices.count }
 }
 
-/// Decoded pictures in memory, shared by the loader's threads.
+/// Decoded images in memory, shared by the loader's threads.
 ///
-/// It fills up to its limit and then stays as it is: a shuffled epoch touches every picture once, so pushing out old
+/// It fills up to its limit and then stays as it is: a shuffled epoch touches every image once, so pushing out old
 /// ones would gain nothing.
 final class DecodedImageCache: Sendable {
     private struct Contents {

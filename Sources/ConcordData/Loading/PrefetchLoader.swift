@@ -32,7 +32,7 @@ public final class PrefetchLoader<Batch: Sendable> {
     /// Throws what `prepare` threw for this batch, when its turn comes; from then on every call throws it again.
     public func next() throws -> Batch? { try state.next { false } }
 
-    /// As ``next()``, but nil as soon as `isStopped` says so, ten times a second asked: a picture on a disk that does not
+    /// As ``next()``, but nil as soon as `isStopped` says so, ten times a second asked: an image on a disk that does not
     /// answer must not keep a run from saving what it has.
     public func next(unless isStopped: () -> Bool) throws -> Batch? { try state.next(unless: isStopped) }
 

@@ -3,15 +3,15 @@ import ConcordData
 import ConcordText
 import Foundation
 
-/// Captions the pictures of a split and compares with what people wrote.
+/// Captions the images of a split and compares with what people wrote.
 ///
 /// References are compared as the model's tokenizer reads and writes them: one that loses capitals and the spaces around
 /// punctuation, as CLIP's does, cannot write "medium-dark" other than "medium - dark".
 public struct CaptionEvaluation {
     public let metrics: CaptionMetrics
-    /// The captioned pictures, with the caption and the references.
-    public let pictures: [(image: String, caption: GeneratedCaption, references: [String])]
-    /// Pictures that could not be decoded, and why.
+    /// The captioned images, with the caption and the references.
+    public let images: [(image: String, caption: GeneratedCaption, references: [String])]
+    /// Images that could not be decoded, and why.
     public let failures: [(image: String, problem: String)]
 
     /// - Parameters:
@@ -19,7 +19,7 @@ public struct CaptionEvaluation {
     ///   - language: only references of this language; nil takes all.
     ///   - kind: only references of this kind; nil takes `name` where the data set has names, else all.
     ///   - options: nil takes the likeliest token each time, up to ``Captioner/usualTokens(prompt:)``.
-    /// - Throws: `.invalidDataset` when no picture has such a reference; what the model throws.
+    /// - Throws: `.invalidDataset` when no image has such a reference; what the model throws.
     public init(
         _ captioner: Captioner, dataset: CaptionDataset, split: String, language: String?, kind: String?,
         prompt: [Int32]? = nil, options: GenerationOptions? = nil, batchSize: Int = 16,
@@ -36,7 +36,7 @@ public struct CaptionEvaluation {
         guard !chosen.isEmpty else {
             throw ConcordError(
                 .invalidDataset,
-                "no picture of the split \(split) has a caption of language \(language ?? "any") and kind "
+                "no image of the split \(split) has a caption of language \(language ?? "any") and kind "
                     + "\(kind ?? "any") to compare with")
         }
         let batches = stride(from: 0, to: chosen.count, by: batchSize).map { $0..<min($0 + batchSize, chosen.count) }
@@ -44,15 +44,15 @@ public struct CaptionEvaluation {
             DecodedBatch(batches[index].map { chosen[$0].path }, preprocessing)
         }
         let options = options ?? GenerationOptions(maxTokens: captioner.usualTokens(prompt: prompt))
-        var pictures = [(image: String, caption: GeneratedCaption, references: [String])]()
+        var images = [(image: String, caption: GeneratedCaption, references: [String])]()
         var failures = [(image: String, problem: String)]()
         for range in batches {
             guard let batch = try loader.next(unless: { InterruptSignal.hasArrived }) else { break }
             let captions = try captioner.captions(
                 pixels: batch.pixels, count: batch.rows.count, prompt: prompt, options: options)
             for (row, found) in zip(batch.rows, captions) {
-                let picture = chosen[range.lowerBound + row]
-                if let best = found.first { pictures.append((picture.image, best, picture.references)) }
+                let image = chosen[range.lowerBound + row]
+                if let best = found.first { images.append((image.image, best, image.references)) }
             }
             failures += batch.failures.map { (chosen[range.lowerBound + $0.row].image, $0.error.message) }
             progress?.show(done: range.upperBound, of: chosen.count)
@@ -60,9 +60,9 @@ public struct CaptionEvaluation {
         try InterruptSignal.check()
         progress?.finish()
         metrics = try CaptionMetrics(
-            ids: pictures.map(\.image), candidates: pictures.map(\.caption.text), references: pictures.map(\.references)
+            ids: images.map(\.image), candidates: images.map(\.caption.text), references: images.map(\.references)
         )
-        self.pictures = pictures
+        self.images = images
         self.failures = failures
     }
 
@@ -76,7 +76,7 @@ public struct CaptionEvaluation {
             ("ROUGE-L", percent(scores.rougeL)),
         ]
         return
-            (["\(pictures.count) captions"]
+            (["\(images.count) captions"]
             + rows.map { $0.0.padding(toLength: 22, withPad: " ", startingAt: 0) + $0.1 })
             .joined(separator: "\n")
     }

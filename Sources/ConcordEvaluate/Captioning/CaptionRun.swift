@@ -6,31 +6,31 @@ import ConcordModels
 import ConcordText
 import Foundation
 
-/// Captions many pictures into a file of JSON lines, one a picture in the order of the data set, and goes on where it was
+/// Captions many images into a file of JSON lines, one an image in the order of the data set, and goes on where it was
 /// stopped.
 ///
 /// Until all are done the lines are in `<output>.partial`, beside `<output>.partial.json`, which says what they were
-/// made with. A picture is captioned in the same batch however often the work was interrupted, so the file comes out
+/// made with. An image is captioned in the same batch however often the work was interrupted, so the file comes out
 /// the same.
 public struct CaptionRun {
-    /// What happened to the pictures.
+    /// What happened to the images.
     public struct Summary: Sendable, Hashable {
         /// Captioned by this call, and by calls before it that were stopped.
         public let captioned, earlier: Int
-        /// Pictures that cannot be decoded; their lines have an `error`.
+        /// Images that cannot be decoded; their lines have an `error`.
         public let failures: Int
-        /// Whether Ctrl-C came before the last picture.
+        /// Whether Ctrl-C came before the last image.
         public let isInterrupted: Bool
     }
 
     private let captioner: Captioner
-    private let pictures: CaptionDataset
+    private let images: CaptionDataset
     private let output: ResumableOutput
     private let prompt: [Int32]?
     private let options: GenerationOptions
     private let batchSize: Int
 
-    private var names: [String] { pictures.items.map(\.image) }
+    private var names: [String] { images.items.map(\.image) }
 
     /// - Parameters:
     ///   - model: the folder that `captioner` is from; its weights tell whether earlier lines are of the same model.
@@ -38,11 +38,11 @@ public struct CaptionRun {
     /// - Throws: `.fileSystem` for an output that is there; `.invalidConfiguration` for the beginning of another output,
     ///   with what differs.
     public init(
-        _ captioner: Captioner, model: String, pictures: CaptionDataset, prompt: [Int32]?, options: GenerationOptions,
+        _ captioner: Captioner, model: String, images: CaptionDataset, prompt: [Int32]?, options: GenerationOptions,
         output: String, batchSize: Int = 16, replaces: Bool = false
     ) throws {
         self.captioner = captioner
-        self.pictures = pictures
+        self.images = images
         self.prompt = prompt
         self.options = options
         self.batchSize = batchSize
@@ -50,7 +50,7 @@ public struct CaptionRun {
         guard !Files.exists(output) else {
             throw ConcordError(.fileSystem, "\(output) is there already; name another file, or replace it with --force")
         }
-        let names = pictures.items.map(\.image)
+        let names = images.items.map(\.image)
         self.output = try ResumableOutput(
             output,
             settings: [
@@ -65,7 +65,7 @@ public struct CaptionRun {
     /// Captions what is left, and gives the file its name.
     ///
     /// - Parameters:
-    ///   - isStrict: whether a picture that cannot be decoded is an error; the lines before it stay.
+    ///   - isStrict: whether an image that cannot be decoded is an error; the lines before it stay.
     ///   - shouldStop: asked after each batch.
     /// - Throws: `.fileSystem`, and what the model throws; lines written before stay.
     public func callAsFunction(
@@ -76,8 +76,8 @@ public struct CaptionRun {
         let (done, earlierFailures) = try keepWholeBatches(file)
         let batches = stride(from: done, to: names.count, by: batchSize).map { $0..<min($0 + batchSize, names.count) }
         let loader = PrefetchLoader(batches: 0..<batches.count) {
-            [pictures, captioner = captioner.preprocessing] index in
-            DecodedBatch(batches[index].map { pictures.path(of: pictures.items[$0]) }, captioner)
+            [images, captioner = captioner.preprocessing] index in
+            DecodedBatch(batches[index].map { images.path(of: images.items[$0]) }, captioner)
         }
         var failures = earlierFailures, end = done
         for range in batches {
@@ -103,7 +103,7 @@ public struct CaptionRun {
 
     /// Cuts off what a killed process left of a batch.
     ///
-    /// - Returns: the pictures that are done, and how many of them could not be decoded.
+    /// - Returns: the images that are done, and how many of them could not be decoded.
     private func keepWholeBatches(_ file: AppendFile) throws -> (done: Int, failures: Int) {
         let names = names, reader = try LineReader(path: file.path)
         var kept = (count: 0, failures: 0, length: 0), failures = 0
@@ -122,7 +122,7 @@ public struct CaptionRun {
         return (kept.count, kept.failures)
     }
 
-    /// A line for each picture of a batch.
+    /// A line for each image of a batch.
     private static func lines(
         _ names: ArraySlice<String>, _ batch: DecodedBatch, _ captions: [[GeneratedCaption]]
     ) -> [UInt8] {

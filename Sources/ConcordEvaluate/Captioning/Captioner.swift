@@ -6,7 +6,7 @@ import ConcordNN
 import ConcordTensor
 import ConcordText
 
-/// What a user has to do with a model that captions: pictures and prompts in, texts out.
+/// What a user has to do with a model that captions: images and prompts in, texts out.
 public struct Captioner {
     public let model: any CaptioningModel
     public let tokenizer: any Tokenizer
@@ -35,7 +35,7 @@ public struct Captioner {
         min(30, max(1, model.textTransformer.contextLength - (prompt?.count ?? 1)))
     }
 
-    /// The captions of decoded pictures: for each as many as the options ask for, the best first.
+    /// The captions of decoded images: for each as many as the options ask for, the best first.
     ///
     /// - Parameter prompt: what all captions begin with, as ``prompt(_:)`` gives it.
     /// - Throws: as `CoCa.captions(of:prompt:options:)`.
@@ -46,7 +46,7 @@ public struct Captioner {
             pixels: images.flatMap { preprocessing($0) }, count: images.count, prompt: prompt, options: options)
     }
 
-    /// The captions of preprocessed pictures, `[count, 3, size, size]` in `pixels`.
+    /// The captions of preprocessed images, `[count, 3, size, size]` in `pixels`.
     func captions(
         pixels: [Float], count: Int, prompt: [Int32]?, options: GenerationOptions
     ) throws(ConcordError) -> [[GeneratedCaption]] {
@@ -57,7 +57,7 @@ public struct Captioner {
         return found.map { $0.map { GeneratedCaption(text: text(prompt, $0.tokens), tokens: $0) } }
     }
 
-    /// A picture's caption as it is written: calls `body` with each piece of text, then returns the whole.
+    /// An image's caption as it is written: calls `body` with each piece of text, then returns the whole.
     ///
     /// Bytes of a character that is not complete yet wait for the rest of it.
     public func stream(

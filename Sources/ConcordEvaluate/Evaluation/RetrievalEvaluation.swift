@@ -3,11 +3,11 @@ import ConcordData
 import ConcordLosses
 import ConcordTensor
 
-/// Measures a model's retrieval on a data set: its pictures are embedded once, its captions as they are asked for.
+/// Measures a model's retrieval on a data set: its images are embedded once, its captions as they are asked for.
 public final class RetrievalEvaluation {
     private let model: EmbeddingModel
     private let dataset: CaptionDataset
-    private let gallery: PictureGallery
+    private let gallery: ImageGallery
     /// The vectors of the captions that were asked for, so that another split of the same ones costs nothing.
     private var texts: [Selection: Tensor] = [:]
 
@@ -15,14 +15,14 @@ public final class RetrievalEvaluation {
         let language, kind: String?
     }
 
-    /// - Parameter gallery: the data set's pictures, embedded by the model.
-    public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
+    /// - Parameter gallery: the data set's images, embedded by the model.
+    public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: ImageGallery) {
         self.model = model
         self.dataset = dataset
         self.gallery = gallery
     }
 
-    /// Searches the captions of `split` among all pictures, and the pictures of `split` among all captions.
+    /// Searches the captions of `split` among all images, and the images of `split` among all captions.
     ///
     /// - Parameters:
     ///   - split: the name of a split, or `all`.
@@ -37,21 +37,21 @@ public final class RetrievalEvaluation {
         let rows = Tensor(queries, shape: [queries.count])
         let textRanks = RetrievalRanks.compute(
             queries: texts.indexSelected(axis: 0, rows), gallery: gallery.vectors,
-            positives: queries.map { [captions[$0].picture] })
+            positives: queries.map { [captions[$0].image] })
 
-        var captionsOfPicture = [Int: [Int]]()
-        for (index, caption) in captions.enumerated() { captionsOfPicture[caption.picture, default: []].append(index) }
-        let pictures = Set(queries.map { captions[$0].picture }).sorted()
+        var captionsOfImage = [Int: [Int]]()
+        for (index, caption) in captions.enumerated() { captionsOfImage[caption.image, default: []].append(index) }
+        let images = Set(queries.map { captions[$0].image }).sorted()
         let imageRanks = RetrievalRanks.compute(
-            queries: gallery.vectors.indexSelected(axis: 0, Tensor(pictures, shape: [pictures.count])),
-            gallery: texts, positives: pictures.map { captionsOfPicture[$0] ?? [] })
+            queries: gallery.vectors.indexSelected(axis: 0, Tensor(images, shape: [images.count])),
+            gallery: texts, positives: images.map { captionsOfImage[$0] ?? [] })
         return RetrievalResult(
             textToImage: RetrievalMetrics(ranks: textRanks), imageToText: RetrievalMetrics(ranks: imageRanks),
-            queries: queries.count, pictures: pictures.count, gallery: gallery.items.count)
+            queries: queries.count, images: images.count, gallery: gallery.items.count)
     }
 
-    /// Measures pictures of `split` paired with their first caption each; captions that read the same match each other's
-    /// pictures, too. At most `limit` pairs, spread over the split, are looked at.
+    /// Measures images of `split` paired with their first caption each; captions that read the same match each other's
+    /// images, too. At most `limit` pairs, spread over the split, are looked at.
     ///
     /// - Parameter bins: of the histograms of cosines.
     /// - Throws: as ``measure(split:language:kind:)``.
@@ -62,14 +62,14 @@ public final class RetrievalEvaluation {
         let queries = try queries(captions, split: split, language: language, kind: kind)
         let texts = try vectors(of: captions, Selection(language: language, kind: kind))
         var seen = Set<Int>()
-        let firsts = queries.filter { seen.insert(captions[$0].picture).inserted }
+        let firsts = queries.filter { seen.insert(captions[$0].image).inserted }
         let count = min(limit, firsts.count)
         let chosen = (0..<count).map { firsts[$0 * firsts.count / count] }
         var labels = [String: Int]()
-        let pictures = gallery.vectors.indexSelected(axis: 0, Tensor(chosen.map { captions[$0].picture }))
+        let images = gallery.vectors.indexSelected(axis: 0, Tensor(chosen.map { captions[$0].image }))
         let selected = texts.indexSelected(axis: 0, Tensor(chosen))
         let report = try ContrastiveReport(
-            pictures, selected,
+            images, selected,
             labels: Tensor(
                 chosen.enumerated().map { place, row in
                     let label = labels[captions[row].text] ?? place
@@ -80,7 +80,7 @@ public final class RetrievalEvaluation {
             return EmbeddingMeasures(report: report, imageRank: .nan, textRank: .nan)
         }
         return EmbeddingMeasures(
-            report: report, imageRank: try effectiveRank(pictures), textRank: try effectiveRank(selected))
+            report: report, imageRank: try effectiveRank(images), textRank: try effectiveRank(selected))
     }
 
     private func queries(
@@ -102,7 +102,7 @@ public final class RetrievalEvaluation {
     public static func check(
         _ dataset: CaptionDataset, split: String, language: String?, kind: String?
     ) throws(ConcordError) {
-        if split != "all" { _ = try dataset.pictures(ofSplit: split) }
+        if split != "all" { _ = try dataset.images(ofSplit: split) }
         let captions = captions(of: dataset.items, language: language, kind: kind)
         guard captions.contains(where: { split == "all" || $0.split == split }) else {
             throw nothingLeft(dataset, split: split, language: language, kind: kind)
@@ -112,17 +112,17 @@ public final class RetrievalEvaluation {
     private struct SelectedCaption {
         let text: String
         let split: String?
-        /// Row of the picture in the gallery.
-        let picture: Int
+        /// Row of the image in the gallery.
+        let image: Int
     }
 
     private static func captions(of items: [CaptionItem], language: String?, kind: String?) -> [SelectedCaption] {
         let hasNames = items.contains { $0.captions.contains { $0.kind == "name" } }
         let kind = kind ?? (hasNames ? "name" : nil)
-        return items.enumerated().flatMap { picture, item in
+        return items.enumerated().flatMap { image, item in
             item.captions.filter {
                 (language == nil || $0.language == language) && (kind == nil || $0.kind == kind)
-            }.map { SelectedCaption(text: $0.text, split: item.split, picture: picture) }
+            }.map { SelectedCaption(text: $0.text, split: item.split, image: image) }
         }
     }
 
@@ -144,18 +144,18 @@ public final class RetrievalEvaluation {
 /// Retrieval in both directions over a selection of captions.
 public struct RetrievalResult: Sendable, Hashable {
     public let textToImage, imageToText: RetrievalMetrics
-    /// How many captions were queries, and how many pictures they were searched in.
+    /// How many captions were queries, and how many images they were searched in.
     public let queries, gallery: Int
-    /// How many pictures were queries in the other direction.
-    public let pictures: Int
+    /// How many images were queries in the other direction.
+    public let images: Int
 
     init(
-        textToImage: RetrievalMetrics, imageToText: RetrievalMetrics, queries: Int, pictures: Int, gallery: Int
+        textToImage: RetrievalMetrics, imageToText: RetrievalMetrics, queries: Int, images: Int, gallery: Int
     ) {
         self.textToImage = textToImage
         self.imageToText = imageToText
         self.queries = queries
-        self.pictures = pictures
+        self.images = images
         self.gallery = gallery
     }
 
@@ -176,7 +176,7 @@ public struct RetrievalResult: Sendable, Hashable {
             }.joined()
         }
         return [
-            "\(queries) queries, \(gallery) pictures",
+            "\(queries) queries, \(gallery) images",
             line(["", "R@1 %", "R@5 %", "R@10 %", "median rank"]),
             line(["text → image"] + textToImage.cells),
             line(["image → text"] + imageToText.cells),
@@ -259,9 +259,9 @@ public enum RetrievalRanks {
     }
 }
 
-/// How a model's embeddings of pictures and their captions lie.
+/// How a model's embeddings of images and their captions lie.
 public struct EmbeddingMeasures: Sendable, Hashable {
-    /// Pictures first, captions second.
+    /// Images first, captions second.
     public let report: ContrastiveReport
     /// How many directions the vectors of either side make use of: ``ConcordLosses/effectiveRank(_:)``.
     public let imageRank, textRank: Double

@@ -2,17 +2,17 @@ import ConcordCore
 import ConcordModels
 import ConcordTensor
 
-/// How well pictures and texts match, by the model that embedded them.
+/// How well images and texts match, by the model that embedded them.
 public struct Similarity: Sendable {
     /// How logits become probabilities, which depends on the loss that a model was trained with.
     public enum Probability: String, Sendable {
-        /// Over the texts of a picture: they add up to one (CLIP).
+        /// Over the texts of an image: they add up to one (CLIP).
         case softmax
         /// Each text by itself (SigLIP, and every model with a logit bias).
         case sigmoid
     }
 
-    /// One picture against all texts, in the texts' order.
+    /// One image against all texts, in the texts' order.
     public struct Row: Sendable {
         public let cosines: [Double]
         /// Scaled cosines, with the bias where the model has one.
@@ -26,12 +26,12 @@ public struct Similarity: Sendable {
     }
 
     public let probability: Probability
-    /// A row a picture.
+    /// A row an image.
     public let rows: [Row]
 
-    /// Compares unit vectors of pictures `[n, width]` with those of texts `[m, width]`.
+    /// Compares unit vectors of images `[n, width]` with those of texts `[m, width]`.
     ///
-    /// - Throws: `.invalidConfiguration` for a model without pictures or without texts.
+    /// - Throws: `.invalidConfiguration` for a model without images or without texts.
     public init(model: EmbeddingModel, images: Tensor, texts: Tensor) throws(ConcordError) {
         let logits = try model.logits(images: images, texts: texts)
         let isSigmoid = try model.imageTextEncoder().logitBias != nil

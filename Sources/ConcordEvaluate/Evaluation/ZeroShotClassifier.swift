@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordTensor
 
-/// Classifies pictures by what their labels say, without training: a label's vector is that of its descriptions.
+/// Classifies images by what their labels say, without training: a label's vector is that of its descriptions.
 ///
 /// Each template is filled with the label and embedded; the unit vectors of a label's templates are averaged and the
 /// mean is made a unit vector again. Follows `build_zero_shot_classifier` of open_clip 3.3.
@@ -22,7 +22,7 @@ public struct ZeroShotClassifier {
     ///   - templates: each with `{}` where the label goes.
     ///   - batchSize: texts that are embedded before progress shows.
     /// - Throws: `.invalidConfiguration` without labels or templates, for a template that has no place for the label,
-    ///   and for a model without pictures or without texts.
+    ///   and for a model without images or without texts.
     public init(
         model: EmbeddingModel, labels: [String], templates: [String] = standardTemplates, batchSize: Int = 1024,
         progress: ProgressDisplay? = nil

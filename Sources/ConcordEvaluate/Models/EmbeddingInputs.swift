@@ -5,10 +5,10 @@ import ConcordMedia
 import ConcordModels
 import ConcordTensor
 
-/// One text or picture to embed.
+/// One text or image to embed.
 public enum EmbeddingInput: Sendable, Hashable {
     case text(String)
-    /// The path of a picture.
+    /// The path of an image.
     case image(String)
 
     /// Reads one object, `{"text": …}` or `{"image": …}`.
@@ -28,7 +28,7 @@ public enum EmbeddingInput: Sendable, Hashable {
     var isImage: Bool { if case .image = self { true } else { false } }
 }
 
-/// Many texts and pictures to embed, in an order that stays the same: in memory, or in a file of any length.
+/// Many texts and images to embed, in an order that stays the same: in memory, or in a file of any length.
 public struct EmbeddingInputs: Sendable {
     private enum Source: Sendable {
         case list([EmbeddingInput])
@@ -37,7 +37,7 @@ public struct EmbeddingInputs: Sendable {
 
     private let source: Source
     public let count: Int
-    /// How many of them are pictures.
+    /// How many of them are images.
     public let imageCount: Int
     /// How many pieces they are read in.
     let pieceCount: Int
@@ -97,7 +97,7 @@ public struct EmbeddingInputs: Sendable {
 ///
 /// `@unchecked Sendable`: one thread at a time calls `next()`, first that of a run, then that of its loader.
 final class EmbeddingPieces: @unchecked Sendable {
-    /// Texts are short, and those of a piece are sorted by length; decoded pictures take much memory.
+    /// Texts are short, and those of a piece are sorted by length; decoded images take much memory.
     private static let longest = 1024, mostImages = 64
 
     private let nextInput: () throws(ConcordError) -> EmbeddingInput?
@@ -148,15 +148,15 @@ public struct EmbeddedInputs {
     public let vectors: Tensor
     /// How many texts were cut at the context length.
     public let truncatedCount: Int
-    /// Pictures that cannot be read.
+    /// Images that cannot be read.
     public let skipped: [SkippedInput]
 }
 
 extension EmbeddingModel {
-    /// Unit vectors of texts and pictures, in the order given.
+    /// Unit vectors of texts and images, in the order given.
     ///
-    /// - Parameter isStrict: whether a picture that cannot be read is an error; otherwise it is left out.
-    /// - Throws: for pictures as ``imageSide()``; where `isStrict`, what is wrong with the first that cannot be read.
+    /// - Parameter isStrict: whether an image that cannot be read is an error; otherwise it is left out.
+    /// - Throws: for images as ``imageSide()``; where `isStrict`, what is wrong with the first that cannot be read.
     public func embed(
         _ inputs: [EmbeddingInput], isStrict: Bool = true, progress: ProgressDisplay? = nil
     ) throws -> EmbeddedInputs {
@@ -176,10 +176,10 @@ extension EmbeddingModel {
         return EmbeddedInputs(vectors: vectors, truncatedCount: truncated, skipped: skipped)
     }
 
-    /// Reads inputs and decodes their pictures on another thread, piece by piece.
+    /// Reads inputs and decodes their images on another thread, piece by piece.
     ///
     /// - Parameter pieces: what is left of the inputs, `count` pieces; nil for all.
-    /// - Throws: for pictures as ``imageSide()``; `.fileSystem`.
+    /// - Throws: for images as ``imageSide()``; `.fileSystem`.
     func loader(
         of inputs: EmbeddingInputs, pieces: EmbeddingPieces? = nil, count: Int? = nil
     ) throws(ConcordError) -> PrefetchLoader<PreparedInputs> {
@@ -194,7 +194,7 @@ extension EmbeddingModel {
         }
     }
 
-    /// Unit vectors `[count, width]` of a piece, NaN for pictures that were not decoded, and how many texts were cut.
+    /// Unit vectors `[count, width]` of a piece, NaN for images that were not decoded, and how many texts were cut.
     func embed(_ piece: PreparedInputs) throws(ConcordError) -> (vectors: Tensor, truncated: Int) {
         let (texts, truncated) =
             piece.texts.isEmpty
@@ -213,16 +213,16 @@ extension EmbeddingModel {
     }
 }
 
-/// A piece of inputs with its pictures decoded.
+/// A piece of inputs with its images decoded.
 struct PreparedInputs: Sendable {
     let count: Int
     let texts: [(row: Int, text: String)]
     let images: DecodedBatch
-    /// The places of the pictures in the piece.
+    /// The places of the images in the piece.
     let imageRows: [Int]
     private let paths: [String]
 
-    /// - Parameter preprocessing: may be nil where there is no picture.
+    /// - Parameter preprocessing: may be nil where there is no image.
     init(_ inputs: [EmbeddingInput], _ preprocessing: ImagePreprocessing?) {
         count = inputs.count
         var texts = [(row: Int, text: String)](), rows = [Int](), paths = [String]()
@@ -238,7 +238,7 @@ struct PreparedInputs: Sendable {
         images = preprocessing.map { DecodedBatch(paths, $0) } ?? DecodedBatch()
     }
 
-    /// The pictures that cannot be read, by their places in the piece.
+    /// The images that cannot be read, by their places in the piece.
     var failures: [(row: Int, path: String, error: ConcordError)] {
         images.failures.map { (imageRows[$0.row], paths[$0.row], $0.error) }
     }
@@ -249,7 +249,7 @@ struct PreparedInputs: Sendable {
     }
 }
 
-/// A picture among many that could not be used and was left out, so that the others could be.
+/// An image among many that could not be used and was left out, so that the others could be.
 public struct SkippedInput: Sendable, Hashable {
     /// Its place among the inputs, from 0.
     public let index: Int

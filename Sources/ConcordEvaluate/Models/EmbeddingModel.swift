@@ -7,10 +7,10 @@ import ConcordNN
 import ConcordTensor
 import ConcordText
 
-/// A trained model as its users see it: pictures and texts in, unit vectors out.
+/// A trained model as its users see it: images and texts in, unit vectors out.
 ///
 /// A model may have one of its two sides alone: a tower alone, and one whose folder lacks the tokenizer, or says not how
-/// pictures are prepared. What needs the other side then throws.
+/// images are prepared. What needs the other side then throws.
 public struct EmbeddingModel {
     /// What embeds texts, and how it reads them.
     public struct TextSide {
@@ -18,7 +18,7 @@ public struct EmbeddingModel {
         public let tokenizer: any Tokenizer
     }
 
-    /// What embeds pictures, and how it wants them.
+    /// What embeds images, and how it wants them.
     public struct ImageSide {
         public let encoder: any ImageEncoder
         public let preprocessing: ImagePreprocessing
@@ -29,7 +29,7 @@ public struct EmbeddingModel {
     let imageResult: Result<ImageSide, ConcordError>
     /// Nil for a model that cannot embed texts; ``textSide()`` says why.
     public var texts: TextSide? { try? textResult.get() }
-    /// Nil for a model that cannot embed pictures; ``imageSide()`` says why.
+    /// Nil for a model that cannot embed images; ``imageSide()`` says why.
     public var images: ImageSide? { try? imageResult.get() }
     /// What loading did beyond copying and what is odd about the weights, for the user.
     public var notes: [String] { encoder.store.notes }
@@ -43,16 +43,16 @@ public struct EmbeddingModel {
         self.init(encoder, tokenizer: .success(tokenizer), preprocessing: .failure(Self.textsOnly))
     }
 
-    /// A model that embeds pictures alone.
+    /// A model that embeds images alone.
     public init(encoder: any ImageEncoder, preprocessing: ImagePreprocessing) {
-        self.init(encoder, tokenizer: .failure(Self.picturesOnly), preprocessing: .success(preprocessing))
+        self.init(encoder, tokenizer: .failure(Self.imagesOnly), preprocessing: .success(preprocessing))
     }
 
     private static let textsOnly = ConcordError(
         .invalidConfiguration, "this model embeds texts only; name a model with an image tower")
-    private static let picturesOnly = ConcordError(
+    private static let imagesOnly = ConcordError(
         .invalidConfiguration,
-        "this model embeds pictures only; name a model with a text tower")
+        "this model embeds images only; name a model with a text tower")
 
     /// A model of which a side may lack what it needs, with the error that says what.
     init(
@@ -63,7 +63,7 @@ public struct EmbeddingModel {
         if let text = encoder as? any TextEncoder {
             textResult = tokenizer.map { TextSide(encoder: text, tokenizer: $0) }
         } else {
-            textResult = .failure(Self.picturesOnly)
+            textResult = .failure(Self.imagesOnly)
         }
         if let image = encoder as? any ImageEncoder {
             imageResult = preprocessing.map { ImageSide(encoder: image, preprocessing: $0) }
@@ -77,22 +77,22 @@ public struct EmbeddingModel {
     /// - Throws: `.invalidConfiguration` for a model that has none; what keeps the folder's tokenizer from being read.
     public func textSide() throws(ConcordError) -> TextSide { try textResult.get() }
 
-    /// The side that embeds pictures to vectors.
+    /// The side that embeds images to vectors.
     ///
-    /// - Throws: `.invalidConfiguration` for a model that has none, or none with one vector a picture; what keeps the
+    /// - Throws: `.invalidConfiguration` for a model that has none, or none with one vector an image; what keeps the
     ///   folder's preprocessing from being read.
     public func imageSide() throws(ConcordError) -> ImageSide {
         let images = try imageResult.get()
         guard images.encoder.visionConfiguration.pooling != .none else {
             throw ConcordError(
                 .invalidConfiguration,
-                "this model's image tower gives a vector for each patch, not one for the picture; nothing can be "
+                "this model's image tower gives a vector for each patch, not one for the image; nothing can be "
                     + "compared with it")
         }
         return images
     }
 
-    /// The model, where it can compare pictures with texts.
+    /// The model, where it can compare images with texts.
     ///
     /// - Throws: as ``textSide()`` and ``imageSide()``.
     public func imageTextEncoder() throws(ConcordError) -> any ImageTextEncoder {
@@ -104,7 +104,7 @@ public struct EmbeddingModel {
         return encoder
     }
 
-    /// The model that writes captions, and how it wants its pictures. Throws `.invalidConfiguration` for one that cannot.
+    /// The model that writes captions, and how it wants its images. Throws `.invalidConfiguration` for one that cannot.
     public func captioner() throws(ConcordError) -> (model: any CaptioningModel, preprocessing: ImagePreprocessing) {
         guard let model = encoder as? any CaptioningModel else {
             throw ConcordError(
@@ -150,7 +150,7 @@ public struct EmbeddingModel {
         }
     }
 
-    /// Unit vectors of decoded pictures, `[pictures, width]` float32 on the host.
+    /// Unit vectors of decoded images, `[images, width]` float32 on the host.
     ///
     /// - Throws: as ``imageSide()``.
     public func embed(images: [Image]) throws(ConcordError) -> Tensor {
@@ -158,7 +158,7 @@ public struct EmbeddingModel {
         return try embed(pixels: images.flatMap { preprocessing($0) }, count: images.count)
     }
 
-    /// Unit vectors of preprocessed pictures, `[count, 3, size, size]` in `pixels`.
+    /// Unit vectors of preprocessed images, `[count, 3, size, size]` in `pixels`.
     ///
     /// - Throws: as ``imageSide()``.
     public func embed(pixels: [Float], count: Int) throws(ConcordError) -> Tensor {
@@ -201,7 +201,7 @@ extension EmbeddingModel {
     /// Reads a model folder of Concord, transformers, open_clip or sentence-transformers: weights, tokenizer and
     /// preprocessing.
     ///
-    /// A folder without a tokenizer that can be read embeds pictures all the same, and one that says not how pictures are
+    /// A folder without a tokenizer that can be read embeds images all the same, and one that says not how images are
     /// prepared embeds texts; ``textSide()`` and ``imageSide()`` throw what is wrong.
     ///
     /// - Parameter dtype: of the parameters; nil keeps the checkpoint's.

@@ -9,14 +9,14 @@ import Foundation
 ///
 /// Neither the inputs nor the vectors are ever in memory as a whole. Until all are done the rows are in
 /// `<output>.partial`, beside `<output>.partial.json`, which says what they were made with. However often the work was
-/// interrupted, the file comes out the same. Pictures that cannot be read are left out: their rows are NaN (`null` in JSON
+/// interrupted, the file comes out the same. Images that cannot be read are left out: their rows are NaN (`null` in JSON
 /// lines), and `<output>.skipped.jsonl` lists them.
 public struct EmbeddingRun {
     /// What happened to the inputs.
     public struct Summary: Sendable, Hashable {
         /// Embedded or left out by this call, and by calls before it that were stopped.
         public let done, earlier: Int
-        /// Pictures that cannot be read, of all calls.
+        /// Images that cannot be read, of all calls.
         public let skippedCount: Int
         /// The first of them.
         public let skipped: [SkippedInput]
@@ -43,7 +43,7 @@ public struct EmbeddingRun {
     ///   - folder: the folder that `model` is from; its weights tell whether earlier rows are of the same model.
     ///   - startsOver: whether the beginning of another output may be thrown away.
     /// - Throws: `.fileSystem`; `.invalidConfiguration` for an unknown ending, and for the beginning of another output, with
-    ///   what differs; for pictures as `EmbeddingModel.imageSide()`, for texts as `EmbeddingModel.textSide()`.
+    ///   what differs; for images as `EmbeddingModel.imageSide()`, for texts as `EmbeddingModel.textSide()`.
     public init(
         _ model: EmbeddingModel, folder: String, inputs: EmbeddingInputs, output: String, startsOver: Bool = false
     ) throws(ConcordError) {
@@ -64,7 +64,7 @@ public struct EmbeddingRun {
     /// Embeds what is left, and gives the file its name.
     ///
     /// - Parameters:
-    ///   - isStrict: whether a picture that cannot be read is an error; the rows before it stay.
+    ///   - isStrict: whether an image that cannot be read is an error; the rows before it stay.
     ///   - beforeEnd: called when all rows are written, before the file gets its name: to write what belongs to it.
     ///   - shouldStop: asked after each piece.
     /// - Throws: `.fileSystem`, and what the model throws; rows written before stay.

@@ -61,7 +61,7 @@ enum ChartElement {
 
     static func text(_ value: Double) -> String { ChartCurve.coordinate(value) }
 
-    /// The beginning of the picture, with its title.
+    /// The beginning of the image, with its title.
     static func open(title: String, width: Double, height: Double) -> String {
         """
         <svg class="chart" viewBox="0 0 \(text(width)) \(text(height))" role="img" \

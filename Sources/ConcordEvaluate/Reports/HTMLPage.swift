@@ -23,7 +23,7 @@ public struct HTMLPage: Sendable {
         case table(HTMLTable)
         /// Two a row where there is room.
         case charts([any HTMLChart])
-        case pictures(PictureGrid)
+        case images(ImageGrid)
     }
 
     public var title: String
@@ -79,7 +79,7 @@ public struct HTMLPage: Sendable {
         case .charts(let charts):
             let cards = charts.map { "<figure class=\"card\">\($0.svg())</figure>" }
             return "<div class=\"charts\">\n\(cards.joined(separator: "\n"))\n</div>"
-        case .pictures(let grid): return grid.html()
+        case .images(let grid): return grid.html()
         }
     }
 }
@@ -123,9 +123,9 @@ public struct HTMLTable: Sendable {
     }
 }
 
-/// A picture of a report, drawn in the colours of its page.
+/// An image of a report, drawn in the colours of its page.
 public protocol HTMLChart: Sendable {
-    /// The picture as one `<svg>` element.
+    /// The image as one `<svg>` element.
     func svg() -> String
 }
 

@@ -5,16 +5,16 @@ import ConcordLosses
 import ConcordMedia
 import ConcordText
 
-/// What pictures and captions of a run are like, as far as it decides whether anything can be learnt from them.
+/// What images and captions of a run are like, as far as it decides whether anything can be learnt from them.
 public struct DataSurvey: Sendable {
-    public let pictures, captions: Int
+    public let images, captions: Int
     /// Captions that are longer than the model reads.
     public let truncated: Int
     /// Captions that differ as texts, and those that differ in what the model reads of them.
     public let distinctTexts, distinctCaptions: Int
-    /// The caption that most pictures share, and how many these are.
-    public let mostShared: (text: String, pictures: Int)
-    /// Of pictures spread over the data: how many were looked at, and how many are no copies of another of them.
+    /// The caption that most images share, and how many these are.
+    public let mostShared: (text: String, images: Int)
+    /// Of images spread over the data: how many were looked at, and how many are no copies of another of them.
     public let sampled, distinctSampled: Int
     /// The median of their shorter edges, pixels; nil where none can be read.
     public let usualEdge: Int?
@@ -25,13 +25,13 @@ public struct DataSurvey: Sendable {
 
     private static let sampleSize = 64
 
-    /// Tokenizes all captions that may be drawn, and reads a sample of the pictures.
+    /// Tokenizes all captions that may be drawn, and reads a sample of the images.
     init(
         _ examples: CaptionDataset, _ sampling: CaptionSampling, _ tokenizer: any Tokenizer, contextLength: Int
     ) {
         // By their hashes: of ten million captions the texts would take gigabytes.
         var captions = 0, truncated = 0, longest = 0, texts = Set<Int>(), holders = [Int: Int]()
-        var most: (text: String, pictures: Int) = ("", 0)
+        var most: (text: String, images: Int) = ("", 0)
         for item in examples.items {
             var own = Set<Int>()
             for caption in item.captions where sampling.mayDraw(caption) {
@@ -43,13 +43,13 @@ public struct DataSurvey: Sendable {
                 guard own.insert(ids.hashValue).inserted else { continue }
                 let count = holders[ids.hashValue, default: 0] + 1
                 holders[ids.hashValue] = count
-                if count > most.pictures { most = (caption.text, count) }
+                if count > most.images { most = (caption.text, count) }
             }
         }
         vocabularySize = tokenizer.vocabularySize
         self.contextLength = contextLength
-        let pictures = examples.items.count
-        self.pictures = pictures
+        let images = examples.items.count
+        self.images = images
         self.captions = captions
         self.truncated = truncated
         self.longest = longest
@@ -57,8 +57,8 @@ public struct DataSurvey: Sendable {
         distinctCaptions = holders.count
         mostShared = most
 
-        let count = min(Self.sampleSize, pictures)
-        let sample = (0..<count).map { examples.path(of: examples.items[$0 * pictures / count]) }
+        let count = min(Self.sampleSize, images)
+        let sample = (0..<count).map { examples.path(of: examples.items[$0 * images / count]) }
         var hashes = Set<String>(), edges = [Int](), read = 0
         for path in sample {
             guard let bytes = try? Files.read(path, limit: ImageLimits.standard.maximumBytes) else { continue }
@@ -73,13 +73,13 @@ public struct DataSurvey: Sendable {
         usualEdge = edges.isEmpty ? nil : edges.sorted()[edges.count / 2]
     }
 
-    /// Whether captions are shared as labels are, so that no model can tell which picture is meant.
-    var hasLabels: Bool { 2 * distinctCaptions <= min(pictures, captions) }
+    /// Whether captions are shared as labels are, so that no model can tell which image is meant.
+    var hasLabels: Bool { 2 * distinctCaptions <= min(images, captions) }
 
     /// What a user should know of the data before the first step, the warnings last.
     func notes(_ recipe: Recipe, imageSize: Int) -> [String] {
         [
-            "\(pictures) images, \(captions) captions, \(vocabularySize) tokens; \(truncated) captions are truncated to "
+            "\(images) images, \(captions) captions, \(vocabularySize) tokens; \(truncated) captions are truncated to "
                 + "\(contextLength) tokens"
         ] + warnings(recipe, imageSize: imageSize).map { "warning: " + $0 }
     }
@@ -87,22 +87,22 @@ public struct DataSurvey: Sendable {
     /// What keeps a model from learning, or from being measured, worst first.
     private func warnings(_ recipe: Recipe, imageSize: Int) -> [String] {
         var warnings = [String]()
-        if pictures > 1, distinctCaptions == 1 {
+        if images > 1, distinctCaptions == 1 {
             let how =
                 distinctTexts == 1
                 ? "all \(captions) captions are the same, \"\(shown)\""
                 : "all \(captions) captions are the same as the model reads them (\(contextLength) tokens, no capitals): "
                     + "\"\(shown)\""
             warnings.append(
-                how + ". Nothing tells the pictures apart, so nothing can be learnt; give each a caption of its own")
+                how + ". Nothing tells the images apart, so nothing can be learnt; give each a caption of its own")
         } else if hasLabels {
             let duplicates =
                 recipe.loss.duplicates == .negatives
                 ? "In a batch they count as mismatches; loss.duplicates positives makes them matches. "
                 : ""
             warnings.append(
-                "\(pictures) pictures share \(distinctCaptions) captions; \"\(shown)\" is that of \(mostShared.pictures). "
-                    + duplicates + "Recall asks for the one picture, so it stays low; `concord classify` fits labels")
+                "\(images) images share \(distinctCaptions) captions; \"\(shown)\" is that of \(mostShared.images). "
+                    + duplicates + "Recall asks for the one image, so it stays low; `concord classify` fits labels")
         } else if 10 * distinctCaptions < 9 * distinctTexts {
             warnings.append(
                 "\(distinctTexts - distinctCaptions) of \(distinctTexts) captions differ from others only in what the "
@@ -110,16 +110,16 @@ public struct DataSurvey: Sendable {
         }
         if sampled > 1, distinctSampled == 1 {
             warnings.append(
-                "all \(sampled) pictures that were looked at are the same, byte for byte, so nothing can be learnt; check "
+                "all \(sampled) images that were looked at are the same, byte for byte, so nothing can be learnt; check "
                     + "how they were made")
         } else if 2 * distinctSampled <= sampled {
             warnings.append(
-                "of \(sampled) pictures that were looked at only \(distinctSampled) differ; copies with captions of their "
+                "of \(sampled) images that were looked at only \(distinctSampled) differ; copies with captions of their "
                     + "own cannot be told apart")
         }
         if let usualEdge, 2 * usualEdge <= imageSize {
             warnings.append(
-                "the pictures are small: half of them have an edge of \(usualEdge) pixels or less, and the model sees "
+                "the images are small: half of them have an edge of \(usualEdge) pixels or less, and the model sees "
                     + "\(imageSize) × \(imageSize)"
                     + (recipe.model.loads(.image) ? "" : "; a smaller model.image_size learns the same in less time"))
         }

@@ -47,9 +47,9 @@ struct TrainingData {
         }
         let source = try PretrainedSource(recipe.model)
         let fingerprint = try RunFingerprint(dataset, source)
-        let pictures = split.examples.items.count
-        let plans = try checkpoint?.plan(recipe, pictures: pictures, epochsMore: epochsMore, fingerprint: fingerprint)
-        let plan = try plans?.now ?? TrainingPlan(recipe, pictures: pictures)
+        let images = split.examples.items.count
+        let plans = try checkpoint?.plan(recipe, images: images, epochsMore: epochsMore, fingerprint: fingerprint)
+        let plan = try plans?.now ?? TrainingPlan(recipe, images: images)
         for note in split.notes + plan.notes { bar.print(note) }
         return TrainingData(
             split: split, source: source, fingerprint: fingerprint, checkpoint: checkpoint, plan: plan,

@@ -3,48 +3,48 @@ import ConcordNN
 
 /// The numbers of a run: those of the recipe, and those that follow from the size of the data where it gives none.
 public struct TrainingPlan: Sendable, Hashable {
-    /// Pictures that are trained on.
-    public let pictures: Int
+    /// Images that are trained on.
+    public let images: Int
     public let batchSize, epochs, warmupSteps, checkpointEvery: Int
     /// What the user should know of how these came about.
     public let notes: [String]
 
-    /// An epoch leaves out the pictures that fill no batch, others each time.
-    public var batchesPerEpoch: Int { pictures / batchSize }
+    /// An epoch leaves out the images that fill no batch, others each time.
+    public var batchesPerEpoch: Int { images / batchSize }
     public var totalSteps: Int { batchesPerEpoch * epochs }
 
-    /// The steps that a new model needs to tell pictures apart at all, and those that a loaded one needs to adapt.
+    /// The steps that a new model needs to tell images apart at all, and those that a loaded one needs to adapt.
     static func usefulSteps(isNew: Bool) -> Int { isNew ? 500 : 200 }
     private static let usualWarmup = 100
 
     /// - Parameters:
-    ///   - pictures: how many there are to train on.
+    ///   - images: how many there are to train on.
     ///   - epochs: in place of the recipe's, where a run goes on for more.
-    /// - Throws: `.invalidDataset` for fewer pictures than a batch, or than two.
-    public init(_ recipe: Recipe, pictures: Int, epochs: Int? = nil) throws(ConcordError) {
+    /// - Throws: `.invalidDataset` for fewer images than a batch, or than two.
+    public init(_ recipe: Recipe, images: Int, epochs: Int? = nil) throws(ConcordError) {
         let train = recipe.train, isNew = recipe.model.isNew
-        guard pictures >= 2 else {
+        guard images >= 2 else {
             throw ConcordError(
                 .invalidDataset,
-                "\(recipe.data.folder) has \(pictures == 0 ? "no picture" : "one picture") to train on, and a model "
-                    + "learns by telling pictures apart; add some")
+                "\(recipe.data.folder) has \(images == 0 ? "no image" : "one image") to train on, and a model "
+                    + "learns by telling images apart; add some")
         }
-        let batchSize = train.batchSize ?? Self.usualBatchSize(pictures: pictures)
-        guard pictures >= batchSize else {
+        let batchSize = train.batchSize ?? Self.usualBatchSize(images: images)
+        guard images >= batchSize else {
             throw ConcordError(
                 .invalidDataset,
-                "\(recipe.data.folder) has \(pictures) pictures to train on, fewer than train.batch_size \(batchSize); "
+                "\(recipe.data.folder) has \(images) images to train on, fewer than train.batch_size \(batchSize); "
                     + "lower it, or leave it out to have one that fits")
         }
-        let batches = pictures / batchSize
+        let batches = images / batchSize
         let epochs = epochs ?? train.epochs ?? Self.usualEpochs(batches: batches, isNew: isNew)
         let steps = batches * epochs
         var notes = [String]()
         let own = [("train.batch_size", train.batchSize == nil), ("train.epochs", train.epochs == nil)]
         let chosen = own.filter(\.1).map(\.0)
         notes.append(
-            "\(steps) steps: \(epochs) epochs of \(batches) batches of \(batchSize) pictures"
-                + (chosen.isEmpty ? "" : "; \(chosen.joined(separator: " and ")) follow from \(pictures) pictures"))
+            "\(steps) steps: \(epochs) epochs of \(batches) batches of \(batchSize) images"
+                + (chosen.isEmpty ? "" : "; \(chosen.joined(separator: " and ")) follow from \(images) images"))
         if let given = train.warmupSteps {
             warmupSteps = min(given, steps / 2)
             if warmupSteps < given {
@@ -56,34 +56,34 @@ public struct TrainingPlan: Sendable, Hashable {
             warmupSteps = min(Self.usualWarmup, steps / 10)
         }
         checkpointEvery = train.checkpointEvery ?? min(200, max(10, steps / 20))
-        if 4 * (pictures - batches * batchSize) > pictures {
+        if 4 * (images - batches * batchSize) > images {
             notes.append(
-                "every epoch leaves out \(pictures - batches * batchSize) of the \(pictures) pictures, which fill no "
-                    + "batch; train.batch_size \(pictures / (batches + 1)) leaves out fewer")
+                "every epoch leaves out \(images - batches * batchSize) of the \(images) images, which fill no "
+                    + "batch; train.batch_size \(images / (batches + 1)) leaves out fewer")
         }
         let few = Self.usefulSteps(isNew: isNew) / 5
         if steps < few {
-            let fitting = Self.usualBatchSize(pictures: pictures)
+            let fitting = Self.usualBatchSize(images: images)
             let advice = fitting < batchSize ? "train.batch_size \(fitting) and " : ""
-            let more = Self.usualEpochs(batches: pictures / min(fitting, batchSize), isNew: isNew)
+            let more = Self.usualEpochs(batches: images / min(fitting, batchSize), isNew: isNew)
             notes.append(
                 "warning: \(steps) steps are few for a model that \(isNew ? "begins with nothing" : "is to adapt"); "
-                    + "\(advice)train.epochs \(more) would make \(pictures / min(fitting, batchSize) * more)")
+                    + "\(advice)train.epochs \(more) would make \(images / min(fitting, batchSize) * more)")
         }
-        self.pictures = pictures
+        self.images = images
         self.batchSize = batchSize
         self.epochs = epochs
         self.notes = notes
     }
 
-    /// Small enough for several batches an epoch, large enough for a picture to have others to be told from.
-    static func usualBatchSize(pictures: Int) -> Int {
+    /// Small enough for several batches an epoch, large enough for an image to have others to be told from.
+    static func usualBatchSize(images: Int) -> Int {
         var size = 256
-        while size > 16, size * 8 > pictures { size /= 2 }
-        return min(size, pictures)
+        while size > 16, size * 8 > images { size /= 2 }
+        return min(size, images)
     }
 
-    /// So many epochs that the steps suffice; but a few hundred views of each picture are enough.
+    /// So many epochs that the steps suffice; but a few hundred views of each image are enough.
     private static func usualEpochs(batches: Int, isNew: Bool) -> Int {
         let needed = (usefulSteps(isNew: isNew) + batches - 1) / batches
         return isNew ? min(300, max(32, needed)) : min(32, max(5, needed))

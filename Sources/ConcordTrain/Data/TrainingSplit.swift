@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordData
 
-/// Which pictures a run trains on, and which splits it is measured by at the end.
+/// Which images a run trains on, and which splits it is measured by at the end.
 struct TrainingSplit {
     static let train = "train"
     static let heldOut = "held-out"
@@ -9,31 +9,31 @@ struct TrainingSplit {
     private static let testNames: Set<String> = [
         heldOut, "heldout", "held_out", "val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation",
     ]
-    /// Figures of fewer pictures say little.
+    /// Figures of fewer images say little.
     private static let tellingCount = 10
 
-    /// All pictures, in the splits as the run sees them.
+    /// All images, in the splits as the run sees them.
     let dataset: CaptionDataset
     let examples: CaptionDataset
     let evaluated: [String]
-    /// The pictures that the run itself holds out; empty where the data say what is held out, or nothing is.
+    /// The images that the run itself holds out; empty where the data say what is held out, or nothing is.
     let heldOut: [String]
     /// What the user should know.
     let notes: [String]
 
     /// - Parameter known: what a run that goes on holds out already.
-    /// - Throws: `.invalidDataset` for a split without pictures, naming those that there are.
+    /// - Throws: `.invalidDataset` for a split without images, naming those that there are.
     init(_ dataset: CaptionDataset, _ recipe: Recipe, known: [String]? = nil) throws(ConcordError) {
         let names = Set(dataset.items.compactMap(\.split)).sorted(), given = recipe.data.split
         let isTrained = Self.trainedSplits(given, among: names)
         let pool = dataset.items.filter { isTrained($0.split) }
-        if pool.isEmpty, let given { _ = try dataset.pictures(ofSplit: given) }
+        if pool.isEmpty, let given { _ = try dataset.images(ofSplit: given) }
         let others = names.filter { !isTrained($0) }
         let isUpToTheData = given == nil && others.isEmpty
         let count =
             recipe.data.heldOutFraction.map { $0 > 0 ? max(1, Int((Double(pool.count) * $0).rounded())) : 0 }
-            ?? (isUpToTheData ? HeldOutPictures.usualCount(of: pool.count) : 0)
-        let chosen = known == nil ? HeldOutPictures(count, of: pool, in: dataset) : nil
+            ?? (isUpToTheData ? HeldOutImages.usualCount(of: pool.count) : 0)
+        let chosen = known == nil ? HeldOutImages(count, of: pool, in: dataset) : nil
         heldOut = known ?? chosen.map { $0.indices.map { pool[$0].image } } ?? []
         let held = Set(heldOut)
         self.dataset =
@@ -67,10 +67,10 @@ struct TrainingSplit {
         if let chosen, !held.isEmpty {
             notes += Self.describe(chosen, of: pool.count, isUnasked: recipe.data.heldOutFraction == nil)
         } else if !held.isEmpty {
-            notes.append("\(held.count) of \(pool.count) pictures are held out, as before")
+            notes.append("\(held.count) of \(pool.count) images are held out, as before")
         } else if count > 0 {
             notes.append(
-                "warning: nothing is held out, because the pictures cannot be told apart: they are copies of each other, "
+                "warning: nothing is held out, because the images cannot be told apart: they are copies of each other, "
                     + "or too few; the report measures what has been trained on")
         } else if isUpToTheData {
             notes.append("nothing is held out, so the report measures what has been trained on")
@@ -78,7 +78,7 @@ struct TrainingSplit {
         self.notes = notes
     }
 
-    /// Whether any of the pictures of a split that is measured are trained on.
+    /// Whether any of the images of a split that is measured are trained on.
     func isTrained(_ split: String) -> Bool { split == "all" || examples.items.contains { $0.split == split } }
 
     /// Whether rows of a split are trained on, where the recipe names the split `given`.
@@ -93,26 +93,26 @@ struct TrainingSplit {
         (splits.count > 1 ? "splits " : "split ") + splits.joined(separator: ", ")
     }
 
-    private static func describe(_ chosen: HeldOutPictures, of count: Int, isUnasked: Bool) -> [String] {
+    private static func describe(_ chosen: HeldOutImages, of count: Int, isUnasked: Bool) -> [String] {
         let together =
             switch chosen.binding {
-            case .anyCaption: "copies of a picture or of a caption are on one side"
-            case .allCaptions: "copies of a picture are on one side, but captions are shared too widely for that"
-            case .nothing: "copies of a picture are on one side, but captions are shared like labels"
+            case .anyCaption: "copies of an image or of a caption are on one side"
+            case .allCaptions: "copies of an image are on one side, but captions are shared too widely for that"
+            case .nothing: "copies of an image are on one side, but captions are shared like labels"
             }
         var notes = [
-            "\(chosen.indices.count) of \(count) pictures are held out and measured at the end, chosen by their names; "
+            "\(chosen.indices.count) of \(count) images are held out and measured at the end, chosen by their names; "
                 + together + (isUnasked ? " (data.held_out_fraction 0 trains on all)" : "")
         ]
         if chosen.indices.count < tellingCount {
-            notes.append("so few held-out pictures say little; more data, or a larger data.held_out_fraction, say more")
+            notes.append("so few held-out images say little; more data, or a larger data.held_out_fraction, say more")
         }
         return notes
     }
 }
 
 extension RunFolder {
-    /// The pictures that the run held out by itself, as JSON: `{"held_out": ["a.png", …]}`.
+    /// The images that the run held out by itself, as JSON: `{"held_out": ["a.png", …]}`.
     var heldOut: String { path + "/held-out.json" }
 
     /// Reads ``heldOut``; nil where there is none. Throws `.fileSystem` or `.malformedText`.
@@ -122,14 +122,14 @@ extension RunFolder {
         return (list["held_out"]?.elements ?? []).compactMap(\.string)
     }
 
-    /// Writes which pictures the run holds out, as far as any are. Throws `.fileSystem`.
+    /// Writes which images the run holds out, as far as any are. Throws `.fileSystem`.
     func write(heldOut images: [String]) throws {
         guard !images.isEmpty || Files.exists(heldOut) else { return }
         let list = JSONValue.object([.init("held_out", .array(images.map { .string($0) }))])
         try Files.replace(heldOut, with: list.text(pretty: true) + "\n")
     }
 
-    /// The data set with the pictures that this run held out in the split `held-out`, and the others in `train`, where
+    /// The data set with the images that this run held out in the split `held-out`, and the others in `train`, where
     /// the data set itself names no splits; otherwise as it is.
     ///
     /// - Throws: `.fileSystem` or `.malformedText` for a list that cannot be read.

@@ -9,7 +9,7 @@ public struct RunFolder: Sendable {
 
     /// One JSON object a logged step.
     public var metrics: String { path + "/metrics.jsonl" }
-    /// Rows and pictures that could not be used.
+    /// Rows and images that could not be used.
     public var skipped: String { path + "/skipped.jsonl" }
     /// Curves, retrieval tables and example queries.
     public var report: String { path + "/report.html" }

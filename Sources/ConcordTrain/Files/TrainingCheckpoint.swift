@@ -82,7 +82,7 @@ struct TrainingCheckpoint {
     /// - Throws: `.invalidConfiguration` when the run was started with another recipe or has more epochs already, other
     ///   captions or from other weights; `.invalidCheckpoint` for a state that cannot be read.
     func plan(
-        _ recipe: Recipe, pictures: Int, epochsMore: Int?, fingerprint: RunFingerprint
+        _ recipe: Recipe, images: Int, epochsMore: Int?, fingerprint: RunFingerprint
     ) throws -> (now: TrainingPlan, before: TrainingPlan) {
         let saved = try JSONValue(contentsOf: state)
         guard let savedText = saved["recipe"]?.string, saved["step"]?.int == step else {
@@ -107,16 +107,16 @@ struct TrainingCheckpoint {
                 "\(changed) has changed since \(path) was saved, so the run would not go on as it began; put the old "
                     + "file back, or start anew in another --output folder")
         }
-        let before = try TrainingPlan(recipe, pictures: pictures, epochs: epochs)
+        let before = try TrainingPlan(recipe, images: images, epochs: epochs)
         guard before.batchSize == batchSize else {
             throw ConcordError(
                 .invalidCheckpoint,
                 "\(path) was made with batches of \(batchSize), and this version of concord would take "
                     + "\(before.batchSize); start anew in another --output folder")
         }
-        if let epochsMore { return (try TrainingPlan(recipe, pictures: pictures, epochs: epochs + epochsMore), before) }
+        if let epochsMore { return (try TrainingPlan(recipe, images: images, epochs: epochs + epochsMore), before) }
         guard savedText != recipe.text else { return (before, before) }
-        let now = try TrainingPlan(recipe, pictures: pictures)
+        let now = try TrainingPlan(recipe, images: images)
         guard now.epochs >= epochs else {
             throw ConcordError(
                 .invalidConfiguration,

@@ -64,7 +64,7 @@ struct PretrainedSource {
         guard side.tower.pooling != .none else {
             throw ConcordError(
                 .invalidConfiguration,
-                "the image tower of \(image.path) gives a vector for each patch, not one for the picture; start from "
+                "the image tower of \(image.path) gives a vector for each patch, not one for the image; start from "
                     + "another model")
         }
         imageSide = side
@@ -96,7 +96,7 @@ struct PretrainedSource {
         return try text.loadTokenizer()
     }
 
-    /// The preprocessing of the image tower, for the picture size of the recipe.
+    /// The preprocessing of the image tower, for the image size of the recipe.
     func preprocessing() throws(ConcordError) -> ImagePreprocessing {
         guard let image else { return .clip(size: recipe.imageSize) }
         var preprocessing = try image.loadPreprocessing()

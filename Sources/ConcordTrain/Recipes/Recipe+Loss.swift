@@ -4,7 +4,7 @@ import ConcordLosses
 import ConcordModels
 
 extension Recipe {
-    /// `loss`: what pulls pictures to their captions and pushes the others away, and how it is computed.
+    /// `loss`: what pulls images to their captions and pushes the others away, and how it is computed.
     public struct LossSection: Sendable {
         public enum Kind: String, Sendable, CaseIterable {
             /// CLIP's: which of the batch is mine?
@@ -74,7 +74,7 @@ extension Recipe {
                 "Rows of scores in memory at a time, for the plans tiled and cached.")
             chunk = try read.integer(
                 "loss.chunk", 64, in: 1...1_000_000,
-                "Pictures, and captions, that go through the towers at a time, for the plan cached.")
+                "Images, and captions, that go through the towers at a time, for the plan cached.")
             labelSmoothing = try read.number(
                 "loss.label_smoothing", 0, in: 0...0.99,
                 "Share of the probability that infonce spreads over the whole batch.")
@@ -84,7 +84,7 @@ extension Recipe {
                 "loss.decoupled", false, "Leave the positives out of infonce's denominator (DCL).")
             duplicates = try read.choice(
                 "loss.duplicates", DuplicatePolicy.negatives,
-                "What pictures whose captions read the same are to each other: negatives, ignored or positives.")
+                "What images whose captions read the same are to each other: negatives, ignored or positives.")
             margin = try read.number(
                 "loss.margin", 0.2, in: 0...100, "How much farther negatives should be, for triplet.")
             mining = try read.choice(

@@ -69,12 +69,12 @@ extension Recipe {
             )
             decoderHeads = try read.integer("model.decoder.heads", 8, in: count, "Attention heads of a decoder block.")
             poolerQueries = try read.integer(
-                "model.pooler.queries", 256, in: 2...65536, "Queries that make a picture's tokens for a coca's decoder."
+                "model.pooler.queries", 256, in: 2...65536, "Queries that make an image's tokens for a coca's decoder."
             )
             poolerHeads = try read.integer("model.pooler.heads", 8, in: count, "Attention heads of the pooler.")
             poolerLayout = try read.choice(
                 "model.pooler.layout", QueryPoolingConfiguration.Layout.joint,
-                "Where a picture's vector is from: joint (the first query), parallel or cascade (a second pooler).")
+                "Where an image's vector is from: joint (the first query), parallel or cascade (a second pooler).")
             classTokenMask = try read.choice(
                 "model.class_token_mask", TextTransformerConfiguration.ClassTokenMask.correct,
                 "What a coca's class token sees: correct (the text and itself) or legacy (open_clip's).")
@@ -92,7 +92,7 @@ extension Recipe {
         ]
         private static let textKeys = ["text.width", "text.layers", "text.heads"]
 
-        /// The picture size that the recipe asks for; nil where it says nothing.
+        /// The image size that the recipe asks for; nil where it says nothing.
         var givenImageSize: Int? { given.contains("image_size") ? imageSize : nil }
         /// The context length that the recipe asks for; nil where it says nothing.
         var givenContextLength: Int? { given.contains("text.context_length") ? contextLength : nil }

@@ -104,12 +104,12 @@ extension Recipe {
 }
 
 extension Recipe {
-    /// `data`: which pictures and captions are trained on, and how they are varied.
+    /// `data`: which images and captions are trained on, and how they are varied.
     public struct DataSection: Sendable {
         public var folder: String
         /// Nil takes what the data set says is for training, or all rows but those that are held out.
         public var split: String?
-        /// Share of the pictures that are kept out of training; nil is up to the data.
+        /// Share of the images that are kept out of training; nil is up to the data.
         public var heldOutFraction: Double?
         public var imageColumn: String?
         public var captionColumns: [String]
@@ -130,34 +130,34 @@ extension Recipe {
             split = try read.optionalText(
                 "data.split",
                 "Train on rows of this split only; all takes every row. Empty takes the split train, or all rows that "
-                    + "are of no split for tests; where there is none of these, some pictures are held out.")
+                    + "are of no split for tests; where there is none of these, some images are held out.")
             heldOutFraction = try read.number(
                 "data.held_out_fraction", or: Recipe.automatic, in: 0...0.9,
-                "Share of the pictures that is kept out of training and measured at the end, copies on one side; auto "
+                "Share of the images that is kept out of training and measured at the end, copies on one side; auto "
                     + "holds out about a tenth where data and recipe name no split.")
-            imageColumn = try read.optionalText("data.image_column", "Column or JSON member that names the picture.")
+            imageColumn = try read.optionalText("data.image_column", "Column or JSON member that names the image.")
             captionColumns = try read.list("data.caption_columns", [], "Columns or JSON members that hold captions.")
             separator = try read.separator(
                 "data.separator", "What stands between the columns of a table: , ; | or tab; empty finds it.")
             allowsOutsideImages = try read.flag(
-                "data.allow_outside_images", false, "Take pictures outside the folder of the caption file, too.")
+                "data.allow_outside_images", false, "Take images outside the folder of the caption file, too.")
             maximumSkippedFraction = try read.number(
                 "data.maximum_skipped_fraction", 0.1, in: 0...1, "Stop when more than this share of rows is unusable.")
             captionsPerImage = try read.integer(
                 "data.captions_per_image", 1, in: 1...16,
-                "Captions drawn per picture and step; the loss is the mean over them.")
+                "Captions drawn per image and step; the loss is the mean over them.")
             captionWeights = try read.weights(
                 "data.caption_weights", [:],
                 "How often captions of each kind are drawn; kinds not named are not. Empty draws all alike.")
             languages = try read.list(
                 "data.languages", [], "Language of each drawn caption in turn; empty draws from all languages.")
             avoidsDuplicateCaptions = try read.flag(
-                "data.avoid_duplicate_captions", true, "Prefer captions that no other picture of the batch has drawn.")
-            workers = try read.integer("data.workers", 1, in: 1...256, "Threads that decode and augment pictures.")
+                "data.avoid_duplicate_captions", true, "Prefer captions that no other image of the batch has drawn.")
+            workers = try read.integer("data.workers", 1, in: 1...256, "Threads that decode and augment images.")
             cacheMegabytes = try read.integer(
-                "data.cache_megabytes", 512, in: 0...1_000_000, "Memory for decoded pictures; 0 decodes every time.")
+                "data.cache_megabytes", 512, in: 0...1_000_000, "Memory for decoded images; 0 decodes every time.")
             scale = try read.interval(
-                "data.augmentation.scale", 0.9...1, in: 0.01...1, "Share of the picture's area that a crop takes.")
+                "data.augmentation.scale", 0.9...1, in: 0.01...1, "Share of the image's area that a crop takes.")
             ratio = try read.interval(
                 "data.augmentation.ratio", 0.75...4.0 / 3, in: 0.1...10, "Width to height of a crop.")
             flip = try read.number("data.augmentation.flip", 0, in: 0...1, "Chance of a mirror image.")
@@ -166,7 +166,7 @@ extension Recipe {
             contrast = try read.number("data.augmentation.contrast", 0.2, in: 0...1, "Jitter of contrast, ±.")
             saturation = try read.number("data.augmentation.saturation", 0.2, in: 0...1, "Jitter of saturation, ±.")
             hue = try read.number("data.augmentation.hue", 0.02, in: 0...0.5, "Jitter of hue, ± turns of the wheel.")
-            grey = try read.number("data.augmentation.grey", 0, in: 0...1, "Chance of a grey picture.")
+            grey = try read.number("data.augmentation.grey", 0, in: 0...1, "Chance of a grey image.")
         }
 
         /// How the caption file is read.
@@ -243,11 +243,11 @@ extension Recipe {
             let steps = 1...1_000_000_000
             epochs = try read.integer(
                 "train.epochs", or: Recipe.automatic, in: 1...1_000_000,
-                "Passes over the pictures; auto takes as many as a model of this kind needs, the more the fewer pictures. "
+                "Passes over the images; auto takes as many as a model of this kind needs, the more the fewer images. "
                     + "A run goes on for more by --resume with a higher number, or by --epochs-more.")
             batchSize = try read.integer(
                 "train.batch_size", or: Recipe.automatic, in: 2...1_000_000,
-                "Pictures in a step; auto takes 256, and less where there are few pictures.")
+                "Images in a step; auto takes 256, and less where there are few images.")
             learningRate = try read.number("train.learning_rate", 5e-4, in: 0...10, "Peak learning rate.")
             schedule = try read.choice("train.schedule", LearningRateSchedule.Shape.cosine, "What follows the warm-up.")
             warmupSteps = try read.integer(
@@ -267,7 +267,7 @@ extension Recipe {
                 "train.precision", Precision.auto,
                 "Matrix products in float32, bfloat16, or auto: bfloat16 on a GPU, float32 on a processor.")
             patchDropout = try read.number(
-                "train.patch_dropout", 0, in: 0...0.95, "Share of patches left out of each picture while training.")
+                "train.patch_dropout", 0, in: 0...0.95, "Share of patches left out of each image while training.")
             usesActivationCheckpointing = try read.flag(
                 "train.activation_checkpointing", false, "Recompute activations in the backward pass to save memory.")
             frozen = try read.list("train.frozen", [], "Patterns of parameter names that are not trained.")

@@ -14,8 +14,8 @@ public struct RecipeDraft: Sendable {
         let projectionWidth: Int
         let learningRate: String
 
-        init(pictures: Int) {
-            switch pictures {
+        init(images: Int) {
+            switch images {
             case ..<50_000: self.init(64, 16, (192, 6, 3), (128, 3, 2), 192, "1e-3")
             case ..<1_000_000: self.init(128, 16, (384, 8, 6), (256, 6, 4), 256, "5e-4")
             default: self.init(224, 32, (768, 12, 12), (512, 12, 8), 512, "5e-4")
@@ -35,7 +35,7 @@ public struct RecipeDraft: Sendable {
         }
     }
 
-    /// Looks at the captions, and at a sample of the pictures.
+    /// Looks at the captions, and at a sample of the images.
     ///
     /// - Parameters:
     ///   - data: the path that the recipe names.
@@ -50,9 +50,9 @@ public struct RecipeDraft: Sendable {
         let startLine = start.map { "model.start: \(RecipeReader.quoted($0))\n" } ?? ""
         let bare = try Recipe(yaml: named + startLine, source: "the recipe")
         let split = try TrainingSplit(dataset, bare)
-        let plan = try TrainingPlan(bare, pictures: split.examples.items.count)
+        let plan = try TrainingPlan(bare, images: split.examples.items.count)
         let captions = split.examples.items.flatMap(\.captions)
-        let sizes = Sizes(pictures: plan.pictures), vocabularySize = Self.vocabularySize(captions: captions.count)
+        let sizes = Sizes(images: plan.images), vocabularySize = Self.vocabularySize(captions: captions.count)
         let starting = try PretrainedSource(bare.model)
         let tokenizer: any Tokenizer
         if let loaded = try starting.tokenizer() {
@@ -72,8 +72,8 @@ public struct RecipeDraft: Sendable {
         lines += Self.loss(survey)
         lines += [
             "", "train:",
-            "  batch_size: \(plan.batchSize)".padded("pictures in a step, which are told from each other"),
-            "  epochs: \(plan.epochs)".padded("passes over \(plan.pictures) pictures: \(plan.totalSteps) steps"),
+            "  batch_size: \(plan.batchSize)".padded("images in a step, which are told from each other"),
+            "  epochs: \(plan.epochs)".padded("passes over \(plan.images) images: \(plan.totalSteps) steps"),
             "  warmup_steps: \(plan.warmupSteps)".padded("the learning rate rises over these and then falls to 0"),
             start == nil
                 ? "  learning_rate: \(sizes.learningRate)"
@@ -118,7 +118,7 @@ public struct RecipeDraft: Sendable {
             lines.append("  split: \(RecipeReader.quoted(name))".padded("trained on"))
         }
         let languages = languages(captions), kinds = Dictionary(grouping: captions, by: { $0.kind ?? "" })
-        let pictures = max(1, split.examples.items.count)
+        let images = max(1, split.examples.items.count)
         if languages.count > 1 {
             let slots = min(languages.count, 4)
             lines += [
@@ -126,9 +126,9 @@ public struct RecipeDraft: Sendable {
                 "  captions_per_image: \(slots)".padded("one of each of these languages in every step"),
                 "  languages: [\(languages.prefix(slots).map { RecipeReader.quoted($0.name) }.joined(separator: ", "))]",
             ]
-        } else if captions.count >= 2 * pictures {
+        } else if captions.count >= 2 * images {
             lines.append(
-                "  captions_per_image: 2".padded("of \(captions.count / pictures) that a picture has on average"))
+                "  captions_per_image: 2".padded("of \(captions.count / images) that an image has on average"))
         }
         if kinds.count > 1 {
             let weights = kinds.keys.sorted().filter { !$0.isEmpty }
@@ -138,7 +138,7 @@ public struct RecipeDraft: Sendable {
         }
         lines += [
             "  augmentation:",
-            "    scale: [0.9, 1.0]".padded("a crop takes so much of a picture; [0.5, 1.0] varies photos more"),
+            "    scale: [0.9, 1.0]".padded("a crop takes so much of an image; [0.5, 1.0] varies photos more"),
         ]
         return lines
     }
@@ -154,8 +154,8 @@ public struct RecipeDraft: Sendable {
             "width: \(sizes.width), layers: \(sizes.layers), heads: \(sizes.heads)"
         }
         return [
-            "  # Sizes that \(survey.pictures) pictures can fill; larger ones learn them by heart.",
-            "  image_size: \(imageSize)".padded("the pictures have an edge of \(edge) pixels, half of them less"),
+            "  # Sizes that \(survey.images) images can fill; larger ones learn them by heart.",
+            "  image_size: \(imageSize)".padded("the images have an edge of \(edge) pixels, half of them less"),
             "  patch_size: \(sizes.patchSize)", "  vision: {\(tower(sizes.vision))}",
             "  text: {\(tower(sizes.text)), context_length: \(context)}"
                 .padded("the longest caption has \(survey.longest) tokens"),
@@ -163,15 +163,15 @@ public struct RecipeDraft: Sendable {
         ]
     }
 
-    /// What pictures are to each other that share a caption.
+    /// What images are to each other that share a caption.
     private static func loss(_ survey: DataSurvey) -> [String] {
-        guard survey.mostShared.pictures > 1 else { return [] }
+        guard survey.mostShared.images > 1 else { return [] }
         return [
             "", "loss:",
-            "  # \"\(survey.mostShared.text.prefix(40))\" is the caption of \(survey.mostShared.pictures) pictures, and "
+            "  # \"\(survey.mostShared.text.prefix(40))\" is the caption of \(survey.mostShared.images) images, and "
                 + "others are shared, too.",
             "  duplicates: \(survey.hasLabels ? "positives" : "ignored")"
-                .padded("what such pictures are to each other in a batch"),
+                .padded("what such images are to each other in a batch"),
         ]
     }
 

@@ -6,10 +6,10 @@ struct ChanceWarning {
     /// What was measured of one split and language.
     struct Measurement {
         let split: String
-        /// Whether its pictures were trained on.
+        /// Whether its images were trained on.
         let isTrained: Bool
         let result: RetrievalResult
-        /// 0 where all vectors of pictures, or of captions, are one point; NaN where some are not numbers.
+        /// 0 where all vectors of images, or of captions, are one point; NaN where some are not numbers.
         let uniformity: Double
     }
 
@@ -27,7 +27,7 @@ struct ChanceWarning {
         let learnt = trained.first { measurement in !failed.contains { $0.split == measurement.split } }
         if let learnt, !worst.isTrained {
             return [
-                "on the pictures of \(worst.split), which it has not seen, the model is no better than chance: "
+                "on the images of \(worst.split), which it has not seen, the model is no better than chance: "
                     + "\(text(worst)). On those of \(learnt.split) it finds \(Self.percent(learnt.result)): it has learnt them "
                     + "by heart. More data help most, then a pretrained model to start from (model.start), then stronger "
                     + "data.augmentation"
@@ -38,7 +38,7 @@ struct ChanceWarning {
 
     private func text(_ measurement: Measurement) -> String {
         let chance = NumberText.significant(100 / Double(max(1, measurement.result.gallery)), digits: 2)
-        return "the right picture comes first for \(Self.percent(measurement.result)) of the captions of "
+        return "the right image comes first for \(Self.percent(measurement.result)) of the captions of "
             + "\(measurement.split), and chance is \(chance) %"
     }
 
@@ -52,13 +52,13 @@ struct ChanceWarning {
             func isLow(_ recall: Double, _ places: Int) -> Bool {
                 let share = min(1, Double(places) / Double(max(1, result.gallery)))
                 let expected = Double(count) * share
-                // Where chance finds most, as among a dozen pictures, nothing can be said.
+                // Where chance finds most, as among a dozen images, nothing can be said.
                 return share < 0.5 && recall * Double(count) <= expected + 3 * (expected * (1 - share)).squareRoot() + 1
             }
-            // Of few pictures that were not trained on, a good model may find none at once, but some among ten.
+            // Of few images that were not trained on, a good model may find none at once, but some among ten.
             return isLow(metrics.recallAt1, 1) && (isTrained || isLow(metrics.recallAt10, 10))
         }
-        return isChance(result.textToImage, result.queries) && isChance(result.imageToText, result.pictures)
+        return isChance(result.textToImage, result.queries) && isChance(result.imageToText, result.images)
     }
 
     /// Why nothing was learnt, as far as it can be told.
@@ -68,7 +68,7 @@ struct ChanceWarning {
         let rate = NumberText.significant(recipe.train.learningRate, digits: 2)
         if survey.distinctCaptions == 1 { return "All captions read the same, so there is nothing to learn from them" }
         if survey.sampled > 1, survey.distinctSampled == 1 {
-            return "All pictures that were looked at are the same, so there is nothing to learn from them"
+            return "All images that were looked at are the same, so there is nothing to learn from them"
         }
         if measurement.uniformity.isNaN {
             return
@@ -87,15 +87,15 @@ struct ChanceWarning {
                 + "train.batch_size"
         }
         if survey.hasLabels {
-            return "\(survey.pictures) pictures share \(survey.distinctCaptions) captions, so that recall cannot tell "
+            return "\(survey.images) images share \(survey.distinctCaptions) captions, so that recall cannot tell "
                 + "which of them is meant; `concord classify` fits labels"
         }
         if loss > 0.95 * guessingLoss {
             return
-                "Its loss is still that of guessing; check that each caption belongs to its picture, and try another "
+                "Its loss is still that of guessing; check that each caption belongs to its image, and try another "
                 + "train.learning_rate than \(rate)"
         }
         if steps < needed { return "It has taken \(steps) steps, which are few: go on with --epochs-more \(missing)" }
-        return "Check that each caption belongs to its picture, and try another train.learning_rate than \(rate)"
+        return "Check that each caption belongs to its image, and try another train.learning_rate than \(rate)"
     }
 }

@@ -11,7 +11,7 @@ struct TrainingReport {
     let recipe: Recipe
     let folder: RunFolder
     let model: EmbeddingModel
-    let gallery: PictureGallery
+    let gallery: ImageGallery
     let split: TrainingSplit
     let plan: TrainingPlan
     let survey: DataSurvey
@@ -47,7 +47,7 @@ struct TrainingReport {
         }
         page.sections += [
             .heading("Queries"),
-            .pictures(PictureGrid(try queries())), .heading("Recipe"), .code(recipe.text),
+            .images(ImageGrid(try queries())), .heading("Recipe"), .code(recipe.text),
         ]
         try page.write(to: folder.report)
         return warnings
@@ -96,10 +96,10 @@ struct TrainingReport {
             rows: rows.flatMap { row in
                 [
                     ("text → image", row.result.queries, row.result.textToImage),
-                    ("image → text", row.result.pictures, row.result.imageToText),
+                    ("image → text", row.result.images, row.result.imageToText),
                 ].map { [row.split, row.language, $0, String($1)] + $2.cells }
             },
-            caption: "Texts are searched among all \(gallery.items.count) pictures, pictures among all captions of "
+            caption: "Texts are searched among all \(gallery.items.count) images, images among all captions of "
                 + "the language.")
     }
 
@@ -112,7 +112,7 @@ struct TrainingReport {
             .init(NumberText.fixed(last("loss"), decimals: 3), "loss of the last step"),
             .init(NumberText.fixed(100 * last("accuracy"), decimals: 1) + " %", "of its pairs found in the batch"),
             .init(NumberText.fixed(last("step"), decimals: 0), "steps"),
-            .init(NumberText.fixed(speeds.isEmpty ? 0 : speeds[speeds.count / 2], decimals: 0), "pictures a second"),
+            .init(NumberText.fixed(speeds.isEmpty ? 0 : speeds[speeds.count / 2], decimals: 0), "images a second"),
         ]
     }
 
@@ -145,7 +145,7 @@ struct TrainingReport {
                 series("negative_cosine", "others", smoothing: 0.9)),
             chart(
                 "Alignment and uniformity", series("alignment", "alignment", smoothing: 0.9),
-                series("uniformity_image", "uniformity of pictures", smoothing: 0.9),
+                series("uniformity_image", "uniformity of images", smoothing: 0.9),
                 series("uniformity_text", "of captions", smoothing: 0.9)),
             chart("Factor on cosines", series("logit_scale", "logit scale")),
             chart("Learning rate", series("learning_rate", "learning rate")),
@@ -155,12 +155,12 @@ struct TrainingReport {
 
     // MARK: Queries
 
-    /// Captions spread over the first split that is measured, each with the pictures found first.
-    private func queries() throws -> [PictureGrid.Query] {
+    /// Captions spread over the first split that is measured, each with the images found first.
+    private func queries() throws -> [ImageGrid.Query] {
         let split = self.split.evaluated.first ?? "all"
         let rows = gallery.items.indices.filter { split == "all" || gallery.items[$0].split == split }
         let count = min(Self.queryCount, rows.count)
-        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
+        let search = ImageSearch(model: model, dataset: dataset, gallery: gallery)
         return try (0..<count).compactMap { index in
             let row = rows[(2 * index + 1) * rows.count / (2 * count)], item = gallery.items[row]
             // Languages take turns.
@@ -168,11 +168,11 @@ struct TrainingReport {
             let language = languages.isEmpty ? nil : languages[index % languages.count]
             let caption = item.captions.first { language == nil || $0.language == language } ?? item.captions[0]
             let found = try search.find(.text(caption.text), top: gallery.items.count)
-            return PictureGrid.Query(
+            return ImageGrid.Query(
                 caption: caption.text,
                 results: try found.prefix(Self.resultCount).map { result in
-                    PictureGrid.Result(
-                        picture: try search.thumbnail(result), caption: result.caption, score: result.score,
+                    ImageGrid.Result(
+                        image: try search.thumbnail(result), caption: result.caption, score: result.score,
                         isRight: result.image == item.image)
                 },
                 rank: found.firstIndex { $0.image == item.image }.map { $0 + 1 })
@@ -190,7 +190,7 @@ struct EmbeddingSection {
         // Once for each kind: the table shows where else it is so.
         var seen = Set<EmbeddingWarning.Kind>()
         let warnings = measures.flatMap { row in
-            row.measures.report.warnings(firstName: "picture", secondName: "caption")
+            row.measures.report.warnings(firstName: "image", secondName: "caption")
                 .filter { seen.insert($0.kind).inserted }
                 .map { HTMLPage.Section.paragraph("\(row.split), \(row.language): \($0.message).") }
         }
@@ -201,8 +201,8 @@ struct EmbeddingSection {
     private var table: HTMLTable {
         HTMLTable(
             header: [
-                "split", "language", "pairs", "cosine of pairs", "of others", "alignment", "uniformity of pictures",
-                "of captions", "rank of pictures", "of captions",
+                "split", "language", "pairs", "cosine of pairs", "of others", "alignment", "uniformity of images",
+                "of captions", "rank of images", "of captions",
             ],
             rows: measures.map { split, language, measures in
                 let report = measures.report
@@ -214,7 +214,7 @@ struct EmbeddingSection {
                     + [measures.imageRank, measures.textRank].map { NumberText.fixed($0, decimals: 1) }
             },
             caption:
-                "Each picture with its first caption. Alignment is the mean squared distance of pairs, 0 where they "
+                "Each image with its first caption. Alignment is the mean squared distance of pairs, 0 where they "
                 + "coincide; uniformity is 0 where all vectors are one point, and about −4 where they are spread evenly; "
                 + "the rank is how many directions the vectors make use of.")
     }
@@ -235,9 +235,9 @@ struct EmbeddingSection {
     }
 }
 
-/// The part of a CoCa's training report that shows what it writes: scores of each split, and pictures of the first one.
+/// The part of a CoCa's training report that shows what it writes: scores of each split, and images of the first one.
 struct CaptionSection {
-    private static let pictureCount = 12
+    private static let imageCount = 12
 
     let captioner: Captioner
     let dataset: CaptionDataset
@@ -245,9 +245,9 @@ struct CaptionSection {
     let evaluate: Recipe.EvaluateSection
     let progress: ProgressDisplay
 
-    /// Captions every picture of the splits, by the likeliest token each time.
+    /// Captions every image of the splits, by the likeliest token each time.
     func sections() throws -> [HTMLPage.Section] {
-        var rows = [[String]](), pictures = [PictureGrid.Query]()
+        var rows = [[String]](), images = [ImageGrid.Query]()
         for split in splits {
             for language in evaluate.measuredLanguages {
                 let found = try CaptionEvaluation(
@@ -255,11 +255,11 @@ struct CaptionSection {
                     progress: progress)
                 let scores = found.metrics.overall
                 rows.append(
-                    [split, language ?? "all", "\(found.pictures.count)"]
+                    [split, language ?? "all", "\(found.images.count)"]
                         + [scores.exactMatch, scores.bleu4, scores.exactMETEOR, scores.rougeL].map {
                             NumberText.fixed(100 * $0, decimals: 1)
                         } + [NumberText.fixed(scores.cider, decimals: 2)])
-                if pictures.isEmpty { pictures = try examples(found) }
+                if images.isEmpty { images = try examples(found) }
             }
         }
         return [
@@ -270,22 +270,22 @@ struct CaptionSection {
                         "split", "language", "captions", "exact %", "BLEU-4 %", "METEOR (exact words) %", "ROUGE-L %",
                         "CIDEr-D",
                     ], rows: rows, caption: "Greedy captions against those of the split, language and kind.")),
-            .pictures(PictureGrid(pictures)),
+            .images(ImageGrid(images)),
         ]
     }
 
-    /// Pictures spread over a split, each with its reference, the caption and its logarithmic probability.
-    private func examples(_ found: CaptionEvaluation) throws -> [PictureGrid.Query] {
-        let count = min(Self.pictureCount, found.pictures.count)
+    /// Images spread over a split, each with its reference, the caption and its logarithmic probability.
+    private func examples(_ found: CaptionEvaluation) throws -> [ImageGrid.Query] {
+        let count = min(Self.imageCount, found.images.count)
         return try (0..<count).map { index in
-            let place = (2 * index + 1) * found.pictures.count / (2 * count), picture = found.pictures[place]
-            let image = try Image(contentsOf: dataset.path(ofImage: picture.image))
-            return PictureGrid.Query(
-                caption: picture.references.joined(separator: " / "),
-                picture: try PictureGrid.Picture(thumbnailOf: image),
+            let place = (2 * index + 1) * found.images.count / (2 * count), image = found.images[place]
+            let image = try Image(contentsOf: dataset.path(ofImage: image.image))
+            return ImageGrid.Query(
+                caption: image.references.joined(separator: " / "),
+                image: try ImageGrid.Image(thumbnailOf: image),
                 results: [
-                    PictureGrid.Result(
-                        picture: nil, caption: picture.caption.text, score: picture.caption.tokens.logProbability,
+                    ImageGrid.Result(
+                        image: nil, caption: image.caption.text, score: image.caption.tokens.logProbability,
                         isRight: found.metrics.captions[place].scores.exactMatch == 1)
                 ])
         }

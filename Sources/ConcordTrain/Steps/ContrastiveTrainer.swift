@@ -11,7 +11,7 @@ import Foundation
 /// ``step(_:pixels:texts:labels:measures:)`` is the whole of training: embed, compare (and caption), go back, update,
 /// clamp, average.
 public final class ContrastiveTrainer {
-    /// The captions of a step: one of every picture, then a second of every picture, …
+    /// The captions of a step: one of every image, then a second of every image, …
     public enum Texts {
         /// Token ids `[slots · batch, tokens]`, and how many of each row are the caption's, int64 `[slots · batch]`;
         /// nil when all are. A CoCa sees by its pad token where a caption ends.
@@ -174,7 +174,7 @@ public final class ContrastiveTrainer {
         var captions: (states: Tensor, labels: Tensor)?
     }
 
-    /// Unit vectors of the pictures, `[batch, width]`, and all that the loss needs of each slot of captions.
+    /// Unit vectors of the images, `[batch, width]`, and all that the loss needs of each slot of captions.
     private func forward(
         _ pixels: Tensor, _ texts: Texts, _ labels: [Tensor]?, _ slots: Int, _ device: Device
     ) -> (images: Tensor, pairs: [Pair]) {
@@ -183,7 +183,7 @@ public final class ContrastiveTrainer {
             let captions = precise(embed(texts, device)).chunked(slots, axis: 0)
             return (images, captions.enumerated().map { Pair(texts: $1, labels: labels?[$0]) })
         }
-        // [slots · B, T] → [B, slots, T]: a picture and its captions go through the model together.
+        // [slots · B, T] → [B, slots, T]: an image and its captions go through the model together.
         let captions = ids.reshaped([slots, pixels.shape[0], -1]).transposed(0, 1)
         let joined = embed([pixels, captions], device) { captioner.joined($0[0], $0[1]) }
         let output = captioner.output(joined: precise(joined), captions.to(device))

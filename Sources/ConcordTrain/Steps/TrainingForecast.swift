@@ -11,7 +11,7 @@ import Foundation
 public struct TrainingForecast: Sendable {
     public let plan: TrainingPlan
     public let survey: DataSurvey
-    /// Pictures that are held out, and all that are searched at the end.
+    /// Images that are held out, and all that are searched at the end.
     public let heldOut, gallery: Int
     /// Numbers that the model has, and those of them that train.
     public let parameters, trainable: Int
@@ -24,14 +24,14 @@ public struct TrainingForecast: Sendable {
     /// What the run would say before its first step.
     public let notes: [String]
 
-    /// How often the right picture comes first by chance.
+    /// How often the right image comes first by chance.
     public var chance: Double { 1 / Double(max(1, gallery)) }
 }
 
 extension TrainingRun {
-    /// Takes a few steps of the run on as many pictures as a few seconds allow, and writes nothing.
+    /// Takes a few steps of the run on as many images as a few seconds allow, and writes nothing.
     ///
-    /// - Parameter patience: a step on more pictures is only tried when it will take less.
+    /// - Parameter patience: a step on more images is only tried when it will take less.
     /// - Throws: what the run would throw before its first step, or in it.
     public static func forecast(_ recipe: Recipe, patience: Duration = .seconds(5)) throws -> TrainingForecast {
         final class Notes { var lines = [String]() }
@@ -45,7 +45,7 @@ extension TrainingRun {
         let setup = try run.setUp(run.readData(), isRehearsal: true)
         let plan = setup.data.plan, batchSize = plan.batchSize
         var rows = min(4, batchSize), earlier: (rows: Int, peak: Int)?, peak = 0
-        /// The least time of a step on `rows` pictures.
+        /// The least time of a step on `rows` images.
         func measure(_ times: Int) throws -> Double {
             var least = Double.infinity
             for _ in 0..<times {
@@ -66,20 +66,20 @@ extension TrainingRun {
             seconds = try measure(1)
         }
         if 2 * seconds < patience / .seconds(1) { seconds = try measure(2) }
-        let perPicture = seconds / Double(rows), pictures = setup.data.split.dataset.items.count
+        let perImage = seconds / Double(rows), images = setup.data.split.dataset.items.count
         let growth = earlier.map { max(0, peak - $0.peak) / max(1, rows - $0.rows) } ?? 0
         let imageSize = setup.model.visionConfiguration.imageSize
-        // Batches that wait for their turn, and decoded pictures.
+        // Batches that wait for their turn, and decoded images.
         let input = 4 * batchSize * 12 * imageSize * imageSize
-        let decoded = setup.survey.usualEdge.map { $0 * $0 * 4 * plan.pictures } ?? 0
+        let decoded = setup.survey.usualEdge.map { $0 * $0 * 4 * plan.images } ?? 0
         let parameters = setup.model.store.parameters
         return TrainingForecast(
-            plan: plan, survey: setup.survey, heldOut: setup.data.split.heldOut.count, gallery: pictures,
+            plan: plan, survey: setup.survey, heldOut: setup.data.split.heldOut.count, gallery: images,
             parameters: parameters.reduce(0) { $0 + $1.tensor.scalarCount },
             trainable: setup.model.store.trainable.reduce(0) { $0 + $1.tensor.scalarCount },
-            imageSize: imageSize, secondsPerStep: perPicture * Double(batchSize),
+            imageSize: imageSize, secondsPerStep: perImage * Double(batchSize),
             // Embedding takes the forward pass alone, a third of a step.
-            seconds: perPicture * (Double(plan.totalSteps * batchSize) + Double(pictures) / 3),
+            seconds: perImage * (Double(plan.totalSteps * batchSize) + Double(images) / 3),
             peakBytes: peak == 0
                 ? nil : peak + growth * (batchSize - rows) + input + min(decoded, recipe.data.cacheMegabytes << 20),
             notes: notes.lines)

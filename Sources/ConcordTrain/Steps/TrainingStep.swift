@@ -32,7 +32,7 @@ public struct TrainingStep: Sendable {
     public var imageUniformity = Double.nan, textUniformity = Double.nan
     /// What is wrong with the embeddings. New towers put all inputs near one point, so that the first steps have some.
     public var warnings: [EmbeddingWarning] = []
-    /// Pictures a second since the last report.
+    /// Images a second since the last report.
     public var samplesPerSecond = 0.0
     /// Share of the time since the last report that the trainer waited for data.
     public var dataWait = 0.0
@@ -63,7 +63,7 @@ public struct TrainingStep: Sendable {
         alignment = mean(\.alignment)
         imageUniformity = mean(\.first.uniformity)
         textUniformity = mean(\.second.uniformity)
-        warnings = reports.flatMap { $0.warnings(loss: guessingLoss, firstName: "picture", secondName: "caption") }
+        warnings = reports.flatMap { $0.warnings(loss: guessingLoss, firstName: "image", secondName: "caption") }
     }
 }
 

@@ -138,7 +138,7 @@ struct CaptionCommand: ParsableCommand {
         let dataset = try CaptionDataset(
             picturesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
         Message.notes(of: dataset)
-        return try dataset.pictures(ofSplit: split)
+        return try dataset.images(ofSplit: split)
     }
 
     private func captionAll(
@@ -161,7 +161,7 @@ struct CaptionCommand: ParsableCommand {
         if summary.failures > 0 {
             Message.warn(["\(summary.failures) pictures could not be read; their lines say why"])
         }
-        guard summary.failures == 0, !pictures.skipped.contains(where: { $0.reason.isOfPicture }) else {
+        guard summary.failures == 0, !pictures.skipped.contains(where: { $0.reason.isOfImage }) else {
             throw ExitCode.failure
         }
     }

@@ -88,7 +88,7 @@ struct EmbedCommand: ParsableCommand {
             throw ExitCode(130)
         }
         Message.warn(ofTruncated: summary.truncatedCount, of: inputs.count - inputs.imageCount)
-        let rows = pictures?.skipped ?? [], isRowLost = rows.contains { $0.reason.isOfPicture }
+        let rows = pictures?.skipped ?? [], isRowLost = rows.contains { $0.reason.isOfImage }
         if json { print(report(summary, inputs, width: model.encoder.embeddingWidth, run, skipped: rows).text()) }
         guard summary.skippedCount > 0 || isRowLost else { return }
         if summary.skippedCount > 0 {
@@ -103,7 +103,7 @@ struct EmbedCommand: ParsableCommand {
         let dataset = try CaptionDataset(
             picturesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
         Message.notes(of: dataset)
-        return try dataset.pictures(ofSplit: split)
+        return try dataset.images(ofSplit: split)
     }
 
     /// Names the picture of each row.

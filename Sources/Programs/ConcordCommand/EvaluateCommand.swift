@@ -52,7 +52,7 @@ struct EvaluateCommand: ParsableCommand {
         let captioner = captions ? try Captioner(model) : nil
         let prompt = try captioner.flatMap { try generation.prompt(for: $0) }
         let options = try captioner.map { try generation.options(for: $0) }
-        let gallery = try PictureGallery(
+        let gallery = try ImageGallery(
             model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))
         let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)

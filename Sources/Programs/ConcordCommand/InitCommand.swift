@@ -47,9 +47,9 @@ struct InitCommand: ParsableCommand {
         print(Self.text(forecast, path: path, skipped: dataset.skipped.count, start: start))
         Message.warn(
             forecast.notes.filter { $0.hasPrefix("warning: ") }.map { String($0.dropFirst("warning: ".count)) })
-        if start == nil, forecast.plan.pictures < 5_000 {
+        if start == nil, forecast.plan.images < 5_000 {
             Message.note(
-                "A model that begins with nothing learns little from \(forecast.plan.pictures) pictures beyond these; "
+                "A model that begins with nothing learns little from \(forecast.plan.images) pictures beyond these; "
                     + "with --start openai/clip-vit-base-patch32, after `concord pull`, it begins with 400 million.")
         }
         Message.note("Next:\n  \(train)")
@@ -64,12 +64,12 @@ struct InitCommand: ParsableCommand {
         let unusable = skipped > 0 ? "; \(skipped) rows or captions cannot be used" : ""
         add(
             "pictures",
-            "\(plan.pictures) to train on with \(survey.captions) captions, \(forecast.heldOut) held out\(unusable)")
-        if survey.mostShared.pictures > 1 {
+            "\(plan.images) to train on with \(survey.captions) captions, \(forecast.heldOut) held out\(unusable)")
+        if survey.mostShared.images > 1 {
             add(
                 "captions",
                 "\(survey.distinctCaptions) that differ; the most frequent one is shared by "
-                    + "\(survey.mostShared.pictures) pictures")
+                    + "\(survey.mostShared.images) pictures")
         }
         let size = NumberText.significant(Double(forecast.parameters) / 1e6)
         let origin = start.map { "from \($0)" } ?? "begins with nothing"

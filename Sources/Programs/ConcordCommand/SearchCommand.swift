@@ -49,11 +49,11 @@ struct SearchCommand: ParsableCommand {
             _ = try model.imageTextEncoder()
             Message.warn(ofSpecialTokensIn: [text], try model.textSide().tokenizer)
         }
-        let gallery = try PictureGallery(
+        let gallery = try ImageGallery(
             model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))
-        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
-        let results = try search.find(text.map(PictureSearch.Query.text) ?? .image(image ?? ""), top: top)
+        let search = ImageSearch(model: model, dataset: dataset, gallery: gallery)
+        let results = try search.find(text.map(ImageSearch.Query.text) ?? .image(image ?? ""), top: top)
         if let html { try search.page(text ?? image ?? "", results).write(to: html) }
         if json {
             let found = JSONValue.Member("results", .array(results.map(\.json)))

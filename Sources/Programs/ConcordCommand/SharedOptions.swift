@@ -167,22 +167,22 @@ struct DataOptions: ParsableArguments {
     }
 
     /// Everything that was left out of a gallery: rows of the caption file, then pictures.
-    private func leftOut(_ dataset: CaptionDataset, _ gallery: PictureGallery) -> [JSONValue] {
+    private func leftOut(_ dataset: CaptionDataset, _ gallery: ImageGallery) -> [JSONValue] {
         dataset.skipped.map(\.json) + gallery.skipped.map(\.json)
     }
 
     /// The same as a member of a JSON object, where anything was.
-    func skippedMembers(_ dataset: CaptionDataset, _ gallery: PictureGallery) -> [JSONValue.Member] {
+    func skippedMembers(_ dataset: CaptionDataset, _ gallery: ImageGallery) -> [JSONValue.Member] {
         let entries = leftOut(dataset, gallery)
         return entries.isEmpty ? [] : [.init("skipped", .array(entries))]
     }
 
     /// Writes the list of what was left out, where one is asked for, and fails when a picture was.
-    func finish(_ dataset: CaptionDataset, _ gallery: PictureGallery) throws {
+    func finish(_ dataset: CaptionDataset, _ gallery: ImageGallery) throws {
         if let skipped {
             try Files.replace(skipped, with: leftOut(dataset, gallery).map { $0.text() + "\n" }.joined())
         }
-        let isPictureLost = !gallery.skipped.isEmpty || dataset.skipped.contains { $0.reason.isOfPicture }
+        let isPictureLost = !gallery.skipped.isEmpty || dataset.skipped.contains { $0.reason.isOfImage }
         if isPictureLost { throw ExitCode.failure }
     }
 }

@@ -32,8 +32,8 @@ private func docsReadme() async throws {
 
         let model = try EmbeddingModel.load("runs/emoji")
         let dataset = try CaptionDataset(contentsOf: "data/emoji")
-        let gallery = try PictureGallery(model: model, dataset: dataset)
-        let search = PictureSearch(model: model, dataset: dataset, gallery: gallery)
+        let gallery = try ImageGallery(model: model, dataset: dataset)
+        let search = ImageSearch(model: model, dataset: dataset, gallery: gallery)
         for result in try search.find(.text("red apple"), top: 5) {
             print(result.line)
         }
@@ -405,7 +405,7 @@ private func docsRetrievalMetrics() async throws {
         let model = try EmbeddingModel.load("runs/emoji")
         let dataset = try CaptionDataset(contentsOf: "data/emoji")
         let evaluation = RetrievalEvaluation(
-            model: model, dataset: dataset, gallery: try PictureGallery(model: model, dataset: dataset))
+            model: model, dataset: dataset, gallery: try ImageGallery(model: model, dataset: dataset))
         let result = try evaluation.measure(split: "held-out", language: "en", kind: nil)
         print(result.table)
         _ = model

@@ -1,9 +1,9 @@
 import ConcordCore
 
 /// Queries of a report, each with what the model found for it, best first.
-public struct PictureGrid: Sendable {
-    /// A picture as the bytes of its file.
-    public struct Picture: Sendable {
+public struct ImageGrid: Sendable {
+    /// An image as the bytes of its file.
+    public struct Image: Sendable {
         public var bytes: [UInt8]
         public var mediaType: String
 
@@ -18,34 +18,34 @@ public struct PictureGrid: Sendable {
         }
     }
 
-    /// One thing found: a picture, a caption, or both.
+    /// One thing found: an image, a caption, or both.
     public struct Result: Sendable {
-        public var picture: Picture?
+        public var image: Image?
         public var caption: String
         /// The cosine of the two embeddings.
         public var score: Double
         /// Whether it is what was looked for.
         public var isRight: Bool
 
-        public init(picture: Picture?, caption: String, score: Double, isRight: Bool) {
-            self.picture = picture
+        public init(image: Image?, caption: String, score: Double, isRight: Bool) {
+            self.image = image
             self.caption = caption
             self.score = score
             self.isRight = isRight
         }
     }
 
-    /// One query: a text, a picture, or both.
+    /// One query: a text, an image, or both.
     public struct Query: Sendable {
         public var caption: String
-        public var picture: Picture?
+        public var image: Image?
         public var results: [Result]
         /// Where the right one came, 1 for first; nil when there is no right one.
         public var rank: Int?
 
-        public init(caption: String, picture: Picture? = nil, results: [Result], rank: Int? = nil) {
+        public init(caption: String, image: Image? = nil, results: [Result], rank: Int? = nil) {
             self.caption = caption
-            self.picture = picture
+            self.image = image
             self.results = results
             self.rank = rank
         }
@@ -64,9 +64,9 @@ public struct PictureGrid: Sendable {
             let kind = rank == 1 ? "first" : rank <= 10 ? "near" : "far"
             return "<span class=\"badge \(kind)\">\(rank == 1 ? "found first" : "found at rank \(rank)")</span>"
         }
-        let picture = query.picture?.html(description: query.caption) ?? ""
+        let image = query.image?.html(description: query.caption) ?? ""
         return """
-            <article class="card query"><header>\(picture)<h3>\(HTMLText.escape(query.caption))</h3>\(badge ?? "")</header>
+            <article class="card query"><header>\(image)<h3>\(HTMLText.escape(query.caption))</h3>\(badge ?? "")</header>
             <ol>
             \(query.results.map(html).joined(separator: "\n"))
             </ol></article>
@@ -74,11 +74,11 @@ public struct PictureGrid: Sendable {
     }
 
     private static func html(_ result: Result) -> String {
-        let picture = result.picture?.html(description: result.caption) ?? ""
+        let image = result.image?.html(description: result.caption) ?? ""
         let mark = result.isRight ? "<span class=\"check\" title=\"the right one\">✓</span>" : ""
         let caption = HTMLText.escape(result.caption)
         return """
-            <li\(result.isRight ? " class=\"right\"" : "")><figure>\(picture)\(mark)\
+            <li\(result.isRight ? " class=\"right\"" : "")><figure>\(image)\(mark)\
             <figcaption><b>\(NumberText.fixed(result.score, decimals: 3))</b>\
             <span title="\(caption)">\(caption)</span></figcaption></figure></li>
             """

@@ -1,12 +1,12 @@
 import ConcordCore
 import ConcordText
 
-/// Finds the pictures that a caption file names, which may have been written on another system than this.
+/// Finds the images that a caption file names, which may have been written on another system than this.
 ///
 /// Paths are relative to the folder of the file. An absolute path, or one that climbs out of the folder, is taken where
 /// it leads back into it, under whatever name. Where there is no such file, backslashes are read as slashes (tables of
 /// Windows), and names in the other normal forms of Unicode (macOS) are looked for.
-struct PicturePaths: ~Copyable {
+struct ImagePaths: ~Copyable {
     private let folder: String
     private let descriptor: Int32
     private let options: CaptionFileOptions
@@ -14,9 +14,9 @@ struct PicturePaths: ~Copyable {
     private let roots: [String]
     /// The real paths of folders that absolute paths have named.
     private var realFolders: [String: String] = [:]
-    /// Pictures that were found with slashes in place of backslashes.
+    /// Images that were found with slashes in place of backslashes.
     private var slashedCount = 0
-    /// Pictures whose names are in another normal form than the file says.
+    /// Images whose names are in another normal form than the file says.
     private var otherFormCount = 0
 
     /// Throws `.fileSystem` for a folder that cannot be opened.
@@ -35,17 +35,17 @@ struct PicturePaths: ~Copyable {
     var notes: [String] {
         var notes = [String]()
         if slashedCount > 0 {
-            notes.append("the backslashes in the paths of \(slashedCount) pictures were read as slashes")
+            notes.append("the backslashes in the paths of \(slashedCount) images were read as slashes")
         }
         if otherFormCount > 0 {
             notes.append(
-                "the names of \(otherFormCount) pictures are in another Unicode normal form (NFC or NFD) than those of "
+                "the names of \(otherFormCount) images are in another Unicode normal form (NFC or NFD) than those of "
                     + "their files, which were taken")
         }
         return notes
     }
 
-    /// The path of a picture below the folder, without `.` and `..`; absolute for a picture outside, where that is
+    /// The path of an image below the folder, without `.` and `..`; absolute for an image outside, where that is
     /// allowed.
     mutating func resolve(_ path: String) throws(CaptionRow.Problem) -> String {
         guard !path.isEmpty, !path.utf8.contains(0) else {
@@ -53,9 +53,9 @@ struct PicturePaths: ~Copyable {
         }
         try Self.refuseURL(path)
         let placed = try placed(path)
-        guard options.checksImages, !isPicture(placed) else { return placed }
+        guard options.checksImages, !isImage(placed) else { return placed }
         let slashed = try self.placed(Self.slashed(path))
-        if slashed != placed, isPicture(slashed) {
+        if slashed != placed, isImage(slashed) {
             slashedCount += 1
             return slashed
         }
@@ -80,11 +80,11 @@ struct PicturePaths: ~Copyable {
         let shown = path.count > 120 ? String(path.prefix(120)) + "…" : path
         throw .init(
             .remoteImage,
-            "\(shown) is a \(isData ? "data URI" : "URL"), and pictures are read from files; "
+            "\(shown) is a \(isData ? "data URI" : "URL"), and images are read from files; "
                 + (isData ? "write it to a file and name that" : "download it and name the file"))
     }
 
-    private func isPicture(_ path: String) -> Bool {
+    private func isImage(_ path: String) -> Bool {
         var status = stat()
         return fstatat(descriptor, path, &status, 0) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
@@ -108,7 +108,7 @@ struct PicturePaths: ~Copyable {
             guard options.allowsImagesOutsideFolder else {
                 throw .init(
                     .invalidPath,
-                    "\(path) lies outside the data set's folder \(folder); move it there, or allow pictures outside "
+                    "\(path) lies outside the data set's folder \(folder); move it there, or allow images outside "
                         + "(--allow-outside-images, data.allow_outside_images in a recipe)")
             }
             return path
@@ -162,7 +162,7 @@ struct PicturePaths: ~Copyable {
 
     // MARK: Normal forms
 
-    /// The path of a picture whose folders and name are those of `path` in any normal form; nil where there is none.
+    /// The path of an image whose folders and name are those of `path` in any normal form; nil where there is none.
     private func inOtherForm(_ path: String) -> String? {
         guard !path.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         let isAbsolute = path.utf8.first == UInt8(ascii: "/")
@@ -177,7 +177,7 @@ struct PicturePaths: ~Copyable {
             guard let next else { return nil }
             found = next
         }
-        return isPicture(found) ? found : nil
+        return isImage(found) ? found : nil
     }
 }
 

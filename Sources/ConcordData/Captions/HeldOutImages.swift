@@ -1,14 +1,14 @@
 import ConcordCheckpoint
 import ConcordCore
 
-/// Pictures that are kept out of training, to measure a model by: chosen by their names, so that every run on the same
+/// Images that are kept out of training, to measure a model by: chosen by their names, so that every run on the same
 /// data, and on more of it, chooses alike.
 ///
-/// Copies of a picture stay on one side, and so do pictures that share a caption, else the model would be asked for what
+/// Copies of an image stay on one side, and so do images that share a caption, else the model would be asked for what
 /// it has learnt by heart. Where captions are shared so widely that this leaves too little, as labels are, less binds
-/// pictures together.
-public struct HeldOutPictures: Sendable {
-    /// What keeps pictures on one side, besides being copies.
+/// images together.
+public struct HeldOutImages: Sendable {
+    /// What keeps images on one side, besides being copies.
     public enum Binding: Sendable, CaseIterable {
         /// One caption that reads the same.
         case anyCaption
@@ -17,24 +17,24 @@ public struct HeldOutPictures: Sendable {
         case nothing
     }
 
-    /// Places of the pictures in the list they were chosen from, ascending.
+    /// Places of the images in the list they were chosen from, ascending.
     public let indices: [Int]
     public let binding: Binding
     /// How many of them are here because they are copies of others, or share their captions.
     public let followers: Int
 
-    /// Pictures that belong together are held out when they are this many at most; more are a class, not copies.
+    /// Images that belong together are held out when they are this many at most; more are a class, not copies.
     private static let largestGroup = 8
 
-    /// Chooses about `count` pictures of `items`; fewer where there are not so many that can be told from the others.
+    /// Chooses about `count` images of `items`; fewer where there are not so many that can be told from the others.
     ///
-    /// - Parameter dataset: knows where the pictures are. Those of equal size in bytes are read and compared.
+    /// - Parameter dataset: knows where the images are. Those of equal size in bytes are read and compared.
     public init(_ count: Int, of items: [CaptionItem], in dataset: CaptionDataset) {
         guard count > 0 else {
             (indices, binding, followers) = ([], .nothing, 0)
             return
         }
-        let order = Self.order(items), copies = PictureCopies(items, in: dataset)
+        let order = Self.order(items), copies = ImageCopies(items, in: dataset)
         var best: (indices: [Int], binding: Binding, followers: Int) = ([], .nothing, 0)
         for binding in Binding.allCases where 2 * best.indices.count < count {
             let captions = SharedCaptions(items, binding),
@@ -46,10 +46,10 @@ public struct HeldOutPictures: Sendable {
         (indices, binding, followers) = (best.indices.sorted(), best.binding, best.followers)
     }
 
-    /// How many pictures to hold out where nobody says: a tenth, but enough to tell something and no more than needed.
-    public static func usualCount(of pictures: Int) -> Int { min(2000, max(pictures / 10, min(20, pictures / 5))) }
+    /// How many images to hold out where nobody says: a tenth, but enough to tell something and no more than needed.
+    public static func usualCount(of images: Int) -> Int { min(2000, max(images / 10, min(20, images / 5))) }
 
-    /// The pictures by the hash of their names.
+    /// The images by the hash of their names.
     private static func order(_ items: [CaptionItem]) -> [Int] {
         let keys = items.map { FileHash(.xxh128, of: Array($0.image.utf8)).hexadecimal }
         return items.indices.sorted { (keys[$0], items[$0].image) < (keys[$1], items[$1].image) }
@@ -59,7 +59,7 @@ public struct HeldOutPictures: Sendable {
         _ count: Int, _ order: [Int], _ groups: (Int) -> [[Int]]
     ) -> (indices: [Int], followers: Int) {
         var chosen = [Int](), followers = 0
-        /// Whether a picture that was looked at is held out.
+        /// Whether an image that was looked at is held out.
         var isHeldOut = [Int: Bool]()
         for first in order where chosen.count < count && isHeldOut[first] == nil {
             var together = [first], members = Set(together), next = 0, fits = true
@@ -83,12 +83,12 @@ public struct HeldOutPictures: Sendable {
     }
 }
 
-/// Which pictures share captions.
+/// Which images share captions.
 private struct SharedCaptions {
     private let keys: [[UTF8Key]]
-    private var pictures: [UTF8Key: [Int]] = [:]
+    private var images: [UTF8Key: [Int]] = [:]
 
-    init(_ items: [CaptionItem], _ binding: HeldOutPictures.Binding) {
+    init(_ items: [CaptionItem], _ binding: HeldOutImages.Binding) {
         // As tokenizers read them, which as a rule know no capitals.
         func texts(_ item: CaptionItem) -> [String] { item.captions.map { $0.text.lowercased() } }
         switch binding {
@@ -97,15 +97,15 @@ private struct SharedCaptions {
         case .nothing: keys = items.map { _ in [] }
         }
         for (index, own) in keys.enumerated() {
-            for key in own { pictures[key, default: []].append(index) }
+            for key in own { images[key, default: []].append(index) }
         }
     }
 
-    func groups(of index: Int) -> [[Int]] { keys[index].map { pictures[$0] ?? [] } }
+    func groups(of index: Int) -> [[Int]] { keys[index].map { images[$0] ?? [] } }
 }
 
-/// Which pictures are the same, byte for byte.
-private final class PictureCopies {
+/// Which images are the same, byte for byte.
+private final class ImageCopies {
     private let paths: [String]
     private let sizes: [Int]
     private var ofSize: [Int: [Int]] = [:]

@@ -4,27 +4,27 @@ import ConcordMedia
 import ConcordTensor
 import Foundation
 
-/// Finds the pictures of a data set that match a query best.
-public final class PictureSearch {
+/// Finds the images of a data set that match a query best.
+public final class ImageSearch {
     /// What is searched for.
     public enum Query: Sendable {
         case text(String)
-        /// The path of a picture.
+        /// The path of an image.
         case image(String)
     }
 
-    /// A picture that was found.
+    /// An image that was found.
     public struct Result: Sendable {
-        /// The picture with all its captions.
+        /// The image with all its captions.
         public let item: CaptionItem
-        /// The picture's path within the data set.
+        /// The image's path within the data set.
         public var image: String { item.image }
         /// Cosine to the query.
         public let score: Double
-        /// The picture's first caption.
+        /// The image's first caption.
         public var caption: String { item.captions.first?.text ?? "" }
 
-        /// Score, picture and caption, as `concord search` prints them.
+        /// Score, image and caption, as `concord search` prints them.
         public var line: String { "\(NumberText.fixed(score, decimals: 4))  \(image)  \(caption)" }
 
         public var json: JSONValue {
@@ -34,19 +34,19 @@ public final class PictureSearch {
 
     private let model: EmbeddingModel
     private let dataset: CaptionDataset
-    private let gallery: PictureGallery
+    private let gallery: ImageGallery
 
-    /// - Parameter gallery: the data set's pictures, embedded by the model.
-    public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: PictureGallery) {
+    /// - Parameter gallery: the data set's images, embedded by the model.
+    public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: ImageGallery) {
         self.model = model
         self.dataset = dataset
         self.gallery = gallery
     }
 
-    /// Where the picture of a result is.
+    /// Where the image of a result is.
     func path(of result: Result) -> String { dataset.path(of: result.item) }
 
-    /// The `top` pictures with the highest cosine, best first.
+    /// The `top` images with the highest cosine, best first.
     public func find(_ query: Query, top: Int) throws -> [Result] {
         let vector =
             switch query {
@@ -61,28 +61,28 @@ public final class PictureSearch {
     }
 }
 
-extension PictureSearch {
-    /// A page with the pictures that were found for a query.
+extension ImageSearch {
+    /// A page with the images that were found for a query.
     public func page(_ query: String, _ results: [Result]) throws -> HTMLPage {
         let found = try results.map {
-            PictureGrid.Result(picture: try thumbnail($0), caption: $0.caption, score: $0.score, isRight: false)
+            ImageGrid.Result(image: try thumbnail($0), caption: $0.caption, score: $0.score, isRight: false)
         }
         return HTMLPage(
             title: "Search", subtitle: query,
-            sections: [.pictures(PictureGrid([PictureGrid.Query(caption: query, results: found)]))])
+            sections: [.images(ImageGrid([ImageGrid.Query(caption: query, results: found)]))])
     }
 
-    /// A small copy of a picture that was found.
-    package func thumbnail(_ result: Result) throws -> PictureGrid.Picture {
-        try PictureGrid.Picture(thumbnailOf: Image(contentsOf: path(of: result)))
+    /// A small copy of an image that was found.
+    package func thumbnail(_ result: Result) throws -> ImageGrid.Image {
+        try ImageGrid.Image(thumbnailOf: Image(contentsOf: path(of: result)))
     }
 }
 
-extension PictureGrid.Picture {
-    /// The longer edge of a picture on a page, pixels.
+extension ImageGrid.Image {
+    /// The longer edge of an image on a page, pixels.
     private static let thumbnailSize = 128
 
-    /// A small copy of a picture.
+    /// A small copy of an image.
     package init(thumbnailOf image: Image) throws {
         let longest = max(image.width, image.height)
         guard longest > Self.thumbnailSize else {
@@ -96,18 +96,18 @@ extension PictureGrid.Picture {
     }
 }
 
-/// The unit vectors of all pictures of a data set that can be decoded.
-public struct PictureGallery {
-    /// The pictures, in the data set's order.
+/// The unit vectors of all images of a data set that can be decoded.
+public struct ImageGallery {
+    /// The images, in the data set's order.
     public let items: [CaptionItem]
     /// `[items, width]`, float32.
     public let vectors: Tensor
-    /// Pictures that could not be read, by their places in the data set.
+    /// Images that could not be read, by their places in the data set.
     public let skipped: [SkippedInput]
 
     /// Decodes on other threads while the model embeds.
     ///
-    /// - Parameter maximumSkippedFraction: the largest share of pictures that may be unreadable.
+    /// - Parameter maximumSkippedFraction: the largest share of images that may be unreadable.
     /// - Throws: `.tooManySkippedRows` as soon as it is exceeded; as `EmbeddingModel.imageSide()`.
     public init(
         model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1, batchSize: Int = 128,
@@ -137,7 +137,7 @@ public struct PictureGallery {
         guard !kept.isEmpty else { throw Self.tooMany(skipped, of: items.count) }
         if let first = skipped.first {
             progress?.print(
-                "\(skipped.count) of \(items.count) pictures cannot be read and are left out, the first: \(first.reason)"
+                "\(skipped.count) of \(items.count) images cannot be read and are left out, the first: \(first.reason)"
             )
         }
         self.items = kept
@@ -148,20 +148,20 @@ public struct PictureGallery {
     private static func tooMany(_ skipped: [SkippedInput], of count: Int) -> ConcordError {
         ConcordError(
             .tooManySkippedRows,
-            "\(skipped.count) pictures of \(count) cannot be read, too many to go on; the first: "
+            "\(skipped.count) images of \(count) cannot be read, too many to go on; the first: "
                 + (skipped.first?.reason ?? "the data set is empty"))
     }
 }
 
-/// A batch of pictures, decoded and preprocessed.
+/// A batch of images, decoded and preprocessed.
 struct DecodedBatch: Sendable {
     /// `[rows, 3, size, size]`.
     private(set) var pixels: [Float] = []
-    /// Which of the pictures could be decoded.
+    /// Which of the images could be decoded.
     private(set) var rows: [Int] = []
     private(set) var failures: [(row: Int, error: ConcordError)] = []
 
-    /// No pictures.
+    /// No images.
     init() {}
 
     init(_ paths: [String], _ preprocessing: ImagePreprocessing) {

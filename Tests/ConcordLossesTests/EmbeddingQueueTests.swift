@@ -181,7 +181,7 @@ import Testing
         expectError(.invalidArgument, naming: ["width", "-2"]) { _ = try EmbeddingQueue(width: -2) }
         expectError(.dtypeMismatch, naming: ["dtype", "int64"]) { _ = try EmbeddingQueue(width: 2, dtype: .int64) }
         for capacity in [1 << 50, .max] {
-            expectError(.invalidArgument, naming: ["capacity \(capacity)", "width 512", "float32", "room"]) {
+            expectError(.invalidArgument, naming: ["capacity \(capacity)", "width 512", "float32", "does not fit"]) {
                 _ = try EmbeddingQueue(capacity: capacity, width: 512)
             }
         }

@@ -71,7 +71,7 @@ import Testing
     @Test func wrongInput() {
         let images = ModalityEmbeddings("image", image)
         expect(.invalidArgument, "at least two") { try modalityAlignmentLoss([images]) { _ in loss } }
-        expect(.invalidArgument, "called image") { try modalityAlignmentLoss([images, images]) { _ in loss } }
+        expect(.invalidArgument, "the name image") { try modalityAlignmentLoss([images, images]) { _ in loss } }
         expect(.shapeMismatch, "[5, 4]") {
             try modalityAlignmentLoss([images, ModalityEmbeddings("text", rows(text, [0, 1, 2, 3, 4]))]) { _ in loss }
         }

@@ -278,14 +278,15 @@ struct CaptionSection {
     private func examples(_ found: CaptionEvaluation) throws -> [ImageGrid.Query] {
         let count = min(Self.imageCount, found.images.count)
         return try (0..<count).map { index in
-            let place = (2 * index + 1) * found.images.count / (2 * count), image = found.images[place]
-            let image = try Image(contentsOf: dataset.path(ofImage: image.image))
+            let place = (2 * index + 1) * found.images.count / (2 * count)
+            let captioned = found.images[place]
+            let image = try Image(contentsOf: dataset.path(ofImage: captioned.image))
             return ImageGrid.Query(
-                caption: image.references.joined(separator: " / "),
+                caption: captioned.references.joined(separator: " / "),
                 image: try ImageGrid.Image(thumbnailOf: image),
                 results: [
                     ImageGrid.Result(
-                        image: nil, caption: image.caption.text, score: image.caption.tokens.logProbability,
+                        image: nil, caption: captioned.caption.text, score: captioned.caption.tokens.logProbability,
                         isRight: found.metrics.captions[place].scores.exactMatch == 1)
                 ])
         }

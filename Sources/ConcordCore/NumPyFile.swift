@@ -26,9 +26,8 @@ package struct NumPyFile: Sendable, Hashable {
         }
     }
 
-    /// Writes a float32 array whose rows, along the first dimension, are made one after the other: only one of them is
-    /// in
-    /// memory. Atomically.
+    /// Writes a float32 array whose rows, along the first dimension, are made one after the other, atomically: only
+    /// one of them is in memory.
     ///
     /// - Throws: `.fileSystem`, and what `row` throws.
     package static func writeRows(shape: [Int], to path: String, row: (Int) throws -> [Float]) throws {

@@ -17,7 +17,7 @@ extension Substring {
     package var trimmed: String { String(self).trimmed }
 }
 
-/// Suggests what a misspelt name may have meant.
+/// Suggestions for misspelled names.
 package enum NearestName {
     /// The candidate with the smallest edit distance to `name`, when it is near enough to be worth showing.
     package static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {

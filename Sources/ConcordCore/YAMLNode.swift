@@ -21,8 +21,7 @@ package indirect enum YAMLNode: Hashable, Sendable {
     ///
     /// - Parameter source: what errors call the text.
     /// - Throws: `.invalidConfiguration`, with the line, for what is not YAML, for more than one document, for a key
-    ///   that
-    ///   is no plain value or is there twice, and for values that aliases make too many or too deep.
+    ///   that is no plain value or is there twice, and for values that aliases make too many or too deep.
     package static func read(_ yaml: String, source: String) throws(ConcordError) -> YAMLNode? {
         var yaml = yaml
         let result = yaml.withUTF8 { bytes in

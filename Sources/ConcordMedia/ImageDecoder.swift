@@ -13,7 +13,7 @@ struct ImageDecoder {
         return (image.width, image.height)
     }
 
-    /// The upright image. Throws `.invalidImage`, or `.unavailable` where what would decode it is not installed.
+    /// The upright image. Throws `.invalidImage`, or `.unavailable` where the decoder is not installed.
     func decode(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> Image {
         let format = try format(bytes)
         let image = try openChecked(bytes, format)
@@ -33,10 +33,10 @@ struct ImageDecoder {
         guard let format = ImageFormat(of: bytes) else {
             let found = ImageFormat.otherName(bytes)
             throw problem(
-                (found.map { "is \($0), and" } ?? "is") + " no image in a format that is read (\(read)); \(advice)")
+                (found.map { "is \($0)," } ?? "is") + " not an image in a supported format (\(read)); \(advice)")
         }
         guard limits.formats.contains(format) else {
-            throw problem("is in the format \(format.name), and read are only \(read); \(advice)")
+            throw problem("is in the format \(format.name); only \(read) are supported; \(advice)")
         }
         return format
     }
@@ -105,7 +105,7 @@ protocol EncodedImage {
     func decode() throws(ImageFault) -> Image
 }
 
-/// Why a file gives no image.
+/// The reason why a file cannot be decoded.
 enum ImageFault: Error {
     /// It is damaged, or ends early.
     case damaged

@@ -132,7 +132,7 @@ struct DamagedImageTests {
         #expect {
             try Image(contentsOf: path)
         } throws: { error in
-            (error as? ConcordError)?.message.contains("\(path) is no image in a format that is read") == true
+            (error as? ConcordError)?.message.contains("\(path) is not an image in a supported format") == true
         }
     }
 

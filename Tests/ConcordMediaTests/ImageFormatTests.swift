@@ -48,7 +48,8 @@ struct ImageFormatTests {
         ("<!DOCTYPE html>", "a web page"), ("P7\nWIDTH 3", "a PAM image"), ("PF 3 3 -1\n", "a PFM image"),
         ("qoif", "a QOI image"), ("version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         ("\0\0\0\u{18}ftypisom\0\0\0\0isommp42", "an MP4 or QuickTime file"), ("RIFF1234AVI ", "a sound or video file"),
-        ("BM and more text than a header has", "a BMP image of an unknown version"), ("hello", "is no image"),
+        ("BM and more text than a header has", "a BMP image of an unknown version"),
+        ("hello", "is not an image in a supported format"),
     ])
     func otherFilesAreNamed(_ text: String, _ expected: String) {
         let message = message(Array(text.utf8))

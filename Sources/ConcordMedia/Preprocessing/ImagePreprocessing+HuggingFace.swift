@@ -22,7 +22,7 @@ extension ImagePreprocessing {
             throw ConcordError(
                 .fileSystem,
                 "\(folder) has no preprocessor_config.json, and no processor_config.json with an image_processor; "
-                    + "copy the one of the model, which says how its images are resized and normalized")
+                    + "copy it from the model's repository")
         }
         do throws(ConcordError) {
             try self.init(preprocessorConfig: found.config)

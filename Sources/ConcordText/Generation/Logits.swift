@@ -117,7 +117,7 @@ struct LogitReader {
         guard !logSumExp.isNaN else {
             throw ConcordError(
                 .nonFiniteValue,
-                "item \(request.item): the model's logits have NaN or infinity; look for it in the weights and the picture"
+                "item \(request.item): the model's logits have NaN or infinity; look for it in the weights and the image"
             )
         }
         return logSumExp

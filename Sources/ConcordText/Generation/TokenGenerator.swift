@@ -8,7 +8,7 @@ import ConcordCore
 /// while let updates = try generator.next() { … }
 /// ```
 ///
-/// Each request is searched for itself, by its own options; its result does not depend on its neighbours, but for
+/// Each request is searched for itself, by its own options; its result does not depend on its neighbors, but for
 /// the rounding of the model's own arithmetic in batches of different sizes. Rows that have ended leave the batch.
 /// Prompts may differ in length: rows with a longer one are fed from it while the others choose already.
 public final class TokenGenerator {
@@ -75,7 +75,7 @@ public final class TokenGenerator {
     /// Whether a request's sequences have ended.
     package func isFinished(item: Int) -> Bool { items[item].rows.isEmpty }
 
-    /// Ends a request's sequences where they are; the others do not notice.
+    /// Ends a request's sequences where they are; the others go on.
     package func drop(item: Int) { items[item].rows = [] }
 
     /// The results of each request. A search's are in the order of their score, and fewer than asked for where it finds
@@ -91,7 +91,7 @@ public final class TokenGenerator {
     /// Takes one step: the model reads a token of every sequence, or several of a prompt, and the next are chosen.
     ///
     /// - Returns: what joined the results, possibly nothing; nil when all have ended.
-    /// - Throws: what the model throws; `.nonFiniteValue` when its logits are no numbers. Nothing follows an error.
+    /// - Throws: what the model throws; `.nonFiniteValue` when its logits are NaN or infinite. Nothing follows an error.
     public func next() throws(ConcordError) -> [GenerationUpdate]? {
         let rows = items.flatMap(\.rows)
         guard let count = rows.map(\.unread.count).min() else { return nil }
@@ -132,7 +132,7 @@ public final class TokenGenerator {
     }
 }
 
-/// A model in the middle of a batch of sequences, with what it remembers of their tokens.
+/// The state of a model that generates a batch of sequences, with its memory of their tokens.
 ///
 /// It starts with one row for each item and no tokens. All rows have the same number of tokens at any time. What
 /// chooses tokens sees a model only through this, so the same tokens come from whatever computes the logits.
@@ -147,20 +147,19 @@ public protocol DecodingSession: AnyObject {
     /// The token that the model ends a sequence with.
     var endToken: Int32 { get }
     /// A token that the model takes for the end of a row's content: it is never generated, and no prompt may have it.
-    /// Nil
-    /// when there is none, or it is the end token.
+    /// Nil when there is none, or it is the end token.
     var padToken: Int32? { get }
     /// The number of sequences now.
     var rowCount: Int { get }
 
     /// Puts the rows at `rows` in place of all: row `i` goes on from what was row `rows[i]`.
     ///
-    /// Rows that are left out are over; a row may go on several times. Rows of one item stay together, and items in
-    /// order.
+    /// Rows that are left out are over; a row may go on several times. Rows of one item stay together, and
+    /// items in order.
     func select(rows: [Int]) throws(ConcordError)
 
-    /// Reads the next tokens of all rows, then calls `body` with the logits of the tokens that follow, `[rows,
-    /// vocabulary]`.
+    /// Reads the next tokens of all rows, then calls `body` with the logits of the tokens that follow,
+    /// `[rows, vocabulary]`.
     ///
     /// - Parameter tokens: `[rows, count]`, row by row: the same number for each row, one at least.
     /// - Throws: when the model fails, or what `body` throws.
@@ -230,7 +229,7 @@ public struct GeneratedCaption: Sendable, Hashable {
         self.tokens = tokens
     }
 
-    /// The members of a line of `concord caption --json`, but for the picture's name.
+    /// The members of a line of `concord caption --json`, but for the image's name.
     package var members: [JSONValue.Member] {
         [
             .init("caption", .string(text)), .init("tokens", .array(tokens.tokens.map { .integer(Int($0)) })),
@@ -239,7 +238,7 @@ public struct GeneratedCaption: Sendable, Hashable {
     }
 }
 
-/// The search for the results of one request.
+/// A search for the results of one request.
 protocol SequenceSearch {
     /// The results, as soon as ``advance(_:firstRow:updates:)`` has nothing that goes on.
     var results: [GeneratedTokens] { get }
@@ -262,7 +261,7 @@ struct SequenceContinuation {
     let token: Int32
 }
 
-/// A request with the model's own tokens where it left them open.
+/// A request whose open options are filled in with the model's own tokens.
 struct SearchRequest {
     /// Its place in the batch.
     let item: Int

@@ -19,7 +19,7 @@ public struct TokenStream: AsyncSequence, Sendable {
     /// Starts the work.
     ///
     /// - Parameter makeGenerator: called on the stream's thread, so what it does before the first token, such as
-    ///   reading a picture, blocks nobody either.
+    ///   reading an image, blocks nobody either.
     public init(_ makeGenerator: sending @escaping () throws(ConcordError) -> TokenGenerator) {
         let (stream, continuation) = AsyncStream.makeStream(of: Result<GenerationUpdate, ConcordError>.self)
         self.stream = stream

@@ -248,14 +248,14 @@ import Testing
         for name in ["Z.JPG", "deep/er/e.webp", ".hidden.png", "__MACOSX/a.png", "deep/._d.png", "notes.txt"] {
             try folder.write(name, "picture")
         }
-        let dataset = try CaptionDataset(picturesAt: folder.path)
+        let dataset = try CaptionDataset(imagesAt: folder.path)
         #expect(dataset.items.map(\.image) == ["Z.JPG", "a.png", "b.png", "c.png", "deep/d.png", "deep/er/e.webp"])
         #expect(dataset.items.allSatisfy { $0.captions.isEmpty && Files.exists(dataset.path(of: $0)) })
         // With a caption file it is a data set.
         try folder.write("captions.csv", "image,caption\nb.png,x\n")
-        #expect(try CaptionDataset(picturesAt: folder.path).items.map(\.image) == ["b.png"])
+        #expect(try CaptionDataset(imagesAt: folder.path).items.map(\.image) == ["b.png"])
         let empty = try TemporaryFolder()
-        let error = #expect(throws: ConcordError.self) { try CaptionDataset(picturesAt: empty.path) }
+        let error = #expect(throws: ConcordError.self) { try CaptionDataset(imagesAt: empty.path) }
         #expect(error?.code == .invalidDataset && error?.message.contains("nor an image") == true)
     }
 

@@ -136,7 +136,7 @@ struct CaptionCommand: ParsableCommand {
     private func pictures() throws -> CaptionDataset? {
         guard let data else { return nil }
         let dataset = try CaptionDataset(
-            picturesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
+            imagesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
         Message.notes(of: dataset)
         return try dataset.images(ofSplit: split)
     }
@@ -147,7 +147,7 @@ struct CaptionCommand: ParsableCommand {
     ) throws {
         InterruptSignal.listen()
         let run = try CaptionRun(
-            captioner, model: model.location.path(), pictures: pictures, prompt: prompt, options: options,
+            captioner, model: model.location.path(), images: pictures, prompt: prompt, options: options,
             output: output, batchSize: batchSize, replaces: force)
         let summary = try run(isStrict: strict, progress: ProgressDisplay(label: "picture"))
         if summary.earlier > 0 { Message.note("\(summary.earlier) pictures had been captioned before") }

@@ -101,7 +101,7 @@ struct EmbedCommand: ParsableCommand {
     private func pictures() throws -> CaptionDataset? {
         guard let data else { return nil }
         let dataset = try CaptionDataset(
-            picturesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
+            imagesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
         Message.notes(of: dataset)
         return try dataset.images(ofSplit: split)
     }

@@ -161,7 +161,7 @@ struct DataOptions: ParsableArguments {
         let options = try file.options(maximumSkippedFraction: skipping.limit)
         let dataset =
             try needsCaptions
-            ? CaptionDataset(contentsOf: path, options: options) : CaptionDataset(picturesAt: path, options: options)
+            ? CaptionDataset(contentsOf: path, options: options) : CaptionDataset(imagesAt: path, options: options)
         Message.notes(of: dataset)
         return dataset
     }

@@ -18,7 +18,7 @@ import Testing
         (["embed", "--text", "a", "--model", "m", "--output", "x.bin"], ".safetensors, .npy or .jsonl"),
         (["embed", "--text", "a", "--model", "m", "--output", "x.npy", "--split", "s"], "--split is for --data"),
         (["search", "--model", "m", "--data", "d", "--text", "a", "--separator", "xx"], "must be one character"),
-        (["evaluate", "--model", "m", "--data", "d", "--maximum-skipped-fraction", "2"], "it is in 0…1"),
+        (["evaluate", "--model", "m", "--data", "d", "--maximum-skipped-fraction", "2"], "it must be in 0…1"),
         (["pull", "./runs"], "is not the name of a model"), (["pull", "a/b/c"], "OWNER/NAME"),
     ]) func wrongUsageNamesWhatIsMeant(_ arguments: [String], _ message: String) throws {
         try withTemporaryFolder { folder in

@@ -169,7 +169,7 @@ import Testing
                 let result = try Program.run(arguments + ["--model", model], in: folder)
                 #expect(result.status == 0, "\(result.errors)")
                 #expect(
-                    result.errors.contains("warning: 1 of 2 texts spell a special token, the first `<"),
+                    result.errors.contains("warning: 1 of 2 texts contain a special token, the first `<"),
                     "\(result.errors)")
             }
             let plain = try Program.run(["tokenize", "--model", model, "--text", "a < b"], in: folder)

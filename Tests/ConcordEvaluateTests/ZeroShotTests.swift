@@ -48,7 +48,7 @@ import Testing
                 + templates.flatMap { ["--template", $0] }
             let result = try Program.run(arguments + ["--json"], in: folder)
             #expect(result.status == 0, "\(result.errors)")
-            #expect(result.errors.contains("were cut at"))
+            #expect(result.errors.contains("were truncated to"))
             let json = try JSONValue(parsing: result.output)
             #expect(json["probability"]?.string == "softmax")
             let labels = try ZeroShotClassifier.readLabels(Self.folder + "/labels.txt")

@@ -243,7 +243,7 @@ import Testing
                 ]
             }
             let whole = try Program.run(arguments("whole.jsonl"), in: folder)
-            #expect(whole.status == 1 && whole.errors.contains("1 pictures"), "\(whole.errors)")
+            #expect(whole.status == 1 && whole.errors.contains("1 of 56 images"), "\(whole.errors)")
             let expected = try Files.read(folder + "/whole.jsonl")
             #expect(try lines(String(decoding: expected, as: UTF8.self)).count == 56)
 

@@ -4,13 +4,13 @@ import Foundation
 
 struct CaptionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "caption", abstract: "Write captions of pictures with a CoCa.",
+        commandName: "caption", abstract: "Caption images with a CoCa model.",
         discussion: """
-            A picture that cannot be read gets an error instead of a caption, the others are captioned all the same,
-            and the exit status is 1.
+            --data captions all images of a data set, or of a folder without a caption file, and writes one JSON object
+            per image to --output. An interrupted run resumes when the same command is run again.
 
-            With --data all pictures of a data set, or of a folder without a caption file, are captioned into --output,
-            one JSON object a line. Stopped at any moment, the same command goes on where it was.
+            An image that cannot be read gets an error instead of a caption; the others are still captioned, and the
+            exit status is 1.
 
             Examples:
               concord caption --model runs/emoji-coca --image a.png b.png
@@ -22,81 +22,74 @@ struct CaptionCommand: ParsableCommand {
     @OptionGroup var model: ModelOptions
     @OptionGroup var generation: GenerationArguments
 
-    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Pictures to caption.")
-    var images: [String] = []
+    @OptionGroup var source: ImageSourceOptions
 
-    @Option(name: .customLong("data"), help: "A data set, or a folder of pictures.")
-    var data: String?
-
-    @Option(help: "Only pictures of this split of the data set.")
-    var split: String?
-
-    @OptionGroup(title: "Data set") var file: CaptionFileArguments
-
-    @Option(help: "The file for the captions of --data, .jsonl.")
+    @Option(help: "The .jsonl file for the captions of --data.")
     var output: String?
 
-    @Option(help: "Pictures that are captioned at once.")
+    @Option(help: "Number of images captioned at once.")
     var batchSize = 16
 
-    @Option(help: "Threads of the model; 0 takes all processors.")
+    @Option(help: "Number of threads for the model (0: all processors).")
     var threads = 0
 
-    @Flag(help: "Stop at the first picture that cannot be read.")
-    var strict = false
-
-    @Flag(help: "Replace an --output that is there, or begun.")
+    @Flag(help: "Replace an existing or unfinished --output.")
     var force = false
 
-    @Flag(help: "Write each caption token by token.")
+    @Flag(help: "Print each caption token by token as it is generated.")
     var stream = false
 
-    @Flag(help: "Print one JSON object a picture: image, caption, tokens, log_probability.")
+    @Flag(help: "Print one JSON object per image: image, caption, tokens, log_probability.")
     var json = false
 
     func validate() throws {
-        guard images.isEmpty != (data == nil) else { throw ValidationError("Give either --image or --data.") }
-        guard batchSize > 0 else { throw ValidationError("--batch-size is \(batchSize); it is 1 at least.") }
-        if data != nil {
-            guard output != nil else { throw ValidationError("Name the --output file for the captions of --data.") }
-            if stream || json { throw ValidationError("--stream and --json are for --image.") }
-        } else if output != nil || split != nil || force {
-            throw ValidationError("--output, --split and --force are for --data.")
+        guard source.images.isEmpty != (source.data == nil) else {
+            throw ValidationError("Give either --image or --data.")
+        }
+        guard batchSize > 0 else { throw ValidationError("--batch-size is \(batchSize); it must be at least 1.") }
+        if source.data != nil {
+            guard output != nil else { throw ValidationError("--data needs an --output file for the captions.") }
+            if stream || json { throw ValidationError("--stream and --json work only with --image.") }
+        } else if output != nil || source.split != nil || force {
+            throw ValidationError("--output, --split and --force work only with --data.")
         }
         guard stream else { return }
         if generation.strategy == .beam {
             throw ValidationError(
-                "A search with beams knows its tokens only at the end; use --strategy greedy or sample with --stream.")
+                "Beam search chooses its tokens only at the end; use --strategy greedy or sample with --stream.")
         }
-        if generation.results > 1 || json { throw ValidationError("--stream writes one caption, as plain text.") }
+        if generation.results > 1 || json {
+            throw ValidationError(
+                "--stream prints one caption per image, as plain text; it excludes --results and --json.")
+        }
     }
 
     func run() throws {
         if threads > 0 { TorchRuntime.threadCount = threads }
         _ = try model.folder()
         try generation.check()
-        let pictures = try pictures()
+        let dataset = try source.dataset()
         if let output { try Files.checkIsWritable(output) }
         let captioner = try Captioner(model.load())
         let options = try generation.options(for: captioner, default: stream ? .greedy : .beam)
         let prompt = try generation.prompt(for: captioner)
-        if let pictures, let output { return try captionAll(pictures, captioner, prompt, options, to: output) }
+        if let dataset, let output { return try captionAll(dataset, captioner, prompt, options, to: output) }
         var failures = 0
-        for start in stride(from: 0, to: images.count, by: batchSize) {
-            let paths = images[start..<min(start + batchSize, images.count)]
-            var pictures = [(path: String, image: Image)]()
+        for start in stride(from: 0, to: source.images.count, by: batchSize) {
+            let paths = source.images[start..<min(start + batchSize, source.images.count)]
+            var batch = [(path: String, image: Image)]()
             for path in paths {
-                do { pictures.append((path, try Image(contentsOf: path))) } catch {
-                    if strict { throw error }
+                do { batch.append((path, try Image(contentsOf: path))) } catch {
+                    if source.strict { throw error }
                     failures += 1
                     report(path, error)
                 }
             }
             if stream {
-                for picture in pictures { try write(picture.path, picture.image, captioner, prompt, options) }
+                for (path, image) in batch { try write(path, image, captioner, prompt, options) }
             } else {
-                let found = try captioner.captions(of: pictures.map(\.image), prompt: prompt, options: options)
-                for (picture, captions) in zip(pictures, found) { write(picture.path, captions) }
+                let found = try captioner.captions(of: batch.map(\.image), prompt: prompt, options: options)
+                for (image, captions) in zip(batch, found) { write(image.path, captions) }
             }
         }
         if failures > 0 { throw ExitCode.failure }
@@ -129,39 +122,32 @@ struct CaptionCommand: ParsableCommand {
         FileHandle.standardOutput.write(Data("\n".utf8))
     }
 
-    /// What tells captions apart where there are several.
-    private func prefix(_ path: String) -> String { images.count > 1 ? path + ": " : "" }
-
-    /// The pictures of --data.
-    private func pictures() throws -> CaptionDataset? {
-        guard let data else { return nil }
-        let dataset = try CaptionDataset(
-            imagesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
-        Message.notes(of: dataset)
-        return try dataset.images(ofSplit: split)
-    }
+    /// The image's path before its caption, if there are several images.
+    private func prefix(_ path: String) -> String { source.images.count > 1 ? path + ": " : "" }
 
     private func captionAll(
-        _ pictures: CaptionDataset, _ captioner: Captioner, _ prompt: [Int32]?, _ options: GenerationOptions,
+        _ dataset: CaptionDataset, _ captioner: Captioner, _ prompt: [Int32]?, _ options: GenerationOptions,
         to output: String
     ) throws {
         InterruptSignal.listen()
         let run = try CaptionRun(
-            captioner, model: model.location.path(), images: pictures, prompt: prompt, options: options,
+            captioner, model: model.location.path(), images: dataset, prompt: prompt, options: options,
             output: output, batchSize: batchSize, replaces: force)
-        let summary = try run(isStrict: strict, progress: ProgressDisplay(label: "picture"))
-        if summary.earlier > 0 { Message.note("\(summary.earlier) pictures had been captioned before") }
+        let summary = try run(isStrict: source.strict, progress: ProgressDisplay(label: "captioning"))
+        if summary.earlier > 0 { Message.note("resumed after \(summary.earlier) images of an earlier run") }
         if summary.isInterrupted {
             Message.note(
-                "stopped after \(summary.earlier + summary.captioned) of \(pictures.items.count) pictures; the same "
-                    + "command goes on")
+                "stopped after \(summary.earlier + summary.captioned) of \(dataset.items.count) images; run the same "
+                    + "command to resume")
             throw ExitCode(130)
         }
         print("captions: \(output)")
         if summary.failures > 0 {
-            Message.warn(["\(summary.failures) pictures could not be read; their lines say why"])
+            Message.warn([
+                "\(summary.failures) of \(dataset.items.count) images could not be read; their lines in \(output) say why"
+            ])
         }
-        guard summary.failures == 0, !pictures.skipped.contains(where: { $0.reason.isOfImage }) else {
+        guard summary.failures == 0, !dataset.skipped.contains(where: { $0.reason.isOfImage }) else {
             throw ExitCode.failure
         }
     }

@@ -3,17 +3,16 @@ import Concord
 
 struct ClassifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "classify", abstract: "Say which label of a list fits a picture best, without training.",
+        commandName: "classify", abstract: "Classify images by a list of labels, without training (zero-shot).",
         discussion: """
-            Every label is put into every template in place of {}, and the vectors of a label's templates are averaged;
-            several templates make the result steadier. The file of labels has one a line. Probabilities are those of
-            `concord similarity`.
+            Each label replaces {} in each template, and the embeddings of a label's templates are averaged; several
+            templates make the result more robust. Probabilities are computed as in `concord similarity`.
 
-            With --json:
+            --json prints:
               {"results": [{"image": …, "labels": [{"label": …, "probability": …, "logit": …, "cosine": …}, …]}, …],
                "probability": "softmax"}
-            A picture that cannot be read is left out, and the exit status is 1: it has an "error" in place of its
-            labels, and "skipped" lists it as {"index": …, "path": …, "reason": …}.
+            An image that cannot be read is skipped: its result has an "error" instead of labels, "skipped" lists it as
+            {"index": …, "path": …, "reason": …}, and the exit status is 1.
 
             Examples:
               concord classify --model M --image a.jpg b.jpg --labels labels.txt
@@ -23,21 +22,21 @@ struct ClassifyCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Pictures to classify.")
+    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Image files to classify.")
     var images: [String]
 
-    @Option(help: "A text file with one label a line.")
+    @Option(help: "A text file with one label per line.")
     var labels: String
 
     @Option(
         name: .customLong("template"), parsing: .upToNextOption,
-        help: "A text with {} where the label goes; may be repeated. Without one: \"a photo of a {}\".")
+        help: "A text with {} in place of the label; may be repeated (default: \"a photo of a {}\").")
     var templates: [String] = []
 
-    @Option(help: "How many labels to show for each picture.")
+    @Option(help: "Number of labels to show for each image.")
     var top = 5
 
-    @OptionGroup var faults: PictureFaultOptions
+    @OptionGroup var unreadable: UnreadableImageOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -52,8 +51,9 @@ struct ClassifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        try faults.check()
-        let labels = try ZeroShotClassifier.readLabels(labels), model = try model.load()
+        try unreadable.check()
+        let labels = try ZeroShotClassifier.readLabels(labels)
+        let model = try model.load()
         Message.warn(ofSpecialTokensIn: labels + templates, try model.textSide().tokenizer)
         let classifier = try ZeroShotClassifier(
             model: model, labels: labels,
@@ -61,23 +61,23 @@ struct ClassifyCommand: ParsableCommand {
             progress: Message.progress("labels", count: labels.count))
         Message.warn(
             ofTruncated: classifier.truncatedCount, of: labels.count * max(1, templates.count))
-        let pictures = try model.embed(
-            images.map(EmbeddingInput.image), isStrict: faults.strict,
-            progress: Message.progress("pictures", count: images.count))
-        let similarity = try Similarity(model: model, images: pictures.vectors, texts: classifier.weights)
-        let rows = similarity.pictures(images, leftOut: pictures.skipped)
+        let embedded = try model.embed(
+            images.map(EmbeddingInput.image), isStrict: unreadable.strict,
+            progress: Message.progress("images", count: images.count))
+        let similarity = try Similarity(model: model, images: embedded.vectors, texts: classifier.weights)
+        let rows = similarity.scored(images, skipped: embedded.skipped)
         if json {
             print(
                 JSONValue.object(
                     [
                         .init("results", .array(rows.map { $0.json { report($0, labels) } })),
                         .init("probability", .string(similarity.probability.rawValue)),
-                    ] + pictures.skippedMembers
+                    ] + embedded.skippedMembers
                 ).text())
         } else {
             for row in rows { if let found = row.row { print("\(row.path)\n\(found.table(labels, top: top))") } }
         }
-        try faults.finish(pictures.skipped, of: images.count)
+        try unreadable.finish(embedded.skipped, of: images.count)
     }
 
     private func report(_ row: Similarity.Row, _ labels: [String]) -> [JSONValue.Member] {

@@ -6,25 +6,30 @@ import ConcordServeArguments
 struct ConcordCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "concord",
-        abstract: "Train, understand and serve contrastive image–text models.",
+        abstract: "Train, evaluate and serve contrastive image–text models.",
         discussion: """
-            From nothing to a trained, evaluated model:
+            Train and evaluate a model from scratch:
               concord dataset emoji --output data/emoji
               concord train recipes/emoji-clip.yaml --output runs/emoji
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord search --model runs/emoji --data data/emoji --text "red apple"
 
-            With pictures of your own:
+            Train on your own images:
               concord init --data photos
               concord train photos.yaml --output runs/photos
 
-            The emoji with captions:
+            Caption images:
               concord train recipes/emoji-coca.yaml --output runs/emoji-coca
               concord caption --model runs/emoji-coca --image data/emoji/images/1f34e.png
 
-            With a model that is there already:
-              concord similarity --model M --image cat.jpg --text "a cute cat" --text "a dog"
-              concord classify --model M --image cat.jpg --labels labels.txt
+            Use a pretrained model:
+              concord pull openai/clip-vit-base-patch32
+              concord similarity --model openai/clip-vit-base-patch32 --image cat.jpg --text "a cat" "a dog"
+              concord classify --model openai/clip-vit-base-patch32 --image cat.jpg --labels labels.txt
+
+            Export and serve it:
+              concord export --model runs/emoji-coca --output artifacts/coca
+              concord serve --model artifacts/coca
             """,
         version: ConcordVersion.current,
         subcommands: [
@@ -44,22 +49,22 @@ struct ConcordCommand: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            // What is misspelt explains whatever else seems to be missing.
-            let misspelt = exitCode(for: error) == .validationFailure ? MisspeltArgument(arguments, of: self) : nil
-            guard let misspelt else { exit(withError: error) }
-            Message.note("Error: \(misspelt.message)\nUsage: \(usageString(for: misspelt.command))")
+            // A misspelled option also explains why another one seems to be missing.
+            let misspelled = exitCode(for: error) == .validationFailure ? MisspelledArgument(arguments, of: self) : nil
+            guard let misspelled else { exit(withError: error) }
+            Message.note("Error: \(misspelled.message)\nUsage: \(usageString(for: misspelled.command))")
             exit(withError: ExitCode.validationFailure)
         }
     }
 }
 
-/// A command or an option that does not exist, with the one that was probably meant.
-struct MisspeltArgument {
-    /// The command that it was given to.
+/// A command or option that does not exist, with the one that was probably meant.
+struct MisspelledArgument {
+    /// The command it was given to.
     let command: any ParsableCommand.Type
     let message: String
 
-    /// Finds the first such argument; nil where there is none.
+    /// Finds the first such argument; nil if there is none.
     init?(_ arguments: [String], of root: any ParsableCommand.Type) {
         var command = root, rest = arguments[...]
         while !command.configuration.subcommands.isEmpty, let first = rest.first, !first.hasPrefix("-") {

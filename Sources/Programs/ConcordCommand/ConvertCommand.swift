@@ -3,10 +3,10 @@ import Concord
 
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "convert", abstract: "Write a model in the form that transformers or open_clip reads.",
+        commandName: "convert", abstract: "Convert a model for Hugging Face transformers or open_clip.",
         discussion: """
-            The weights keep their values and types: there and back gives the same bits. Refused is a model that the
-            other form cannot express; the error names what stands in the way.
+            The weights keep their values and types, so converting back gives the same bits. If the other format cannot
+            express the model, the error says why.
 
             Examples:
               concord convert --model M --to open_clip --output M-open-clip
@@ -20,13 +20,13 @@ struct ConvertCommand: ParsableCommand {
 
     @OptionGroup var location: ModelFolderOptions
 
-    @Option(name: .customLong("to"), help: "Whose form.")
+    @Option(name: .customLong("to"), help: "The format to write.")
     var target: Target
 
-    @Option(help: "The folder to make.")
+    @Option(help: "The folder to create.")
     var output: String
 
-    @Flag(help: "Replace a model that is in the output folder.")
+    @Flag(help: "Replace a model in the output folder.")
     var force = false
 
     @Flag(help: "Print one JSON object.")

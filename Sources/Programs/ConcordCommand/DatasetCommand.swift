@@ -3,34 +3,34 @@ import Concord
 
 struct DatasetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dataset", abstract: "Make a data set from what the system has installed.",
+        commandName: "dataset", abstract: "Create a data set from installed system packages.",
         subcommands: [Emoji.self])
 
     struct Emoji: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Every emoji of the Noto font as a picture, with its names and keywords from Unicode's CLDR.",
+            abstract: "Draw every emoji of the Noto font, captioned with its names and keywords from Unicode's CLDR.",
             discussion: """
-                Needs the Debian packages fonts-noto-color-emoji and unicode-cldr-core (`make setup` installs them).
+                Needs the Debian packages fonts-noto-color-emoji and unicode-cldr-core, which `make setup` installs.
 
                 Examples:
                   concord dataset emoji --output data/emoji
                   concord dataset emoji --output data/emoji-many --languages en,zh,de,ja --size 160
                 """)
 
-        @Option(help: "The folder to make.")
+        @Option(help: "The folder to create.")
         var output: String
 
-        @Option(help: "Languages of the captions, as CLDR names them, separated by commas.")
+        @Option(help: "Languages of the captions: CLDR codes, separated by commas.")
         var languages = "en,zh"
 
-        @Option(help: "Edge of the pictures, pixels.")
+        @Option(help: "Width and height of the images in pixels.")
         var size = 128
 
         @Flag(help: "Print one JSON object.")
         var json = false
 
         func validate() throws {
-            guard (8...1024).contains(size) else { throw ValidationError("--size is \(size); it must be 8…1024.") }
+            guard (8...1024).contains(size) else { throw ValidationError("--size is \(size); it must be in 8…1024.") }
         }
 
         func run() throws {

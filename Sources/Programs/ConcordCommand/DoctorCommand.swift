@@ -3,11 +3,12 @@ import Concord
 
 struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Show versions, devices, threads and what is missing.",
+        commandName: "doctor", abstract: "Show versions, devices and threads, and what is missing.",
         discussion: """
-            Exits with 1 when something that training needs is missing.
+            The exit status is 1 if something that training needs is missing.
 
-            Example:
+            Examples:
+              concord doctor
               concord doctor --json
             """)
 

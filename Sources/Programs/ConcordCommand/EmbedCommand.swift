@@ -3,22 +3,22 @@ import Concord
 
 struct EmbedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "embed", abstract: "Write the unit vectors of texts or pictures to a file.",
+        commandName: "embed", abstract: "Write the embeddings of texts or images to a file, as unit vectors.",
         discussion: """
-            The output's ending chooses its form: .safetensors (tensor `embeddings`), .npy, or .jsonl. Rows stand in
-            the order of the input. An --input file has one object a line, {"text": …} or {"image": …}; it may have
-            millions of lines. With --data the pictures of a data set, or of a folder without a caption file, are
-            embedded, and OUTPUT.rows.jsonl names the picture of each row, as an --input file does.
+            The output's extension selects its format: .safetensors (tensor `embeddings`), .npy or .jsonl. Rows are in
+            input order. An --input file has one JSON object per line, {"text": …} or {"image": …}, and may have
+            millions of lines. --data embeds the images of a data set, or of a folder without a caption file, and writes
+            OUTPUT.rows.jsonl, which names the image of each row and is itself a valid --input file.
 
-            A picture that cannot be read is left out: its row is NaN (null in .jsonl), OUTPUT.skipped.jsonl lists it as
-            {"index": …, "path": …, "reason": …}, the index from 0, and the exit status is 1. Stopped at any moment, the
-            same command goes on where it was.
+            An interrupted run resumes when the same command is run again. An image that cannot be read is skipped: its
+            row is NaN (null in .jsonl), OUTPUT.skipped.jsonl lists it as {"index": …, "path": …, "reason": …}, with
+            indices from 0, and the exit status is 1.
 
-            With --json:
+            --json prints:
               {"output": …, "rows": …, "width": …, "truncated_texts": …, "skipped_count": …, "skipped": […],
                "skipped_file": …}
-            where "skipped" has at most 1,000 entries, the file all of them. Rows of a caption file that name no usable
-            picture have no row in the output; "skipped_rows" lists them.
+            "skipped" has at most 1,000 entries, the file all of them. Rows of a caption file without a usable image
+            have no row in the output; "skipped_rows" lists them.
 
             Examples:
               concord embed --model runs/emoji --text "red apple" --text "a dog" --output vectors.npy
@@ -32,46 +32,35 @@ struct EmbedCommand: ParsableCommand {
     @Option(name: .customLong("text"), parsing: .upToNextOption, help: "Texts to embed.")
     var texts: [String] = []
 
-    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Pictures to embed.")
-    var images: [String] = []
+    @OptionGroup var source: ImageSourceOptions
 
-    @Option(help: "A file with one JSON object a line.")
+    @Option(help: "A file of texts and images, one JSON object per line.")
     var input: String?
-
-    @Option(name: .customLong("data"), help: "A data set, or a folder of pictures.")
-    var data: String?
-
-    @Option(help: "Only pictures of this split of the data set.")
-    var split: String?
-
-    @OptionGroup(title: "Data set") var file: CaptionFileArguments
 
     @Option(help: "The file to write: .safetensors, .npy or .jsonl.")
     var output: String
 
-    @Flag(help: "Stop at the first picture that cannot be read.")
-    var strict = false
-
-    @Flag(help: "Throw away what an earlier run has begun for this output.")
+    @Flag(help: "Discard what an interrupted run has written for this output and start over.")
     var force = false
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func validate() throws {
-        let given = [!texts.isEmpty, !images.isEmpty, input != nil, data != nil].count { $0 }
-        guard given == 1 else { throw ValidationError("Give one of --text, --image, --input and --data.") }
-        guard split == nil || data != nil else { throw ValidationError("--split is for --data.") }
+        let given = [!texts.isEmpty, !source.images.isEmpty, input != nil, source.data != nil].count { $0 }
+        guard given == 1 else { throw ValidationError("Give exactly one of --text, --image, --input and --data.") }
+        guard source.split == nil || source.data != nil else { throw ValidationError("--split is for --data.") }
         guard EmbeddingFile.Format(path: output) != nil else {
-            throw ValidationError("--output \(output): the ending must be .safetensors, .npy or .jsonl.")
+            throw ValidationError("--output \(output): the extension must be .safetensors, .npy or .jsonl.")
         }
     }
 
     func run() throws {
         InterruptSignal.listen()
         try Files.checkIsWritable(output)
-        let folder = try model.folder(), pictures = try pictures()
-        let paths = pictures.map { pictures in pictures.items.map(pictures.path(of:)) } ?? images
+        let folder = try model.folder()
+        let dataset = try source.dataset()
+        let paths = dataset.map { dataset in dataset.items.map(dataset.path(of:)) } ?? source.images
         let inputs =
             try input.map { try EmbeddingInputs(contentsOf: $0) }
             ?? EmbeddingInputs(texts.map(EmbeddingInput.text) + paths.map(EmbeddingInput.image))
@@ -79,34 +68,27 @@ struct EmbedCommand: ParsableCommand {
         if !texts.isEmpty { Message.warn(ofSpecialTokensIn: texts, try model.textSide().tokenizer) }
         let run = try EmbeddingRun(model, folder: folder, inputs: inputs, output: output, startsOver: force)
         let summary = try run(
-            isStrict: strict, progress: Message.progress("embedding", count: inputs.count),
-            beforeEnd: { if pictures != nil { try writeRows(paths) } })
-        if summary.earlier > 0 { Message.note("\(summary.earlier) inputs had been embedded before") }
+            isStrict: source.strict, progress: Message.progress("embedding", count: inputs.count),
+            beforeEnd: { if dataset != nil { try writeRows(paths) } })
+        if summary.earlier > 0 { Message.note("resumed after \(summary.earlier) inputs of an earlier run") }
         if summary.isInterrupted {
             Message.note(
-                "stopped after \(summary.earlier + summary.done) of \(inputs.count) inputs; the same command goes on")
+                "stopped after \(summary.earlier + summary.done) of \(inputs.count) inputs; run the same command to resume"
+            )
             throw ExitCode(130)
         }
         Message.warn(ofTruncated: summary.truncatedCount, of: inputs.count - inputs.imageCount)
-        let rows = pictures?.skipped ?? [], isRowLost = rows.contains { $0.reason.isOfImage }
+        let rows = dataset?.skipped ?? []
+        let isImageMissing = rows.contains { $0.reason.isOfImage }
         if json { print(report(summary, inputs, width: model.encoder.embeddingWidth, run, skipped: rows).text()) }
-        guard summary.skippedCount > 0 || isRowLost else { return }
+        guard summary.skippedCount > 0 || isImageMissing else { return }
         if summary.skippedCount > 0 {
-            Message.leftOut(summary.skipped, count: summary.skippedCount, of: inputs.imageCount, file: run.skippedFile)
+            Message.skipped(summary.skipped, count: summary.skippedCount, of: inputs.imageCount, file: run.skippedFile)
         }
         throw ExitCode.failure
     }
 
-    /// The pictures of --data.
-    private func pictures() throws -> CaptionDataset? {
-        guard let data else { return nil }
-        let dataset = try CaptionDataset(
-            imagesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
-        Message.notes(of: dataset)
-        return try dataset.images(ofSplit: split)
-    }
-
-    /// Names the picture of each row.
+    /// Writes the image of each row to `OUTPUT.rows.jsonl`.
     private func writeRows(_ paths: [String]) throws {
         try Files.replace(output + ".rows.jsonl") { file in
             for path in paths {

@@ -3,17 +3,16 @@ import Concord
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "evaluate", abstract: "Measure how well texts find pictures, and pictures texts.",
+        commandName: "evaluate", abstract: "Measure retrieval of images by text and of texts by image.",
         discussion: """
-            The captions of the chosen split are searched among all pictures of the data set, and its pictures among
-            all captions of the chosen language and kind. With --captions a CoCa also captions the pictures of the
-            split, and what it writes is compared with the captions of that language and kind.
+            Reports recall@1, @5 and @10 and the median rank. Each caption of the chosen split is a query among all
+            images of the data set, and each image of the split is a query among all captions of the chosen language and
+            kind. --captions also captions the images of the split with a CoCa model and scores the captions against
+            those of the data set. If the data set has no splits, "held-out" is the split that the training run made.
 
-            Pictures that cannot be read are left out, and the exit status is 1; --json and --skipped list them as
-            {"index": …, "path": …, "reason": …}, and rows of the caption file that cannot be used as
+            Images that cannot be read are skipped, and the exit status is 1; --json and --skipped list them as
+            {"index": …, "path": …, "reason": …}, and unusable rows of the caption file as
             {"file": …, "line": …, "reason": …, "detail": …}.
-
-            Where the data name no splits, the pictures that a run held out by itself are its split held-out.
 
             Examples:
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
@@ -24,16 +23,16 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var model: ModelOptions
     @OptionGroup var data: DataOptions
 
-    @Option(help: "Rows whose captions are searched for: a split's name, or all.")
+    @Option(help: "The split whose captions and images are the queries, or all.")
     var split = "all"
 
-    @Option(help: "Only captions of this language.")
+    @Option(help: "Use only captions in this language.")
     var language: String?
 
-    @Option(help: "Only captions of this kind; without it \"name\" where the data set has names, else all.")
+    @Option(help: "Use only captions of this kind (default: \"name\" if the data set has any, otherwise all).")
     var kind: String?
 
-    @Flag(help: "Caption the pictures of the split, too, and compare.")
+    @Flag(help: "Also caption the images of the split and score the captions.")
     var captions = false
 
     @OptionGroup(title: "Captions") var generation: GenerationArguments
@@ -45,7 +44,7 @@ struct EvaluateCommand: ParsableCommand {
         let folder = try RunFolder(model.folder())
         if captions { try generation.check() }
         let dataset = try folder.withHeldOut(data.load(needsCaptions: true))
-        // Before the pictures are embedded, which may take long.
+        // Fails before the images are embedded, which may be slow.
         try RetrievalEvaluation.check(dataset, split: split, language: language, kind: kind)
         let model = try model.load()
         _ = try model.imageTextEncoder()

@@ -1,58 +1,59 @@
 import ArgumentParser
 import Concord
 
-/// How captions are chosen.
+/// The options of caption generation.
 struct GenerationArguments: ParsableArguments {
     enum Strategy: String, ExpressibleByArgument, CaseIterable {
         case beam, greedy, sample
     }
 
-    @Option(help: "beam (the best of a search), greedy (the likeliest token each time) or sample (drawn).")
+    @Option(help: "beam (beam search), greedy (the most likely token at each step) or sample (random sampling).")
     var strategy: Strategy?
 
-    @Option(help: "Beams of the search.")
+    @Option(help: "Number of beams.")
     var beams = 6
 
-    @Option(help: "Groups that the beams are divided into, each kept from what the others say.")
+    @Option(help: "Number of beam groups for diverse beam search.")
     var beamGroups = 1
 
-    @Option(help: "What a token loses for each beam of another group that has it; for several groups.")
+    @Option(help: "Diversity penalty between beam groups (default: 0.5 with several groups).")
     var diversityPenalty: Double?
 
-    @Option(help: "Above 0 a search favours long captions, below 0 short ones.")
+    @Option(help: "Length penalty of beam search: above 0 favors long captions, below 0 short ones.")
     var lengthPenalty = 1.0
 
-    @Option(help: "Below 1 draws keep to likely tokens.")
+    @Option(help: "Sampling temperature: below 1 favors likely tokens.")
     var temperature = 1.0
 
-    @Option(help: "Draw from so many of the likeliest tokens only.")
+    @Option(help: "Sample from the k most likely tokens.")
     var topK: Int?
 
-    @Option(help: "Draw from the fewest of the likeliest tokens that have this probability together.")
+    @Option(
+        help: "Sample from the fewest most likely tokens whose probabilities sum to at least this (nucleus sampling).")
     var topP = 1.0
 
-    @Option(help: "Seed of the draws.")
+    @Option(help: "Random seed of sampling.")
     var seed: UInt64 = 0
 
     @Option(
         help:
-            "Most new tokens of a caption, the one that ends it included; 30, or what the model's context has room for."
+            "Maximum number of generated tokens, end token included (default: 30, or what fits the context)."
     )
     var maxTokens: Int?
 
-    @Option(help: "Fewest new tokens of a caption.")
+    @Option(help: "Minimum number of generated tokens.")
     var minTokens = 0
 
-    @Option(help: "Above 1 makes tokens unlikely that the caption has already.")
+    @Option(help: "Repetition penalty: above 1 makes tokens that the caption already has less likely.")
     var repetitionPenalty = 1.0
 
-    @Option(help: "What the captions begin with.")
+    @Option(help: "Text that every caption starts with.")
     var prompt: String?
 
-    @Option(help: "A file of texts, one a line; only their tokens may come.")
+    @Option(help: "A file of texts, one per line; only their tokens may be generated.")
     var vocabulary: String?
 
-    @Option(help: "Captions of each picture; more than one when sampling or searching.")
+    @Option(help: "Number of captions per image; more than one needs beam search or sampling.")
     var results = 1
 
     private static let searchKeys = "--beam-groups, --diversity-penalty and --length-penalty"
@@ -60,22 +61,22 @@ struct GenerationArguments: ParsableArguments {
     func validate() throws {
         let strategy = strategy ?? .beam
         if strategy != .beam, beamGroups != 1 || diversityPenalty != nil || lengthPenalty != 1 {
-            throw ValidationError("\(Self.searchKeys) are for --strategy beam.")
+            throw ValidationError("\(Self.searchKeys) work only with --strategy beam.")
         }
         if strategy != .sample, temperature != 1 || topK != nil || topP != 1 {
-            throw ValidationError("--temperature, --top-k and --top-p are for --strategy sample.")
+            throw ValidationError("--temperature, --top-k and --top-p work only with --strategy sample.")
         }
         do throws(ConcordError) { try options(strategy, usualTokens: max(30, minTokens)).validate() } catch {
             throw ValidationError(error.message)
         }
     }
 
-    /// Looks for the file of words: to be called before anything that takes long.
+    /// Checks that the vocabulary file exists: call it before anything slow.
     func check() throws { if let vocabulary { _ = try LineReader(path: vocabulary) } }
 
-    /// The options for a model, with what needs its tokenizer.
+    /// The options for a model, which needs its tokenizer.
     ///
-    /// - Parameter default: the strategy where none is named.
+    /// - Parameter default: the strategy if the user names none.
     func options(for captioner: Captioner, default: Strategy = .beam) throws -> GenerationOptions {
         var options = options(
             strategy ?? `default`, usualTokens: captioner.usualTokens(prompt: try prompt(for: captioner)))
@@ -83,7 +84,7 @@ struct GenerationArguments: ParsableArguments {
             let reader = try LineReader(path: vocabulary)
             var tokens = Set<Int32>()
             while let line = try reader.next() {
-                // Without the tokens that begin and end a text.
+                // Without the start and end tokens.
                 let ids = captioner.tokenizer.encode(String(decoding: line, as: UTF8.self))
                 tokens.formUnion(ids.dropFirst().dropLast())
             }
@@ -92,7 +93,7 @@ struct GenerationArguments: ParsableArguments {
         return options
     }
 
-    /// The tokens that captions begin with; nil for the start token alone.
+    /// The tokens that captions start with; nil for the start token alone.
     func prompt(for captioner: Captioner) throws -> [Int32]? { try prompt.map { try captioner.prompt($0) } }
 
     private func options(_ strategy: Strategy, usualTokens: Int) -> GenerationOptions {
@@ -103,7 +104,7 @@ struct GenerationArguments: ParsableArguments {
             case .beam:
                 .beam(
                     width: beams, groups: beamGroups,
-                    // What Vijayakumar et al. recommend lies between 0.2 and 0.8.
+                    // Vijayakumar et al. recommend 0.2 to 0.8.
                     diversityPenalty: diversityPenalty ?? (beamGroups > 1 ? 0.5 : 0), lengthPenalty: lengthPenalty)
             }
         return GenerationOptions(

@@ -4,36 +4,37 @@ import Foundation
 
 struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Write a recipe that fits a folder of pictures with captions.",
+        commandName: "init", abstract: "Write a training recipe for a folder of captioned images.",
         discussion: """
-            Reads the captions, looks at a sample of the pictures, and takes a few steps of the training to say what it
-            will take: steps, time and memory on this machine, and the recall that guessing has.
+            Reads the captions, samples the images and runs a few training steps, then prints a forecast: number of
+            steps, time and memory on this machine, and the recall of random guessing.
 
             Examples:
               concord init --data photos
               concord init --data photos --start openai/clip-vit-base-patch32 --output photos-clip.yaml
             """)
 
-    @Option(help: "A folder with captions.jsonl, .tsv or .csv, or such a file.")
+    @Option(help: "A folder with captions.jsonl, .tsv or .csv, or the caption file itself.")
     var data: String
 
     @OptionGroup(title: "Data set") var file: CaptionFileArguments
 
-    @Option(help: "A model to start from: a folder, or OWNER/NAME, fetched by `concord pull`.")
+    @Option(help: "A pretrained model to fine-tune: a folder, or OWNER/NAME as downloaded by `concord pull`.")
     var start: String?
 
-    @Option(help: "The recipe to write; without it, the data folder's name with .yaml.")
+    @Option(help: "The recipe to write (default: the data folder's name with .yaml).")
     var output: String?
 
-    @Flag(help: "Replace a recipe that is there.")
+    @Flag(help: "Replace an existing recipe.")
     var force = false
 
     func run() throws {
         let name = URL(fileURLWithPath: data).deletingPathExtension().lastPathComponent
-        let path = output ?? name + ".yaml", run = "runs/" + name
+        let path = output ?? name + ".yaml"
+        let run = "runs/" + name
         guard force || !FileManager.default.fileExists(atPath: path) else {
             throw ConcordError(
-                .fileSystem, "\(path) is there already; name another --output, or replace it with --force")
+                .fileSystem, "\(path) already exists; name another --output, or use --force to replace it")
         }
         let options = try file.options(maximumSkippedFraction: 0.1)
         let dataset = try CaptionDataset(contentsOf: data, options: options)
@@ -49,8 +50,9 @@ struct InitCommand: ParsableCommand {
             forecast.notes.filter { $0.hasPrefix("warning: ") }.map { String($0.dropFirst("warning: ".count)) })
         if start == nil, forecast.plan.images < 5_000 {
             Message.note(
-                "A model that begins with nothing learns little from \(forecast.plan.images) pictures beyond these; "
-                    + "with --start openai/clip-vit-base-patch32, after `concord pull`, it begins with 400 million.")
+                "Trained from scratch on \(forecast.plan.images) images, a model generalizes poorly. To fine-tune a model "
+                    + "pretrained on 400 million images, run `concord pull openai/clip-vit-base-patch32` and add "
+                    + "--start openai/clip-vit-base-patch32.")
         }
         Message.note("Next:\n  \(train)")
     }
@@ -61,34 +63,34 @@ struct InitCommand: ParsableCommand {
         func add(_ name: String, _ text: String) {
             lines.append(name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)
         }
-        let unusable = skipped > 0 ? "; \(skipped) rows or captions cannot be used" : ""
+        let unusable = skipped > 0 ? "; \(skipped) unusable rows or captions" : ""
         add(
-            "pictures",
+            "images",
             "\(plan.images) to train on with \(survey.captions) captions, \(forecast.heldOut) held out\(unusable)")
         if survey.mostShared.images > 1 {
             add(
                 "captions",
-                "\(survey.distinctCaptions) that differ; the most frequent one is shared by "
-                    + "\(survey.mostShared.images) pictures")
+                "\(survey.distinctCaptions) distinct; the most frequent one is shared by "
+                    + "\(survey.mostShared.images) images")
         }
         let size = NumberText.significant(Double(forecast.parameters) / 1e6)
-        let origin = start.map { "from \($0)" } ?? "begins with nothing"
+        let origin = start.map { "from \($0)" } ?? "from scratch"
         add(
             "model",
-            "\(size) M parameters, \(origin); sees \(forecast.imageSize) × \(forecast.imageSize) pixels")
+            "\(size) M parameters, \(origin); images of \(forecast.imageSize) × \(forecast.imageSize) pixels")
         add(
             "steps",
-            "\(plan.totalSteps): \(plan.epochs) epochs of \(plan.batchesPerEpoch) batches of \(plan.batchSize) pictures"
+            "\(plan.totalSteps): \(plan.epochs) epochs of \(plan.batchesPerEpoch) batches of \(plan.batchSize) images"
         )
         add(
             "time",
             "about \(NumberText.duration(seconds: forecast.seconds)) on this machine, "
-                + "\(NumberText.significant(forecast.secondsPerStep, digits: 2)) s a step as measured")
+                + "\(NumberText.significant(forecast.secondsPerStep, digits: 2)) s per step measured")
         if let bytes = forecast.peakBytes { add("memory", "about \(NumberText.bytes(bytes))") }
         add(
             "guessing",
-            "finds the right one of \(forecast.gallery) pictures first in "
-                + "\(NumberText.significant(100 * forecast.chance, digits: 2)) % of searches (R@1)")
+            "R@1 of \(NumberText.significant(100 * forecast.chance, digits: 2)) % "
+                + "when one of \(forecast.gallery) images is picked at random")
         return lines.joined(separator: "\n")
     }
 }

@@ -3,14 +3,14 @@ import Concord
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Show what a model folder holds: architecture, parameters, quirks, files.",
+        commandName: "inspect", abstract: "Show a model folder's architecture, parameters, quirks and files.",
         discussion: """
-            Reads configurations and headers alone, whatever the size of the weights. Weights that do not fit their
-            configuration are an error, which lists every missing, unexpected and mismatched tensor. What would keep
-            the model from embedding, such as a missing tokenizer, is printed as a warning.
+            Reads only configurations and headers, so it is fast for weights of any size. Weights that do not match the
+            configuration are an error that lists every missing, unexpected and mismatched tensor. Anything else that
+            would keep the model from embedding, such as a missing tokenizer, is a warning.
 
-            --verify also reads every weight, compares every file with the hashes of concord.json, and exits with 1 when
-            there is any warning.
+            --verify also reads every weight and checks every file against the hashes in concord.json; with any warning,
+            the exit status is then 1.
 
             Examples:
               concord inspect --model M

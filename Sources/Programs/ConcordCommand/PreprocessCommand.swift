@@ -3,13 +3,13 @@ import Concord
 
 struct PreprocessCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "preprocess", abstract: "Write pictures as the model's image tower sees them.",
+        commandName: "preprocess", abstract: "Write images as the model's image tower receives them.",
         discussion: """
-            A .npy output holds the normalised pixels, float32 [pictures, 3, height, width]; a .png output shows the
-            resized and cropped picture before normalisation.
+            A .npy output holds the normalized pixels, float32 [images, 3, height, width]; a .png output shows the
+            resized and cropped image before normalization.
 
-            A picture that cannot be read is left out of a .npy: its values are NaN, OUTPUT.skipped.jsonl lists it as
-            {"index": …, "path": …, "reason": …}, the index from 0, and the exit status is 1.
+            An image that cannot be read is NaN in the .npy; OUTPUT.skipped.jsonl lists it as
+            {"index": …, "path": …, "reason": …}, with indices from 0, and the exit status is 1.
 
             Examples:
               concord preprocess --model M --image cat.jpg --output pixels.npy
@@ -19,13 +19,13 @@ struct PreprocessCommand: ParsableCommand {
 
     @OptionGroup var location: ModelFolderOptions
 
-    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Pictures.")
+    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Image files.")
     var images: [String]
 
-    @Option(help: "The file to write: .npy, or .png for one picture.")
+    @Option(help: "The file to write: .npy, or .png for one image.")
     var output: String
 
-    @Flag(help: "Stop at the first picture that cannot be read.")
+    @Flag(help: "Stop at the first image that cannot be read.")
     var strict = false
 
     @Flag(help: "Print one JSON object: output, shape, skipped.")
@@ -33,17 +33,19 @@ struct PreprocessCommand: ParsableCommand {
 
     func validate() throws {
         guard output.hasSuffix(".npy") || output.hasSuffix(".png") else {
-            throw ValidationError("--output \(output): the ending must be .npy or .png.")
+            throw ValidationError("--output \(output): the extension must be .npy or .png.")
         }
         guard output.hasSuffix(".npy") || images.count == 1 else {
-            throw ValidationError("A .png holds one picture, not \(images.count); write .npy, or one after another.")
+            throw ValidationError("A .png holds one image, not \(images.count); write a .npy, or one .png at a time.")
         }
     }
 
     func run() throws {
         try Files.checkIsWritable(output)
-        let preprocessing = try ModelFolder(location.path()).loadPreprocessing(), size = preprocessing.cropSize
-        var skipped = [SkippedInput](), shape = [images.count, 3, size, size]
+        let preprocessing = try ModelFolder(location.path()).loadPreprocessing()
+        let size = preprocessing.cropSize
+        var skipped: [SkippedInput] = []
+        var shape = [images.count, 3, size, size]
         if output.hasSuffix(".png") {
             try preprocessing.pixels(Image(contentsOf: images[0])).write(to: output, as: .png)
             shape = [size, size, 3]
@@ -66,7 +68,7 @@ struct PreprocessCommand: ParsableCommand {
             print(report.text())
         }
         guard skipped.isEmpty else {
-            Message.leftOut(skipped, count: skipped.count, of: images.count, file: list)
+            Message.skipped(skipped, count: skipped.count, of: images.count, file: list)
             throw ExitCode.failure
         }
     }

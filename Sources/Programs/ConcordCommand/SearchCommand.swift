@@ -3,16 +3,16 @@ import Concord
 
 struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "search", abstract: "Find the pictures of a data set that match a text or a picture best.",
+        commandName: "search", abstract: "Find the images of a data set that best match a text or an image.",
         discussion: """
-            The data may be a folder of pictures without a caption file. Pictures that cannot be read are left out, and the
-            exit status is 1; --json and --skipped list them as {"index": …, "path": …, "reason": …}, and rows of a caption
-            file that cannot be used as {"file": …, "line": …, "reason": …, "detail": …}.
+            The data set may be a folder of images without a caption file. Images that cannot be read are skipped, and
+            the exit status is 1; --json and --skipped list them as {"index": …, "path": …, "reason": …}, and unusable
+            rows of the caption file as {"file": …, "line": …, "reason": …, "detail": …}.
 
             Examples:
               concord search --model runs/emoji --data data/emoji --text "red apple"
               concord search --model runs/emoji --data data/emoji --image q.png --top 5 --json
-              concord search --model runs/emoji --data data/emoji --text "红苹果" --html page.html
+              concord search --model runs/emoji --data data/emoji --text "红苹果" --html results.html
               concord search --model openai/clip-vit-base-patch32 --data photos --text "a red car"
             """)
 
@@ -22,16 +22,16 @@ struct SearchCommand: ParsableCommand {
     @Option(help: "The text to search for.")
     var text: String?
 
-    @Option(help: "The picture to search for.")
+    @Option(help: "The image to search for.")
     var image: String?
 
-    @Option(help: "How many pictures to return.")
+    @Option(help: "Number of images to return.")
     var top = 10
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    @Option(help: "Also write a page with the pictures to this file.")
+    @Option(help: "Also write an HTML page with the images to this file.")
     var html: String?
 
     func validate() throws {
@@ -42,9 +42,10 @@ struct SearchCommand: ParsableCommand {
     func run() throws {
         if let html { try Files.checkIsWritable(html) }
         _ = try model.folder()
-        // Before the pictures are embedded, which may take long.
+        // Fails before the images are embedded, which may be slow.
         if let image { _ = try Image(contentsOf: image) }
-        let dataset = try data.load(needsCaptions: false), model = try model.load()
+        let dataset = try data.load(needsCaptions: false)
+        let model = try model.load()
         if let text {
             _ = try model.imageTextEncoder()
             Message.warn(ofSpecialTokensIn: [text], try model.textSide().tokenizer)

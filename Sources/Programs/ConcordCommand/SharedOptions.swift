@@ -2,45 +2,44 @@ import ArgumentParser
 import Concord
 import Foundation
 
-/// Which model, by its folder.
+/// The model, named by its folder or its name on a hub.
 struct ModelFolderOptions: ParsableArguments {
     @Option(
         name: .customLong("model"),
-        help: "A model folder, such as a finished run; or OWNER/NAME or OWNER/NAME@REVISION, fetched by `concord pull`."
+        help: "A model folder, such as a finished run, or OWNER/NAME[@REVISION] as downloaded by `concord pull`."
     )
     var model: String
 
-    /// The folder that is meant.
+    /// The model's folder.
     func path() throws -> String { try ModelLocation.folder(model) }
 
-    /// The same of a model whose weights are needed.
+    /// The folder of a model whose weights are needed: an exported one is an error.
     func weightsPath() throws -> String {
         let path = try path()
         guard !Files.exists(path + "/" + ArtifactManifest.fileName) else {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(path) is an exported model, for `concord serve` and concord-server; name the folder of the model that "
-                    + "it was exported from")
+                "\(path) is an exported model, which only `concord serve` and concord-server run; name the folder of "
+                    + "the model it was exported from")
         }
         return path
     }
 }
 
-/// Which model, and where it runs.
+/// The model and the device it runs on.
 struct ModelOptions: ParsableArguments {
     @OptionGroup var location: ModelFolderOptions
 
-    @Option(help: "cpu, cuda, cuda:N or mps.")
+    @Option(help: "Device that runs the model: cpu, cuda, cuda:N or mps.")
     var device = "cpu"
 
-    /// The folder of a model that can be loaded, as far as that can be told at once: to be asked before anything that
-    /// takes long.
+    /// The model's folder, after the checks that take no time: call it before anything slow.
     func folder() throws -> String {
         _ = try Device(device).checked()
         return try location.weightsPath()
     }
 
-    /// The model, ready to embed; what is odd about it is printed as warnings.
+    /// Loads the model and prints its notes as warnings.
     func load() throws -> EmbeddingModel {
         let model = try EmbeddingModel.load(folder(), device: Device(device))
         Message.warn(model.notes)
@@ -48,9 +47,9 @@ struct ModelOptions: ParsableArguments {
     }
 }
 
-/// What the user is told besides results, on standard error.
+/// Notes, warnings and progress on standard error.
 enum Message {
-    /// A bar for work on `count` things; nil for so few that it would be gone before it is read.
+    /// A progress bar for `count` items; nil for so few that it would vanish unread.
     static func progress(_ label: String, count: Int) -> ProgressDisplay? {
         count > 32 ? ProgressDisplay(label: label) : nil
     }
@@ -61,53 +60,57 @@ enum Message {
 
     static func note(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
 
-    /// What the user should know of a data set: how it was read, and which rows cannot be used.
+    /// Prints how a data set was read and which rows cannot be used.
     static func notes(of dataset: CaptionDataset) {
         for text in dataset.notes { note("note: \(text)") }
         guard !dataset.skipped.isEmpty else { return }
         warn(
             [
-                "of \(dataset.rowCount) rows of \(dataset.captionFile), these rows or captions are left out: "
+                "skipped in the \(dataset.rowCount) rows of \(dataset.captionFile): "
                     + SkippedRow.summary(dataset.skipped)
             ])
     }
 
-    /// Tells which pictures were left out, the first of many.
-    static func leftOut(_ first: [SkippedInput], count: Int, of total: Int, file: String? = nil) {
-        for input in first.prefix(10) { warn(["picture \(input.index) is left out: \(input.reason)"]) }
-        let more = count > 10 ? ", \(count - 10) more than are named here" : ""
-        warn(["\(count) of \(total) pictures are left out\(more)" + (file.map { "; \($0) lists them" } ?? "")])
+    /// Warns about skipped images; of many, it names the first ten.
+    static func skipped(_ first: [SkippedInput], count: Int, of total: Int, file: String? = nil) {
+        for input in first.prefix(10) { warn(["skipped image \(input.index): \(input.reason)"]) }
+        let more = count > 10 ? ", \(count - 10) of them not named here" : ""
+        warn(["skipped \(count) of \(total) images\(more)" + (file.map { "; \($0) lists them all" } ?? "")])
     }
 
-    /// Tells of texts that spell a special token, which is not read as the letters that somebody typed.
+    /// Warns about texts that contain the name of a special token.
     static func warn(ofSpecialTokensIn texts: [String], _ tokenizer: any Tokenizer) {
         let found = texts.compactMap { tokenizer.specialTokens(in: $0).first }
         guard let first = found.first else { return }
         warn([
-            "\(found.count) of \(texts.count) texts spell a special token, the first `\(first)`; it is read as that token, "
-                + "as other programs do, not as the letters of its name"
+            "\(found.count) of \(texts.count) texts contain a special token, the first `\(first)`; it is read as that "
+                + "token, as in other libraries, not as ordinary text"
         ])
     }
 
-    /// Tells how many texts lost their ends, if any did.
+    /// Warns about texts that were truncated, if any were.
     static func warn(ofTruncated count: Int, of total: Int) {
         guard count > 0 else { return }
-        warn(["\(count) of \(total) texts were cut at the model's context length"])
+        warn(["\(count) of \(total) texts were truncated to the model's context length"])
     }
 }
 
-/// How a caption file is read.
+/// How to read a caption file.
 struct CaptionFileArguments: ParsableArguments {
-    @Option(help: "The column or JSON member that names the picture.")
+    @Option(
+        help:
+            "Column or JSON member that names the image (default: image, filepath, file_name, filename or image_path).")
     var imageColumn: String?
 
-    @Option(name: .customLong("caption-column"), help: "A column or JSON member with captions; may be repeated.")
+    @Option(
+        name: .customLong("caption-column"),
+        help: "Column or JSON member with captions; may be repeated (default: caption, captions, text or title).")
     var captionColumns: [String] = []
 
-    @Option(help: "What stands between the columns of a table: , ; | or tab. Without it, it is found.")
+    @Option(help: "Column separator of a table: , ; | or tab (default: detected).")
     var separator: String?
 
-    @Flag(help: "Take pictures that lie outside the folder of the caption file, too.")
+    @Flag(help: "Allow images outside the caption file's folder.")
     var allowOutsideImages = false
 
     func validate() throws {
@@ -127,35 +130,37 @@ struct CaptionFileArguments: ParsableArguments {
     }
 }
 
-/// What becomes of pictures and rows that cannot be used.
+/// How many unusable rows and images a command accepts.
 struct SkippingOptions: ParsableArguments {
-    @Option(help: "Stop when more than this share of rows or pictures is unusable.")
+    @Option(help: "Stop if more than this fraction of the rows or images is unusable.")
     var maximumSkippedFraction = 0.1
 
-    @Flag(help: "Stop at the first row or picture that is unusable, as --maximum-skipped-fraction 0 does.")
+    @Flag(help: "Stop at the first unusable row or image; the same as --maximum-skipped-fraction 0.")
     var strict = false
 
     var limit: Double { strict ? 0 : maximumSkippedFraction }
 
     func validate() throws {
         guard (0...1).contains(maximumSkippedFraction) else {
-            throw ValidationError("--maximum-skipped-fraction is \(maximumSkippedFraction); it is in 0…1.")
+            throw ValidationError("--maximum-skipped-fraction is \(maximumSkippedFraction); it must be in 0…1.")
         }
     }
 }
 
-/// Which data set.
+/// The data set.
 struct DataOptions: ParsableArguments {
-    @Option(name: .customLong("data"), help: "A folder with captions.jsonl, .tsv or .csv, or such a file.")
+    @Option(name: .customLong("data"), help: "A folder with captions.jsonl, .tsv or .csv, or the caption file itself.")
     var path: String
 
     @OptionGroup var file: CaptionFileArguments
     @OptionGroup var skipping: SkippingOptions
 
-    @Option(help: "Write what was left out to this file, one JSON object a line.")
+    @Option(help: "Write the skipped rows and images to this file, one JSON object per line.")
     var skipped: String?
 
-    /// - Parameter needsCaptions: whether a folder of pictures alone is not enough.
+    /// Reads the data set.
+    ///
+    /// - Parameter needsCaptions: whether a folder without a caption file is an error.
     func load(needsCaptions: Bool) throws -> CaptionDataset {
         if let skipped { try Files.checkIsWritable(skipped) }
         let options = try file.options(maximumSkippedFraction: skipping.limit)
@@ -166,43 +171,77 @@ struct DataOptions: ParsableArguments {
         return dataset
     }
 
-    /// Everything that was left out of a gallery: rows of the caption file, then pictures.
-    private func leftOut(_ dataset: CaptionDataset, _ gallery: ImageGallery) -> [JSONValue] {
+    /// Everything that was skipped: rows of the caption file, then images.
+    private func skippedEntries(_ dataset: CaptionDataset, _ gallery: ImageGallery) -> [JSONValue] {
         dataset.skipped.map(\.json) + gallery.skipped.map(\.json)
     }
 
-    /// The same as a member of a JSON object, where anything was.
+    /// The JSON member `skipped`, if anything was.
     func skippedMembers(_ dataset: CaptionDataset, _ gallery: ImageGallery) -> [JSONValue.Member] {
-        let entries = leftOut(dataset, gallery)
+        let entries = skippedEntries(dataset, gallery)
         return entries.isEmpty ? [] : [.init("skipped", .array(entries))]
     }
 
-    /// Writes the list of what was left out, where one is asked for, and fails when a picture was.
+    /// Writes the list of skipped items if asked to, and fails if an image was skipped.
     func finish(_ dataset: CaptionDataset, _ gallery: ImageGallery) throws {
         if let skipped {
-            try Files.replace(skipped, with: leftOut(dataset, gallery).map { $0.text() + "\n" }.joined())
+            try Files.replace(skipped, with: skippedEntries(dataset, gallery).map { $0.text() + "\n" }.joined())
         }
-        let isPictureLost = !gallery.skipped.isEmpty || dataset.skipped.contains { $0.reason.isOfImage }
-        if isPictureLost { throw ExitCode.failure }
+        let isImageSkipped = !gallery.skipped.isEmpty || dataset.skipped.contains { $0.reason.isOfImage }
+        if isImageSkipped { throw ExitCode.failure }
     }
 }
 
-/// What becomes of pictures that cannot be read, among those that are named one by one.
-struct PictureFaultOptions: ParsableArguments {
-    @Flag(help: "Stop at the first picture that cannot be read.")
+/// How a command treats unreadable images among those named on the command line.
+struct UnreadableImageOptions: ParsableArguments {
+    @Flag(help: "Stop at the first image that cannot be read.")
     var strict = false
 
-    @Option(help: "Write the pictures that were left out to this file, one JSON object a line.")
+    @Option(help: "Write the skipped images to this file, one JSON object per line.")
     var skipped: String?
 
-    /// To be called before anything that takes long.
+    /// Checks that the list can be written: call it before anything slow.
     func check() throws { if let skipped { try Files.checkIsWritable(skipped) } }
 
-    /// Tells what was left out, in words and in the file, and fails when anything was.
+    /// Reports the skipped images on standard error and in the file, and fails if there are any.
     func finish(_ inputs: [SkippedInput], of count: Int) throws {
         if let skipped { try Files.replace(skipped, with: inputs.map { $0.json.text() + "\n" }.joined()) }
         guard !inputs.isEmpty else { return }
-        Message.leftOut(inputs, count: inputs.count, of: count)
+        Message.skipped(inputs, count: inputs.count, of: count)
         throw ExitCode.failure
+    }
+}
+
+/// The images of `concord embed` and `concord caption`: named one by one, or those of a data set.
+struct ImageSourceOptions: ParsableArguments {
+    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Image files.")
+    var images: [String] = []
+
+    @Option(name: .customLong("data"), help: "A data set, or a folder of images.")
+    var data: String?
+
+    @Option(help: "Only images of this split of the data set.")
+    var split: String?
+
+    @OptionGroup(title: "Data set") var file: CaptionFileArguments
+
+    @Flag(help: "Stop at the first image that cannot be read.")
+    var strict = false
+
+    /// Reads the data set of `--data`; nil without one.
+    func dataset() throws -> CaptionDataset? {
+        guard let data else { return nil }
+        let dataset = try CaptionDataset(imagesAt: data, options: file.options(maximumSkippedFraction: strict ? 0 : 1))
+        Message.notes(of: dataset)
+        return try dataset.images(ofSplit: split)
+    }
+}
+
+/// Words of commands that are printed for the user to copy.
+enum ShellWord {
+    /// The word, quoted for a POSIX shell where it needs to be.
+    static func quoted(_ word: String) -> String {
+        let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "_-./=,:@%+".contains($0) }
+        return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }

@@ -3,18 +3,18 @@ import Concord
 
 struct SimilarityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "similarity", abstract: "Show how well pictures match texts.",
+        commandName: "similarity", abstract: "Score how well images match texts.",
         discussion: """
-            Cosines lie in -1…1. Logits are cosines times the model's scale, with its bias where it has one.
-            Probabilities come from the logits: by softmax over the texts of a picture, or, for a model with a bias
-            such as SigLIP, by sigmoid of each text alone.
+            Prints the cosine similarity of each image and text (-1…1), the logit (the cosine times the model's logit
+            scale, plus its logit bias if it has one) and a probability: a softmax over the texts of an image or, for a
+            model with a logit bias such as SigLIP, a sigmoid of each logit.
 
-            With --json one picture gives
+            --json prints, for one image, in the order of the texts:
               {"cosine": […], "logits": […], "probabilities": […], "probability": "softmax"}
-            in the order of the texts, and several give
+            and for several images:
               {"results": [{"image": …, "cosine": […], "logits": […], "probabilities": […]}, …], "probability": …}
-            A picture that cannot be read is left out, and the exit status is 1: it has an "error" in place of its
-            numbers, and "skipped" lists it as {"index": …, "path": …, "reason": …}.
+            An image that cannot be read is skipped: its result has an "error" instead of numbers, "skipped" lists it as
+            {"index": …, "path": …, "reason": …}, and the exit status is 1.
 
             Examples:
               concord similarity --model M --image cat.jpg --text "a cute cat" --text "a dog"
@@ -23,37 +23,37 @@ struct SimilarityCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Pictures.")
+    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Image files.")
     var images: [String]
 
-    @Option(name: .customLong("text"), parsing: .upToNextOption, help: "Texts.")
+    @Option(name: .customLong("text"), parsing: .upToNextOption, help: "Texts to compare the images with.")
     var texts: [String]
 
-    @OptionGroup var faults: PictureFaultOptions
+    @OptionGroup var unreadable: UnreadableImageOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() throws {
-        try faults.check()
+        try unreadable.check()
         let model = try model.load()
-        // Before the pictures are embedded, which may take long.
+        // Fails before the images are embedded, which may be slow.
         _ = try model.imageTextEncoder()
         Message.warn(ofSpecialTokensIn: texts, try model.textSide().tokenizer)
-        let pictures = try model.embed(
-            images.map(EmbeddingInput.image), isStrict: faults.strict,
-            progress: Message.progress("pictures", count: images.count))
+        let embedded = try model.embed(
+            images.map(EmbeddingInput.image), isStrict: unreadable.strict,
+            progress: Message.progress("images", count: images.count))
         let (vectors, truncated) = try model.embed(texts: texts)
         Message.warn(ofTruncated: truncated, of: texts.count)
-        let similarity = try Similarity(model: model, images: pictures.vectors, texts: vectors)
-        let rows = similarity.pictures(images, leftOut: pictures.skipped)
+        let similarity = try Similarity(model: model, images: embedded.vectors, texts: vectors)
+        let rows = similarity.scored(images, skipped: embedded.skipped)
         if json {
             let kind = JSONValue.Member("probability", .string(similarity.probability.rawValue))
             if rows.count == 1, let row = rows[0].row {
                 print(JSONValue.object(row.members + [kind]).text())
             } else {
                 let results = JSONValue.array(rows.map { $0.json(\.members) })
-                print(JSONValue.object([.init("results", results), kind] + pictures.skippedMembers).text())
+                print(JSONValue.object([.init("results", results), kind] + embedded.skippedMembers).text())
             }
         } else {
             for row in rows {
@@ -61,17 +61,17 @@ struct SimilarityCommand: ParsableCommand {
                 print(images.count > 1 ? "\(row.path)\n\(found.table(texts))" : found.table(texts))
             }
         }
-        try faults.finish(pictures.skipped, of: images.count)
+        try unreadable.finish(embedded.skipped, of: images.count)
     }
 }
 
-/// A picture that was asked about: what it is like, or why that is not known.
-struct ComparedPicture {
+/// An image with its scores, or the reason why it has none.
+struct ScoredImage {
     let path: String
     let row: Similarity.Row?
     let problem: String?
 
-    /// The picture with the members that `report` makes of what it is like, or with an `error`.
+    /// A JSON object of the image with the members that `report` makes of its scores, or with an `error`.
     func json(_ report: (Similarity.Row) -> [JSONValue.Member]) -> JSONValue {
         let members = row.map(report) ?? [.init("error", problem.map(JSONValue.string) ?? .null)]
         return .object([.init("image", .string(path))] + members)
@@ -79,18 +79,18 @@ struct ComparedPicture {
 }
 
 extension Similarity {
-    /// The rows with their pictures, and the pictures that were left out.
-    func pictures(_ paths: [String], leftOut: [SkippedInput]) -> [ComparedPicture] {
-        let problems = Dictionary(leftOut.map { ($0.index, $0.reason) }) { first, _ in first }
+    /// The rows with the paths of their images, those of skipped images without scores.
+    func scored(_ paths: [String], skipped: [SkippedInput]) -> [ScoredImage] {
+        let problems = Dictionary(skipped.map { ($0.index, $0.reason) }) { first, _ in first }
         return paths.indices.map { index in
             let problem = problems[index]
-            return ComparedPicture(path: paths[index], row: problem == nil ? rows[index] : nil, problem: problem)
+            return ScoredImage(path: paths[index], row: problem == nil ? rows[index] : nil, problem: problem)
         }
     }
 }
 
 extension EmbeddedInputs {
-    /// The list of what was left out as a member of a JSON object, where anything was.
+    /// The JSON member `skipped`, if anything was.
     var skippedMembers: [JSONValue.Member] {
         skipped.isEmpty ? [] : [.init("skipped", .array(skipped.map(\.json)))]
     }

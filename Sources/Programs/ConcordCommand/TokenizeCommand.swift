@@ -4,7 +4,7 @@ import Concord
 struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize",
-        abstract: "Show the token ids of texts as the model reads them, special tokens included.",
+        abstract: "Show the token ids that the model receives for texts, special tokens included.",
         discussion: """
             Examples:
               concord tokenize --model runs/emoji --text "red apple"
@@ -21,9 +21,11 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let folder = try ModelFolder(location.path())
-        let tokenizer = try folder.loadTokenizer(), context = folder.text?.contextLength ?? .max
+        let tokenizer = try folder.loadTokenizer()
+        let context = folder.text?.contextLength ?? .max
         Message.warn(ofSpecialTokensIn: texts, tokenizer)
-        let encoded = texts.map { tokenizer.encode($0, contextLength: context) }, ids = encoded.map(\.ids)
+        let encoded = texts.map { tokenizer.encode($0, contextLength: context) }
+        let ids = encoded.map(\.ids)
         Message.warn(ofTruncated: encoded.count { $0.isTruncated }, of: texts.count)
         if json {
             let lists = ids.map { JSONValue.array($0.map { .integer(Int($0)) }) }

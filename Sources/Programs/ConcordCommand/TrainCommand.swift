@@ -1,10 +1,9 @@
 import ArgumentParser
 import Concord
-import Foundation
 
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "train", abstract: "Train an image–text model as a recipe says.",
+        commandName: "train", abstract: "Train an image–text model from a recipe.",
         discussion: """
             Examples:
               concord train recipes/emoji-clip.yaml --output runs/emoji
@@ -13,38 +12,38 @@ struct TrainCommand: ParsableCommand {
               concord train recipes/emoji-clip.yaml --output runs/emoji --epochs-more 10
               concord train --keys
 
-            `concord init --data FOLDER` writes a recipe that fits a folder of pictures with captions.
+            `concord init --data FOLDER` writes a recipe for a folder of captioned images.
 
-            Ctrl-C, SIGTERM and a closed terminal save a checkpoint; the last line says how to go on. A finished run goes
-            on for more epochs with its optimizer as it was; the learning rate is then that of the longer schedule, as
-            if the run had been planned so. The output folder then holds metrics.jsonl, TensorBoard
-            events, checkpoints, report.html and, once training has ended, the model itself.
+            The output folder holds the model, report.html, metrics.jsonl, TensorBoard events and checkpoints. Ctrl-C,
+            SIGTERM or a closed terminal saves a checkpoint, and the last line printed is the command that resumes the
+            run. --epochs-more extends a run, even a finished one: the optimizer continues, and the learning rate
+            follows the schedule of the longer run.
             """)
 
     @Argument(help: "The recipe, a YAML file.")
     var recipe: String?
 
-    @Option(name: .customLong("set"), help: "Replace one value of the recipe, as key=value; may be repeated.")
+    @Option(name: .customLong("set"), help: "Override a value of the recipe, as key=value; may be repeated.")
     var assignments: [String] = []
 
-    @Option(help: "The folder for everything the run writes.")
+    @Option(help: "The run folder, for everything that the run writes.")
     var output: String?
 
-    @Flag(help: "Go on from the newest checkpoint in the output folder.")
+    @Flag(help: "Resume from the newest checkpoint in the output folder.")
     var resume = false
 
-    @Option(help: "Go on with a run, a finished one too, for so many epochs more than it was planned for.")
+    @Option(help: "Extend a run, even a finished one, by this many epochs.")
     var epochsMore: Int?
 
-    @Flag(help: "List every key of a recipe with its default and meaning.")
+    @Flag(help: "List every recipe key with its default and meaning.")
     var keys = false
 
     func validate() throws {
         guard keys || (recipe != nil && output != nil) else {
-            throw ValidationError("Name a recipe and an --output folder, or ask for --keys.")
+            throw ValidationError("Name a recipe and an --output folder, or use --keys.")
         }
         if let epochsMore, !(1...1_000_000).contains(epochsMore) {
-            throw ValidationError("--epochs-more is \(epochsMore); it is 1 at least.")
+            throw ValidationError("--epochs-more is \(epochsMore); it must be in 1…1000000.")
         }
     }
 
@@ -64,19 +63,10 @@ struct TrainCommand: ParsableCommand {
             print("model: \(output)\nreport: \(output)/report.html")
         case .interrupted(let step):
             let sets = assignments.flatMap { ["--set", $0] }
-            // Without --epochs-more, which would lengthen the run once more: it knows how long it is by now.
+            // Without --epochs-more, which would extend the run again: the checkpoint knows the new length.
             let again = ["concord", "train", recipe] + sets + ["--output", output, "--resume"]
-            print("stopped after step \(step); go on with:\n  \(again.map(ShellWord.quoted).joined(separator: " "))")
+            print("stopped after step \(step); resume with:\n  \(again.map(ShellWord.quoted).joined(separator: " "))")
             throw ExitCode(130)
         }
-    }
-}
-
-/// Words of commands that are shown to be copied.
-enum ShellWord {
-    /// The word as a shell reads it back.
-    static func quoted(_ word: String) -> String {
-        let isPlain = word.allSatisfy { $0.isLetter || $0.isNumber || "_-./=,:@%+".contains($0) }
-        return isPlain ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }

@@ -8,15 +8,15 @@ import Logging
 /// The arguments of `concord-server` and `concord serve`.
 package struct ServeArguments: ParsableArguments, Sendable {
     package static let discussion = """
-        Without --keys no key is needed, which is allowed on a loopback address only. The server listens at once, and
-        answers 503 until its models are loaded. It prints a line on standard output once it is ready. SIGTERM stops it
-        after all accepted requests are answered. SIGHUP reloads the settings file, the keys and the artifact folders;
-        settings that --settings marks with "restart" wait for one.
+        The server listens at once, answers 503 until its models are loaded, and then prints one line, "ready: …", on
+        standard output. Without --keys, requests need no key; this is allowed only on a loopback address. SIGTERM stops
+        the server after all accepted requests are answered. SIGHUP reloads the settings file, the keys and the exported
+        models; settings that --settings marks with "restart" take effect at the next start.
 
         Examples:
           concord-server --model artifacts/coca
           concord-server --model small=artifacts/clip --model artifacts/coca --config server.yaml
-          concord-server --make-key team-a --scope embed
+          concord-server --make-key team-a --scope embed --scope caption
           concord-server --model artifacts/coca --host 0.0.0.0 --keys keys.json --log-format json
           curl -F image=@cat.jpg http://127.0.0.1:8080/generate_caption
         """
@@ -27,30 +27,30 @@ package struct ServeArguments: ParsableArguments, Sendable {
 
     @Option(
         name: .customLong("model"),
-        help: "[NAME=]FOLDER of an exported model; may be repeated, the first is the default.")
+        help: "[NAME=]FOLDER of an exported model; may be repeated, the first is the default model.")
     var models: [String] = []
 
     @Option(
         name: .customLong("alias"),
-        help: "NAME=MODEL, another name that requests may call a model by; may be repeated.")
+        help: "NAME=MODEL: another name for a model in requests; may be repeated.")
     var aliases: [String] = []
 
     @Option(help: "Address to listen on (default: 127.0.0.1).")
     var host: String?
 
-    @Option(help: "Port (default: 8080); 0 takes a free one.")
+    @Option(help: "Port to listen on (default: 8080); 0 picks a free port.")
     var port: Int?
 
-    @Option(help: "A port for /metrics alone, on 127.0.0.1, without keys.")
+    @Option(help: "Serve only /metrics on this port of 127.0.0.1, without keys.")
     var metricsPort: Int?
 
-    @Option(help: "The file of keys, keys.json.")
+    @Option(help: "The file with the API keys, keys.json.")
     var keys: String?
 
-    @Option(help: "A file with these and more settings, server.yaml; options override it.")
+    @Option(help: "A settings file, server.yaml, which options override; --settings lists its keys.")
     var config: String?
 
-    @Option(help: "Threads that run models and decode images (default: all processors).")
+    @Option(help: "Number of threads that run models and decode images (default: all processors).")
     var threads: Int?
 
     @Option(
@@ -60,25 +60,25 @@ package struct ServeArguments: ParsableArguments, Sendable {
             valueName: "format"))
     var imageFormats: [ImageFormat] = []
 
-    @Option(help: "text or json.")
+    @Option(help: "Log format: text or json.")
     var logFormat: LogFormat?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
-    @Option(help: ArgumentHelp("Print a new key and its entry for keys.json, and end.", valueName: "id"))
+    @Option(help: ArgumentHelp("Print a new API key and its entry for keys.json, then exit.", valueName: "id"))
     var makeKey: String?
 
     @Option(
-        name: .customLong("scope"), help: "What the new key is for: embed, caption, admin or metrics; may be repeated.")
+        name: .customLong("scope"), help: "A scope of the new key: embed, caption, admin or metrics; may be repeated.")
     var scopes: [String] = []
 
-    @Flag(help: "List the keys of server.yaml, and end.")
+    @Flag(help: "List the settings of server.yaml, then exit.")
     var settings = false
 
     package init() {}
 
-    /// Serves until the process is told to end.
+    /// Runs the server until a signal stops it.
     package func run() async throws {
         let start = ContinuousClock.now
         if settings {
@@ -89,7 +89,7 @@ package struct ServeArguments: ParsableArguments, Sendable {
         }
         if let makeKey { return try printKey(makeKey) }
         ProcessMemory.staysSmall()
-        // Whoever reads the log or an answer may go; the service stays.
+        // A closed log pipe or client connection must not end the process.
         signal(SIGPIPE, SIG_IGN)
         let server = try InferenceServer(configuration()) { try configuration() }
         try await server.run(onReady: { report in
@@ -116,19 +116,19 @@ package struct ServeArguments: ParsableArguments, Sendable {
             configuration.host = name
         }
         if let port {
-            guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); it is in 0…65535.") }
+            guard (0...65535).contains(port) else { throw ValidationError("--port is \(port); it must be in 0…65535.") }
             configuration.port = port
         }
         if let metricsPort {
             guard (0...65535).contains(metricsPort) else {
-                throw ValidationError("--metrics-port is \(metricsPort); it is in 0…65535.")
+                throw ValidationError("--metrics-port is \(metricsPort); it must be in 0…65535.")
             }
             configuration.metricsPort = metricsPort
         }
         if let keys { configuration.keys = keys }
         if let threads {
             guard (1...1024).contains(threads) else {
-                throw ValidationError("--threads is \(threads); it is 1 at least.")
+                throw ValidationError("--threads is \(threads); it must be in 1…1024.")
             }
             configuration.setThreads(threads)
         }
@@ -136,7 +136,9 @@ package struct ServeArguments: ParsableArguments, Sendable {
         if let logFormat { configuration.logsJSON = logFormat == .json }
         if let logLevel {
             guard let level = Logger.Level(rawValue: logLevel) else {
-                throw ValidationError("--log-level \(logLevel) is unknown.")
+                throw ValidationError(
+                    "--log-level \(logLevel) is unknown; levels are "
+                        + Logger.Level.allCases.map(\.rawValue).joined(separator: ", ") + ".")
             }
             configuration.logLevel = level
         }
@@ -153,7 +155,7 @@ package struct ServeArguments: ParsableArguments, Sendable {
             wanted.insert(scope)
         }
         let (key, entry) = APIKeys.makeKey(id: id, scopes: wanted.isEmpty ? [.embed, .caption] : wanted)
-        print("key, to give to the caller (it is shown this once):\n\(key)\n\nentry for keys.json:\n\(entry)")
+        print("key for the client (it is not shown again):\n\(key)\n\nentry for keys.json:\n\(entry)")
     }
 }
 

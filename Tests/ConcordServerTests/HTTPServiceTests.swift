@@ -159,7 +159,7 @@ import Testing
             #expect(policy.hasPrefix("default-src 'none'") && policy.contains("frame-ancestors 'none'"))
             #expect(page["x-content-type-options"] == "nosniff" && page["x-frame-options"] == "DENY")
             if path == "/" {
-                for name in ["picture", "texts", "run", "caption", "similarities", "timings"] {
+                for name in ["image", "texts", "run", "caption", "similarities", "timings"] {
                     #expect(page.text.contains("id=\"\(name)\""))
                 }
             }

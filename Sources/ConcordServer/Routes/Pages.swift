@@ -4,22 +4,24 @@ import HummingbirdCore
 
 enum PageRoutes {
     static let page = Route(
-        get: "/", summary: "A page that captions a picture and compares it with texts.", access: .open,
+        get: "/", summary: "A page that captions an image and scores texts against it.", access: .open,
         responses: [("text/html", ["type": "string"])], handler: { _ in .page(DemoPage.html) })
 
     static let docs = Route(
-        get: "/docs", summary: "This description as a page.", access: .open,
+        get: "/docs", summary: "The API documentation as a page.", access: .open,
         responses: [("text/html", ["type": "string"])], handler: { _ in .page(DocumentationPage.html) })
 
     static func openAPI(of routes: [Route]) -> Route {
         let text = Array(OpenAPIDocument.make(routes).text().utf8)
         return Route(
-            get: "/openapi.json", summary: "The description of this server, OpenAPI 3.1.", access: .open,
+            get: "/openapi.json", summary: "The API description, OpenAPI 3.1.", access: .open,
             handler: { _ in .bytes(text, type: "application/json") })
     }
 }
 
-/// The page at `/`: drop an image, get its caption and how it matches typed texts. It loads nothing from elsewhere.
+/// The page at `/`: choose an image, read its caption and see how well typed texts match it.
+///
+/// Everything is in the document itself; it loads nothing from another host.
 enum DemoPage {
     static let html = #"""
         <!doctype html>
@@ -27,131 +29,184 @@ enum DemoPage {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>Concord</title>
+        <title>Concord: image captions and image–text similarity</title>
         <style>
-        :root { color-scheme: light dark; --line: #8884; --strong: #2a6fdb; }
-        body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
-        h1 { font-size: 1.4rem; margin: 0 0 1rem; }
-        h1 a { font-size: .9rem; font-weight: normal; margin-left: 1rem; color: var(--strong); }
-        main { display: grid; grid-template-columns: 1fr 1fr; gap: 1.5rem; }
-        @media (max-width: 40rem) { main { grid-template-columns: 1fr; } }
-        #drop { border: 2px dashed var(--line); border-radius: 12px; min-height: 16rem; display: grid;
-          place-items: center; padding: 1rem; text-align: center; cursor: pointer; }
-        #drop.over { border-color: var(--strong); }
-        #drop img { max-width: 100%; max-height: 20rem; border-radius: 6px; }
-        label { display: block; font-weight: 600; margin: .8rem 0 .2rem; }
-        textarea, select, input[type=password] { width: 100%; box-sizing: border-box; font: inherit; padding: .4rem .5rem;
-          border: 1px solid var(--line); border-radius: 6px; }
-        button { font: inherit; font-weight: 600; padding: .5rem 1.4rem; margin-top: 1rem; border: 0; border-radius: 6px;
-          background: var(--strong); color: white; cursor: pointer; }
+        \#(PageStyle.sheet)
+        main { display: grid; grid-template-columns: 1fr 1fr; gap: 1.25rem; }
+        @media (max-width: 44rem) { main { grid-template-columns: 1fr; } }
+        #drop { display: grid; place-items: center; min-height: 18rem; border: 2px dashed var(--line);
+          color: var(--muted); text-align: center; cursor: pointer; }
+        #drop:hover, #drop:focus-visible, #drop.over { border-color: var(--accent); outline: none; }
+        #drop.over { background: var(--soft); }
+        #drop img { max-width: 100%; max-height: 22rem; border-radius: 6px; }
+        label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
+        label:first-child { margin-top: 0; }
+        label span { color: var(--muted); font-weight: 400; }
+        textarea, select, input { width: 100%; padding: .5rem .6rem; font: inherit; color: inherit;
+          background: var(--page); border: 1px solid var(--line); border-radius: 8px; }
+        textarea { resize: vertical; }
+        button { margin-top: 1.25rem; padding: .55rem 1.5rem; border: 0; border-radius: 8px; font: inherit;
+          font-weight: 600; color: var(--card); background: var(--accent); cursor: pointer; }
         button:disabled { opacity: .5; cursor: default; }
-        #caption { font-size: 1.25rem; min-height: 1.9rem; margin: 1.2rem 0 .5rem; }
-        table { border-collapse: collapse; width: 100%; }
-        td { padding: .25rem .4rem; border-bottom: 1px solid var(--line); }
-        td.bar { width: 40%; } td.bar div { height: .7rem; background: var(--strong); border-radius: 3px; }
-        td.number { text-align: right; font-variant-numeric: tabular-nums; }
-        #timings { color: #888; font-size: .9rem; margin-top: .8rem; }
-        .error { color: #c0392b; }
+        #results { grid-column: 1 / -1; }
+        h2 { margin: 0 0 .25rem; font-size: .875rem; font-weight: 600; color: var(--muted); }
+        #caption { min-height: 2rem; margin: 0 0 1rem; font-size: 1.35rem; line-height: 1.4; overflow-wrap: anywhere; }
+        #caption.note { font-size: 1rem; color: var(--muted); }
+        #caption.error { font-size: 1rem; color: var(--bad); }
+        table { width: 100%; border-collapse: collapse; }
+        th { padding: .3rem .5rem .3rem 0; text-align: left;
+          font-size: .875rem; font-weight: 600; color: var(--muted); }
+        td { padding: .4rem .5rem .4rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+        th.number, td.number { padding-right: 0; text-align: right; font-variant-numeric: tabular-nums; }
+        td.bar { width: 40%; }
+        td.bar div { height: .6rem; border-radius: 99px; background: var(--accent); }
+        #timings { margin: 1rem 0 0; color: var(--muted); font-size: .875rem; }
         </style>
         </head>
         <body>
-        <h1>Concord <a href="docs">API</a></h1>
+        <header>
+          <h1>Concord</h1>
+          <p>Caption an image and see how well texts match it.</p>
+          <nav><a href="docs">API documentation</a></nav>
+        </header>
         <main>
-          <div id="drop" tabindex="0" role="button" aria-label="Choose a picture">
-            <span id="hint">Drop a picture here, or click to choose one</span>
-            <input type="file" id="picture" accept="image/jpeg,image/png,image/webp,image/gif" hidden>
+          <div id="drop" class="card" tabindex="0" role="button" aria-label="Choose an image">
+            <span id="hint">Drop an image here or click to choose one.<br>JPEG, PNG, WebP or GIF</span>
+            <input type="file" id="image" accept="image/jpeg,image/png,image/webp,image/gif" hidden>
           </div>
-          <div>
+          <div class="card">
             <label for="model">Model</label>
             <select id="model"></select>
-            <label for="texts">Texts, one a line</label>
-            <textarea id="texts" rows="5" placeholder="a red apple&#10;a dog on a beach"></textarea>
-            <div id="key-row" hidden><label for="key">Key</label><input type="password" id="key" autocomplete="off"></div>
+            <label for="texts">Texts to compare <span>(one per line, optional)</span></label>
+            <textarea id="texts" rows="6" placeholder="a red apple&#10;a dog on a beach"></textarea>
+            <div id="key-row" hidden>
+              <label for="key">API key <span>(this server requires one)</span></label>
+              <input type="password" id="key" autocomplete="off">
+            </div>
             <button id="run" disabled>Run</button>
           </div>
+          <section id="results" class="card" hidden>
+            <h2 id="caption-title">Caption</h2>
+            <p id="caption" aria-live="polite"></p>
+            <table id="similarities"></table>
+            <p id="timings"></p>
+          </section>
         </main>
-        <div id="caption" aria-live="polite"></div>
-        <table id="similarities"></table>
-        <div id="timings"></div>
+        <footer>Images and texts are sent only to this server.</footer>
         <script>
         "use strict";
         const $ = id => document.getElementById(id);
-        let picture = null, models = [];
-        function headers() { const key = $("key").value.trim(); return key ? {Authorization: "Bearer " + key} : {}; }
+        let image = null, models = [];
+        function headers() {
+          const key = $("key").value.trim();
+          return key ? {Authorization: "Bearer " + key} : {};
+        }
         async function call(path, form) {
           const start = performance.now();
-          const reply = await fetch(path, form ? {method: "POST", body: form, headers: headers()} : {headers: headers()});
+          const options = form ? {method: "POST", body: form, headers: headers()} : {headers: headers()};
+          const reply = await fetch(path, options);
           if (reply.status === 401) $("key-row").hidden = false;
           const body = await reply.json();
           if (!reply.ok) {
             const detail = body.detail ? body.detail.map(d => d.msg).join(" ") : body.error && body.error.message;
-            throw new Error(detail || "The server answered " + reply.status + ".");
+            throw new Error(detail || "The server answered with status " + reply.status + ".");
           }
           return {body, milliseconds: performance.now() - start};
+        }
+        function show(id, text, kind) {
+          $(id).textContent = text;
+          $(id).className = kind || "";
+        }
+        function fail(error) {
+          $("results").hidden = false;
+          $("caption-title").textContent = "Error";
+          show("caption", error.message, "error");
         }
         async function loadModels() {
           try {
             models = (await call("v1/models")).body.data;
-            $("model").replaceChildren(...models.map(m => new Option(m.id + (m.state === "ready" ? "" : " (" + m.state + ")"), m.id)));
-          } catch (error) { show("caption", error.message, true); }
+            const title = m => m.id + (m.state === "ready" ? "" : " (" + m.state + ")");
+            $("model").replaceChildren(...models.map(m => new Option(title(m), m.id)));
+            if ($("caption").className === "error") $("results").hidden = true;
+          } catch (error) { fail(error); }
         }
-        function show(id, text, isError) { $(id).textContent = text; $(id).className = isError ? "error" : ""; }
         function choose(file) {
           if (!file) return;
-          picture = file;
-          const image = document.createElement("img");
-          image.src = URL.createObjectURL(file);
-          image.onload = () => URL.revokeObjectURL(image.src);
-          image.alt = "The chosen picture";
+          image = file;
+          const preview = document.createElement("img");
+          preview.src = URL.createObjectURL(file);
+          preview.onload = () => URL.revokeObjectURL(preview.src);
+          preview.alt = "The chosen image";
           const old = $("drop").querySelector("img");
           if (old) old.remove();
           $("hint").hidden = true;
-          $("drop").append(image);
+          $("drop").append(preview);
           $("run").disabled = false;
+        }
+        function form(model) {
+          const form = new FormData();
+          form.append("image", image);
+          if (model) form.append("model", model);
+          return form;
+        }
+        function showSimilarities(rows) {
+          const head = $("similarities").createTHead().insertRow();
+          for (const [title, kind] of [["Text", ""], ["", "bar"], ["Cosine similarity", "number"]]) {
+            const cell = document.createElement("th");
+            cell.textContent = title; cell.className = kind;
+            head.append(cell);
+          }
+          const body = $("similarities").createTBody();
+          const top = Math.max(...rows.map(row => Math.abs(row.value)), 1e-9);
+          for (const {text, value} of rows) {
+            const row = body.insertRow();
+            row.insertCell().textContent = text;
+            const bar = row.insertCell(); bar.className = "bar";
+            const fill = document.createElement("div");
+            fill.style.width = Math.max(0, value / top * 100) + "%";
+            bar.append(fill);
+            const number = row.insertCell(); number.className = "number"; number.textContent = value.toFixed(4);
+          }
         }
         async function run() {
           $("run").disabled = true;
-          show("caption", ""); show("timings", ""); $("similarities").replaceChildren();
+          $("results").hidden = false;
+          $("caption-title").textContent = "Caption";
+          show("caption", "…", "note"); show("timings", ""); $("similarities").replaceChildren();
           const times = [];
           const name = $("model").value, model = models.find(m => m.id === name);
-          const form = () => { const f = new FormData(); f.append("image", picture); if (name) f.append("model", name); return f; };
           try {
             if (!model || model.captions) {
-              const {body, milliseconds} = await call("generate_caption", form());
+              const {body, milliseconds} = await call("generate_caption", form(name));
               show("caption", body.caption);
-              times.push("caption " + milliseconds.toFixed(0) + " ms");
-            } else { show("caption", "This model does not caption."); }
-            const texts = $("texts").value.split("\n").map(t => t.trim()).filter(t => t);
+              times.push("caption: " + milliseconds.toFixed(0) + " ms");
+            } else { show("caption", "This model does not write captions.", "note"); }
+            const texts = $("texts").value.split("\n").map(text => text.trim()).filter(text => text);
             if (texts.length) {
-              const f = form();
-              texts.forEach(t => f.append("texts", t));
-              const {body, milliseconds} = await call("similarity", f);
-              times.push("similarity " + milliseconds.toFixed(0) + " ms");
-              const rows = texts.map((text, i) => ({text, value: body.similarities[0][i]})).sort((a, b) => b.value - a.value);
-              const top = Math.max(...rows.map(r => Math.abs(r.value)), 1e-9);
-              for (const {text, value} of rows) {
-                const row = $("similarities").insertRow();
-                row.insertCell().textContent = text;
-                const bar = row.insertCell(); bar.className = "bar";
-                const fill = document.createElement("div");
-                fill.style.width = Math.max(0, value / top * 100) + "%";
-                bar.append(fill);
-                const number = row.insertCell(); number.className = "number"; number.textContent = value.toFixed(4);
-              }
+              const request = form(name);
+              texts.forEach(text => request.append("texts", text));
+              const {body, milliseconds} = await call("similarity", request);
+              times.push("similarity: " + milliseconds.toFixed(0) + " ms");
+              const rows = texts.map((text, i) => ({text, value: body.similarities[0][i]}));
+              showSimilarities(rows.sort((a, b) => b.value - a.value));
             }
-          } catch (error) { show("caption", error.message, true); }
+          } catch (error) { fail(error); }
           show("timings", times.join(" · "));
           $("run").disabled = false;
         }
         const drop = $("drop");
-        drop.addEventListener("click", event => { if (event.target !== $("picture")) $("picture").click(); });
-        drop.addEventListener("keydown", event => { if (event.key === "Enter" || event.key === " ") $("picture").click(); });
+        drop.addEventListener("click", event => { if (event.target !== $("image")) $("image").click(); });
+        drop.addEventListener("keydown", event => {
+          if (event.key !== "Enter" && event.key !== " ") return;
+          event.preventDefault();
+          $("image").click();
+        });
         for (const name of ["dragenter", "dragover"])
           drop.addEventListener(name, event => { event.preventDefault(); drop.classList.add("over"); });
         for (const name of ["dragleave", "drop"])
           drop.addEventListener(name, event => { event.preventDefault(); drop.classList.remove("over"); });
         drop.addEventListener("drop", event => choose(event.dataTransfer.files[0]));
-        $("picture").addEventListener("change", () => choose($("picture").files[0]));
+        $("image").addEventListener("change", () => choose($("image").files[0]));
         $("run").addEventListener("click", run);
         $("key").addEventListener("change", loadModels);
         loadModels();
@@ -161,7 +216,7 @@ enum DemoPage {
         """#
 }
 
-/// The page at `/docs`: it shows what `/openapi.json` says, without help from another host.
+/// The page at `/docs`: the contents of `/openapi.json`, without help from another host.
 enum DocumentationPage {
     static let html = #"""
         <!doctype html>
@@ -169,22 +224,31 @@ enum DocumentationPage {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>Concord: API</title>
+        <title>Concord: API documentation</title>
         <style>
-        :root { color-scheme: light dark; --line: #8884; --strong: #2a6fdb; }
-        body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
-        h1 { font-size: 1.4rem; } h1 a { font-size: .9rem; font-weight: normal; margin-left: 1rem; color: var(--strong); }
-        details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; padding: .4rem .8rem; }
-        summary { cursor: pointer; }
-        .method { display: inline-block; width: 3.6rem; font-weight: 700; color: var(--strong); }
-        .path { font-family: ui-monospace, monospace; } .text { color: #888; display: block; margin-left: 3.6rem; }
-        pre { overflow-x: auto; background: #8881; border-radius: 6px; padding: .6rem; font-size: .85rem; }
-        h3 { font-size: .95rem; margin: .8rem 0 .2rem; }
+        \#(PageStyle.sheet)
+        details { margin: .6rem 0; padding: .7rem 1rem; }
+        summary { display: grid; grid-template-columns: 4rem 1fr; gap: 0 .5rem; cursor: pointer; list-style: none; }
+        summary::-webkit-details-marker { display: none; }
+        .method { grid-row: 1 / 3; font-weight: 700; color: var(--accent); }
+        .path { font-family: ui-monospace, Menlo, Consolas, monospace; font-weight: 600; overflow-wrap: anywhere; }
+        .text { color: var(--muted); }
+        h2 { margin: 1rem 0 .25rem; font-size: .9375rem; }
+        pre { margin: 0; padding: .75rem; overflow-x: auto; background: var(--page); border-radius: 8px;
+          font: .8125rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
+        dl { display: grid; grid-template-columns: 4rem 1fr; gap: .15rem .5rem; margin: 0; }
+        dt { font-weight: 600; font-variant-numeric: tabular-nums; } dd { margin: 0; color: var(--muted); }
+        .error { color: var(--bad); }
         </style>
         </head>
         <body>
-        <h1>Concord: API <a href="openapi.json">openapi.json</a><a href="./">Page</a></h1>
-        <div id="routes"></div>
+        <header>
+          <h1>Concord API</h1>
+          <p id="about"></p>
+          <nav><a href="./">Try it</a><a href="openapi.json">openapi.json</a></nav>
+        </header>
+        <main id="routes"></main>
+        <footer>Select an endpoint to see its parameters, bodies and status codes.</footer>
         <script>
         "use strict";
         function element(name, text, className) {
@@ -193,32 +257,69 @@ enum DocumentationPage {
           if (className) made.className = className;
           return made;
         }
-        function contents(parent, title, content) {
+        function json(value) { return element("pre", JSON.stringify(value, null, 2)); }
+        function bodies(parent, title, content) {
           for (const [type, body] of Object.entries(content || {})) {
-            parent.append(element("h3", title + " " + type), element("pre", JSON.stringify(body.schema, null, 2)));
+            parent.append(element("h2", title + " (" + type + ")"));
+            if (body.schema) parent.append(json(body.schema));
           }
         }
+        function endpoint(method, path, operation) {
+          const details = element("details", undefined, "card"), summary = element("summary");
+          summary.append(element("span", method.toUpperCase(), "method"), element("span", path, "path"),
+            element("span", operation.summary, "text"));
+          details.append(summary);
+          if (operation.security) details.append(element("p", "Requires an API key if the server uses keys."));
+          if (operation.parameters) details.append(element("h2", "Parameters"), json(operation.parameters));
+          bodies(details, "Request body", operation.requestBody && operation.requestBody.content);
+          bodies(details, "Response", operation.responses["200"] && operation.responses["200"].content);
+          const failures = Object.entries(operation.responses).filter(([status]) => status !== "200");
+          if (failures.length) {
+            const list = element("dl");
+            for (const [status, reply] of failures) {
+              list.append(element("dt", status), element("dd", reply.description));
+            }
+            details.append(element("h2", "Errors"), list);
+          }
+          return details;
+        }
         fetch("openapi.json").then(reply => reply.json()).then(description => {
+          document.getElementById("about").textContent = description.info.description;
           for (const [path, operations] of Object.entries(description.paths)) {
             for (const [method, operation] of Object.entries(operations)) {
-              const details = element("details"), summary = element("summary");
-              summary.append(element("span", method.toUpperCase(), "method"), element("span", path, "path"),
-                element("span", operation.summary, "text"));
-              details.append(summary);
-              if (operation.security) details.append(element("p", "Needs a key where the server asks for keys."));
-              if (operation.parameters) details.append(
-                element("h3", "Parameters"), element("pre", JSON.stringify(operation.parameters, null, 2)));
-              contents(details, "Takes", operation.requestBody && operation.requestBody.content);
-              for (const [status, reply] of Object.entries(operation.responses)) {
-                if (status === "200") contents(details, "Gives", reply.content);
-                else details.append(element("h3", status + " " + reply.description));
-              }
-              document.getElementById("routes").append(details);
+              document.getElementById("routes").append(endpoint(method, path, operation));
             }
           }
+        }).catch(() => {
+          document.getElementById("routes").append(element("p", "openapi.json could not be loaded.", "error"));
         });
         </script>
         </body>
         </html>
         """#
+}
+
+/// The style that both pages share, in light and dark.
+private enum PageStyle {
+    static let sheet = """
+        :root { color-scheme: light dark; --page: #f6f7f9; --card: #ffffff; --line: #d9dee6; --text: #1b2230;
+          --muted: #5d6778; --accent: #2563c9; --soft: #e8effb; --bad: #b42318; }
+        @media (prefers-color-scheme: dark) {
+          :root { --page: #10141b; --card: #181e28; --line: #2f3948; --text: #e7eaf0; --muted: #98a2b3;
+            --accent: #6ea3f7; --soft: #1d2a40; --bad: #f28b82; }
+        }
+        * { box-sizing: border-box; }
+        [hidden] { display: none !important; }
+        body { margin: 0; background: var(--page); color: var(--text);
+          font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif; }
+        body > * { max-width: 60rem; margin-inline: auto; padding-inline: 1.25rem; }
+        header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem 1.25rem;
+          padding-block: 2rem 1.25rem; }
+        h1 { font-size: 1.6rem; line-height: 1.2; letter-spacing: -.01em; margin: 0; }
+        header p { flex: 1 1 16rem; margin: 0; color: var(--muted); }
+        nav { display: flex; gap: 1rem; }
+        a { color: var(--accent); }
+        footer { padding-block: 1.5rem 2.5rem; color: var(--muted); font-size: .875rem; }
+        .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem; }
+        """
 }

@@ -35,7 +35,7 @@ import Testing
                     // Supervisors may say it twice, and may say anything else.
                     for signal in [SIGTERM, SIGHUP, SIGUSR1] { kill(getpid(), signal) }
                     await Self.waitForLine(server, "signal=SIGUSR1")
-                    #expect(!server.log.all.contains { $0.contains("ending at once") })
+                    #expect(!server.log.all.contains { $0.contains("stopping at once") })
                 }
             }
         }
@@ -48,7 +48,7 @@ import Testing
                 kill(getpid(), SIGTERM)
                 await Self.waitForLine(server, "stopping once all accepted requests are answered")
                 kill(getpid(), signal)
-                await Self.waitForLine(server, "ending at once")
+                await Self.waitForLine(server, "stopping at once")
             }
         }
     }

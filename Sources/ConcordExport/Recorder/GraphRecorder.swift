@@ -92,3 +92,95 @@ public struct GraphRecorder {
         return Recording(inputs: tensors, outputs: outputs, trace: trace)
     }
 }
+
+/// The operations of one recording, in their order.
+final class OpTrace: OpRecorder {
+    private(set) var calls: [OpCall] = []
+
+    func record(_ call: OpCall) { calls.append(call) }
+}
+
+extension OpCall {
+    /// The operands in one list, where those that are left out are nil.
+    var operands: [Tensor?] {
+        inputs.flatMap { input -> [Tensor?] in
+            switch input {
+            case .tensor(let tensor): [tensor]
+            case .optional(let tensor): [tensor]
+            case .list(let tensors): tensors
+            }
+        }
+    }
+}
+
+/// An input of a graph that is to be recorded.
+public struct RecordedInput {
+    public let name: String
+    /// Lengths that each run chooses are symbols.
+    public let shape: [OnnxDimension]
+    let sample: (_ shape: [Int]) -> Tensor
+
+    /// - Parameter sample: makes a value of the shape given, with elements that the model can take. Its element type is
+    ///   the input's.
+    public init(_ name: String, shape: [OnnxDimension], sample: @escaping (_ shape: [Int]) -> Tensor) {
+        self.name = name
+        self.shape = shape
+        self.sample = sample
+    }
+}
+
+/// The parameters that recorded graphs hold, by the names of their constants, so that several graphs of one model share
+/// their memory.
+final class RecordedConstants {
+    private var values: [String: OnnxValue] = [:]
+
+    /// The constant of this name, made when it is first asked for.
+    func value(_ name: String, make: () throws -> OnnxValue) rethrows -> OnnxValue {
+        if let known = values[name] { return known }
+        let value = try make()
+        values[name] = value
+        return value
+    }
+}
+
+/// A tensor of the recorded model, as both recordings saw it, and where it is in the graph.
+final class RecordedValue {
+    let first, second: Tensor
+    /// Where it is in the graph; nil for a constant that no node has used yet.
+    var edge: OnnxEdge?
+    /// Whether it is the same in every run.
+    let isConstant: Bool
+    var origin = Origin.other
+
+    /// What is known of how a value came about, for what can be written as one operation.
+    enum Origin {
+        case other
+        /// `[B, T, C]` seen as `[B, T, H, D]`.
+        case splitHeads(OnnxEdge)
+        /// `[B, T, C]` seen as `[B, H, T, D]`.
+        case heads(OnnxEdge)
+        /// Keys or values `[B, H, P, D]` with those of new tokens, `[B, T, C]`, behind them: `[B, H, P + T, D]`.
+        case appended(past: RecordedValue, new: OnnxEdge)
+        /// The places of tokens, rising by 1 from `start`: `[T]`, and as a column `[T, 1]`.
+        case places(start: SymbolicLength), placeColumn(start: SymbolicLength)
+        /// Where a place is not behind that of the token that looks, the first of which is at `start`: `[T, start + T]`.
+        case causalMask(start: SymbolicLength)
+        /// Attention's result, `[B, T, C]` seen as `[B, H, T, D]`.
+        case attended(OnnxEdge)
+        /// The same, seen as `[B, T, H, D]`.
+        case attendedTokens(OnnxEdge)
+        /// Patches `[B, T, C]` seen as a picture `[B, C, h, w]`, and that as `[B, C, T]`.
+        case patches(OnnxEdge), patchChannels(OnnxEdge)
+        /// A value times a number.
+        case scaled(RecordedValue, Double)
+        /// The logistic function of a value times a number.
+        case sigmoid(RecordedValue, Double)
+    }
+
+    init(_ first: Tensor, _ second: Tensor, edge: OnnxEdge?, isConstant: Bool) {
+        self.first = first
+        self.second = second
+        self.edge = edge
+        self.isConstant = isConstant
+    }
+}

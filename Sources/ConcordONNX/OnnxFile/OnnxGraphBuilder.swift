@@ -217,3 +217,26 @@ extension OnnxStringStringEntryProto {
         self.value = value
     }
 }
+
+/// A value in a graph: one of its inputs or constants, or the result of a node.
+public struct OnnxEdge: Hashable, Sendable {
+    /// Unique in its graph. The name in the file is another where ``OnnxGraphBuilder/output(_:as:_:_:)`` gives one.
+    public let name: String
+    /// Which builder made it, so that one cannot be used in another graph by mistake.
+    let graph: ObjectIdentifier
+}
+
+/// A set of operations, and the version of it that this package writes.
+public enum OnnxDomain: String, Hashable, Sendable, CaseIterable {
+    /// ONNX's own, opset 17: the first with LayerNormalization, and old enough for every ONNX Runtime since 1.14.
+    case onnx = ""
+    /// The fused operations of ONNX Runtime: attention, QuickGelu, MatMulNBits.
+    case microsoft = "com.microsoft"
+
+    public var version: Int {
+        switch self {
+        case .onnx: 17
+        case .microsoft: 1
+        }
+    }
+}

@@ -159,3 +159,47 @@ package struct ActivationHistogram: Hashable, Sendable {
         return best.kept
     }
 }
+
+/// The numbers of an activation that 8 bits stand for: 256 steps of equal size, one of which is exactly 0.
+public struct ActivationRange: Hashable, Sendable {
+    public let lowest: Float
+    public let highest: Float
+
+    /// The range from `lowest` to `highest`, which is widened to hold 0. Throws `.nonFiniteValue`.
+    public init(_ lowest: Float, _ highest: Float) throws(ConcordError) {
+        guard lowest.isFinite, highest.isFinite, lowest <= highest, (highest - lowest).isFinite else {
+            throw ConcordError(
+                .nonFiniteValue, "a range goes from one number to a larger one, got \(lowest) to \(highest)")
+        }
+        self.lowest = min(lowest, 0)
+        self.highest = max(highest, 0)
+    }
+
+    /// What one step stands for.
+    public var scale: Float {
+        let scale = (highest - lowest) / 255
+        return scale >= .leastNormalMagnitude ? scale : 1
+    }
+
+    /// The number of 8 bits that stands for 0.
+    public var zeroPoint: UInt8 { UInt8(min(max((-lowest / scale).rounded(.toNearestOrEven), 0), 255)) }
+}
+
+/// How the range of an activation is chosen from what calibration saw. Values outside of it become its ends.
+public enum RangeRule: Hashable, Sendable, CustomStringConvertible {
+    /// All that was seen. One outlier makes the steps of all other values larger.
+    case minimumMaximum
+    /// The range that this percentage of the values lies in, half of the rest on either side: 99.99 or 99.999.
+    case percentile(Double)
+    /// The range whose 8-bit distribution is nearest to that of the values, by the Kullback–Leibler divergence (Migacz,
+    /// "8-bit inference with TensorRT", 2017).
+    case entropy
+
+    public var description: String {
+        switch self {
+        case .minimumMaximum: "min-max"
+        case .percentile(let percentage): "percentile \(percentage)"
+        case .entropy: "entropy"
+        }
+    }
+}

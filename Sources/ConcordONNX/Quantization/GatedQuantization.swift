@@ -73,3 +73,52 @@ public struct GatedQuantization: Sendable {
         return (quantized, report)
     }
 }
+
+/// What a quantized model has to reach.
+public struct QuantizationGate: Hashable, Sendable {
+    public var minimumMeanCosine: Double
+    /// The least value of other measures, by name: `["recall@1": float32 - 0.005]` for half a point.
+    public var minimums: [String: Double]
+
+    public init(minimumMeanCosine: Double = 0.995, minimums: [String: Double] = [:]) {
+        self.minimumMeanCosine = minimumMeanCosine
+        self.minimums = minimums
+    }
+
+    /// What is missing, in words; empty when the gate is passed. A measure that was not taken, or is NaN, is missing.
+    public func failures(of measures: QuantizationMeasures) -> [String] {
+        var failures: [String] = []
+        if !(measures.meanCosine >= minimumMeanCosine) {
+            failures.append("mean cosine \(measures.meanCosine) is less than \(minimumMeanCosine)")
+        }
+        for (name, minimum) in minimums.sorted(by: { $0.key < $1.key }) {
+            guard let value = measures.others[name] else {
+                failures.append("\(name) was not measured, and has to be at least \(minimum)")
+                continue
+            }
+            if !(value >= minimum) { failures.append("\(name) \(value) is less than \(minimum)") }
+        }
+        return failures
+    }
+}
+
+/// How near a quantized model is to the float32 one, and how good it is.
+public struct QuantizationMeasures: Hashable, Sendable {
+    /// The mean of the cosines between each sample's output and that of the float32 model.
+    public var meanCosine: Double
+    /// The least of them.
+    public var worstCosine: Double
+    /// The cosine of each sample, in their order; empty where they were not kept.
+    public var cosines: [Double]
+    /// Further ones, by name, of which more is better: `recall@1`.
+    public var others: [String: Double]
+
+    public init(
+        meanCosine: Double, worstCosine: Double, cosines: [Double] = [], others: [String: Double] = [:]
+    ) {
+        self.meanCosine = meanCosine
+        self.worstCosine = worstCosine
+        self.cosines = cosines
+        self.others = others
+    }
+}

@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordRuntime
 import Foundation
+import SwiftProtobuf
 
 /// Compares outputs of quantized models with those of the float32 one, over one set of samples.
 public struct OutputComparison: Sendable {
@@ -86,5 +87,42 @@ public struct OutputComparison: Sendable {
             let cosine = product / (left * right).squareRoot()
             return cosine.isFinite ? cosine : 0
         }
+    }
+}
+
+/// Inputs of a model, one batch after another, as often as they are needed.
+///
+/// Batches of a few samples are best: all activations of one are in memory at once.
+public struct QuantizationBatches: Sendable {
+    private let make: @Sendable (Int) throws -> [String: OnnxValue]?
+
+    /// Batches that `make` makes, by their position from 0; nil behind the last. The same position is the same batch.
+    public init(_ make: @escaping @Sendable (Int) throws -> [String: OnnxValue]?) { self.make = make }
+
+    public init(_ batches: [[String: OnnxValue]]) {
+        make = { batches.indices.contains($0) ? batches[$0] : nil }
+    }
+
+    package func batch(_ index: Int) throws -> [String: OnnxValue]? { try make(index) }
+}
+
+extension OnnxModel {
+    /// What the model's file has, in bytes, with all constants.
+    public var fileByteCount: Int {
+        let graph: [UInt8]? = try? proto.serializedBytes()
+        return weightByteCount + (graph?.count ?? 0)
+    }
+
+    /// Opens the model. Throws as `OnnxSession` does.
+    package func load(options: OnnxSessionOptions = OnnxSessionOptions()) throws(ConcordError) -> OnnxSession {
+        guard weightByteCount > OnnxModel.inlineLimit else {
+            return try OnnxSession(bytes: bytes(), options: options)
+        }
+        // Too large for one file, and constants beside a model have to lie in a folder.
+        let folder = FileManager.default.temporaryDirectory.path + "/concord-" + UUID().uuidString
+        try Files.makeFolder(folder)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try write(to: folder + "/model.onnx", weights: .separate)
+        return try OnnxSession(path: folder + "/model.onnx", options: options)
     }
 }

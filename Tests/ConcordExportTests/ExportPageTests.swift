@@ -17,7 +17,7 @@ import Testing
             meanCosine: 0.9984, worstCosine: 0.97, cosines: [1, 0.97, 0.998, 0.9999], others: ["recall@1": 0.84])
         return QuantizationReport(
             method: .calibrated(StaticQuantization(ranges: [:], reducesWeightRange: true)),
-            gate: QuantizationGate(minimums: ["recall@1": 0.845]), float32ByteCount: 4_000_000,
+            criteria: AcceptanceCriteria(minimums: ["recall@1": 0.845]), float32ByteCount: 4_000_000,
             quantizedByteCount: 1_000_000, before: measures, after: measures,
             layers: layers.enumerated().map { index, entry in
                 QuantizationReport.Layer(

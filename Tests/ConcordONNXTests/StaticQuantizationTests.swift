@@ -7,7 +7,8 @@ import Testing
     private typealias Fixtures = QuantizationFixtures
 
     private func calibrated(
-        _ model: OnnxModel, _ inputs: [String: OnnxValue], rule: RangeRule = .minimumMaximum, reduces: Bool = true
+        _ model: OnnxModel, _ inputs: [String: OnnxValue], rule: CalibrationMethod = .minimumMaximum,
+        reduces: Bool = true
     ) throws -> QuantizationMethod {
         let statistics = try ActivationStatistics(
             of: model, over: QuantizationBatches([inputs]), options: OnnxSessionOptions(threadsPerRun: 1))
@@ -133,7 +134,7 @@ import Testing
         let several = try ActivationStatistics(
             of: model, over: QuantizationBatches { $0 < batches.count ? batches[$0] : nil })
         #expect(several.batchCount == 3)
-        for rule in [RangeRule.minimumMaximum, .percentile(99.9), .entropy] {
+        for rule in [CalibrationMethod.minimumMaximum, .percentile(99.9), .entropy] {
             let ranges = try one.ranges(rule)
             let others = try several.ranges(rule)
             #expect(ranges.count == 2 && others.count == 2)

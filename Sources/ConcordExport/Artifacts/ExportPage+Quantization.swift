@@ -81,7 +81,7 @@ extension ExportPage {
                             report.after.meanCosine, report.before.meanCosine, report.after.worstCosine,
                             report.before.worstCosine,
                         ].map { NumberText.fixed($0, decimals: 5) }
-                        + ["≥ " + NumberText.significant(report.gate.minimumMeanCosine)]
+                        + ["≥ " + NumberText.significant(report.criteria.minimumMeanCosine)]
                 }
             },
             caption: "Graphs of one model share a file of weights, so the folder is smaller than the sum of its graphs."

@@ -17,7 +17,7 @@ struct ExportQuantization: Sendable {
     ///   - sessions: the graphs of float32.
     ///   - progress: shows the batches that are run.
     ///   - write: puts quantized graphs in place of these, and opens them.
-    /// - Throws: as ``QuantizationSamples`` and `GatedQuantization`, and what `write` throws.
+    /// - Throws: as ``QuantizationSamples`` and `QuantizationSearch`, and what `write` throws.
     init?(
         of graphs: [ArtifactManifest.GraphRole: OnnxModel], _ precision: ArtifactManifest.Precision,
         _ model: EmbeddingModel, _ sessions: GraphSessions, data: CaptionDataset?, samples: ExportSamples,

@@ -33,14 +33,14 @@ struct GraphQuantization: Sendable {
         }
         expectBatches()
         var result = Result(), vectors: [ArtifactManifest.GraphRole: [[Float]]] = [:]
-        var gate = QuantizationGate(minimumMeanCosine: Self.minimumMeanCosine)
+        var criteria = AcceptanceCriteria(minimumMeanCosine: Self.minimumMeanCosine)
         if measuresRetrieval {
             for role in [ArtifactManifest.GraphRole.image, .text] {
                 vectors[role] = try embed(graphs[role], role)
             }
             let recall = Self.recall(vectors, captions: samples.captions)
             result.recall = (recall, recall)
-            gate.minimums["recall@1"] = recall - Self.largestRecallDrop
+            criteria.minimums["recall@1"] = recall - Self.largestRecallDrop
         }
         // Pictures first, with texts of float32; then the texts, with the pictures as they have become.
         for role in ArtifactManifest.GraphRole.allCases {
@@ -62,9 +62,9 @@ struct GraphQuantization: Sendable {
                 measures.others["recall@1"] = Self.recall(vectors, captions: samples.captions)
                 return measures
             }
-            var roleGate = gate
-            if !isTower { roleGate.minimums = [:] }
-            let (model, report) = try quantize(graph, role, gate: roleGate, measure: measures)
+            var roleCriteria = criteria
+            if !isTower { roleCriteria.minimums = [:] }
+            let (model, report) = try quantize(graph, role, criteria: roleCriteria, measure: measures)
             result.models[role] = model
             result.reports[role] = report
             if isTower, !vectors.isEmpty { vectors[role] = try embed(model, role) }
@@ -76,28 +76,28 @@ struct GraphQuantization: Sendable {
     }
 
     private func quantize(
-        _ graph: OnnxModel, _ role: ArtifactManifest.GraphRole, gate: QuantizationGate,
+        _ graph: OnnxModel, _ role: ArtifactManifest.GraphRole, criteria: AcceptanceCriteria,
         measure: @Sendable (OnnxModel) throws -> QuantizationMeasures
     ) throws -> (OnnxModel, QuantizationReport) {
         guard precision == .int8 else {
             let batches = progress.counted(layerBatches(role), role, .layers)
-            return try GatedQuantization(method: .weights(WeightQuantization()), gate: gate)
+            return try QuantizationSearch(method: .weights(WeightQuantization()), criteria: criteria)
                 .quantize(graph, batches: batches, measure: measure)
         }
-        let calibration = samples.calibration[role] ?? [], rule = RangeRule.percentile(99.999)
+        let calibration = samples.calibration[role] ?? [], rule = CalibrationMethod.percentile(99.999)
         let statistics = try ActivationStatistics(
             of: graph, over: progress.counted(calibration, role, .calibration))
         let method = QuantizationMethod.calibrated(StaticQuantization(ranges: try statistics.ranges(rule)))
-        var (model, report) = try GatedQuantization(method: method, gate: gate)
+        var (model, report) = try QuantizationSearch(method: method, criteria: criteria)
             .quantize(graph, batches: progress.counted(layerBatches(role), role, .layers), measure: measure)
-        report.rangeRule = rule
+        report.calibrationMethod = rule
         report.calibrationBatchCount = statistics.batchCount
         // What had to stay float32 may still have weights of 8 bits.
         if !report.float32Layers.isEmpty {
             let weights = QuantizationMethod.weights(WeightQuantization())
             let layers = Set(weights.layers(of: model).map(\.name)), smaller = try weights.quantize(model)
             let measures = try measure(smaller)
-            if gate.failures(of: measures).isEmpty {
+            if criteria.failures(of: measures).isEmpty {
                 model = smaller
                 report.quantizedWeights(of: layers, to: model, measures: measures)
             }
@@ -113,7 +113,7 @@ struct GraphQuantization: Sendable {
 
     private var measuresRetrieval: Bool { !samples.captions.isEmpty && graphs[.image] != nil }
 
-    /// Announces what has to be run where the gate holds at once.
+    /// Announces what has to be run where the criteria are met at once.
     private func expectBatches() {
         for role in ArtifactManifest.GraphRole.allCases {
             guard let graph = graphs[role], let count = samples.evaluation[role]?.count else { continue }

@@ -78,7 +78,7 @@ package struct ActivationHistogram: Hashable, Sendable {
 
     /// The range that `rule` chooses. Throws `.emptyBatch` when no value was seen, `.invalidArgument` for an impossible
     /// percentage.
-    package func range(_ rule: RangeRule) throws(ConcordError) -> ActivationRange {
+    package func range(_ rule: CalibrationMethod) throws(ConcordError) -> ActivationRange {
         guard minimum <= maximum else { throw ConcordError(.emptyBatch, "calibration saw no value; give it samples") }
         guard let exponent else { return try ActivationRange(minimum, maximum) }
         let width = Double(sign: .plus, exponent: exponent, significand: 1)
@@ -186,7 +186,7 @@ public struct ActivationRange: Hashable, Sendable {
 }
 
 /// How the range of an activation is chosen from what calibration saw. Values outside of it become its ends.
-public enum RangeRule: Hashable, Sendable, CustomStringConvertible {
+public enum CalibrationMethod: Hashable, Sendable, CustomStringConvertible {
     /// All that was seen. One outlier makes the steps of all other values larger.
     case minimumMaximum
     /// The range that this percentage of the values lies in, half of the rest on either side: 99.99 or 99.999.

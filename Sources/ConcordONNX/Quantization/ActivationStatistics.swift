@@ -69,7 +69,7 @@ public struct ActivationStatistics: Hashable, Sendable {
     /// The range of each activation, by the name of the value.
     ///
     /// Throws `.emptyBatch` for an activation without any value, `.invalidArgument` for an impossible rule.
-    public func ranges(_ rule: RangeRule) throws(ConcordError) -> [String: ActivationRange] {
+    public func ranges(_ rule: CalibrationMethod) throws(ConcordError) -> [String: ActivationRange] {
         var ranges: [String: ActivationRange] = [:]
         for (name, histogram) in histograms { ranges[name] = try histogram.range(rule) }
         return ranges

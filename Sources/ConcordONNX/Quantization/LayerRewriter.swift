@@ -38,7 +38,7 @@ struct LayerRewriter {
         if node.opType == "Gemm", node.int("transB", default: 0) != 0 { matrix = (matrix.columns, matrix.rows) }
         let size = WeightQuantization.blockSize(rows: matrix.rows, limit: blockSize)
         let (numbers, scales) = try constants("blocks", in: &editor) { weight throws(ConcordError) in
-            try WeightRounding.blocks(Matrix(weight, of: node), size: size, name: layer.weight)
+            try WeightQuantizer.blocks(Matrix(weight, of: node), size: size, name: layer.weight)
         }
         try addBias(in: &editor) { editor, result in
             // Level 4: the product is one of 8-bit numbers. Others widen the weight again at each run.
@@ -54,7 +54,7 @@ struct LayerRewriter {
     /// Rows of a table of 8-bit numbers, each of which has a scale.
     func addTable(in editor: inout GraphEditor) throws(ConcordError) {
         let (numbers, scales) = try constants("rows", in: &editor) { weight throws(ConcordError) in
-            let rounded = try WeightRounding.rows(weight, limit: 127, name: layer.weight)
+            let rounded = try WeightQuantizer.rows(weight, limit: 127, name: layer.weight)
             return try RoundedWeight(
                 numbers: rounded.numbers, scales: rounded.scales.reshaped([layer.shape[0], 1]))
         }
@@ -76,7 +76,7 @@ struct LayerRewriter {
     ) throws(ConcordError) {
         let x = try addRounding(of: layer.input, range, in: &editor)
         let (numbers, scales) = try constants("columns", in: &editor) { weight throws(ConcordError) in
-            try WeightRounding.columns(Matrix(weight, of: node), limit: weightLimit, name: layer.weight)
+            try WeightQuantizer.columns(Matrix(weight, of: node), limit: weightLimit, name: layer.weight)
         }
         let weight = try addWidening(of: numbers, scales, axis: 1, in: &editor)
         try addBias(in: &editor) { editor, result in
@@ -91,11 +91,11 @@ struct LayerRewriter {
         let x = try addRounding(of: layer.input, range, in: &editor)
         let biasName = node.input.count > 2 ? node.input[2] : ""
         let bias = try editor.model.weights[biasName]?.values(of: Float.self) ?? []
-        try WeightRounding.check(bias, biasName)
+        try WeightQuantizer.check(bias, biasName)
         // A bias is a number of 32 bits with the scale of the sums, which must not be too small for it.
         let minimum = bias.map { abs($0) / (range.scale * 0x1p30) }
         let (numbers, scales) = try constants("channels \(layer.name)", in: &editor) { weight throws(ConcordError) in
-            try WeightRounding.rows(weight, limit: weightLimit, minimumScales: minimum, name: layer.weight)
+            try WeightQuantizer.rows(weight, limit: weightLimit, minimumScales: minimum, name: layer.weight)
         }
         var inputs = [x, try addWidening(of: numbers, scales, axis: 0, in: &editor)]
         if !bias.isEmpty, let weightScales = editor.model.weights[scales] {

@@ -26,7 +26,7 @@ public struct QuantizationReport: Hashable, Sendable {
     }
 
     public let method: QuantizationMethod
-    public let gate: QuantizationGate
+    public let criteria: AcceptanceCriteria
     /// What the models' files have, in bytes.
     public let float32ByteCount: Int
     public private(set) var quantizedByteCount: Int
@@ -37,15 +37,15 @@ public struct QuantizationReport: Hashable, Sendable {
     /// In the order of the graph.
     public private(set) var layers: [Layer]
     /// How the ranges of activations were chosen, and on how many batches; for those who made them to fill in.
-    public var rangeRule: RangeRule?
+    public var calibrationMethod: CalibrationMethod?
     public var calibrationBatchCount: Int?
 
     package init(
-        method: QuantizationMethod, gate: QuantizationGate, float32ByteCount: Int, quantizedByteCount: Int,
+        method: QuantizationMethod, criteria: AcceptanceCriteria, float32ByteCount: Int, quantizedByteCount: Int,
         before: QuantizationMeasures, after: QuantizationMeasures, layers: [Layer]
     ) {
         self.method = method
-        self.gate = gate
+        self.criteria = criteria
         self.float32ByteCount = float32ByteCount
         self.quantizedByteCount = quantizedByteCount
         self.before = before
@@ -91,7 +91,7 @@ public struct QuantizationReport: Hashable, Sendable {
                 .init(
                     "calibration",
                     .object([
-                        .init("rule", rangeRule.map { JSONValue.string($0.description) } ?? .null),
+                        .init("rule", calibrationMethod.map { JSONValue.string($0.description) } ?? .null),
                         .init("batches", calibrationBatchCount.map { JSONValue.integer($0) } ?? .null),
                     ])))
         }
@@ -99,8 +99,8 @@ public struct QuantizationReport: Hashable, Sendable {
             .init(
                 "gate",
                 .object(
-                    [.init("mean_cosine", .number(gate.minimumMeanCosine))]
-                        + QuantizationReport.members(gate.minimums))),
+                    [.init("mean_cosine", .number(criteria.minimumMeanCosine))]
+                        + QuantizationReport.members(criteria.minimums))),
             .init("before", QuantizationReport.describe(before)), .init("after", QuantizationReport.describe(after)),
             .init("layers", .array(layers.map(describe))),
         ]

@@ -8,7 +8,7 @@ struct RoundedWeight {
 }
 
 /// How weights are rounded to 8 bits or fewer: symmetrically, so that 0 stays 0.
-enum WeightRounding {
+enum WeightQuantizer {
     /// The scale with which `largest` becomes `limit`; 1 for weights so small that they are 0.
     static func scale(_ largest: Float, limit: Float) -> Float {
         let scale = largest / limit

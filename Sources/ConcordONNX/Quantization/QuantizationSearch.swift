@@ -1,17 +1,17 @@
 import ConcordCore
 import ConcordRuntime
 
-/// Quantizes as many layers as a gate allows.
+/// Quantizes as many layers as the acceptance criteria allow.
 ///
-/// First all of them; where that does not reach the gate, the layers whose own results change most go back to float32,
+/// First all of them; where that does not meet the criteria, the layers whose own results change most go back to float32,
 /// and the least number of them that reaches it is searched for: 1, 2, 4, … and then between the last two.
-public struct GatedQuantization: Sendable {
+public struct QuantizationSearch: Sendable {
     public var method: QuantizationMethod
-    public var gate: QuantizationGate
+    public var criteria: AcceptanceCriteria
 
-    public init(method: QuantizationMethod, gate: QuantizationGate = QuantizationGate()) {
+    public init(method: QuantizationMethod, criteria: AcceptanceCriteria = AcceptanceCriteria()) {
         self.method = method
-        self.gate = gate
+        self.criteria = criteria
     }
 
     /// The quantized model, with how it came about.
@@ -21,7 +21,7 @@ public struct GatedQuantization: Sendable {
     ///   - batches: samples to measure the error of each layer on, run once.
     ///   - options: how models are run for that.
     ///   - measure: what a model reaches, such as ``OutputComparison/measures(of:)`` with further measures added.
-    /// - Throws: `.invalidArgument` when even the float32 model does not reach the gate, or nothing in it can be
+    /// - Throws: `.invalidArgument` when even the float32 model does not meet the criteria, or nothing in it can be
     ///   quantized, and what `batches`, `measure`, quantizing, loading and running throw.
     public func quantize(
         _ model: OnnxModel, batches: QuantizationBatches, options: OnnxSessionOptions = OnnxSessionOptions(),
@@ -38,7 +38,7 @@ public struct GatedQuantization: Sendable {
         let before = try measure(quantized)
         let errors = try LayerErrors(of: method, in: model, over: batches, options: options)
         var after = before, keeping: Set<String> = []
-        if !gate.failures(of: before).isEmpty {
+        if !criteria.failures(of: before).isEmpty {
             let order = errors.worstFirst
             // `failing` layers back are too few, `passing` are enough.
             var failing = 0, passing: Int?
@@ -47,7 +47,7 @@ public struct GatedQuantization: Sendable {
                 let kept = Set(order.prefix(count))
                 let candidate = try method.quantize(model, keeping: kept)
                 let measures = try measure(candidate)
-                let failures = gate.failures(of: measures)
+                let failures = criteria.failures(of: measures)
                 if failures.isEmpty {
                     passing = count
                     (quantized, after, keeping) = (candidate, measures, kept)
@@ -63,7 +63,7 @@ public struct GatedQuantization: Sendable {
             }
         }
         let report = QuantizationReport(
-            method: method, gate: gate, float32ByteCount: model.fileByteCount,
+            method: method, criteria: criteria, float32ByteCount: model.fileByteCount,
             quantizedByteCount: quantized.fileByteCount, before: before, after: after,
             layers: layers.map { layer in
                 QuantizationReport.Layer(
@@ -75,7 +75,7 @@ public struct GatedQuantization: Sendable {
 }
 
 /// What a quantized model has to reach.
-public struct QuantizationGate: Hashable, Sendable {
+public struct AcceptanceCriteria: Hashable, Sendable {
     public var minimumMeanCosine: Double
     /// The least value of other measures, by name: `["recall@1": float32 - 0.005]` for half a point.
     public var minimums: [String: Double]
@@ -85,7 +85,7 @@ public struct QuantizationGate: Hashable, Sendable {
         self.minimums = minimums
     }
 
-    /// What is missing, in words; empty when the gate is passed. A measure that was not taken, or is NaN, is missing.
+    /// What is missing, in words; empty when the criteria are met. A measure that was not taken, or is NaN, is missing.
     public func failures(of measures: QuantizationMeasures) -> [String] {
         var failures: [String] = []
         if !(measures.meanCosine >= minimumMeanCosine) {

@@ -4,7 +4,7 @@ import ConcordRuntime
 import ConcordTestSupport
 import Testing
 
-@Suite struct GatedQuantizationTests {
+@Suite struct QuantizationSearchTests {
     private typealias Fixtures = QuantizationFixtures
     private static let width = 64
 
@@ -33,7 +33,7 @@ import Testing
             let errors = try LayerErrors(of: method, in: model, over: batches())
             #expect(errors.signalToNoise.count == 8)
             #expect(errors.worstFirst.first == "layers.2.out.product")
-            let run = GatedQuantization(method: method)
+            let run = QuantizationSearch(method: method)
             let (quantized, report) = try run.quantize(model, batches: batches(), measure: comparison.measures)
             #expect(report.float32Layers == ["layers.2.out.product"])
             #expect(report.before.meanCosine < 0.995)
@@ -65,7 +65,7 @@ import Testing
                 == QuantizationMeasures(
                     meanCosine: 1, worstCosine: 1, cosines: [Double](repeating: 1, count: 32)))
         for method in try methods(model) {
-            let (_, report) = try GatedQuantization(method: method).quantize(
+            let (_, report) = try QuantizationSearch(method: method).quantize(
                 model, batches: batches(), measure: comparison.measures)
             #expect(report.float32Layers.isEmpty && report.before == report.after)
             // Errors of layers are for the report, too.
@@ -86,8 +86,8 @@ import Testing
         let model = try Fixtures.tower(depth: 3, width: Self.width)
         let method = QuantizationMethod.weights(WeightQuantization())
         var measured: [Int] = []
-        let gate = QuantizationGate(minimumMeanCosine: 0.5, minimums: ["recall@1": 0.7])
-        let (quantized, report) = try GatedQuantization(method: method, gate: gate).quantize(
+        let criteria = AcceptanceCriteria(minimumMeanCosine: 0.5, minimums: ["recall@1": 0.7])
+        let (quantized, report) = try QuantizationSearch(method: method, criteria: criteria).quantize(
             model, batches: batches(1)
         ) { candidate in
             let kept = candidate.proto.graph.node.count { $0.opType == "MatMul" }
@@ -108,9 +108,9 @@ import Testing
     }
 
     @Test func gates() {
-        let gate = QuantizationGate(minimums: ["b": 0.5, "a": 0.5])
+        let criteria = AcceptanceCriteria(minimums: ["b": 0.5, "a": 0.5])
         func failures(_ cosine: Double, _ others: [String: Double]) -> [String] {
-            gate.failures(of: QuantizationMeasures(meanCosine: cosine, worstCosine: 0, others: others))
+            criteria.failures(of: QuantizationMeasures(meanCosine: cosine, worstCosine: 0, others: others))
         }
         #expect(failures(0.995, ["a": 0.5, "b": 0.6, "c": 0]).isEmpty)
         #expect(failures(0.9949, ["a": 0.5, "b": 0.5]).count == 1)
@@ -121,17 +121,17 @@ import Testing
     @Test func refusesWhatCannotBe() throws {
         let model = try Fixtures.tower(depth: 1, width: Self.width)
         let method = QuantizationMethod.weights(WeightQuantization())
-        func message(_ model: OnnxModel, _ gate: QuantizationGate) throws -> String {
+        func message(_ model: OnnxModel, _ criteria: AcceptanceCriteria) throws -> String {
             let error = #expect(throws: ConcordError.self) {
-                try GatedQuantization(method: method, gate: gate).quantize(model, batches: batches(1)) { _ in
+                try QuantizationSearch(method: method, criteria: criteria).quantize(model, batches: batches(1)) { _ in
                     QuantizationMeasures(meanCosine: 0.9, worstCosine: 0.9)
                 }
             }
             return try #require(error).message
         }
-        let impossible = try message(model, QuantizationGate())
+        let impossible = try message(model, AcceptanceCriteria())
         #expect(impossible.contains("even with all layers in float32"))
-        let empty = try message(Fixtures.layer(in: 4, out: 4), QuantizationGate())
+        let empty = try message(Fixtures.layer(in: 4, out: 4), AcceptanceCriteria())
         #expect(empty.contains("no layer to quantize"))
         #expect(throws: ConcordError.self) {
             try OutputComparison(with: model, over: QuantizationBatches([]))
@@ -145,14 +145,14 @@ import Testing
         let model = try Fixtures.tower(depth: 1, width: Self.width, outlierLayer: 0)
         let comparison = try OutputComparison(with: model, over: batches())
         let method = try methods(model)[1]
-        var (_, report) = try GatedQuantization(method: method, gate: QuantizationGate(minimums: ["r": 0.2]))
+        var (_, report) = try QuantizationSearch(method: method, criteria: AcceptanceCriteria(minimums: ["r": 0.2]))
             .quantize(model, batches: batches()) { candidate in
                 var measures = try comparison.measures(of: candidate)
                 measures.others["r"] = 0.25
                 return measures
             }
         #expect(report.layers[1].precision == .float32)
-        report.rangeRule = .percentile(99.99)
+        report.calibrationMethod = .percentile(99.99)
         report.calibrationBatchCount = 2
         let json = try JSONValue(parsing: report.json.text(pretty: true))
         #expect(json["method"] == "int8" && json["weight_bits"] == 7)

@@ -94,7 +94,7 @@ public struct DataSurvey: Sendable {
                 : "all \(captions) captions are the same as the model reads them (\(contextLength) tokens, no capitals): "
                     + "\"\(shown)\""
             warnings.append(
-                how + ". Nothing tells the images apart, so nothing can be learnt; give each a caption of its own")
+                how + ". Nothing tells the images apart, so nothing can be learned; give each a separate caption")
         } else if hasLabels {
             let duplicates =
                 recipe.loss.duplicates == .negatives
@@ -102,7 +102,8 @@ public struct DataSurvey: Sendable {
                 : ""
             warnings.append(
                 "\(images) images share \(distinctCaptions) captions; \"\(shown)\" is that of \(mostShared.images). "
-                    + duplicates + "Recall asks for the one image, so it stays low; `concord classify` fits labels")
+                    + duplicates
+                    + "Recall counts only the exact image, so it stays low; for labels use `concord classify`")
         } else if 10 * distinctCaptions < 9 * distinctTexts {
             warnings.append(
                 "\(distinctTexts - distinctCaptions) of \(distinctTexts) captions differ from others only in what the "
@@ -110,12 +111,12 @@ public struct DataSurvey: Sendable {
         }
         if sampled > 1, distinctSampled == 1 {
             warnings.append(
-                "all \(sampled) images that were looked at are the same, byte for byte, so nothing can be learnt; check "
+                "all \(sampled) images that were looked at are the same, byte for byte, so nothing can be learned; check "
                     + "how they were made")
         } else if 2 * distinctSampled <= sampled {
             warnings.append(
-                "of \(sampled) images that were looked at only \(distinctSampled) differ; copies with captions of their "
-                    + "own cannot be told apart")
+                "of \(sampled) images that were looked at only \(distinctSampled) differ; copies with different captions "
+                    + "cannot be told apart")
         }
         if let usualEdge, 2 * usualEdge <= imageSize {
             warnings.append(

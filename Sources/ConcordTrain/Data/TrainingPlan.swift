@@ -49,8 +49,8 @@ public struct TrainingPlan: Sendable, Hashable {
             warmupSteps = min(given, steps / 2)
             if warmupSteps < given {
                 notes.append(
-                    "train.warmup_steps \(given) is more than half of the \(steps) steps, so the learning rate rises over "
-                        + "the first \(warmupSteps)")
+                    "train.warmup_steps \(given) is more than half of the \(steps) steps, so the warm-up takes "
+                        + "\(warmupSteps)")
             }
         } else {
             warmupSteps = min(Self.usualWarmup, steps / 10)
@@ -67,7 +67,7 @@ public struct TrainingPlan: Sendable, Hashable {
             let advice = fitting < batchSize ? "train.batch_size \(fitting) and " : ""
             let more = Self.usualEpochs(batches: images / min(fitting, batchSize), isNew: isNew)
             notes.append(
-                "warning: \(steps) steps are few for a model that \(isNew ? "begins with nothing" : "is to adapt"); "
+                "warning: \(steps) steps are few to \(isNew ? "train from scratch" : "fine-tune a model"); "
                     + "\(advice)train.epochs \(more) would make \(images / min(fitting, batchSize) * more)")
         }
         self.images = images
@@ -100,8 +100,9 @@ public struct TrainingPlan: Sendable, Hashable {
         func text(_ rate: Double) -> String { NumberText.significant(rate, digits: 2) }
         let last = old.schedule(train)(max(0, step - 1)), next = schedule(train)(step)
         let shape = train.schedule == .cosine ? "the cosine of all \(totalSteps) steps" : "the constant schedule"
-        return "\(epochs) epochs in place of \(old.epochs): \(totalSteps - step) more steps, with the optimizer as it "
-            + "was. The learning rate is that of \(shape), as if the run had been planned so: it was \(text(last)) in the "
-            + "last step and is \(text(next)) in the next"
+        return
+            "\(epochs) epochs instead of \(old.epochs): \(totalSteps - step) more steps, with the optimizer's state. "
+            + "The learning rate follows \(shape), as if planned from the start: \(text(last)) at the last step, "
+            + "\(text(next)) at the next"
     }
 }

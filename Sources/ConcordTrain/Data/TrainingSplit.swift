@@ -70,10 +70,10 @@ struct TrainingSplit {
             notes.append("\(held.count) of \(pool.count) images are held out, as before")
         } else if count > 0 {
             notes.append(
-                "warning: nothing is held out, because the images cannot be told apart: they are copies of each other, "
-                    + "or too few; the report measures what has been trained on")
+                "warning: nothing is held out, because the images are copies of each other, or too few; the report "
+                    + "evaluates on the training data")
         } else if isUpToTheData {
-            notes.append("nothing is held out, so the report measures what has been trained on")
+            notes.append("nothing is held out, so the report evaluates on the training data")
         }
         self.notes = notes
     }
@@ -96,16 +96,17 @@ struct TrainingSplit {
     private static func describe(_ chosen: HeldOutImages, of count: Int, isUnasked: Bool) -> [String] {
         let together =
             switch chosen.binding {
-            case .anyCaption: "copies of an image or of a caption are on one side"
-            case .allCaptions: "copies of an image are on one side, but captions are shared too widely for that"
-            case .nothing: "copies of an image are on one side, but captions are shared like labels"
+            case .anyCaption: "images that share their file or a caption stay together"
+            case .allCaptions: "copies of an image stay together; captions are shared too widely for that"
+            case .nothing: "copies of an image stay together; captions are shared like labels"
             }
         var notes = [
             "\(chosen.indices.count) of \(count) images are held out and measured at the end, chosen by their names; "
                 + together + (isUnasked ? " (data.held_out_fraction 0 trains on all)" : "")
         ]
         if chosen.indices.count < tellingCount {
-            notes.append("so few held-out images say little; more data, or a larger data.held_out_fraction, say more")
+            notes.append(
+                "figures on so few held-out images are unreliable; use more data or a larger data.held_out_fraction")
         }
         return notes
     }

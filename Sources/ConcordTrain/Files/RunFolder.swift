@@ -27,7 +27,7 @@ public struct RunFolder: Sendable {
     public var isFinished: Bool { Files.exists(manifest) }
 }
 
-/// Keeps a second process out of a run's folder for as long as it lives; the system lets go when a process is killed.
+/// An exclusive lock on a run's folder. The system releases it when the process dies.
 ///
 /// A run that fails before it writes anything leaves nothing behind: neither the lock, nor a folder that it made.
 final class RunLock {

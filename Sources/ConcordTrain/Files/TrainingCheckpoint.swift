@@ -91,7 +91,7 @@ struct TrainingCheckpoint {
         guard let epochs = saved["epochs"]?.int, let batchSize = saved["batch_size"]?.int else {
             throw ConcordError(
                 .invalidCheckpoint,
-                "\(state) is of an earlier version of concord, which planned runs in another way; start anew in another "
+                "\(state) is of an earlier version of concord, which planned runs differently; start a new run in another "
                     + "--output folder")
         }
         let old = Recipe.withoutEpochs(savedText), given = Recipe.withoutEpochs(recipe.text)
@@ -99,13 +99,13 @@ struct TrainingCheckpoint {
             throw ConcordError(
                 .invalidConfiguration,
                 "\(path) was made with another recipe (\(Self.firstDifference(old, given))); "
-                    + "resume with the same recipe and --set values, or start anew in another --output folder")
+                    + "resume with the same recipe and --set values, or start a new run in another --output folder")
         }
         if let changed = fingerprint.firstChange(since: saved) {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(changed) has changed since \(path) was saved, so the run would not go on as it began; put the old "
-                    + "file back, or start anew in another --output folder")
+                "\(changed) has changed since \(path) was saved, so the run cannot be resumed as it began; restore "
+                    + "the old file, or start a new run in another --output folder")
         }
         let before = try TrainingPlan(recipe, images: images, epochs: epochs)
         guard before.batchSize == batchSize else {
@@ -120,8 +120,8 @@ struct TrainingCheckpoint {
         guard now.epochs >= epochs else {
             throw ConcordError(
                 .invalidConfiguration,
-                "the run in \(path) is one of \(epochs) epochs, and train.epochs is \(now.epochs) now; go on with "
-                    + "--set train.epochs=\(epochs), or a higher number")
+                "the run in \(path) is one of \(epochs) epochs, and train.epochs is \(now.epochs) now; resume "
+                    + "with --set train.epochs=\(epochs), or a higher number")
         }
         return (now, before)
     }

@@ -23,7 +23,8 @@ struct FineTuning {
         guard model.store.trainable.contains(where: { Tower.place(of: $0) != nil }) else {
             throw ConcordError(
                 .invalidConfiguration,
-                "train.lock_image, train.lock_text and train.frozen leave nothing of either tower to train; keep less")
+                "train.lock_image, train.lock_text and train.frozen leave nothing of either tower to train; freeze less"
+            )
         }
     }
 
@@ -33,7 +34,7 @@ struct FineTuning {
             throw ConcordError(
                 .invalidConfiguration,
                 "\(key) is \(count), but the \(tower.rawValue) tower has \(blocks) blocks; give at most \(blocks), or "
-                    + "all for everything behind them, too")
+                    + "all for everything after them, too")
         }
         func isLocked(_ parameter: Parameter) -> Bool {
             guard let place = Tower.place(of: parameter), place.tower == tower else { return false }
@@ -42,8 +43,8 @@ struct FineTuning {
         if let new = store.parameters.first(where: { isLocked($0) && $0.origin != .checkpoint }) {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(key) \(lock) would lock \(new.name), which is drawn at random; lock the \(blocks) blocks by "
-                    + "\(key) \(blocks), and it trains")
+                "\(key) \(lock) would freeze \(new.name), which is drawn at random; freeze the \(blocks) blocks alone with "
+                    + "\(key) \(blocks)")
         }
         store.freeze(where: isLocked)
     }
@@ -58,7 +59,7 @@ struct FineTuning {
                 throw ConcordError(
                     .invalidConfiguration,
                     "train.lora.rank \(adapters.rank) is above \(width), the width of the \(tower.rawValue) tower; "
-                        + "adapters of low rank, such as 8, are the point")
+                        + "choose a low rank, such as 8")
             }
         }
         let towers = Set(adapters.towers)

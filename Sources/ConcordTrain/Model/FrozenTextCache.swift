@@ -53,7 +53,7 @@ struct FrozenTextCache {
     func vectors(of captions: [[Int32]]) -> Tensor {
         let indices = captions.map { caption in
             guard let row = rows[caption] else {
-                preconditionFailure("a caption was drawn that is not among those of the data set")
+                preconditionFailure("a caption was drawn that the data set does not have")
             }
             return row
         }

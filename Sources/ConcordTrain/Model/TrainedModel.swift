@@ -130,7 +130,7 @@ extension Recipe.LossSection {
         } else if kind == .siglip, configuration.initialLogitBias == nil {
             throw ConcordError(
                 .invalidConfiguration,
-                "loss.kind siglip needs a logit bias, which \(start ?? "the model") of model.start has not; name it as "
+                "loss.kind siglip needs a logit bias, which \(start ?? "the model") of model.start lacks; name it as "
                     + "model.image_tower and model.text_tower, and scale and bias are new, or take loss.kind infonce")
         }
     }
@@ -146,7 +146,7 @@ extension Recipe.LossSection {
         guard kind != .siglip else {
             throw ConcordError(
                 .invalidConfiguration,
-                "loss.kind siglip needs a logit bias, which a CoCa has not; take loss.kind infonce or triplet")
+                "loss.kind siglip needs a logit bias, which a CoCa lacks; take loss.kind infonce or triplet")
         }
         guard matryoshka.isEmpty else {
             throw ConcordError(

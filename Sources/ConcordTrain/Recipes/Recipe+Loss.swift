@@ -54,59 +54,66 @@ extension Recipe {
         init(_ read: inout RecipeReader) throws {
             kind = try read.choice(
                 "loss.kind", Kind.infonce,
-                "infonce (CLIP's), siglip (the pairwise sigmoid loss) or triplet; each in both directions.")
+                "Loss: infonce (CLIP), siglip (pairwise sigmoid) or triplet; each in both directions.")
             let temperatures = 1e-4...100.0
             temperature = try read.number(
                 "loss.temperature", or: "learned", in: temperatures,
-                "What cosines are divided by: learned, or a number that stays.")
+                "Softmax temperature: learned, or a fixed value.")
             initialTemperature = try read.optionalNumber(
                 "loss.initial_temperature", in: temperatures,
-                "Where a learned one begins; empty takes 0.07, for siglip 0.1, or that of model.start.")
+                "Initial value of a learned temperature; empty takes 0.07 (siglip 0.1), or that of model.start.")
             initialBias = try read.optionalNumber(
                 "loss.initial_bias", in: -1000...1000,
-                "Where siglip's bias begins; empty takes -10, or that of model.start.")
+                "Initial logit bias of siglip; empty takes -10, or that of model.start.")
             plan = try read.choice(
                 "loss.plan", Plan.dense,
-                "How it is computed: dense, tiled (saves memory of scores) or cached (of the towers, too); same results."
-            )
+                "Computation: dense, tiled (less memory for scores) or cached (GradCache: less for the "
+                    + "towers, too); same results.")
             tileRows = try read.integer(
                 "loss.tile_rows", ScorePlan.defaultRows, in: 1...1_000_000,
-                "Rows of scores in memory at a time, for the plans tiled and cached.")
+                "Rows of the score matrix in memory at a time, for tiled and cached.")
             chunk = try read.integer(
                 "loss.chunk", 64, in: 1...1_000_000,
-                "Images, and captions, that go through the towers at a time, for the plan cached.")
+                "Images, and captions, per forward pass of the towers, for cached.")
             labelSmoothing = try read.number(
                 "loss.label_smoothing", 0, in: 0...0.99,
-                "Share of the probability that infonce spreads over the whole batch.")
+                "Label smoothing of infonce.")
             hardness = try read.number(
-                "loss.hardness", 0, in: 0...1000, "Adds so much of its cosine to a negative's logit, for infonce.")
+                "loss.hardness", 0, in: 0...1000,
+                "Emphasis on hard negatives of infonce: each negative's logit is raised by this multiple of "
+                    + "its cosine.")
             isDecoupled = try read.flag(
-                "loss.decoupled", false, "Leave the positives out of infonce's denominator (DCL).")
+                "loss.decoupled", false,
+                "Leave the positives out of the denominator of infonce (DCL).")
             duplicates = try read.choice(
                 "loss.duplicates", DuplicatePolicy.negatives,
-                "What images whose captions read the same are to each other: negatives, ignored or positives.")
+                "Images with the same caption count as negatives, ignored or positives of each other.")
             margin = try read.number(
-                "loss.margin", 0.2, in: 0...100, "How much farther negatives should be, for triplet.")
+                "loss.margin", 0.2, in: 0...100,
+                "Margin of triplet.")
             mining = try read.choice(
                 "loss.mining", "all", among: Self.minings,
-                "Which triplets: any, all within the margin, hard, semi-hard, easy, batch-hard or batch-semi-hard.")
+                "Triplets used: any, all within the margin, hard, semi-hard, easy, batch-hard or "
+                    + "batch-semi-hard.")
             penalty = try read.choice(
                 "loss.penalty", TripletPenalty.hinge,
-                "What a triplet costs: hinge, or softplus, which never stops pulling.")
+                "Penalty of a triplet: hinge, or softplus (the soft margin).")
             distance = try read.choice(
                 "loss.distance", "cosine", among: Self.distances,
-                "Distance of unit vectors, for triplet: cosine (1 − cosine), euclidean or squared-euclidean.")
+                "Distance of triplet: cosine (1 − cosine), euclidean or squared-euclidean.")
             matryoshka = try read.integers(
                 "loss.matryoshka", [], in: 1...65536,
-                "Widths at which embeddings are compared, from the first column on; the loss is the mean over them.")
+                "Matryoshka widths: the loss is the mean over these numbers of leading columns of the "
+                    + "embeddings.")
             contrastiveWeight = try read.number(
-                "loss.contrastive_weight", 1, in: 0...1000, "Weight of the contrastive loss of a coca; 0 leaves it out."
-            )
+                "loss.contrastive_weight", 1, in: 0...1000,
+                "Weight of CoCa's contrastive loss; 0 leaves it out.")
             captionWeight = try read.number(
-                "loss.caption_weight", 2, in: 0...1000, "Weight of the caption loss of a coca; 0 leaves it out.")
+                "loss.caption_weight", 2, in: 0...1000,
+                "Weight of CoCa's caption loss; 0 leaves it out.")
             captionLabelSmoothing = try read.number(
                 "loss.caption_label_smoothing", 0, in: 0...0.99,
-                "Share of the probability that the caption loss spreads over the vocabulary.")
+                "Label smoothing of CoCa's caption loss.")
             givenCaptionKeys = ["contrastive_weight", "caption_weight", "caption_label_smoothing"].filter {
                 read.isGiven("loss." + $0)
             }
@@ -132,14 +139,14 @@ extension Recipe {
             }
             if temperature != nil, initialTemperature != nil {
                 throw read.contradiction(
-                    "loss.initial_temperature is where a learned temperature begins, but loss.temperature is a number; "
+                    "loss.initial_temperature is for a learned temperature, but loss.temperature is a number; "
                         + "leave one out")
             }
             for (key, plans) in [("tile_rows", [Plan.tiled, .cached]), ("chunk", [.cached])]
             where read.isGiven("loss." + key) && !plans.contains(plan) {
                 let names = plans.map(\.rawValue).joined(separator: " or ")
                 throw read.contradiction(
-                    "loss.\(key) says nothing for the loss.plan \(plan.rawValue); leave it out, or choose \(names)")
+                    "loss.\(key) has no effect with the loss.plan \(plan.rawValue); leave it out, or choose \(names)")
             }
             guard kind == .triplet else { return }
             if mining == .easy, penalty == .hinge {

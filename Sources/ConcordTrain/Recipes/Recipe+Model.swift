@@ -37,20 +37,28 @@ extension Recipe {
         init(_ read: inout RecipeReader) throws {
             let width = 1...65536, count = 1...1024
             kind = try read.choice(
-                "model.kind", Kind.clip, "clip (two towers) or coca (and a decoder that writes captions).")
+                "model.kind", Kind.clip,
+                "Architecture: clip (two towers) or coca (adds a decoder that writes captions).")
             start = try read.optionalText(
                 "model.start",
-                "Model to start from, a folder or OWNER/NAME of the hub's cache: towers, tokenizer, preprocessing.")
+                "Pretrained model to start from, a folder or OWNER/NAME in the hub's cache: towers, "
+                    + "tokenizer, preprocessing.")
             imageTower = try read.optionalText(
-                "model.image_tower", "Model whose image tower to take, likewise; the text tower is new or another.")
+                "model.image_tower",
+                "Pretrained model to take the image tower from; the text tower is new, or another model's.")
             textTower = try read.optionalText(
                 "model.text_tower",
-                "Model or sentence encoder whose text tower and tokenizer to take, likewise.")
+                "Pretrained model or sentence encoder to take the text tower and the tokenizer from.")
             textProjection = try read.choice(
                 "model.text_projection", TextProjection.tower,
-                "From text tower to embedding: tower (as it has it), or a new one: none, linear or perceptron.")
-            imageSize = try read.integer("model.image_size", 224, in: 1...4096, "Edge of the square input, pixels.")
-            patchSize = try read.integer("model.patch_size", 32, in: 1...4096, "Edge of a patch, pixels.")
+                "Projection from the text tower to the embedding: tower (its own), or a new one: none, "
+                    + "linear or perceptron.")
+            imageSize = try read.integer(
+                "model.image_size", 224, in: 1...4096,
+                "Input size, pixels (square).")
+            patchSize = try read.integer(
+                "model.patch_size", 32, in: 1...4096,
+                "Patch size, pixels (square).")
             visionWidth = try read.integer("model.vision.width", 768, in: width, "Width of the vision transformer.")
             visionLayers = try read.integer("model.vision.layers", 12, in: count, "Blocks of the vision transformer.")
             visionHeads = try read.integer("model.vision.heads", 12, in: count, "Attention heads of a vision block.")
@@ -59,27 +67,33 @@ extension Recipe {
             textHeads = try read.integer("model.text.heads", 8, in: count, "Attention heads of a text block.")
             contextLength = try read.integer(
                 "model.text.context_length", 77, in: 3...8192,
-                "Most tokens of a caption, start and end included. A loaded tower's positions are interpolated for it.")
+                "Maximum tokens of a caption, start and end included. Positions of a loaded tower are "
+                    + "interpolated.")
             projectionWidth = try read.integer(
                 "model.projection_width", 512, in: width, "Width of the shared embedding space.")
             activation = try read.choice(
-                "model.activation", Activation.gelu, "Activation of the blocks.")
+                "model.activation", Activation.gelu,
+                "Activation function of the blocks.")
             decoderLayers = try read.integer(
-                "model.decoder.layers", 12, in: count, "Pairs of blocks of a coca's decoder, which is as wide as texts."
-            )
-            decoderHeads = try read.integer("model.decoder.heads", 8, in: count, "Attention heads of a decoder block.")
+                "model.decoder.layers", 12, in: count,
+                "Pairs of blocks of CoCa's decoder, which is as wide as the text tower.")
+            decoderHeads = try read.integer(
+                "model.decoder.heads", 8, in: count,
+                "Attention heads of a decoder block.")
             poolerQueries = try read.integer(
-                "model.pooler.queries", 256, in: 2...65536, "Queries that make an image's tokens for a coca's decoder."
-            )
+                "model.pooler.queries", 256, in: 2...65536,
+                "Image tokens that CoCa's decoder reads: queries of the pooler.")
             poolerHeads = try read.integer("model.pooler.heads", 8, in: count, "Attention heads of the pooler.")
             poolerLayout = try read.choice(
                 "model.pooler.layout", QueryPoolingConfiguration.Layout.joint,
-                "Where an image's vector is from: joint (the first query), parallel or cascade (a second pooler).")
+                "Source of CoCa's image embedding: joint (the first query), parallel or cascade (a second "
+                    + "pooler).")
             classTokenMask = try read.choice(
                 "model.class_token_mask", TextTransformerConfiguration.ClassTokenMask.correct,
-                "What a coca's class token sees: correct (the text and itself) or legacy (open_clip's).")
+                "Attention mask of CoCa's class token: correct (the text and itself) or legacy (open_clip's).")
             tiesLanguageHead = try read.flag(
-                "model.tie_language_head", false, "Let a coca's language head be the table of tokens.")
+                "model.tie_language_head", false,
+                "Tie CoCa's language head to the token embedding.")
             let others = ["kind", "image_size", "text.context_length", "projection_width", "activation"]
             given = Set(
                 (Self.imageKeys + Self.textKeys + Self.captionKeys + others).filter { read.isGiven("model." + $0) })

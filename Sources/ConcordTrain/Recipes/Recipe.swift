@@ -50,7 +50,8 @@ public struct Recipe: Sendable {
 
     private init(_ read: inout RecipeReader, text: String) throws {
         seed = try read.integer(
-            "seed", 1, in: 0...Int(Int32.max), "Seed of everything random: weights, order, augmentation, captions.")
+            "seed", 1, in: 0...Int(Int32.max),
+            "Seed for all randomness: weights, data order, augmentation, choice of captions.")
         data = try DataSection(&read)
         tokenizer = try TokenizerSection(&read)
         model = try ModelSection(&read)
@@ -86,7 +87,7 @@ extension Recipe {
             let key = tower == .image ? "train.lock_image" : "train.lock_text"
             let folders = "name model.start or model.\(tower.rawValue)_tower"
             guard lock == .none || model.loads(tower) else {
-                throw fail("\(key) locks \(tower.rawValue) weights that are drawn at random; \(folders)")
+                throw fail("\(key) freezes \(tower.rawValue) weights that are drawn at random; \(folders)")
             }
             guard train.adapters.rank > 0, train.adapters.towers.contains(tower) else { continue }
             guard model.loads(tower) else {
@@ -126,47 +127,78 @@ extension Recipe {
         public var flip, jitter, brightness, contrast, saturation, hue, grey: Double
 
         init(_ read: inout RecipeReader) throws {
-            folder = try read.text("data.folder", "data", "Folder with captions.jsonl, .tsv or .csv, or such a file.")
+            folder = try read.text(
+                "data.folder", "data",
+                "Folder with captions.jsonl, .tsv or .csv, or the path of such a file.")
             split = try read.optionalText(
                 "data.split",
-                "Train on rows of this split only; all takes every row. Empty takes the split train, or all rows that "
-                    + "are of no split for tests; where there is none of these, some images are held out.")
+                "Split to train on; all takes every row. Empty takes the split train, or every row outside "
+                    + "test splits; if the data have no splits, some images are held out.")
             heldOutFraction = try read.number(
                 "data.held_out_fraction", or: Recipe.automatic, in: 0...0.9,
-                "Share of the images that is kept out of training and measured at the end, copies on one side; auto "
-                    + "holds out about a tenth where data and recipe name no split.")
-            imageColumn = try read.optionalText("data.image_column", "Column or JSON member that names the image.")
-            captionColumns = try read.list("data.caption_columns", [], "Columns or JSON members that hold captions.")
+                "Fraction of the images held out from training and evaluated at the end; duplicates stay "
+                    + "together. auto holds out about a tenth if neither data nor recipe name a split.")
+            imageColumn = try read.optionalText(
+                "data.image_column",
+                "Column or JSON member with the path of the image.")
+            captionColumns = try read.list(
+                "data.caption_columns", [],
+                "Columns or JSON members with captions.")
             separator = try read.separator(
-                "data.separator", "What stands between the columns of a table: , ; | or tab; empty finds it.")
+                "data.separator",
+                "Column separator of a table: , ; | or tab; empty detects it.")
             allowsOutsideImages = try read.flag(
-                "data.allow_outside_images", false, "Take images outside the folder of the caption file, too.")
+                "data.allow_outside_images", false,
+                "Allow images outside the folder of the caption file.")
             maximumSkippedFraction = try read.number(
-                "data.maximum_skipped_fraction", 0.1, in: 0...1, "Stop when more than this share of rows is unusable.")
+                "data.maximum_skipped_fraction", 0.1, in: 0...1,
+                "Stop when more than this fraction of the rows is unusable.")
             captionsPerImage = try read.integer(
                 "data.captions_per_image", 1, in: 1...16,
                 "Captions drawn per image and step; the loss is the mean over them.")
             captionWeights = try read.weights(
                 "data.caption_weights", [:],
-                "How often captions of each kind are drawn; kinds not named are not. Empty draws all alike.")
+                "Sampling weight of each kind of caption; kinds not listed are never drawn. Empty draws all "
+                    + "alike.")
             languages = try read.list(
-                "data.languages", [], "Language of each drawn caption in turn; empty draws from all languages.")
+                "data.languages", [],
+                "Language of each drawn caption, in turn; empty draws from all languages.")
             avoidsDuplicateCaptions = try read.flag(
-                "data.avoid_duplicate_captions", true, "Prefer captions that no other image of the batch has drawn.")
-            workers = try read.integer("data.workers", 1, in: 1...256, "Threads that decode and augment images.")
+                "data.avoid_duplicate_captions", true,
+                "Prefer captions that are not drawn yet for another image of the batch.")
+            workers = try read.integer(
+                "data.workers", 1, in: 1...256,
+                "Threads that decode and augment images.")
             cacheMegabytes = try read.integer(
-                "data.cache_megabytes", 512, in: 0...1_000_000, "Memory for decoded images; 0 decodes every time.")
+                "data.cache_megabytes", 512, in: 0...1_000_000,
+                "Memory for decoded images, in megabytes; 0 decodes every time.")
             scale = try read.interval(
-                "data.augmentation.scale", 0.9...1, in: 0.01...1, "Share of the image's area that a crop takes.")
+                "data.augmentation.scale", 0.9...1, in: 0.01...1,
+                "Area of a crop, as a fraction of the image.")
             ratio = try read.interval(
-                "data.augmentation.ratio", 0.75...4.0 / 3, in: 0.1...10, "Width to height of a crop.")
-            flip = try read.number("data.augmentation.flip", 0, in: 0...1, "Chance of a mirror image.")
-            jitter = try read.number("data.augmentation.jitter", 0, in: 0...1, "Chance of colour jitter.")
-            brightness = try read.number("data.augmentation.brightness", 0.2, in: 0...1, "Jitter of brightness, ±.")
-            contrast = try read.number("data.augmentation.contrast", 0.2, in: 0...1, "Jitter of contrast, ±.")
-            saturation = try read.number("data.augmentation.saturation", 0.2, in: 0...1, "Jitter of saturation, ±.")
-            hue = try read.number("data.augmentation.hue", 0.02, in: 0...0.5, "Jitter of hue, ± turns of the wheel.")
-            grey = try read.number("data.augmentation.grey", 0, in: 0...1, "Chance of a grey image.")
+                "data.augmentation.ratio", 0.75...4.0 / 3, in: 0.1...10,
+                "Aspect ratio of a crop, width / height.")
+            flip = try read.number(
+                "data.augmentation.flip", 0, in: 0...1,
+                "Probability of a horizontal flip.")
+            jitter = try read.number(
+                "data.augmentation.jitter", 0, in: 0...1,
+                "Probability of color jitter.")
+            brightness = try read.number(
+                "data.augmentation.brightness", 0.2, in: 0...1,
+                "Brightness jitter, ±.")
+            contrast = try read.number(
+                "data.augmentation.contrast", 0.2, in: 0...1,
+                "Contrast jitter, ±.")
+            saturation = try read.number(
+                "data.augmentation.saturation", 0.2, in: 0...1,
+                "Saturation jitter, ±.")
+            hue = try read.number(
+                "data.augmentation.hue", 0.02, in: 0...0.5,
+                "Hue jitter, ± turns of the color wheel.")
+            grey = try read.number(
+                "data.augmentation.grey", 0, in: 0...1,
+                "Probability of a grayscale image.")
         }
 
         /// How the caption file is read.
@@ -191,11 +223,15 @@ extension Recipe {
 
         init(_ read: inout RecipeReader) throws {
             folder = try read.optionalText(
-                "tokenizer.folder", "Folder with tokenizer.json, or vocab.json and merges.txt; empty trains one.")
+                "tokenizer.folder",
+                "Folder with tokenizer.json, or vocab.json and merges.txt; empty trains a tokenizer on the "
+                    + "captions.")
             vocabularySize = try read.integer(
-                "tokenizer.vocabulary_size", 4096, in: 514...1_000_000, "Size of a trained vocabulary, at most.")
+                "tokenizer.vocabulary_size", 4096, in: 514...1_000_000,
+                "Maximum size of a trained vocabulary.")
             mode = try read.choice(
-                "tokenizer.mode", CLIPTokenizer.Mode.huggingface, "Text cleaning: as Hugging Face's or OpenAI's code.")
+                "tokenizer.mode", CLIPTokenizer.Mode.huggingface,
+                "Text cleaning as in Hugging Face's or OpenAI's code.")
             given = ["folder", "vocabulary_size", "mode"].map { "tokenizer." + $0 }.filter(read.isGiven)
         }
     }
@@ -243,58 +279,82 @@ extension Recipe {
             let steps = 1...1_000_000_000
             epochs = try read.integer(
                 "train.epochs", or: Recipe.automatic, in: 1...1_000_000,
-                "Passes over the images; auto takes as many as a model of this kind needs, the more the fewer images. "
-                    + "A run goes on for more by --resume with a higher number, or by --epochs-more.")
+                "Passes over the images; auto takes more for small data sets. To train a run for longer, use "
+                    + "--resume with a higher number, or --epochs-more.")
             batchSize = try read.integer(
                 "train.batch_size", or: Recipe.automatic, in: 2...1_000_000,
-                "Images in a step; auto takes 256, and less where there are few images.")
-            learningRate = try read.number("train.learning_rate", 5e-4, in: 0...10, "Peak learning rate.")
-            schedule = try read.choice("train.schedule", LearningRateSchedule.Shape.cosine, "What follows the warm-up.")
+                "Images per step; auto takes 256, and fewer for small data sets.")
+            learningRate = try read.number(
+                "train.learning_rate", 5e-4, in: 0...10,
+                "Peak learning rate.")
+            schedule = try read.choice(
+                "train.schedule", LearningRateSchedule.Shape.cosine,
+                "Learning rate schedule after the warm-up.")
             warmupSteps = try read.integer(
                 "train.warmup_steps", or: Recipe.automatic, in: 0...1_000_000_000,
-                "Steps of linear warm-up, half of the run at most; auto takes 100, a tenth of the run at most.")
+                "Steps of linear warm-up, at most half of the run; auto takes 100, at most a tenth of the run.")
             weightDecay = try read.number(
-                "train.weight_decay", 0.2, in: 0...10, "Decay of matrices; vectors have none.")
-            beta1 = try read.number("train.beta1", 0.9, in: 0...0.9999999, "Decay of AdamW's first moment.")
-            beta2 = try read.number("train.beta2", 0.98, in: 0...0.9999999, "Decay of AdamW's second moment.")
+                "train.weight_decay", 0.2, in: 0...10,
+                "Weight decay of matrices; biases and norms have none.")
+            beta1 = try read.number(
+                "train.beta1", 0.9, in: 0...0.9999999,
+                "Decay of AdamW's first moment.")
+            beta2 = try read.number(
+                "train.beta2", 0.98, in: 0...0.9999999,
+                "Decay of AdamW's second moment.")
             epsilon = try read.number("train.epsilon", 1e-6, in: 0...1, "AdamW's epsilon.")
             gradientClip = try read.number(
-                "train.gradient_clip", 0, in: 0...1e9, "Largest gradient norm; 0 is no limit.")
+                "train.gradient_clip", 0, in: 0...1e9,
+                "Maximum gradient norm; 0 does not clip.")
             emaDecay = try read.number(
                 "train.ema_decay", 0, in: 0...0.9999999,
-                "Decay of the averaged weights that are kept; 0 keeps the last.")
+                "Decay of the exponential moving average (EMA) of the weights, which is then saved; 0 saves "
+                    + "the last weights.")
             precision = try read.choice(
                 "train.precision", Precision.auto,
                 "Matrix products in float32, bfloat16, or auto: bfloat16 on a GPU, float32 on a processor.")
             patchDropout = try read.number(
-                "train.patch_dropout", 0, in: 0...0.95, "Share of patches left out of each image while training.")
+                "train.patch_dropout", 0, in: 0...0.95,
+                "Fraction of the patches dropped from each image while training.")
             usesActivationCheckpointing = try read.flag(
-                "train.activation_checkpointing", false, "Recompute activations in the backward pass to save memory.")
-            frozen = try read.list("train.frozen", [], "Patterns of parameter names that are not trained.")
+                "train.activation_checkpointing", false,
+                "Recompute activations in the backward pass to save memory.")
+            frozen = try read.list(
+                "train.frozen", [],
+                "Name patterns of parameters that are frozen.")
             lockImage = try read.freezeDepth(
                 "train.lock_image",
-                "What keeps its weights: none, all, or a number: the embeddings and so many first blocks.")
+                "Frozen part of the image tower: none, all, or a number of blocks from the input on, with "
+                    + "the embeddings.")
             lockText = try read.freezeDepth(
                 "train.lock_text",
-                "The same of the text tower. Locked whole, it embeds every caption once and not at every step.")
+                "Frozen part of the text tower, likewise. With all, each caption is embedded once and not at "
+                    + "every step.")
             textCacheMegabytes = try read.integer(
                 "train.text_cache_megabytes", 512, in: 0...1_000_000,
-                "Memory for the vectors of a locked text tower; captions that need more are embedded at every step.")
+                "Memory for the embeddings of a frozen text tower, in megabytes; if they need more, captions "
+                    + "are embedded at every step.")
             layerDecay = try read.number(
                 "train.layer_decay", 1, in: 0.01...1,
-                "Factor on the learning rate from each block to the one below it; embeddings learn slowest.")
+                "Layer-wise decay of the learning rate: factor from each block to the one below; 1 gives all "
+                    + "layers the same rate.")
             adapters = try AdapterSection(&read)
             device = try read.text("train.device", "cpu", "cpu, cuda, cuda:N or mps.")
             threads = try read.integer(
-                "train.threads", 0, in: 0...4096, "Threads of the tensor engine; 0 is all cores.")
-            logEvery = try read.integer("train.log_every", 1, in: steps, "Steps between lines of metrics.jsonl.")
+                "train.threads", 0, in: 0...4096,
+                "Threads of tensor operations; 0 is all cores.")
+            logEvery = try read.integer(
+                "train.log_every", 1, in: steps,
+                "Steps between lines of metrics.jsonl.")
             checkpointEvery = try read.integer(
                 "train.checkpoint_every", or: Recipe.automatic, in: steps,
                 "Steps between checkpoints; auto takes a twentieth of the run, 10 to 200.")
             checkpointMinutes = try read.number(
                 "train.checkpoint_minutes", 10, in: 0...100_000,
-                "Minutes after which a checkpoint is written in any case; 0 writes them by steps alone.")
-            checkpointsKept = try read.integer("train.checkpoints_kept", 2, in: 1...1000, "Checkpoints kept on disk.")
+                "Maximum minutes between checkpoints; 0 goes by steps alone.")
+            checkpointsKept = try read.integer(
+                "train.checkpoints_kept", 2, in: 1...1000,
+                "Number of checkpoints kept on disk.")
         }
     }
 
@@ -310,12 +370,14 @@ extension Recipe {
         init(_ read: inout RecipeReader) throws {
             splits = try read.list(
                 "evaluate.splits", [],
-                "Splits whose retrieval is measured at the end; empty takes what is held out and what is trained on, or "
-                    + "all where data.split is given.")
+                "Splits to evaluate at the end; empty takes the held-out images and the training images, or "
+                    + "all if data.split is given.")
             languages = try read.list(
-                "evaluate.languages", [], "Languages measured one by one; empty takes all as one.")
+                "evaluate.languages", [],
+                "Languages to evaluate separately; empty evaluates all together.")
             kind = try read.optionalText(
-                "evaluate.kind", "Only captions of this kind count; empty takes name where there are names, else all.")
+                "evaluate.kind",
+                "Kind of captions to evaluate; empty takes name if there are names, otherwise all.")
         }
     }
 }
@@ -332,20 +394,22 @@ extension Recipe {
         init(_ read: inout RecipeReader) throws {
             rank = try read.integer(
                 "train.lora.rank", 0, in: 0...4096,
-                "Width of the low-rank adapters (LoRA) that are trained in place of weights; 0 trains without.")
+                "Rank of the LoRA adapters that are trained in place of the weights; 0 trains without LoRA.")
             alpha = try read.number(
-                "train.lora.alpha", 16, in: 1e-6...1e6, "What an adapter adds is scaled by alpha / rank.")
+                "train.lora.alpha", 16, in: 1e-6...1e6,
+                "LoRA's alpha: the output of an adapter is scaled by alpha / rank.")
             dropout = try read.number(
-                "train.lora.dropout", 0, in: 0...0.95, "Chance that a value of an adapter's input is left out.")
+                "train.lora.dropout", 0, in: 0...0.95,
+                "Dropout probability of an adapter's input.")
             targets = try read.choices(
                 "train.lora.targets", LowRankAdaptation.Target.allCases,
                 "Layers of each block that get adapters: q, k, v, out (attention), mlp (both layers).")
             towers = try read.choices(
                 "train.lora.towers", Tower.allCases,
-                "Towers whose weights stay while adapters learn: image, text; a saved model has them merged in.")
+                "Towers that get adapters: image, text. A saved model has them merged in.")
             let given = ["alpha", "dropout", "targets", "towers"].map { "train.lora." + $0 }.filter(read.isGiven)
             guard rank > 0 || given.isEmpty else {
-                throw read.contradiction("\(given[0]) says nothing while train.lora.rank is 0; give a rank, such as 8")
+                throw read.contradiction("\(given[0]) has no effect while train.lora.rank is 0; give a rank, such as 8")
             }
             for (name, isEmpty) in [("targets", targets.isEmpty), ("towers", towers.isEmpty)] where isEmpty {
                 throw read.contradiction("train.lora.\(name) is empty; name at least one, or leave the key out")

@@ -27,9 +27,9 @@ struct ChanceWarning {
         let learnt = trained.first { measurement in !failed.contains { $0.split == measurement.split } }
         if let learnt, !worst.isTrained {
             return [
-                "on the images of \(worst.split), which it has not seen, the model is no better than chance: "
-                    + "\(text(worst)). On those of \(learnt.split) it finds \(Self.percent(learnt.result)): it has learnt them "
-                    + "by heart. More data help most, then a pretrained model to start from (model.start), then stronger "
+                "on the unseen images of \(worst.split) the model is no better than chance: "
+                    + "\(text(worst)). On those of \(learnt.split) it finds \(Self.percent(learnt.result)): it has memorized "
+                    + "them. More data help most, then a pretrained model to start from (model.start), then stronger "
                     + "data.augmentation"
             ]
         }

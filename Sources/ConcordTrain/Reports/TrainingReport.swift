@@ -6,7 +6,7 @@ import ConcordMedia
 import ConcordText
 import Foundation
 
-/// `report.html`: how training went, how well the model retrieves, and what it finds for a dozen queries.
+/// `report.html`: how well the model retrieves, what it finds for a dozen queries, and how training went.
 struct TrainingReport {
     let recipe: Recipe
     let folder: RunFolder
@@ -36,18 +36,20 @@ struct TrainingReport {
             title: "Training report",
             subtitle: "\(folder.path) · concord \(ConcordVersion.current) · \(recipe.data.folder)")
         page.sections =
-            [.figures(figures(lines)), .heading("Retrieval")] + warnings.map { .paragraph($0 + ".") }
-            + [.table(table(results)), .heading("Curves"), .charts(charts(lines))]
-        page.sections += embeddings.sections
+            [.figures(figures(results, lines))] + warnings.map { .paragraph($0 + ".") }
+            + [
+                .heading("Retrieval"), .table(table(results)), .heading("Example queries"),
+                .images(ImageGrid(try queries())),
+            ]
         if let captioner = try? Captioner(model) {
             page.sections += try CaptionSection(
                 captioner: captioner, dataset: dataset, splits: split.evaluated, evaluate: recipe.evaluate,
                 progress: progress
             ).sections()
         }
+        page.sections += embeddings.sections
         page.sections += [
-            .heading("Queries"),
-            .images(ImageGrid(try queries())), .heading("Recipe"), .code(recipe.text),
+            .heading("Training"), .charts(charts(lines)), .heading("Recipe"), .code(recipe.text),
         ]
         try page.write(to: folder.report)
         return warnings
@@ -103,16 +105,22 @@ struct TrainingReport {
                 + "the language.")
     }
 
-    // MARK: Curves
+    // MARK: Figures and curves
 
-    private func figures(_ lines: [JSONValue]) -> [HTMLPage.Figure] {
+    /// What the page leads with: retrieval of the first split that is evaluated.
+    private func figures(_ rows: [Row], _ lines: [JSONValue]) -> [HTMLPage.Figure] {
         func last(_ name: String) -> Double { lines.last?[name]?.double ?? .nan }
+        let recalls = rows.first.map { row in
+            [("text → image", row.result.textToImage), ("image → text", row.result.imageToText)].map {
+                HTMLPage.Figure(
+                    NumberText.fixed(100 * $1.recallAt1, decimals: 1) + " %", "R@1 \($0), \(row.split)")
+            }
+        }
         let speeds = lines.compactMap { $0["samples_per_second"]?.double }.sorted()
-        return [
-            .init(NumberText.fixed(last("loss"), decimals: 3), "loss of the last step"),
-            .init(NumberText.fixed(100 * last("accuracy"), decimals: 1) + " %", "of its pairs found in the batch"),
+        return (recalls ?? []) + [
+            .init("\(gallery.items.count)", "images searched"),
             .init(NumberText.fixed(last("step"), decimals: 0), "steps"),
-            .init(NumberText.fixed(speeds.isEmpty ? 0 : speeds[speeds.count / 2], decimals: 0), "images a second"),
+            .init(NumberText.fixed(speeds.isEmpty ? 0 : speeds[speeds.count / 2], decimals: 0), "images per second"),
         ]
     }
 
@@ -139,15 +147,15 @@ struct TrainingReport {
                 ] : []) + guessing
         return [
             LineChart(title: "Loss", series: losses, xLabel: "step"),
-            chart("Share of pairs found in the batch", series("accuracy", "accuracy", smoothing: 0.9)),
+            chart("In-batch accuracy", series("accuracy", "accuracy", smoothing: 0.9)),
             chart(
-                "Cosines", series("positive_cosine", "pairs", smoothing: 0.9),
+                "Cosine similarity", series("positive_cosine", "pairs", smoothing: 0.9),
                 series("negative_cosine", "others", smoothing: 0.9)),
             chart(
                 "Alignment and uniformity", series("alignment", "alignment", smoothing: 0.9),
-                series("uniformity_image", "uniformity of images", smoothing: 0.9),
-                series("uniformity_text", "of captions", smoothing: 0.9)),
-            chart("Factor on cosines", series("logit_scale", "logit scale")),
+                series("uniformity_image", "uniformity (images)", smoothing: 0.9),
+                series("uniformity_text", "uniformity (captions)", smoothing: 0.9)),
+            chart("Logit scale", series("logit_scale", "logit scale")),
             chart("Learning rate", series("learning_rate", "learning rate")),
             chart("Gradient norm", series("gradient_norm", "norm", smoothing: 0.9)),
         ]

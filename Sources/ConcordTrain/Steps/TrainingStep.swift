@@ -15,7 +15,7 @@ public struct TrainingStep: Sendable {
     /// Of a CoCa: the two parts of the loss, without their weights.
     public var contrastiveLoss, captionLoss: Double?
     public var learningRate: Double
-    /// `exp(logitScale)`: the factor on cosines.
+    /// The logit scale, `exp(logitScale)`: cosines are multiplied by it.
     public var logitScale: Double
     /// What is added to the scaled cosines; nil for a model without.
     public var logitBias: Double?

@@ -6,7 +6,7 @@ import ConcordRuntime
 import ConcordTensor
 import Foundation
 
-/// What this build and this machine have, and what to do about what they lack: the content of `concord doctor`.
+/// The report of `concord doctor`: what this build and this machine have, and how to install what they lack.
 public struct Diagnosis: Sendable {
     /// A line of the report: what, and its value.
     public struct Fact: Sendable, Hashable {
@@ -14,9 +14,9 @@ public struct Diagnosis: Sendable {
     }
 
     public let facts: [Fact]
-    /// What is missing and needed, each with what to do.
+    /// Required parts that are missing, each with what to do.
     public let problems: [String]
-    /// What works but could work better, each with what to do.
+    /// Parts that could work better, each with what to do.
     public let advice: [String]
 
     /// The instruction sets that matter for speed.

@@ -8,7 +8,7 @@ import Synchronization
 /// manager a process and its group, and a terminal that closes sends SIGHUP beside SIGTERM. So only Ctrl-C ends the
 /// process at once, when it comes a second after the first signal or later; SIGKILL always does.
 public enum InterruptSignal {
-    /// When the first signal came, in nanoseconds of the monotonic clock; 0 before.
+    /// The time of the first signal, in nanoseconds of the monotonic clock; 0 before.
     private static let arrival = Atomic<UInt64>(0)
 
     /// Makes a write to a closed pipe an error and not the end: Ctrl-C ends a `tee` behind the program, too, and the next

@@ -196,7 +196,7 @@ public final class TrainingRun {
             var report = try setup.step(done, batch, frozenTexts, measures: isLogged)
             done += 1
             report.epoch = (done - 1) / plan.batchesPerEpoch
-            // What was learnt is written before anything is shown: the terminal may be gone.
+            // What was learned is written before anything is shown: the terminal may be gone.
             if isLogged {
                 clock.fill(&report)
                 try log.append(report)

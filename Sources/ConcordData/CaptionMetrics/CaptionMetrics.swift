@@ -109,7 +109,7 @@ public struct CaptionMetrics: Sendable, Hashable {
     }
 }
 
-/// What generated captions are worth beside people's: of one caption, or of a set of them.
+/// Scores of generated captions against references: of one caption, or of a set of them.
 public struct CaptionScores: Sendable, Hashable {
     /// BLEU-1 to BLEU-4, from 0 to 1 (Papineni et al. 2002): the share of the caption's n-grams that a reference has,
     /// with a penalty for brevity against the reference of the closest length, the shorter of two.
@@ -157,7 +157,7 @@ public struct CaptionScores: Sendable, Hashable {
 
 /// An image with the scores of the caption that was generated for it.
 public struct ScoredCaption: Sendable, Hashable {
-    /// What the caller calls the image.
+    /// The caller's name of the image.
     public let id: String
     public let scores: CaptionScores
 }

@@ -81,7 +81,7 @@ enum ROUGE {
 /// METEOR with its exact matcher alone (Banerjee and Lavie 2005).
 enum ExactMETEOR {
     private static let recallWeight = 0.9
-    /// How many partial alignments are kept: far more than a caption has, unless a word fills it.
+    /// The number of partial alignments kept: far more than a caption has, unless a word fills it.
     private static let beamWidth = 64
 
     static func score(_ candidate: [UInt32], reference: [UInt32]) -> Double {
@@ -238,7 +238,7 @@ struct MetricVocabulary {
 /// One to four tokens; unused places are 0, which is no token.
 typealias NGram = SIMD4<UInt32>
 
-/// How often each n-gram of one to four tokens occurs in a caption.
+/// The counts of a caption's n-grams of one to four tokens.
 ///
 /// They are listed in the order in which they occur, shortest n-grams first: sums over them must not depend on the
 /// order of a dictionary, which differs from run to run.

@@ -12,11 +12,11 @@ public struct CaptionDataset: Sendable {
     public let captionFile: String
     /// One element an image, in the order of the file.
     public let items: [CaptionItem]
-    /// What could not be used, in the order of the file.
+    /// The rows that could not be used, in the order of the file.
     public let skipped: [SkippedRow]
     /// Number of rows in the file, used or not.
     public let rowCount: Int
-    /// What was read otherwise than it is written, and other things that the user should know.
+    /// Notes for the user, such as what was read otherwise than it is written.
     public let notes: [String]
 
     /// The names of caption files, in a dataset's folder.
@@ -85,10 +85,10 @@ public struct CaptionDataset: Sendable {
         return found[0]
     }
 
-    /// Where the image of `item` is.
+    /// The path of an item's image.
     public func path(of item: CaptionItem) -> String { path(ofImage: item.image) }
 
-    /// Where the image is that an item calls `image`.
+    /// The path of the image that an item calls `image`.
     public func path(ofImage image: String) -> String {
         image.utf8.first == UInt8(ascii: "/") ? image : "\(folder)/\(image)"
     }
@@ -148,7 +148,7 @@ public struct Caption: Sendable, Hashable {
     public let text: String
     /// The language as a BCP 47 tag (`en`, `zh`), when the file says so.
     public let language: String?
-    /// What sort of caption it is (`name`, `keyword`, …), when the file says so. Sampling can weigh the kinds.
+    /// The kind of the caption (`name`, `keyword`, …), when the file says it. Sampling can weigh the kinds.
     public let kind: String?
 
     public init(_ text: String, language: String? = nil, kind: String? = nil) {

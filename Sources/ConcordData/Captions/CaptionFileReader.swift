@@ -88,7 +88,7 @@ enum CaptionFileReader {
         while let row = parser.next(in: bytes) { collector.add(reader.read(row), line: row.line) }
     }
 
-    /// What a first line `sep=;` says, which spreadsheets write and read.
+    /// The separator of a first line `sep=;`, which spreadsheets write and read.
     private static func announcedSeparator(_ bytes: UnsafeRawBufferPointer) -> UInt8? {
         let line = bytes.prefix(8).prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
         return line.count == 5 && line.starts(with: "sep=".utf8) ? line.last : nil
@@ -110,7 +110,7 @@ enum CaptionFileReader {
     }
 }
 
-/// How to read a caption file.
+/// The options for reading a caption file.
 public struct CaptionFileOptions: Sendable, Hashable {
     /// The column (or JSON member) with the image's path; nil takes the first of `image`, `filepath`, `file_name`,
     /// `filename`, `image_path` that is there.
@@ -188,7 +188,7 @@ struct CaptionCollector: ~Copyable {
         items.map { CaptionItem(image: $0.image, captions: $0.captions, split: $0.split, line: $0.line) }
     }
 
-    /// What was read otherwise than it is written, for the user.
+    /// Notes for the user on what was read otherwise than it is written.
     var notes: [String] {
         var notes = fileNotes + paths.notes
         if ambiguousCount > 0 {

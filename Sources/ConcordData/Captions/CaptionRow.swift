@@ -111,7 +111,7 @@ struct DelimitedCaptionRow {
     private let captions: [Int]
     private let split, language, kind: Int?
     private let defaultLanguage: String?
-    /// What the user should know of the header.
+    /// Notes for the user on the header.
     let notes: [String]
 
     /// Whether a header has the columns that are needed.

@@ -5,10 +5,10 @@ import ConcordCore
 /// data, and on more of it, chooses alike.
 ///
 /// Copies of an image stay on one side, and so do images that share a caption, else the model would be asked for what
-/// it has learnt by heart. Where captions are shared so widely that this leaves too little, as labels are, less binds
+/// it has learned by heart. Where captions are shared so widely that this leaves too little, as labels are, less binds
 /// images together.
 public struct HeldOutImages: Sendable {
-    /// What keeps images on one side, besides being copies.
+    /// The rule that keeps images on one side, besides being copies.
     public enum Binding: Sendable, CaseIterable {
         /// One caption that reads the same.
         case anyCaption
@@ -20,7 +20,7 @@ public struct HeldOutImages: Sendable {
     /// Places of the images in the list they were chosen from, ascending.
     public let indices: [Int]
     public let binding: Binding
-    /// How many of them are here because they are copies of others, or share their captions.
+    /// The number that is here because they are copies of others, or share their captions.
     public let followers: Int
 
     /// Images that belong together are held out when they are this many at most; more are a class, not copies.
@@ -46,7 +46,7 @@ public struct HeldOutImages: Sendable {
         (indices, binding, followers) = (best.indices.sorted(), best.binding, best.followers)
     }
 
-    /// How many images to hold out where nobody says: a tenth, but enough to tell something and no more than needed.
+    /// The default number of held-out images: a tenth, but enough to tell something and no more than needed.
     public static func usualCount(of images: Int) -> Int { min(2000, max(images / 10, min(20, images / 5))) }
 
     /// The images by the hash of their names.
@@ -83,7 +83,7 @@ public struct HeldOutImages: Sendable {
     }
 }
 
-/// Which images share captions.
+/// The images that share captions.
 private struct SharedCaptions {
     private let keys: [[UTF8Key]]
     private var images: [UTF8Key: [Int]] = [:]
@@ -104,7 +104,7 @@ private struct SharedCaptions {
     func groups(of index: Int) -> [[Int]] { keys[index].map { images[$0] ?? [] } }
 }
 
-/// Which images are the same, byte for byte.
+/// The images that are the same, byte for byte.
 private final class ImageCopies {
     private let paths: [String]
     private let sizes: [Int]

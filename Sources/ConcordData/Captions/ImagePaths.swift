@@ -31,7 +31,7 @@ struct ImagePaths: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// What was read otherwise than it is written.
+    /// The paths that were read otherwise than they are written.
     var notes: [String] {
         var notes = [String]()
         if slashedCount > 0 {

@@ -29,10 +29,10 @@ public struct SkippedRow: Sendable, Hashable {
     public let file: String
     /// The line of the file, from 1, where the row begins.
     public let line: Int
-    /// Which caption of the row, from 1, when the others of the row were used; nil when the whole row was skipped.
+    /// The caption of the row, from 1, when the others of the row were used; nil when the whole row was skipped.
     public let caption: Int?
     public let reason: Reason
-    /// What exactly is wrong, with the value.
+    /// The problem, with the value.
     public let detail: String
 
     public init(file: String, line: Int, caption: Int? = nil, reason: Reason, detail: String) {

@@ -1,10 +1,10 @@
 import ConcordCore
 
-/// How captions are drawn for an image that has several.
+/// The sampling of captions for an image that has several.
 public struct CaptionSampling: Sendable, Hashable {
     /// Captions drawn for each image of a batch: the number of slots.
     public var captionsPerImage: Int
-    /// How often each kind is drawn, relative to the others; within a kind all captions are alike.
+    /// The relative sampling weight of each kind; within a kind all captions are alike.
     ///
     /// Empty: all kinds alike. Otherwise kinds that are not named are not drawn; captions without a kind weigh 1.
     public var weights: [String: Double]

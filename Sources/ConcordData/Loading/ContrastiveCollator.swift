@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordMedia
 import Synchronization
 
-/// Makes the batches of a contrastive training: decodes, augments and normalises images, draws and tokenizes captions.
+/// Makes the batches of a contrastive training: decodes, augments and normalizes images, draws and tokenizes captions.
 ///
 /// A batch depends on the seed, the epoch and the item indices alone, not on threads or on earlier batches, so a
 /// resumed run sees the same ones. An image that cannot be decoded is replaced by another, drawn from the same seed,
@@ -168,7 +168,7 @@ private final class EpochOrders: Sendable {
 ///
 /// `Tokens` is what the tokenizer makes of a list of texts.
 public struct ContrastiveBatch<Tokens: Sendable>: Sendable {
-    /// Normalised pixels `[batch, 3, size, size]`.
+    /// Normalized pixels `[batch, 3, size, size]`.
     public let pixels: [Float]
     /// Side of the images in pixels.
     public let size: Int
@@ -176,7 +176,7 @@ public struct ContrastiveBatch<Tokens: Sendable>: Sendable {
     public let tokens: [Tokens]
     /// The texts behind `tokens`: `[slot][image]`.
     public let captions: [[String]]
-    /// Which items of the dataset these are, after replacement of images that cannot be decoded.
+    /// The indices of the dataset's items, after replacement of images that cannot be decoded.
     public let itemIndices: [Int]
 
     /// Number of images.

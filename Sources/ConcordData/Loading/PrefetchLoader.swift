@@ -42,7 +42,7 @@ public final class PrefetchLoader<Batch: Sendable> {
     /// Ends the threads: returns when the last has finished the batch it was at. Nothing comes afterwards.
     public func stop() { state.stop() }
 
-    /// What the threads share. They hold this object, not the loader, so that the loader can go while they run.
+    /// The state that the threads share. They hold it and not the loader, so that the loader can go while they run.
     ///
     /// `@unchecked Sendable`: every mutable property is touched only while `condition` is locked.
     private final class State: @unchecked Sendable {

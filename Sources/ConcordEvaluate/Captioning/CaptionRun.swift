@@ -13,7 +13,7 @@ import Foundation
 /// made with. An image is captioned in the same batch however often the work was interrupted, so the file comes out
 /// the same.
 public struct CaptionRun {
-    /// What happened to the images.
+    /// The outcome for the images.
     public struct Summary: Sendable, Hashable {
         /// Captioned by this call, and by calls before it that were stopped.
         public let captioned, earlier: Int

@@ -6,7 +6,7 @@ import ConcordNN
 import ConcordTensor
 import ConcordText
 
-/// What a user has to do with a model that captions: images and prompts in, texts out.
+/// A captioning model with its tokenizer and preprocessing: images and prompts in, texts out.
 public struct Captioner {
     public let model: any CaptioningModel
     public let tokenizer: any Tokenizer

@@ -6,7 +6,7 @@ import Foundation
 
 /// Finds the images of a data set that match a query best.
 public final class ImageSearch {
-    /// What is searched for.
+    /// A query: a text or an image.
     public enum Query: Sendable {
         case text(String)
         /// The path of an image.
@@ -43,7 +43,7 @@ public final class ImageSearch {
         self.gallery = gallery
     }
 
-    /// Where the image of a result is.
+    /// The path of a result's image.
     func path(of result: Result) -> String { dataset.path(of: result.item) }
 
     /// The `top` images with the highest cosine, best first.
@@ -157,7 +157,7 @@ public struct ImageGallery {
 struct DecodedBatch: Sendable {
     /// `[rows, 3, size, size]`.
     private(set) var pixels: [Float] = []
-    /// Which of the images could be decoded.
+    /// The rows of the images that could be decoded.
     private(set) var rows: [Int] = []
     private(set) var failures: [(row: Int, error: ConcordError)] = []
 

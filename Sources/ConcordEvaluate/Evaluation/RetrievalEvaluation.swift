@@ -144,9 +144,9 @@ public final class RetrievalEvaluation {
 /// Retrieval in both directions over a selection of captions.
 public struct RetrievalResult: Sendable, Hashable {
     public let textToImage, imageToText: RetrievalMetrics
-    /// How many captions were queries, and how many images they were searched in.
+    /// The numbers of caption queries and of the images that they were searched in.
     public let queries, gallery: Int
-    /// How many images were queries in the other direction.
+    /// The number of image queries in the other direction.
     public let images: Int
 
     init(
@@ -184,7 +184,7 @@ public struct RetrievalResult: Sendable, Hashable {
     }
 }
 
-/// How well queries find what belongs to them in a gallery.
+/// Retrieval metrics of queries against a gallery.
 public struct RetrievalMetrics: Sendable, Hashable {
     /// Shares of queries whose best match is among the first 1, 5 and 10.
     public let recallAt1, recallAt5, recallAt10: Double
@@ -259,10 +259,10 @@ public enum RetrievalRanks {
     }
 }
 
-/// How a model's embeddings of images and their captions lie.
+/// Statistics of a model's embeddings of images and their captions.
 public struct EmbeddingMeasures: Sendable, Hashable {
     /// Images first, captions second.
     public let report: ContrastiveReport
-    /// How many directions the vectors of either side make use of: ``ConcordLosses/effectiveRank(_:)``.
+    /// The effective rank of the vectors of either side: ``ConcordLosses/effectiveRank(_:)``.
     public let imageRank, textRank: Double
 }

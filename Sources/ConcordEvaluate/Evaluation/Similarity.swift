@@ -2,9 +2,9 @@ import ConcordCore
 import ConcordModels
 import ConcordTensor
 
-/// How well images and texts match, by the model that embedded them.
+/// The similarity of images and texts by a model: cosines, logits and probabilities.
 public struct Similarity: Sendable {
-    /// How logits become probabilities, which depends on the loss that a model was trained with.
+    /// The way from logits to probabilities, which depends on the loss that a model was trained with.
     public enum Probability: String, Sendable {
         /// Over the texts of an image: they add up to one (CLIP).
         case softmax

@@ -6,14 +6,14 @@ import ConcordTensor
 /// Each template is filled with the label and embedded; the unit vectors of a label's templates are averaged and the
 /// mean is made a unit vector again. Follows `build_zero_shot_classifier` of open_clip 3.3.
 public struct ZeroShotClassifier {
-    /// Where the label stands in a template.
+    /// The placeholder of the label in a template.
     public static let placeholder = "{}"
     public static let standardTemplates = ["a photo of a {}"]
 
     public let labels: [String]
     /// The labels' unit vectors, `[labels, width]` float32 on the host.
     public let weights: Tensor
-    /// How many filled templates were cut at the model's context length.
+    /// The number of filled templates that were truncated to the model's context length.
     public let truncatedCount: Int
 
     /// Embeds every label in every template.

@@ -37,9 +37,9 @@ public struct EmbeddingInputs: Sendable {
 
     private let source: Source
     public let count: Int
-    /// How many of them are images.
+    /// The number of images among the inputs.
     public let imageCount: Int
-    /// How many pieces they are read in.
+    /// The number of pieces that the inputs are read in.
     let pieceCount: Int
     /// Tells other inputs apart.
     let fingerprint: String
@@ -146,7 +146,7 @@ public struct EmbeddedInputs {
     /// Unit vectors `[inputs, width]` in the order of the inputs, float32 on the host. Rows of inputs that were left out
     /// are NaN.
     public let vectors: Tensor
-    /// How many texts were cut at the context length.
+    /// The number of texts truncated to the context length.
     public let truncatedCount: Int
     /// Images that cannot be read.
     public let skipped: [SkippedInput]
@@ -254,7 +254,7 @@ public struct SkippedInput: Sendable, Hashable {
     /// Its place among the inputs, from 0.
     public let index: Int
     public let path: String
-    /// What is wrong with it.
+    /// The reason.
     public let reason: String
 
     public init(index: Int, path: String, reason: String) {

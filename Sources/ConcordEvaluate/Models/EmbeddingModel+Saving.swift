@@ -84,7 +84,7 @@ extension EmbeddingModel {
     }
 }
 
-/// What a model folder holds besides weights, tokenizer and manifest.
+/// The files of a model folder besides weights, tokenizer and manifest.
 private struct SavedFiles {
     let layout: CheckpointLayout
     let weights: String
@@ -158,7 +158,7 @@ private struct SavedFiles {
             ))
     }
 
-    /// What open_clip must know to tokenize as the model does; nothing for CLIP's vocabulary, which it brings along.
+    /// The settings that open_clip needs to tokenize as the model does; none for CLIP's vocabulary, which it has.
     ///
     /// With a name of any kind, open_clip reads the tokenizer files of the folder itself.
     private static func openCLIPTokenizer(_ model: EmbeddingModel) -> [JSONValue.Member] {

@@ -12,13 +12,13 @@ import ConcordText
 /// A model may have one of its two sides alone: a tower alone, and one whose folder lacks the tokenizer, or says not how
 /// images are prepared. What needs the other side then throws.
 public struct EmbeddingModel {
-    /// What embeds texts, and how it reads them.
+    /// The text encoder and its tokenizer.
     public struct TextSide {
         public let encoder: any TextEncoder
         public let tokenizer: any Tokenizer
     }
 
-    /// What embeds images, and how it wants them.
+    /// The image encoder and its preprocessing.
     public struct ImageSide {
         public let encoder: any ImageEncoder
         public let preprocessing: ImagePreprocessing
@@ -31,7 +31,7 @@ public struct EmbeddingModel {
     public var texts: TextSide? { try? textResult.get() }
     /// Nil for a model that cannot embed images; ``imageSide()`` says why.
     public var images: ImageSide? { try? imageResult.get() }
-    /// What loading did beyond copying and what is odd about the weights, for the user.
+    /// Notes for the user on conversions when loading and on unusual weights.
     public var notes: [String] { encoder.store.notes }
 
     public init(encoder: any ImageTextEncoder, tokenizer: any Tokenizer, preprocessing: ImagePreprocessing) {

@@ -12,7 +12,7 @@ import Foundation
 /// interrupted, the file comes out the same. Images that cannot be read are left out: their rows are NaN (`null` in JSON
 /// lines), and `<output>.skipped.jsonl` lists them.
 public struct EmbeddingRun {
-    /// What happened to the inputs.
+    /// The outcome for the inputs.
     public struct Summary: Sendable, Hashable {
         /// Embedded or left out by this call, and by calls before it that were stopped.
         public let done, earlier: Int

@@ -11,7 +11,7 @@ public struct ModelConversion {
     public let source: String
     public let output: String
     public let layout: CheckpointLayout.Family
-    /// What loading the model noted.
+    /// The notes of loading the model.
     public let notes: [String]
     private let parameterCount: Int
     private let dtype: DType

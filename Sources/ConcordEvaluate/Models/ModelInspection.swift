@@ -8,12 +8,12 @@ import ConcordTensor
 import ConcordText
 import Foundation
 
-/// What a model folder holds, from its configurations and the headers of its weights alone.
+/// The contents of a model folder, read from its configurations and the headers of its weights alone.
 public struct ModelInspection {
     public let folder: ModelFolder
-    /// What loading would do beyond copying, and what would keep the model from embedding.
+    /// Notes on conversions when loading, and on problems that would keep the model from embedding.
     public private(set) var notes: [String]
-    /// What is wrong with tokenizer and preprocessing.
+    /// Problems with tokenizer and preprocessing.
     private let inputNotes: [String]
     /// Whether all weights and hashes have been checked.
     public private(set) var isVerified = false

@@ -1,16 +1,16 @@
 import ConcordCore
 import Foundation
 
-/// Horizontal bars from zero as SVG, which follow the page's light or dark colours; more about each under the pointer.
+/// Horizontal bars from zero as SVG, which follow the page's light or dark colors; more about each under the pointer.
 package struct BarChart: HTMLChart {
     package struct Bar: Sendable {
         /// Infinity fills the plot; NaN and negative infinity leave it empty.
         package var value: Double
-        /// What stands at its end.
+        /// The label at its end.
         package var text: String
-        /// Which of the chart's series it belongs to, for its colour.
+        /// The index of its series, for its color.
         package var series: Int
-        /// What shows under the pointer.
+        /// The tooltip.
         package var note: String
 
         package init(_ value: Double, text: String, series: Int = 0, note: String = "") {
@@ -21,7 +21,7 @@ package struct BarChart: HTMLChart {
         }
     }
 
-    /// What is compared, each thing with a bar or several under one another.
+    /// The rows that are compared, each with a bar or several under one another.
     package struct Row: Sendable {
         package var name: String
         package var bars: [Bar]
@@ -32,7 +32,7 @@ package struct BarChart: HTMLChart {
         }
     }
 
-    /// How much room there is for the names.
+    /// The width of the names.
     package enum Width: Double, Sendable {
         /// Beside another chart.
         case half = 600
@@ -125,7 +125,7 @@ package struct BarChart: HTMLChart {
     }
 }
 
-/// How values are spread, as upright bars in SVG, which follow the page's light or dark colours.
+/// A histogram as upright bars in SVG, which follow the page's light or dark colors.
 package struct HistogramChart: HTMLChart {
     package var title: String
     /// Those that are not finite are left out.

@@ -30,7 +30,7 @@ package struct ChartAxis {
         upper = isTight ? high : last * step
     }
 
-    /// Where a value stands, 0 at the lower end and 1 at the upper; nil for what the axis cannot show.
+    /// The position of a value, 0 at the lower end and 1 at the upper; nil for what the axis cannot show.
     func position(_ value: Double) -> Double? {
         guard value.isFinite, !isLogarithmic || value > 0 else { return nil }
         return isLogarithmic ? log(value / lower) / log(upper / lower) : (value - lower) / (upper - lower)
@@ -56,7 +56,7 @@ package struct ChartAxis {
 
 /// The SVG elements that charts are made of.
 enum ChartElement {
-    /// The colour of a series, the first again behind the last.
+    /// The color of a series, the first again behind the last.
     static func color(_ series: Int) -> String { "var(--series-\(series % HTMLStyle.seriesCount))" }
 
     static func text(_ value: Double) -> String { ChartCurve.coordinate(value) }
@@ -86,7 +86,7 @@ enum ChartElement {
             + "height=\"\(text(bottom - top))\" style=\"fill:\(color)\"><title>\(HTMLText.escape(note))</title></rect>"
     }
 
-    /// Names in their colours, in one line that ends at `x`.
+    /// Names in their colors, in one line that ends at `x`.
     static func legend(_ entries: [(name: String, color: String)], x: Double) -> String {
         let names = entries.enumerated().map { index, entry in
             "<tspan dx=\"\(index == 0 ? 0 : 14)\" style=\"fill:\(entry.color)\">●</tspan> "
@@ -96,7 +96,7 @@ enum ChartElement {
     }
 }
 
-/// What happens to the points of a curve before they are drawn.
+/// The steps from the points of a curve to the drawn line.
 package enum ChartCurve {
     package typealias Point = (x: Double, y: Double)
 

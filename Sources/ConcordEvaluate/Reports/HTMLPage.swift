@@ -123,7 +123,7 @@ public struct HTMLTable: Sendable {
     }
 }
 
-/// An image of a report, drawn in the colours of its page.
+/// An image of a report, drawn in the colors of its page.
 public protocol HTMLChart: Sendable {
     /// The image as one `<svg>` element.
     func svg() -> String
@@ -157,10 +157,10 @@ enum HTMLText {
 
 /// The style sheet of reports.
 enum HTMLStyle {
-    /// How many colours series take before they repeat.
+    /// The number of series colors before they repeat.
     static let seriesCount = 6
 
-    // The curves' colours are told apart by eyes that do not see red and green alike (Okabe & Ito's set, tuned for
+    // The curves' colors are told apart by eyes that do not see red and green alike (Okabe & Ito's set, tuned for
     // contrast on each background).
     static let sheet = """
         :root {

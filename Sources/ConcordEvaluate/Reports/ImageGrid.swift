@@ -40,7 +40,7 @@ public struct ImageGrid: Sendable {
         public var caption: String
         public var image: Image?
         public var results: [Result]
-        /// Where the right one came, 1 for first; nil when there is no right one.
+        /// The rank of the right one, from 1; nil when there is none.
         public var rank: Int?
 
         public init(caption: String, image: Image? = nil, results: [Result], rank: Int? = nil) {

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// A line chart as SVG, which follows the page's light or dark colours and shows values under the pointer.
+/// A line chart as SVG, which follows the page's light or dark colors and shows values under the pointer.
 public struct LineChart: HTMLChart {
     /// One curve.
     public struct Series: Sendable {

@@ -47,7 +47,7 @@ public final class ProgressDisplay: @unchecked Sendable {
 
 /// Shows progress: a bar in place on a terminal, plain lines now and then elsewhere.
 public final class ProgressBar {
-    /// How often to write.
+    /// The time between updates.
     public struct Pace: Sendable {
         /// Seconds between two drawings of the bar.
         public var redraw = 0.1
@@ -115,16 +115,16 @@ public final class ProgressBar {
 
 /// One state of a progress bar, and how it reads.
 public struct ProgressLine: Sendable {
-    /// What is counted: `step`, `image`.
+    /// The unit that is counted: `step`, `image`.
     public var unit: String
-    /// How many are done, of how many.
+    /// The number done, and the total.
     public var done: Int
     public var total: Int
-    /// How many were done when this run began; more than zero when it goes on with an earlier one.
+    /// The number done when this run began; above zero when it resumes an earlier one.
     public var doneBefore: Int
     /// Seconds since this run began.
     public var elapsed: Double
-    /// What else to show, such as `loss 2.31`, the most important first.
+    /// Further details, such as `loss 2.31`, the most important first.
     public var details: [String]
     /// Whether bytes are counted, and shown as `12.0/605.2 MB`.
     public var isBytes: Bool
@@ -182,11 +182,11 @@ public struct ProgressLine: Sendable {
     }
 }
 
-/// What the place that a program writes to can show.
+/// The abilities of the terminal that a program writes to.
 public struct Terminal: Sendable {
     /// Whether lines can be overwritten: a terminal, and not one that says it is dumb.
     public let isInteractive: Bool
-    /// Whether colours are wanted: a terminal, and `NO_COLOR` (https://no-color.org) unset or empty.
+    /// Whether colors are wanted: a terminal, and `NO_COLOR` (https://no-color.org) unset or empty.
     public let usesColor: Bool
     private let descriptor: Int32
 

@@ -9,7 +9,7 @@ import Foundation
 /// of other settings are never added to.
 struct ResumableOutput {
     let path: String
-    /// What decides about the pieces.
+    /// The settings that the pieces depend on.
     private let settings: JSONValue
 
     var partial: String { path + ".partial" }

@@ -5,7 +5,7 @@ import ConcordLosses
 import ConcordMedia
 import ConcordText
 
-/// What images and captions of a run are like, as far as it decides whether anything can be learnt from them.
+/// Statistics of the images and captions of a run that decide whether anything can be learned from them.
 public struct DataSurvey: Sendable {
     public let images, captions: Int
     /// Captions that are longer than the model reads.
@@ -76,7 +76,7 @@ public struct DataSurvey: Sendable {
     /// Whether captions are shared as labels are, so that no model can tell which image is meant.
     var hasLabels: Bool { 2 * distinctCaptions <= min(images, captions) }
 
-    /// What a user should know of the data before the first step, the warnings last.
+    /// Notes for the user before the first step, the warnings last.
     func notes(_ recipe: Recipe, imageSize: Int) -> [String] {
         [
             "\(images) images, \(captions) captions, \(vocabularySize) tokens; \(truncated) captions are truncated to "
@@ -84,7 +84,7 @@ public struct DataSurvey: Sendable {
         ] + warnings(recipe, imageSize: imageSize).map { "warning: " + $0 }
     }
 
-    /// What keeps a model from learning, or from being measured, worst first.
+    /// Problems that keep a model from learning, or from being evaluated, worst first.
     private func warnings(_ recipe: Recipe, imageSize: Int) -> [String] {
         var warnings = [String]()
         if images > 1, distinctCaptions == 1 {

@@ -64,14 +64,14 @@ struct TrainingData {
 }
 
 extension Recipe.DataSection {
-    /// How captions are drawn.
+    /// The sampling of captions.
     var sampling: CaptionSampling {
         CaptionSampling(
             captionsPerImage: captionsPerImage, weights: captionWeights, languages: languages,
             avoidsDuplicateCaptions: avoidsDuplicateCaptions)
     }
 
-    /// How images are varied.
+    /// The augmentation of images.
     private var augmentation: TrainingAugmentation {
         var augmentation = TrainingAugmentation()
         augmentation.scale = scale

@@ -6,7 +6,7 @@ public struct TrainingPlan: Sendable, Hashable {
     /// Images that are trained on.
     public let images: Int
     public let batchSize, epochs, warmupSteps, checkpointEvery: Int
-    /// What the user should know of how these came about.
+    /// Notes for the user on where the numbers come from.
     public let notes: [String]
 
     /// An epoch leaves out the images that fill no batch, others each time.
@@ -83,7 +83,7 @@ public struct TrainingPlan: Sendable, Hashable {
         return min(size, images)
     }
 
-    /// So many epochs that the steps suffice; but a few hundred views of each image are enough.
+    /// Enough epochs for the steps that a model needs, up to a few hundred views of each image.
     private static func usualEpochs(batches: Int, isNew: Bool) -> Int {
         let needed = (usefulSteps(isNew: isNew) + batches - 1) / batches
         return isNew ? min(300, max(32, needed)) : min(32, max(5, needed))
@@ -95,7 +95,7 @@ public struct TrainingPlan: Sendable, Hashable {
             train.schedule, peak: train.learningRate, warmupSteps: warmupSteps, totalSteps: totalSteps)
     }
 
-    /// How the learning rate goes on in a run that was planned for fewer epochs and has done `step` steps.
+    /// A note on the learning rate of a run that was planned for fewer epochs and has done `step` steps.
     func extensionNote(after step: Int, of old: TrainingPlan, _ train: Recipe.TrainSection) -> String {
         func text(_ rate: Double) -> String { NumberText.significant(rate, digits: 2) }
         let last = old.schedule(train)(max(0, step - 1)), next = schedule(train)(step)

@@ -1,7 +1,7 @@
 import ConcordCore
 import ConcordData
 
-/// Which images a run trains on, and which splits it is measured by at the end.
+/// The images that a run trains on, and the splits that it is evaluated on at the end.
 struct TrainingSplit {
     static let train = "train"
     static let heldOut = "held-out"
@@ -18,7 +18,7 @@ struct TrainingSplit {
     let evaluated: [String]
     /// The images that the run itself holds out; empty where the data say what is held out, or nothing is.
     let heldOut: [String]
-    /// What the user should know.
+    /// Notes for the user.
     let notes: [String]
 
     /// - Parameter known: what a run that goes on holds out already.

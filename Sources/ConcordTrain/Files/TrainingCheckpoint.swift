@@ -158,7 +158,7 @@ struct RunFingerprint {
         weights = try start.hashes()
     }
 
-    /// What a checkpoint's `state.json` keeps.
+    /// The members of a checkpoint's `state.json`.
     var members: [JSONValue.Member] {
         [
             .init("captions_sha256", .string(captions.sha256)),
@@ -174,7 +174,7 @@ struct RunFingerprint {
     }
 }
 
-/// When a run writes its checkpoints: every `checkpointEvery` steps, and after `train.checkpoint_minutes` in any case.
+/// The checkpoint schedule of a run: every `checkpointEvery` steps, and after `train.checkpoint_minutes` in any case.
 struct CheckpointSchedule {
     private let steps: Int
     private let time: Duration?

@@ -5,7 +5,7 @@ import ConcordNN
 import ConcordTensor
 import Foundation
 
-/// Which parameters a run changes: what is locked, adapted and frozen by name.
+/// The parameters that a run trains: which are frozen, by tower or by name, and which adapted.
 struct FineTuning {
     private let train: Recipe.TrainSection
 
@@ -75,7 +75,7 @@ struct FineTuning {
         !model.store.trainable.contains { Tower.place(of: $0)?.tower == .text }
     }
 
-    /// How many parameters train, and where the others come from: for the user, when a run starts.
+    /// A line for the user: how many parameters train, and how many come from a checkpoint.
     static func summary(_ store: ParameterStore, from start: String?) -> String {
         func count(_ fits: (Parameter) -> Bool) -> String {
             let count = store.parameters.filter(fits).reduce(0) { $0 + $1.tensor.scalarCount }
@@ -87,7 +87,7 @@ struct FineTuning {
     }
 }
 
-/// How much of a tower keeps its weights.
+/// The part of a tower that is frozen.
 public enum FreezeDepth: Sendable, Hashable, CustomStringConvertible {
     case none
     /// The whole tower, with its last norm, its pooling and its projection.
@@ -138,7 +138,7 @@ public struct LayerDecay: Sendable, Hashable {
         blocks = [.image: model.visionConfiguration.layers, .text: model.textConfiguration.layers]
     }
 
-    /// What the learning rate is multiplied with for a parameter.
+    /// The factor on the learning rate of a parameter.
     public func factor(for parameter: Parameter) -> Double {
         guard let (tower, part) = Tower.place(of: parameter) else { return 1 }
         let blocks = blocks[tower] ?? 0
@@ -166,7 +166,7 @@ extension TextTowerConfiguration {
 public enum Tower: String, Sendable, Hashable, CaseIterable {
     case image, text
 
-    /// Where in a tower a parameter stands, from its input to its output.
+    /// The position of a parameter in a tower, from input to output.
     public enum Part: Sendable, Hashable {
         /// Patch, token, position and class embeddings, and a norm before the first block.
         case embeddings
@@ -182,7 +182,7 @@ public enum Tower: String, Sendable, Hashable, CaseIterable {
     /// The first component of the names of the parameters that map to the embedding.
     var projection: String { self == .image ? "visual_projection" : "text_projection" }
 
-    /// Where a parameter of a dual encoder stands; nil for those that belong to no tower: logit scale and bias.
+    /// The position of a parameter of a dual encoder; nil for those of no tower: logit scale and bias.
     public static func place(of parameter: Parameter) -> (tower: Tower, part: Part)? {
         let name = parameter.name.split(separator: ".")
         for tower in allCases {

@@ -9,7 +9,7 @@ import ConcordText
 /// The model folders that a recipe starts from, if it names any, and what a run takes from each.
 struct PretrainedSource {
     private let recipe: Recipe.ModelSection
-    /// Where each tower comes from; nil for a new one. With `model.start` both are the same folder.
+    /// The folder that each tower comes from; nil for a new one. With `model.start` both are the same.
     private let image, text: ModelFolder?
     private let imageSide: (tower: VisionTransformerConfiguration, projectionWidth: Int)?
     /// The model of `model.start`, where that is a CoCa.
@@ -76,7 +76,7 @@ struct PretrainedSource {
         return names.isEmpty ? nil : names.joined(separator: " and ")
     }
 
-    /// What tells whether a folder's weights are still the same: hashes of their files, by path.
+    /// Hashes of the weight files, by path, which tell whether the weights are still the same.
     func hashes() throws(ConcordError) -> [(path: String, sha256: String)] {
         var hashes = [(path: String, sha256: String)]()
         for folder in [text, image].compactMap(\.self) {
@@ -231,7 +231,7 @@ struct PretrainedSource {
         }
     }
 
-    /// Where the weights of a model of that configuration are read from.
+    /// The sources of the weights of a model of that architecture.
     func sources(_ architecture: ModelFolder.Architecture) throws(ConcordError) -> [ParameterSource] {
         if recipe.start != nil, let image { return [ParameterSource(try reader(image), layout: image.layout)] }
         guard case .dualEncoder(let configuration) = architecture else { return [] }

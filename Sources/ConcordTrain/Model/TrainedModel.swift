@@ -108,7 +108,7 @@ extension TrainingRun {
 
 // What a loss asks of the model.
 extension Recipe.LossSection {
-    /// Where SigLIP's training begins (Zhai et al. 2023): a factor of 10 on cosines, and a bias by which most pairs are
+    /// The initial values of SigLIP (Zhai et al. 2023): a logit scale of 10, and a bias by which most pairs are
     /// none.
     private static let sigmoidStart = (temperature: 0.1, bias: -10.0)
 
@@ -186,7 +186,7 @@ extension Recipe.LossSection {
         }
     }
 
-    /// What is odd about the model that will be saved, for the user.
+    /// Notes for the user about the format of the saved model.
     func notes(_ architecture: ModelFolder.Architecture) -> [String] {
         guard kind == .siglip, case .dualEncoder(let configuration) = architecture,
             (try? configuration.huggingFaceJSON()) == nil

@@ -168,7 +168,7 @@ extension Recipe.LossSection {
     /// Whether the loss asks which captions of a batch read the same.
     var needsLabels: Bool { duplicates != .negatives }
 
-    /// How a batch runs through towers and loss.
+    /// The execution plan of a batch through towers and loss.
     var executionPlan: ExecutionPlan {
         switch plan {
         case .dense: .dense

@@ -6,9 +6,9 @@ import Foundation
 extension Recipe {
     /// `model`: what the run starts from, and the sizes of what is new.
     public struct ModelSection: Sendable {
-        /// What maps a text tower's vector to the embedding.
+        /// The projection from a text tower's vector to the embedding.
         public enum TextProjection: String, Sendable, CaseIterable {
-            /// What the tower has; a new tower gets a matrix.
+            /// The tower's own; a new tower gets a matrix.
             case tower
             case none, linear, perceptron
         }

@@ -61,7 +61,7 @@ public struct Recipe: Sendable {
         self.text = text
     }
 
-    /// What other programs call keys, and the keys that are suggested for those names.
+    /// Other programs' names of keys, with the keys that are suggested for them.
     package static var suggestedKeys: [String: String] { RecipeKeyNames.aliases }
 
     /// Every key a recipe may have: its path, its default and one line of documentation.
@@ -201,7 +201,7 @@ extension Recipe {
                 "Probability of a grayscale image.")
         }
 
-        /// How the caption file is read.
+        /// The options for reading the caption file.
         var fileOptions: CaptionFileOptions {
             var options = CaptionFileOptions()
             options.imageColumn = imageColumn
@@ -416,7 +416,7 @@ extension Recipe {
             }
         }
 
-        /// What the store of the model is told; nil without adapters.
+        /// The adapters of the model's parameter store; nil without adapters.
         var adaptation: LowRankAdaptation? {
             rank == 0
                 ? nil

@@ -7,7 +7,7 @@ public struct RecipeDraft: Sendable {
     /// The recipe, YAML.
     public let text: String
 
-    /// What the sizes of a new model follow from.
+    /// The sizes of a new model, by the number of images.
     private struct Sizes {
         let imageSize, patchSize: Int
         let vision, text: (width: Int, layers: Int, heads: Int)
@@ -65,7 +65,7 @@ public struct RecipeDraft: Sendable {
         var lines = head.map { "# " + $0 } + ["seed: 1", ""]
         lines += Self.data(dataset, data: data, options: options, split: split, captions: captions)
         if start == nil {
-            lines += ["", "tokenizer:", "  vocabulary_size: \(vocabularySize)   # at most; learnt from the captions"]
+            lines += ["", "tokenizer:", "  vocabulary_size: \(vocabularySize)   # at most; learned from the captions"]
         }
         lines += ["", "model:"]
         lines += Self.model(sizes, survey, start: start)
@@ -163,7 +163,7 @@ public struct RecipeDraft: Sendable {
         ]
     }
 
-    /// What images are to each other that share a caption.
+    /// The lines on images that share a caption.
     private static func loss(_ survey: DataSurvey) -> [String] {
         guard survey.mostShared.images > 1 else { return [] }
         return [

@@ -311,7 +311,7 @@ extension String {
 
 /// Finds the key that an unknown one may have meant.
 enum RecipeKeyNames {
-    /// What other programs call a key, by the last part of its path: open_clip's and transformers' options, and common
+    /// Other programs' names of a key, by the last part of its path: open_clip's and transformers' options, and common
     /// short forms. Initials (`lr` for `learning_rate`) need no entry.
     static let aliases: [String: String] = [
         "accelerator": "train.device", "adam_beta1": "train.beta1", "adam_beta2": "train.beta2",

@@ -3,7 +3,7 @@ import ConcordEvaluate
 
 /// Says when a trained model finds no more than chance does, and why.
 struct ChanceWarning {
-    /// What was measured of one split and language.
+    /// The measurements of one split and language.
     struct Measurement {
         let split: String
         /// Whether its images were trained on.
@@ -24,11 +24,11 @@ struct ChanceWarning {
         let failed = measurements.filter { Self.isChance($0.result, isTrained: $0.isTrained) }
         let trained = measurements.filter(\.isTrained)
         guard let worst = failed.first(where: \.isTrained) ?? failed.first else { return [] }
-        let learnt = trained.first { measurement in !failed.contains { $0.split == measurement.split } }
-        if let learnt, !worst.isTrained {
+        let learned = trained.first { measurement in !failed.contains { $0.split == measurement.split } }
+        if let learned, !worst.isTrained {
             return [
                 "on the unseen images of \(worst.split) the model is no better than chance: "
-                    + "\(text(worst)). On those of \(learnt.split) it finds \(Self.percent(learnt.result)): it has memorized "
+                    + "\(text(worst)). On those of \(learned.split) it finds \(Self.percent(learned.result)): it has memorized "
                     + "them. More data help most, then a pretrained model to start from (model.start), then stronger "
                     + "data.augmentation"
             ]
@@ -61,7 +61,7 @@ struct ChanceWarning {
         return isChance(result.textToImage, result.queries) && isChance(result.imageToText, result.images)
     }
 
-    /// Why nothing was learnt, as far as it can be told.
+    /// Why nothing was learned, as far as it can be told.
     private func cause(_ measurement: Measurement) -> String {
         let steps = plan.totalSteps, isNew = recipe.model.isNew, needed = TrainingPlan.usefulSteps(isNew: isNew)
         let missing = max(1, (needed - steps + plan.batchesPerEpoch - 1) / plan.batchesPerEpoch)

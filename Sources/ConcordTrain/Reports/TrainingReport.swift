@@ -107,7 +107,7 @@ struct TrainingReport {
 
     // MARK: Figures and curves
 
-    /// What the page leads with: retrieval of the first split that is evaluated.
+    /// The figures at the top of the page: retrieval of the first split that is evaluated.
     private func figures(_ rows: [Row], _ lines: [JSONValue]) -> [HTMLPage.Figure] {
         func last(_ name: String) -> Double { lines.last?[name]?.double ?? .nan }
         let recalls = rows.first.map { row in

@@ -27,11 +27,11 @@ public final class ContrastiveTrainer {
         }
     }
 
-    /// What a trainer does besides comparing images with captions.
+    /// The settings of a trainer.
     public struct Options {
         public var schedule: LearningRateSchedule
         public var optimizer: AdamW.Options
-        /// How a batch runs through towers and loss; no plan changes what is learnt.
+        /// The execution plan of a batch through towers and loss; no plan changes what is learned.
         public var plan: ExecutionPlan
         /// Leading columns of the embeddings over which the loss is averaged (Kusupati et al. 2022); empty compares the
         /// whole embeddings alone.
@@ -64,7 +64,7 @@ public final class ContrastiveTrainer {
         }
     }
 
-    /// What a step minimizes.
+    /// The quantity that a step minimizes.
     private enum Objective {
         case contrastive(any ContrastiveLoss)
         /// Compares and captions: both losses of a CoCa.

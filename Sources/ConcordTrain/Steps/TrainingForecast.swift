@@ -7,7 +7,7 @@ import ConcordNN
 import ConcordTensor
 import Foundation
 
-/// What a run will take, and what to compare its result with.
+/// The expected cost of a run, and the chance level to compare its result with.
 public struct TrainingForecast: Sendable {
     public let plan: TrainingPlan
     public let survey: DataSurvey
@@ -21,10 +21,10 @@ public struct TrainingForecast: Sendable {
     public let secondsPerStep, seconds: Double
     /// The most memory that the process will have, about; nil where the system does not say what it has.
     public let peakBytes: Int?
-    /// What the run would say before its first step.
+    /// The notes that the run would print before its first step.
     public let notes: [String]
 
-    /// How often the right image comes first by chance.
+    /// The chance level of recall@1, 0…1.
     public var chance: Double { 1 / Double(max(1, gallery)) }
 }
 

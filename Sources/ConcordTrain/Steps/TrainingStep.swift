@@ -4,9 +4,9 @@ import ConcordEvaluate
 import ConcordLosses
 import Foundation
 
-/// What one training step reports.
+/// The report of one training step.
 ///
-/// What is measured of the embeddings is NaN at steps that do not measure them.
+/// Measurements of the embeddings are NaN at steps that do not take them.
 public struct TrainingStep: Sendable {
     /// Steps done, this one included.
     public var step: Int
@@ -17,7 +17,7 @@ public struct TrainingStep: Sendable {
     public var learningRate: Double
     /// The logit scale, `exp(logitScale)`: cosines are multiplied by it.
     public var logitScale: Double
-    /// What is added to the scaled cosines; nil for a model without.
+    /// The logit bias, added to the scaled cosines; nil for a model without one.
     public var logitBias: Double?
     public var gradientNorm: Double
     /// Share of pairs whose own partner scores highest in the batch, over both directions.
@@ -30,7 +30,7 @@ public struct TrainingStep: Sendable {
     public var alignment = Double.nan
     /// See ``ConcordLosses/EmbeddingSpread/uniformity``.
     public var imageUniformity = Double.nan, textUniformity = Double.nan
-    /// What is wrong with the embeddings. New towers put all inputs near one point, so that the first steps have some.
+    /// Warnings about the embeddings. New towers map all inputs near one point, so the first steps have some.
     public var warnings: [EmbeddingWarning] = []
     /// Images a second since the last report.
     public var samplesPerSecond = 0.0
@@ -89,7 +89,7 @@ final class TrainingClock {
         last = (now, report.step, waited)
     }
 
-    /// What the progress bar shows of a report.
+    /// The report as the progress bar shows it.
     func line(_ report: TrainingStep, total: Int) -> ProgressLine {
         ProgressLine(
             unit: "step", done: report.step, total: total, doneBefore: firstStep,
@@ -109,14 +109,14 @@ struct LearningSigns {
     private var counts: [EmbeddingWarning.Kind: Int] = [:]
 
     private static let fewestSteps = 50
-    /// So many logged steps in a row are no accident.
+    /// A warning that this many logged steps in a row have is no accident.
     private static let repetitions = 3
 
     init(_ plan: TrainingPlan) {
         beginning = max(plan.warmupSteps, plan.totalSteps / 10, Self.fewestSteps)
     }
 
-    /// What is to be said after a step.
+    /// The warnings to print after a step.
     mutating func warnings(of report: TrainingStep) -> [String] {
         guard report.step > beginning else { return [] }
         var messages = [String]()

@@ -9,13 +9,13 @@ import Foundation
 /// The report of `concord doctor`: what this build and this machine have, and how to install what they lack.
 public struct Diagnosis: Sendable {
     /// A line of the report: what, and its value.
-    public struct Fact: Sendable, Hashable {
-        public let name, value: String
+    package struct Fact: Sendable, Hashable {
+        package let name, value: String
     }
 
-    public let facts: [Fact]
+    package let facts: [Fact]
     /// Required parts that are missing, each with what to do.
-    public let problems: [String]
+    package let problems: [String]
     /// Parts that could work better, each with what to do.
     public let advice: [String]
 
@@ -139,6 +139,6 @@ struct Processor {
 }
 
 /// The version of the package, as `concord --version` prints it.
-public enum ConcordVersion {
-    public static let current = "0.1.0"
+package enum ConcordVersion {
+    package static let current = "0.1.0"
 }

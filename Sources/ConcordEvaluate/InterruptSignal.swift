@@ -13,7 +13,7 @@ public enum InterruptSignal {
 
     /// Makes a write to a closed pipe an error and not the end: Ctrl-C ends a `tee` behind the program, too, and the next
     /// line of progress would end the program before it has saved.
-    public static func outliveReaders() { signal(SIGPIPE, SIG_IGN) }
+    package static func outliveReaders() { signal(SIGPIPE, SIG_IGN) }
 
     /// Starts listening, and outlives readers; call once, before work that can be saved. Until then signals do what they
     /// usually do.
@@ -39,7 +39,7 @@ public enum InterruptSignal {
     }
 
     /// Whether a signal has come.
-    public static var hasArrived: Bool { arrival.load(ordering: .relaxed) > 0 }
+    package static var hasArrived: Bool { arrival.load(ordering: .relaxed) > 0 }
 
     /// Throws ``Interruption`` when a signal has come: between parts of work that can be done again.
     package static func check() throws(Interruption) {

@@ -5,13 +5,13 @@ import ConcordCore
 /// BLEU, CIDEr-D and ROUGE-L are those of coco-caption (Chen et al. 2015), to 12 digits on the same tokens, with one
 /// exception: a caption without tokens has nothing in common with anything. Tokens are ``MetricTokenizer``'s unless
 /// the caller has others.
-public struct CaptionMetrics: Sendable, Hashable {
+package struct CaptionMetrics: Sendable, Hashable {
     /// The scores of all captions together.
-    public let overall: CaptionScores
+    package let overall: CaptionScores
     /// The scores of each caption, in the order of the images.
-    public let captions: [ScoredCaption]
+    package let captions: [ScoredCaption]
     /// The images whose caption has no token. They count, and score 0 in everything.
-    public let emptyCaptions: [String]
+    package let emptyCaptions: [String]
 
     /// Scores captions.
     ///
@@ -26,7 +26,7 @@ public struct CaptionMetrics: Sendable, Hashable {
     /// - Throws: `.emptyBatch` without an image; `.invalidArgument` when the numbers of ids, candidates and references
     ///   differ; `.invalidDataset` for an id that occurs twice, an image without references, or one whose references
     ///   have no token. Each names the images.
-    public init(
+    package init(
         ids: [String], candidates: [String], references: [[String]],
         tokenize: (String) -> [String] = MetricTokenizer.tokens(of:)
     ) throws(ConcordError) {
@@ -63,7 +63,7 @@ public struct CaptionMetrics: Sendable, Hashable {
     }
 
     /// The overall scores and the numbers of captions.
-    public var json: JSONValue {
+    package var json: JSONValue {
         guard case .object(let members) = overall.json else { return overall.json }
         return .object(
             members + [
@@ -117,25 +117,25 @@ public struct CaptionScores: Sendable, Hashable {
     /// A set's BLEU is that of all its n-grams together, not the mean of its captions'. As in coco-caption's
     /// `bleu_scorer.py`, 1e-15 and 1e-9 are added to numerators and denominators. So BLEU-n of a caption with fewer
     /// than n words is not 0, and not 1 either where it equals its reference: 0.03 for BLEU-4 of three words.
-    public let bleu1, bleu2, bleu3, bleu4: Double
+    package let bleu1, bleu2, bleu3, bleu4: Double
     /// CIDEr-D, from 0 to 10 (Vedantam et al. 2015): cosines of n-grams weighted by tf-idf, clipped, with a Gaussian
     /// penalty for length (σ = 6), averaged over n = 1…4 and over the references, and multiplied by 10.
     ///
     /// Images are the documents. So it depends on all images of the set, is 0 for a set of one, and gives no weight
     /// to n-grams that every image has. As in coco-caption's `cider_scorer.py` length is the number of bigrams.
-    public let cider: Double
+    package let cider: Double
     /// METEOR with only its exact matcher, from 0 to 1 (Banerjee and Lavie 2005), the best over the references.
     ///
     /// F = P·R / (0.9·P + 0.1·R) of the words in common, times 1 − 0.5·(chunks / matches)³, where chunks are the runs
     /// of words that stand alike in both, as few as possible. There is no stemming and no WordNet, and the parameters
     /// are those of 2005, so figures of METEOR 1.5 are not comparable. A caption of n words that equals its reference
     /// has 1 − 0.5/n³. The set's is the mean of its captions'.
-    public let exactMETEOR: Double
+    package let exactMETEOR: Double
     /// ROUGE-L, from 0 to 1 (Lin 2004): the F-measure with β = 1.2 of the longest common subsequence, with the highest
     /// precision and the highest recall over the references, as coco-caption's `rouge.py` has it.
-    public let rougeL: Double
+    package let rougeL: Double
     /// 1 where the caption equals one of its references but for case and white space, else 0; the share in a set.
-    public let exactMatch: Double
+    package let exactMatch: Double
 
     init(bleu: BLEUCounts, cider: Double, exactMETEOR: Double, rougeL: Double, exactMatch: Double) {
         let scores = bleu.scores
@@ -156,8 +156,8 @@ public struct CaptionScores: Sendable, Hashable {
 }
 
 /// An image with the scores of the caption that was generated for it.
-public struct ScoredCaption: Sendable, Hashable {
+package struct ScoredCaption: Sendable, Hashable {
     /// The caller's name of the image.
-    public let id: String
-    public let scores: CaptionScores
+    package let id: String
+    package let scores: CaptionScores
 }

@@ -11,9 +11,9 @@
 /// Unlike the peer: brackets go (the peer means to drop them and keeps "-lrb-"), words with a slash are split at it,
 /// abbreviations lose their last point ("mr", not "mr."), and web addresses are split. Scripts that write without
 /// spaces beside those named, such as Thai, are not split.
-public enum MetricTokenizer {
+package enum MetricTokenizer {
     /// The tokens of a caption, in order; none for a text without words and symbols.
-    public static func tokens(of text: String) -> [String] {
+    package static func tokens(of text: String) -> [String] {
         let characters = text.lowercased().map { plain[$0] ?? $0 }
         var tokens = [String]()
         var position = 0

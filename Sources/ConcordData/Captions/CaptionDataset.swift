@@ -9,21 +9,21 @@ public struct CaptionDataset: Sendable {
     /// The folder that image paths are relative to.
     public let folder: String
     /// The caption file that was read.
-    public let captionFile: String
+    package let captionFile: String
     /// One element an image, in the order of the file.
     public let items: [CaptionItem]
     /// The rows that could not be used, in the order of the file.
     public let skipped: [SkippedRow]
     /// Number of rows in the file, used or not.
-    public let rowCount: Int
+    package let rowCount: Int
     /// Notes for the user, such as what was read otherwise than it is written.
     public let notes: [String]
 
     /// The names of caption files, in a dataset's folder.
-    public static let captionFiles = ["captions.jsonl", "captions.tsv", "captions.csv"]
+    package static let captionFiles = ["captions.jsonl", "captions.tsv", "captions.csv"]
 
     /// Whether a folder has a caption file.
-    public static func isDataset(_ folder: String) -> Bool {
+    package static func isDataset(_ folder: String) -> Bool {
         captionFiles.contains { Files.exists(folder + "/" + $0) }
     }
 
@@ -113,7 +113,7 @@ public struct CaptionDataset: Sendable {
     }
 
     /// The same images in other splits: those that `split` says, which is asked of each; nil is none.
-    public func assigning(_ split: (CaptionItem) -> String?) -> CaptionDataset {
+    package func assigning(_ split: (CaptionItem) -> String?) -> CaptionDataset {
         let assigned = items.map {
             CaptionItem(image: $0.image, captions: $0.captions, split: split($0), line: $0.line)
         }
@@ -186,7 +186,7 @@ extension CaptionDataset {
 
 extension CaptionDataset {
     /// Endings of the files that are taken for images where no caption file lists them, in lower case.
-    public static let imageEndings: Set<String> = [
+    package static let imageEndings: Set<String> = [
         "png", "jpg", "jpeg", "jpe", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "jp2", "jxl", "ppm",
         "pgm", "pnm", "tga",
     ]

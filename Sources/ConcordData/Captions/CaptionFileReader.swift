@@ -114,13 +114,13 @@ enum CaptionFileReader {
 public struct CaptionFileOptions: Sendable, Hashable {
     /// The column (or JSON member) with the image's path; nil takes the first of `image`, `filepath`, `file_name`,
     /// `filename`, `image_path` that is there.
-    public var imageColumn: String?
+    package var imageColumn: String?
     /// The columns (or JSON members) with captions; nil takes the first of `caption`, `captions`, `text`, `title` that
     /// is there. Several columns are several captions; blank ones among them are left out.
-    public var captionColumns: [String]?
-    public var splitColumn = "split"
-    public var languageColumn = "language"
-    public var kindColumn = "kind"
+    package var captionColumns: [String]?
+    package var splitColumn = "split"
+    package var languageColumn = "language"
+    package var kindColumn = "kind"
     /// The language of captions for which the file gives none.
     public var language: String?
     /// The byte between the columns of a table; nil finds it: tab in a .tsv and comma in a .csv, or, where its header then
@@ -128,14 +128,14 @@ public struct CaptionFileOptions: Sendable, Hashable {
     public var separator: UInt8?
     /// Whether a field that begins with `"` is quoted (RFC 4180). Turn it off for TSV files whose captions hold plain
     /// quotation marks.
-    public var usesQuotes = true
+    package var usesQuotes = true
     /// Whether every image must exist as a regular file. Its pixels are not looked at here.
-    public var checksImages = true
+    package var checksImages = true
     /// Whether an image may lie outside the dataset's folder. Absolute paths that lead into the folder, and symbolic
     /// links inside it to anywhere, are always allowed.
-    public var allowsImagesOutsideFolder = false
+    package var allowsImagesOutsideFolder = false
     /// The largest part of the rows that may be unusable before reading fails.
-    public var maximumSkippedFraction = 0.1
+    package var maximumSkippedFraction = 0.1
 
     public init() {}
 

@@ -7,9 +7,9 @@ import ConcordCore
 /// Copies of an image stay on one side, and so do images that share a caption, else the model would be asked for what
 /// it has learned by heart. Where captions are shared so widely that this leaves too little, as labels are, less binds
 /// images together.
-public struct HeldOutImages: Sendable {
+package struct HeldOutImages: Sendable {
     /// The rule that keeps images on one side, besides being copies.
-    public enum Binding: Sendable, CaseIterable {
+    package enum Binding: Sendable, CaseIterable {
         /// One caption that reads the same.
         case anyCaption
         /// All captions.
@@ -18,10 +18,10 @@ public struct HeldOutImages: Sendable {
     }
 
     /// Places of the images in the list they were chosen from, ascending.
-    public let indices: [Int]
-    public let binding: Binding
+    package let indices: [Int]
+    package let binding: Binding
     /// The number that is here because they are copies of others, or share their captions.
-    public let followers: Int
+    package let followers: Int
 
     /// Images that belong together are held out when they are this many at most; more are a class, not copies.
     private static let largestGroup = 8
@@ -29,7 +29,7 @@ public struct HeldOutImages: Sendable {
     /// Chooses about `count` images of `items`; fewer where there are not so many that can be told from the others.
     ///
     /// - Parameter dataset: knows where the images are. Those of equal size in bytes are read and compared.
-    public init(_ count: Int, of items: [CaptionItem], in dataset: CaptionDataset) {
+    package init(_ count: Int, of items: [CaptionItem], in dataset: CaptionDataset) {
         guard count > 0 else {
             (indices, binding, followers) = ([], .nothing, 0)
             return
@@ -47,7 +47,7 @@ public struct HeldOutImages: Sendable {
     }
 
     /// The default number of held-out images: a tenth, but enough to tell something and no more than needed.
-    public static func usualCount(of images: Int) -> Int { min(2000, max(images / 10, min(20, images / 5))) }
+    package static func usualCount(of images: Int) -> Int { min(2000, max(images / 10, min(20, images / 5))) }
 
     /// The images by the hash of their names.
     private static func order(_ items: [CaptionItem]) -> [Int] {

@@ -20,7 +20,7 @@ public struct SkippedRow: Sendable, Hashable {
         case conflictingSplit
 
         /// Whether the image is at fault, and not its captions or the form of the row.
-        public var isOfImage: Bool {
+        package var isOfImage: Bool {
             [.invalidPath, .remoteImage, .missingImage, .undecodableImage].contains(self)
         }
     }
@@ -33,7 +33,7 @@ public struct SkippedRow: Sendable, Hashable {
     public let caption: Int?
     public let reason: Reason
     /// The problem, with the value.
-    public let detail: String
+    package let detail: String
 
     public init(file: String, line: Int, caption: Int? = nil, reason: Reason, detail: String) {
         self.file = file

@@ -3,7 +3,7 @@ import ConcordCore
 /// The sampling of captions for an image that has several.
 public struct CaptionSampling: Sendable, Hashable {
     /// Captions drawn for each image of a batch: the number of slots.
-    public var captionsPerImage: Int
+    package var captionsPerImage: Int
     /// The relative sampling weight of each kind; within a kind all captions are alike.
     ///
     /// Empty: all kinds alike. Otherwise kinds that are not named are not drawn; captions without a kind weigh 1.
@@ -13,7 +13,7 @@ public struct CaptionSampling: Sendable, Hashable {
     public var languages: [String?]
     /// Whether a slot draws again (up to 8 times) when another image of the batch has the same text there. Equal
     /// texts are false negatives in a contrastive loss.
-    public var avoidsDuplicateCaptions: Bool
+    package var avoidsDuplicateCaptions: Bool
 
     public init(
         captionsPerImage: Int = 1, weights: [String: Double] = [:], languages: [String?] = [],
@@ -28,7 +28,7 @@ public struct CaptionSampling: Sendable, Hashable {
     private static let attempts = 8
 
     /// Throws `.invalidConfiguration` for impossible values, and for items without any caption that may be drawn.
-    public func validate(for dataset: CaptionDataset) throws(ConcordError) {
+    package func validate(for dataset: CaptionDataset) throws(ConcordError) {
         guard captionsPerImage > 0, languages.count <= captionsPerImage,
             weights.values.allSatisfy({ $0 >= 0 && $0.isFinite })
         else {
@@ -85,7 +85,7 @@ public struct CaptionSampling: Sendable, Hashable {
     }
 
     /// Whether a caption is ever drawn.
-    public func mayDraw(_ caption: Caption) -> Bool { weight(of: caption.kind) > 0 }
+    package func mayDraw(_ caption: Caption) -> Bool { weight(of: caption.kind) > 0 }
 
     private func weight(of kind: String?) -> Double {
         guard let kind, !weights.isEmpty else { return 1 }

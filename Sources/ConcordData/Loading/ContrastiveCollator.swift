@@ -177,7 +177,7 @@ public struct ContrastiveBatch<Tokens: Sendable>: Sendable {
     /// The texts behind `tokens`: `[slot][image]`.
     public let captions: [[String]]
     /// The indices of the dataset's items, after replacement of images that cannot be decoded.
-    public let itemIndices: [Int]
+    package let itemIndices: [Int]
 
     /// Number of images.
     public var count: Int { itemIndices.count }

@@ -17,7 +17,7 @@ public struct DistributedSampler: Sendable, Hashable {
     public let seed: UInt64
     public let rank: Int
     public let worldSize: Int
-    public let dropLast: Bool
+    package let dropLast: Bool
 
     public init(
         count: Int, batchSize: Int, seed: UInt64, rank: Int = 0, worldSize: Int = 1, dropLast: Bool = true
@@ -36,7 +36,7 @@ public struct DistributedSampler: Sendable, Hashable {
     private var globalBatchSize: Int { batchSize * worldSize }
 
     /// Batches an epoch; the same on every rank.
-    public var batchesPerEpoch: Int {
+    package var batchesPerEpoch: Int {
         dropLast ? count / globalBatchSize : (count + globalBatchSize - 1) / globalBatchSize
     }
 

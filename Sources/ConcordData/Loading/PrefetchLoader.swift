@@ -37,7 +37,7 @@ public final class PrefetchLoader<Batch: Sendable> {
     public func next(unless isStopped: () -> Bool) throws -> Batch? { try state.next(unless: isStopped) }
 
     /// Seconds that ``next()`` has waited so far: what the trainer lost to loading.
-    public var waitSeconds: Double { state.waitSeconds }
+    package var waitSeconds: Double { state.waitSeconds }
 
     /// Ends the threads: returns when the last has finished the batch it was at. Nothing comes afterwards.
     public func stop() { state.stop() }

@@ -7,12 +7,12 @@ import Foundation
 ///
 /// References are compared as the model's tokenizer reads and writes them: one that loses capitals and the spaces around
 /// punctuation, as CLIP's does, cannot write "medium-dark" other than "medium - dark".
-public struct CaptionEvaluation {
-    public let metrics: CaptionMetrics
+package struct CaptionEvaluation {
+    package let metrics: CaptionMetrics
     /// The captioned images, with the caption and the references.
-    public let images: [(image: String, caption: GeneratedCaption, references: [String])]
+    package let images: [(image: String, caption: GeneratedCaption, references: [String])]
     /// Images that could not be decoded, and why.
-    public let failures: [(image: String, problem: String)]
+    package let failures: [(image: String, problem: String)]
 
     /// - Parameters:
     ///   - split: the name of a split, or `all`.
@@ -20,7 +20,7 @@ public struct CaptionEvaluation {
     ///   - kind: only references of this kind; nil takes `name` where the data set has names, else all.
     ///   - options: nil takes the likeliest token each time, up to ``Captioner/usualTokens(prompt:)``.
     /// - Throws: `.invalidDataset` when no image has such a reference; what the model throws.
-    public init(
+    package init(
         _ captioner: Captioner, dataset: CaptionDataset, split: String, language: String?, kind: String?,
         prompt: [Int32]? = nil, options: GenerationOptions? = nil, batchSize: Int = 16,
         progress: ProgressDisplay? = nil
@@ -67,7 +67,7 @@ public struct CaptionEvaluation {
     }
 
     /// The form that `concord evaluate --captions` prints.
-    public var table: String {
+    package var table: String {
         let scores = metrics.overall
         func percent(_ value: Double) -> String { NumberText.fixed(100 * value, decimals: 1) + " %" }
         let rows = [

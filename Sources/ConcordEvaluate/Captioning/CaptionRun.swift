@@ -12,15 +12,15 @@ import Foundation
 /// Until all are done the lines are in `<output>.partial`, beside `<output>.partial.json`, which says what they were
 /// made with. An image is captioned in the same batch however often the work was interrupted, so the file comes out
 /// the same.
-public struct CaptionRun {
+package struct CaptionRun {
     /// The outcome for the images.
-    public struct Summary: Sendable, Hashable {
+    package struct Summary: Sendable, Hashable {
         /// Captioned by this call, and by calls before it that were stopped.
-        public let captioned, earlier: Int
+        package let captioned, earlier: Int
         /// Images that cannot be decoded; their lines have an `error`.
-        public let failures: Int
+        package let failures: Int
         /// Whether Ctrl-C came before the last image.
-        public let isInterrupted: Bool
+        package let isInterrupted: Bool
     }
 
     private let captioner: Captioner
@@ -37,7 +37,7 @@ public struct CaptionRun {
     ///   - replaces: whether an output that is there, or the beginning of another, may be thrown away.
     /// - Throws: `.fileSystem` for an output that is there; `.invalidConfiguration` for the beginning of another output,
     ///   with what differs.
-    public init(
+    package init(
         _ captioner: Captioner, model: String, images: CaptionDataset, prompt: [Int32]?, options: GenerationOptions,
         output: String, batchSize: Int = 16, replaces: Bool = false
     ) throws {
@@ -68,7 +68,7 @@ public struct CaptionRun {
     ///   - isStrict: whether an image that cannot be decoded is an error; the lines before it stay.
     ///   - shouldStop: asked after each batch.
     /// - Throws: `.fileSystem`, and what the model throws; lines written before stay.
-    public func callAsFunction(
+    package func callAsFunction(
         isStrict: Bool = false, progress: ProgressDisplay? = nil,
         shouldStop: () -> Bool = { InterruptSignal.hasArrived }
     ) throws -> Summary {

@@ -31,7 +31,7 @@ public struct Captioner {
     }
 
     /// Tokens of a caption unless somebody asks for more or fewer: 30, or what the model's context has room for.
-    public func usualTokens(prompt: [Int32]? = nil) -> Int {
+    package func usualTokens(prompt: [Int32]? = nil) -> Int {
         min(30, max(1, model.textTransformer.contextLength - (prompt?.count ?? 1)))
     }
 

@@ -55,7 +55,7 @@ public final class RetrievalEvaluation {
     ///
     /// - Parameter bins: of the histograms of cosines.
     /// - Throws: as ``measure(split:language:kind:)``.
-    public func measureEmbeddings(
+    package func measureEmbeddings(
         split: String, language: String?, kind: String?, bins: Int = 80, limit: Int = 8192
     ) throws(ConcordError) -> EmbeddingMeasures {
         let captions = Self.captions(of: gallery.items, language: language, kind: kind)
@@ -143,7 +143,7 @@ public final class RetrievalEvaluation {
 
 /// Retrieval in both directions over a selection of captions.
 public struct RetrievalResult: Sendable, Hashable {
-    public let textToImage, imageToText: RetrievalMetrics
+    package let textToImage, imageToText: RetrievalMetrics
     /// The numbers of caption queries and of the images that they were searched in.
     public let queries, gallery: Int
     /// The number of image queries in the other direction.
@@ -187,9 +187,9 @@ public struct RetrievalResult: Sendable, Hashable {
 /// Retrieval metrics of queries against a gallery.
 public struct RetrievalMetrics: Sendable, Hashable {
     /// Shares of queries whose best match is among the first 1, 5 and 10.
-    public let recallAt1, recallAt5, recallAt10: Double
+    package let recallAt1, recallAt5, recallAt10: Double
     /// The median over queries of the rank of the best match; the first rank is 1.
-    public let medianRank: Double
+    package let medianRank: Double
 
     /// Summarises ranks, the first being 1.
     public init(ranks: [Int]) {
@@ -260,9 +260,9 @@ public enum RetrievalRanks {
 }
 
 /// Statistics of a model's embeddings of images and their captions.
-public struct EmbeddingMeasures: Sendable, Hashable {
+package struct EmbeddingMeasures: Sendable, Hashable {
     /// Images first, captions second.
-    public let report: ContrastiveReport
+    package let report: ContrastiveReport
     /// The effective rank of the vectors of either side: ``ConcordLosses/effectiveRank(_:)``.
-    public let imageRank, textRank: Double
+    package let imageRank, textRank: Double
 }

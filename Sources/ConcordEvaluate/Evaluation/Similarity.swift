@@ -3,9 +3,9 @@ import ConcordModels
 import ConcordTensor
 
 /// The similarity of images and texts by a model: cosines, logits and probabilities.
-public struct Similarity: Sendable {
+package struct Similarity: Sendable {
     /// The way from logits to probabilities, which depends on the loss that a model was trained with.
-    public enum Probability: String, Sendable {
+    package enum Probability: String, Sendable {
         /// Over the texts of an image: they add up to one (CLIP).
         case softmax
         /// Each text by itself (SigLIP, and every model with a logit bias).
@@ -13,26 +13,26 @@ public struct Similarity: Sendable {
     }
 
     /// One image against all texts, in the texts' order.
-    public struct Row: Sendable {
-        public let cosines: [Double]
+    package struct Row: Sendable {
+        package let cosines: [Double]
         /// Scaled cosines, with the bias where the model has one.
-        public let logits: [Double]
-        public let probabilities: [Double]
+        package let logits: [Double]
+        package let probabilities: [Double]
 
         /// The texts' positions, best first; equals keep their order.
-        public var ranking: [Int] {
+        package var ranking: [Int] {
             logits.indices.sorted { logits[$0] == logits[$1] ? $0 < $1 : logits[$0] > logits[$1] }
         }
     }
 
-    public let probability: Probability
+    package let probability: Probability
     /// A row an image.
-    public let rows: [Row]
+    package let rows: [Row]
 
     /// Compares unit vectors of images `[n, width]` with those of texts `[m, width]`.
     ///
     /// - Throws: `.invalidConfiguration` for a model without images or without texts.
-    public init(model: EmbeddingModel, images: Tensor, texts: Tensor) throws(ConcordError) {
+    package init(model: EmbeddingModel, images: Tensor, texts: Tensor) throws(ConcordError) {
         let logits = try model.logits(images: images, texts: texts)
         let isSigmoid = try model.imageTextEncoder().logitBias != nil
         let (cosines, probabilities) = withoutGradient {
@@ -55,7 +55,7 @@ public struct Similarity: Sendable {
 
 extension Similarity.Row {
     /// The lists as members of a JSON object, in the texts' order.
-    public var members: [JSONValue.Member] {
+    package var members: [JSONValue.Member] {
         func list(_ values: [Double]) -> JSONValue { .array(values.map(JSONValue.number)) }
         return [
             .init("cosine", list(cosines)), .init("logits", list(logits)),
@@ -64,7 +64,7 @@ extension Similarity.Row {
     }
 
     /// The best `count` texts as lines of a table: probability, a bar of it, logit, cosine, text.
-    public func table(_ texts: [String], top count: Int = .max) -> String {
+    package func table(_ texts: [String], top count: Int = .max) -> String {
         let best = ranking.prefix(count)
         let logitTexts = best.map { NumberText.fixed(logits[$0], decimals: 2) }
         let width = logitTexts.map(\.count).max() ?? 0

@@ -7,8 +7,8 @@ import ConcordTensor
 /// mean is made a unit vector again. Follows `build_zero_shot_classifier` of open_clip 3.3.
 public struct ZeroShotClassifier {
     /// The placeholder of the label in a template.
-    public static let placeholder = "{}"
-    public static let standardTemplates = ["a photo of a {}"]
+    package static let placeholder = "{}"
+    package static let standardTemplates = ["a photo of a {}"]
 
     public let labels: [String]
     /// The labels' unit vectors, `[labels, width]` float32 on the host.
@@ -79,7 +79,7 @@ extension ZeroShotClassifier {
     ///
     /// - Throws: `.fileSystem`; `.malformedText` for a line that is not UTF-8, a label that appears twice, and a file
     ///   without labels.
-    public static func readLabels(_ path: String) throws(ConcordError) -> [String] {
+    package static func readLabels(_ path: String) throws(ConcordError) -> [String] {
         let reader = try LineReader(path: path)
         var labels = [String](), lines = [[UInt8]: Int]()
         while let line = try reader.next() {

@@ -38,7 +38,7 @@ public struct EmbeddingInputs: Sendable {
     private let source: Source
     public let count: Int
     /// The number of images among the inputs.
-    public let imageCount: Int
+    package let imageCount: Int
     /// The number of pieces that the inputs are read in.
     let pieceCount: Int
     /// Tells other inputs apart.

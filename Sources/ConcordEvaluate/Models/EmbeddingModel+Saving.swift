@@ -28,7 +28,7 @@ extension EmbeddingModel {
     /// form.
     ///
     /// - Throws: `.fileSystem`.
-    public func saveWithoutWeights(to folder: String, training: ModelManifest.Training?) throws {
+    package func saveWithoutWeights(to folder: String, training: ModelManifest.Training?) throws {
         try save(to: folder, layout: .huggingFace, training: training, withWeights: false)
     }
 

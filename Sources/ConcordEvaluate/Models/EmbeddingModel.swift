@@ -75,13 +75,13 @@ public struct EmbeddingModel {
     /// The side that embeds texts.
     ///
     /// - Throws: `.invalidConfiguration` for a model that has none; what keeps the folder's tokenizer from being read.
-    public func textSide() throws(ConcordError) -> TextSide { try textResult.get() }
+    package func textSide() throws(ConcordError) -> TextSide { try textResult.get() }
 
     /// The side that embeds images to vectors.
     ///
     /// - Throws: `.invalidConfiguration` for a model that has none, or none with one vector an image; what keeps the
     ///   folder's preprocessing from being read.
-    public func imageSide() throws(ConcordError) -> ImageSide {
+    package func imageSide() throws(ConcordError) -> ImageSide {
         let images = try imageResult.get()
         guard images.encoder.visionConfiguration.pooling != .none else {
             throw ConcordError(
@@ -95,7 +95,7 @@ public struct EmbeddingModel {
     /// The model, where it can compare images with texts.
     ///
     /// - Throws: as ``textSide()`` and ``imageSide()``.
-    public func imageTextEncoder() throws(ConcordError) -> any ImageTextEncoder {
+    package func imageTextEncoder() throws(ConcordError) -> any ImageTextEncoder {
         let images = try imageSide()
         _ = try textSide()
         guard let encoder = images.encoder as? any ImageTextEncoder else {
@@ -196,7 +196,7 @@ extension EmbeddingModel {
     ///
     /// Hashing the weights of a large model would take longer than all the rest of loading; ``ModelInspection/verify()``
     /// does it when asked.
-    public static let hashedFileLimit = 64 << 20
+    package static let hashedFileLimit = 64 << 20
 
     /// Reads a model folder of Concord, transformers, open_clip or sentence-transformers: weights, tokenizer and
     /// preprocessing.

@@ -13,21 +13,21 @@ import Foundation
 /// lines), and `<output>.skipped.jsonl` lists them.
 public struct EmbeddingRun {
     /// The outcome for the inputs.
-    public struct Summary: Sendable, Hashable {
+    package struct Summary: Sendable, Hashable {
         /// Embedded or left out by this call, and by calls before it that were stopped.
-        public let done, earlier: Int
+        package let done, earlier: Int
         /// Images that cannot be read, of all calls.
-        public let skippedCount: Int
+        package let skippedCount: Int
         /// The first of them.
-        public let skipped: [SkippedInput]
+        package let skipped: [SkippedInput]
         /// Texts of this call that were cut at the context length.
-        public let truncatedCount: Int
+        package let truncatedCount: Int
         /// Whether Ctrl-C came before the last input.
-        public let isInterrupted: Bool
+        package let isInterrupted: Bool
     }
 
     /// The most entries of ``Summary/skipped``; the file has all.
-    public static let listedCount = 1000
+    package static let listedCount = 1000
 
     private let model: EmbeddingModel
     private let inputs: EmbeddingInputs
@@ -37,7 +37,7 @@ public struct EmbeddingRun {
 
     private var width: Int { model.encoder.embeddingWidth }
     /// The list of what was left out, which grows with the rows.
-    public var skippedFile: String { output.path + ".skipped.jsonl" }
+    package var skippedFile: String { output.path + ".skipped.jsonl" }
 
     /// - Parameters:
     ///   - folder: the folder that `model` is from; its weights tell whether earlier rows are of the same model.
@@ -163,10 +163,10 @@ public struct EmbeddingRun {
 
 /// Writes embeddings to a file whose ending chooses the form.
 public enum EmbeddingFile {
-    public enum Format: String, Sendable {
+    package enum Format: String, Sendable {
         case safetensors, npy, jsonl
 
-        public init?(path: String) {
+        package init?(path: String) {
             guard let dot = path.lastIndex(of: "."),
                 let format = Format(rawValue: String(path[path.index(after: dot)...]))
             else { return nil }

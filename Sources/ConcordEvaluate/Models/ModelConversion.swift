@@ -7,12 +7,12 @@ import ConcordText
 import Foundation
 
 /// A model folder written anew in the form of another program.
-public struct ModelConversion {
-    public let source: String
-    public let output: String
-    public let layout: CheckpointLayout.Family
+package struct ModelConversion {
+    package let source: String
+    package let output: String
+    package let layout: CheckpointLayout.Family
     /// The notes of loading the model.
-    public let notes: [String]
+    package let notes: [String]
     private let parameterCount: Int
     private let dtype: DType
 
@@ -23,7 +23,7 @@ public struct ModelConversion {
     /// - Parameter replaces: whether a model in the output folder may be replaced; its other files stay.
     /// - Throws: `.invalidConfiguration` for a model that the form cannot express; `.fileSystem` for an output folder
     ///   that has a model in it; and as ``EmbeddingModel/load(_:dtype:device:)``.
-    public init(
+    package init(
         of source: String, to layout: CheckpointLayout.Family, output: String, replaces: Bool = false
     ) throws {
         let target = URL(fileURLWithPath: output).standardizedFileURL.resolvingSymlinksInPath().path
@@ -70,7 +70,7 @@ public struct ModelConversion {
         dtype = model.dtype
     }
 
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "model": .string(output), "source": .string(source), "layout": .string(layout.rawValue),
             "parameters": .integer(parameterCount), "dtype": .string(dtype.rawValue),

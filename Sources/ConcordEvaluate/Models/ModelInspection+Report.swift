@@ -8,7 +8,7 @@ extension ModelInspection {
     /// All that is known, as one JSON object.
     ///
     /// - Parameter listingTensors: whether to add name, dtype, shape and file of every tensor.
-    public func json(listingTensors: Bool = false) -> JSONValue {
+    package func json(listingTensors: Bool = false) -> JSONValue {
         let manifest = folder.manifest
         let kind = ModelManifest.Architecture(folder.architecture).rawValue
         let total = parameterCounts.map(\.count).reduce(0, +)
@@ -49,7 +49,7 @@ extension ModelInspection {
     }
 
     /// All that is known, a line for each value.
-    public func text(listingTensors: Bool = false) -> String {
+    package func text(listingTensors: Bool = false) -> String {
         // Notes are the caller's to show.
         let members = (json().members ?? []).filter { $0.name != "notes" && $0.name != "verified" }
         var lines = Self.lines(members, indent: "")

@@ -9,14 +9,14 @@ import ConcordText
 import Foundation
 
 /// The contents of a model folder, read from its configurations and the headers of its weights alone.
-public struct ModelInspection {
-    public let folder: ModelFolder
+package struct ModelInspection {
+    package let folder: ModelFolder
     /// Notes on conversions when loading, and on problems that would keep the model from embedding.
-    public private(set) var notes: [String]
+    package private(set) var notes: [String]
     /// Problems with tokenizer and preprocessing.
     private let inputNotes: [String]
     /// Whether all weights and hashes have been checked.
-    public private(set) var isVerified = false
+    package private(set) var isVerified = false
     /// The tensors of the files.
     let checkpoint: CheckpointReader
     /// Scalars by part of the model: `vision`, `text`, `decoder`, and `logits` for the scale and bias.
@@ -28,7 +28,7 @@ public struct ModelInspection {
 
     /// - Throws: `.invalidConfiguration` for a configuration that is not known, `.invalidCheckpoint` for damaged weights
     ///   and for weights that do not fit it, naming every tensor.
-    public init(folder path: String) throws {
+    package init(folder path: String) throws {
         let folder = try ModelFolder(path)
         checkpoint = try CheckpointReader(path: folder.weights)
         let source = ParameterSource(checkpoint, layout: folder.layout)
@@ -73,7 +73,7 @@ public struct ModelInspection {
     ///
     /// - Throws: `.invalidCheckpoint` for a file that is not the one that the manifest was written for, and whatever
     ///   keeps the model from loading.
-    public mutating func verify() throws {
+    package mutating func verify() throws {
         try folder.manifest?.verifyHashes(folder: folder.path)
         notes = try EmbeddingModel.load(folder.path, dtype: nil).notes + inputNotes
         isVerified = true

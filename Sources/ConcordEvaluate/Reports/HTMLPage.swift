@@ -4,11 +4,11 @@ import Foundation
 /// A report as one HTML file: nothing is fetched, nothing runs; light or dark as the reader's system is.
 public struct HTMLPage: Sendable {
     /// A number worth a glance, and what it is.
-    public struct Figure: Sendable {
-        public var value: String
-        public var label: String
+    package struct Figure: Sendable {
+        package var value: String
+        package var label: String
 
-        public init(_ value: String, _ label: String) {
+        package init(_ value: String, _ label: String) {
             self.value = value
             self.label = label
         }
@@ -28,8 +28,8 @@ public struct HTMLPage: Sendable {
 
     public var title: String
     /// A line under the title: the date, the recipe, the version.
-    public var subtitle: String
-    public var sections: [Section]
+    package var subtitle: String
+    package var sections: [Section]
 
     public init(title: String, subtitle: String = "", sections: [Section] = []) {
         self.title = title
@@ -85,13 +85,13 @@ public struct HTMLPage: Sendable {
 }
 
 /// A table of a report. Columns whose cells are all numbers are set to the right.
-public struct HTMLTable: Sendable {
-    public var header: [String]
-    public var rows: [[String]]
+package struct HTMLTable: Sendable {
+    package var header: [String]
+    package var rows: [[String]]
     /// A line under the table; empty for none.
-    public var caption: String
+    package var caption: String
 
-    public init(header: [String], rows: [[String]], caption: String = "") {
+    package init(header: [String], rows: [[String]], caption: String = "") {
         self.header = header
         self.rows = rows
         self.caption = caption
@@ -124,7 +124,7 @@ public struct HTMLTable: Sendable {
 }
 
 /// An image of a report, drawn in the colors of its page.
-public protocol HTMLChart: Sendable {
+package protocol HTMLChart: Sendable {
     /// The image as one `<svg>` element.
     func svg() -> String
 }

@@ -1,13 +1,13 @@
 import ConcordCore
 
 /// Queries of a report, each with what the model found for it, best first.
-public struct ImageGrid: Sendable {
+package struct ImageGrid: Sendable {
     /// An image as the bytes of its file.
-    public struct Image: Sendable {
-        public var bytes: [UInt8]
-        public var mediaType: String
+    package struct Image: Sendable {
+        package var bytes: [UInt8]
+        package var mediaType: String
 
-        public init(_ bytes: [UInt8], mediaType: String = "image/png") {
+        package init(_ bytes: [UInt8], mediaType: String = "image/png") {
             self.bytes = bytes
             self.mediaType = mediaType
         }
@@ -19,15 +19,15 @@ public struct ImageGrid: Sendable {
     }
 
     /// One thing found: an image, a caption, or both.
-    public struct Result: Sendable {
-        public var image: Image?
-        public var caption: String
+    package struct Result: Sendable {
+        package var image: Image?
+        package var caption: String
         /// The cosine of the two embeddings.
-        public var score: Double
+        package var score: Double
         /// Whether it is what was looked for.
-        public var isRight: Bool
+        package var isRight: Bool
 
-        public init(image: Image?, caption: String, score: Double, isRight: Bool) {
+        package init(image: Image?, caption: String, score: Double, isRight: Bool) {
             self.image = image
             self.caption = caption
             self.score = score
@@ -36,14 +36,14 @@ public struct ImageGrid: Sendable {
     }
 
     /// One query: a text, an image, or both.
-    public struct Query: Sendable {
-        public var caption: String
-        public var image: Image?
-        public var results: [Result]
+    package struct Query: Sendable {
+        package var caption: String
+        package var image: Image?
+        package var results: [Result]
         /// The rank of the right one, from 1; nil when there is none.
-        public var rank: Int?
+        package var rank: Int?
 
-        public init(caption: String, image: Image? = nil, results: [Result], rank: Int? = nil) {
+        package init(caption: String, image: Image? = nil, results: [Result], rank: Int? = nil) {
             self.caption = caption
             self.image = image
             self.results = results
@@ -51,9 +51,9 @@ public struct ImageGrid: Sendable {
         }
     }
 
-    public var queries: [Query]
+    package var queries: [Query]
 
-    public init(_ queries: [Query]) { self.queries = queries }
+    package init(_ queries: [Query]) { self.queries = queries }
 
     func html() -> String {
         "<div class=\"queries\">\n\(queries.map(Self.html).joined(separator: "\n"))\n</div>"

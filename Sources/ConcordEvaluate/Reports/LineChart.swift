@@ -1,30 +1,30 @@
 import ConcordCore
 
 /// A line chart as SVG, which follows the page's light or dark colors and shows values under the pointer.
-public struct LineChart: HTMLChart {
+package struct LineChart: HTMLChart {
     /// One curve.
-    public struct Series: Sendable {
-        public var name: String
+    package struct Series: Sendable {
+        package var name: String
         /// In the order of `x`. Points that are not finite leave a gap.
-        public var points: [(x: Double, y: Double)]
+        package var points: [(x: Double, y: Double)]
         /// The weight of the past in a running mean, 0 (none) to below 1. The raw curve then stands faintly behind.
-        public var smoothing: Double
+        package var smoothing: Double
 
-        public init(_ name: String, _ points: [(x: Double, y: Double)], smoothing: Double = 0) {
+        package init(_ name: String, _ points: [(x: Double, y: Double)], smoothing: Double = 0) {
             self.name = name
             self.points = points
             self.smoothing = smoothing
         }
     }
 
-    public var title: String
-    public var series: [Series]
-    public var xLabel: String
-    public var yLabel: String
+    package var title: String
+    package var series: [Series]
+    package var xLabel: String
+    package var yLabel: String
     /// Whether the vertical axis is logarithmic; values that are not positive are then left out.
-    public var logScale: Bool
+    package var logScale: Bool
 
-    public init(title: String, series: [Series], xLabel: String, yLabel: String = "", logScale: Bool = false) {
+    package init(title: String, series: [Series], xLabel: String, yLabel: String = "", logScale: Bool = false) {
         self.title = title
         self.series = series
         self.xLabel = xLabel
@@ -39,7 +39,7 @@ public struct LineChart: HTMLChart {
     private static let readoutCount = 150
 
     /// The chart as one `<svg>` element.
-    public func svg() -> String {
+    package func svg() -> String {
         var parts = [ChartElement.open(title: title, width: Self.width, height: Self.height)]
         let y = ChartAxis(series.lazy.flatMap(\.points).map(\.y), isLogarithmic: logScale)
         let shown = series.lazy.flatMap(\.points).filter { y?.position($0.y) != nil }

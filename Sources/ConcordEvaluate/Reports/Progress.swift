@@ -50,9 +50,9 @@ public final class ProgressBar {
     /// The time between updates.
     public struct Pace: Sendable {
         /// Seconds between two drawings of the bar.
-        public var redraw = 0.1
+        package var redraw = 0.1
         /// Seconds between two plain lines.
-        public var plainLine = 10.0
+        package var plainLine = 10.0
 
         public init() {}
     }
@@ -121,13 +121,13 @@ public struct ProgressLine: Sendable {
     public var done: Int
     public var total: Int
     /// The number done when this run began; above zero when it resumes an earlier one.
-    public var doneBefore: Int
+    package var doneBefore: Int
     /// Seconds since this run began.
-    public var elapsed: Double
+    package var elapsed: Double
     /// Further details, such as `loss 2.31`, the most important first.
     public var details: [String]
     /// Whether bytes are counted, and shown as `12.0/605.2 MB`.
-    public var isBytes: Bool
+    package var isBytes: Bool
 
     public init(
         unit: String = "step", done: Int, total: Int, doneBefore: Int = 0, elapsed: Double, details: [String] = [],
@@ -143,7 +143,7 @@ public struct ProgressLine: Sendable {
     }
 
     /// Seconds until the end at the speed so far; nil before the first step of this run.
-    public var remaining: Double? {
+    package var remaining: Double? {
         guard done > doneBefore, elapsed > 0 else { return nil }
         return elapsed / Double(done - doneBefore) * Double(max(0, total - done))
     }
@@ -185,9 +185,9 @@ public struct ProgressLine: Sendable {
 /// The abilities of the terminal that a program writes to.
 public struct Terminal: Sendable {
     /// Whether lines can be overwritten: a terminal, and not one that says it is dumb.
-    public let isInteractive: Bool
+    package let isInteractive: Bool
     /// Whether colors are wanted: a terminal, and `NO_COLOR` (https://no-color.org) unset or empty.
-    public let usesColor: Bool
+    package let usesColor: Bool
     private let descriptor: Int32
 
     /// Looks at an open file descriptor; standard error by default, so that standard output stays for results.

@@ -6,20 +6,20 @@ import ConcordMedia
 import ConcordText
 
 /// Statistics of the images and captions of a run that decide whether anything can be learned from them.
-public struct DataSurvey: Sendable {
-    public let images, captions: Int
+package struct DataSurvey: Sendable {
+    package let images, captions: Int
     /// Captions that are longer than the model reads.
-    public let truncated: Int
+    package let truncated: Int
     /// Captions that differ as texts, and those that differ in what the model reads of them.
-    public let distinctTexts, distinctCaptions: Int
+    package let distinctTexts, distinctCaptions: Int
     /// The caption that most images share, and how many these are.
-    public let mostShared: (text: String, images: Int)
+    package let mostShared: (text: String, images: Int)
     /// Of images spread over the data: how many were looked at, and how many are no copies of another of them.
-    public let sampled, distinctSampled: Int
+    package let sampled, distinctSampled: Int
     /// The median of their shorter edges, pixels; nil where none can be read.
-    public let usualEdge: Int?
+    package let usualEdge: Int?
     /// The longest caption, in tokens, as far as the model reads it.
-    public let longest: Int
+    package let longest: Int
     /// Tokens that the tokenizer knows, and those of a text that the model reads.
     let vocabularySize, contextLength: Int
 

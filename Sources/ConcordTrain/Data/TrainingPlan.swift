@@ -2,16 +2,16 @@ import ConcordCore
 import ConcordNN
 
 /// The numbers of a run: those of the recipe, and those that follow from the size of the data where it gives none.
-public struct TrainingPlan: Sendable, Hashable {
+package struct TrainingPlan: Sendable, Hashable {
     /// Images that are trained on.
-    public let images: Int
-    public let batchSize, epochs, warmupSteps, checkpointEvery: Int
+    package let images: Int
+    package let batchSize, epochs, warmupSteps, checkpointEvery: Int
     /// Notes for the user on where the numbers come from.
-    public let notes: [String]
+    package let notes: [String]
 
     /// An epoch leaves out the images that fill no batch, others each time.
-    public var batchesPerEpoch: Int { images / batchSize }
-    public var totalSteps: Int { batchesPerEpoch * epochs }
+    package var batchesPerEpoch: Int { images / batchSize }
+    package var totalSteps: Int { batchesPerEpoch * epochs }
 
     /// The steps that a new model needs to tell images apart at all, and those that a loaded one needs to adapt.
     static func usefulSteps(isNew: Bool) -> Int { isNew ? 500 : 200 }
@@ -21,7 +21,7 @@ public struct TrainingPlan: Sendable, Hashable {
     ///   - images: how many there are to train on.
     ///   - epochs: in place of the recipe's, where a run goes on for more.
     /// - Throws: `.invalidDataset` for fewer images than a batch, or than two.
-    public init(_ recipe: Recipe, images: Int, epochs: Int? = nil) throws(ConcordError) {
+    package init(_ recipe: Recipe, images: Int, epochs: Int? = nil) throws(ConcordError) {
         let train = recipe.train, isNew = recipe.model.isNew
         guard images >= 2 else {
             throw ConcordError(

@@ -134,7 +134,7 @@ extension RunFolder {
     /// the data set itself names no splits; otherwise as it is.
     ///
     /// - Throws: `.fileSystem` or `.malformedText` for a list that cannot be read.
-    public func withHeldOut(_ dataset: CaptionDataset) throws(ConcordError) -> CaptionDataset {
+    package func withHeldOut(_ dataset: CaptionDataset) throws(ConcordError) -> CaptionDataset {
         guard !dataset.items.contains(where: { $0.split == TrainingSplit.heldOut }), let list = try readHeldOut() else {
             return dataset
         }

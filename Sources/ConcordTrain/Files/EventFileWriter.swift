@@ -5,11 +5,11 @@ import ConcordEvaluate
 ///
 /// A run that goes on writes a new file beside the old one, which starts with a session mark; TensorBoard then drops
 /// the events of the interrupted session from that step on.
-public final class EventFileWriter {
+package final class EventFileWriter {
     private let file: AppendFile
 
     /// The file's path: `events.out.tfevents.<seconds>.<host>` in the folder.
-    public var path: String { file.path }
+    package var path: String { file.path }
 
     /// Starts a new file.
     ///
@@ -19,7 +19,7 @@ public final class EventFileWriter {
     ///   - host: the machine's name.
     ///   - resumedStep: the first step of this session when it goes on with an earlier one.
     /// - Throws: `.fileSystem`.
-    public init(folder: String, time: Double, host: String, resumedStep: Int? = nil) throws(ConcordError) {
+    package init(folder: String, time: Double, host: String, resumedStep: Int? = nil) throws(ConcordError) {
         try Files.makeFolder(folder)
         // A slash in a host name would name another folder.
         let host = host.split(separator: "/").joined(separator: "-")
@@ -44,7 +44,7 @@ public final class EventFileWriter {
     ///   - scalars: tags such as `train/loss` and their values; NaN and infinities are kept.
     ///   - time: now, in seconds since 1970.
     /// - Throws: `.fileSystem`.
-    public func append(
+    package func append(
         step: Int, time: Double, _ scalars: [(tag: String, value: Double)]
     ) throws(ConcordError) {
         try write(

@@ -24,7 +24,7 @@ public struct RunFolder: Sendable {
     /// Written last, once the model is complete.
     public var manifest: String { path + "/concord.json" }
 
-    public var isFinished: Bool { Files.exists(manifest) }
+    package var isFinished: Bool { Files.exists(manifest) }
 }
 
 /// An exclusive lock on a run's folder. The system releases it when the process dies.

@@ -36,7 +36,7 @@ extension Recipe {
         /// Nil learns.
         public var temperature: Double?
         /// Nil takes that of the kind, or of the model that the run starts from.
-        public var initialTemperature, initialBias: Double?
+        package var initialTemperature, initialBias: Double?
         public var plan: Plan
         public var tileRows, chunk: Int
         public var labelSmoothing, hardness: Double
@@ -47,7 +47,7 @@ extension Recipe {
         public var penalty: TripletPenalty
         public var distance: EmbeddingDistance
         public var matryoshka: [Int]
-        public var contrastiveWeight, captionWeight, captionLabelSmoothing: Double
+        package var contrastiveWeight, captionWeight, captionLabelSmoothing: Double
         /// The keys that only a CoCa has a use for, as far as the recipe has them.
         let givenCaptionKeys: [String]
 

@@ -7,7 +7,7 @@ extension Recipe {
     /// `model`: what the run starts from, and the sizes of what is new.
     public struct ModelSection: Sendable {
         /// The projection from a text tower's vector to the embedding.
-        public enum TextProjection: String, Sendable, CaseIterable {
+        package enum TextProjection: String, Sendable, CaseIterable {
             /// The tower's own; a new tower gets a matrix.
             case tower
             case none, linear, perceptron
@@ -23,14 +23,14 @@ extension Recipe {
         /// Of a new model.
         public var kind: Kind
         public var start, imageTower, textTower: String?
-        public var textProjection: TextProjection
+        package var textProjection: TextProjection
         public var imageSize, patchSize, visionWidth, visionLayers, visionHeads: Int
         public var textWidth, textLayers, textHeads, contextLength, projectionWidth: Int
         public var activation: Activation
-        public var decoderLayers, decoderHeads, poolerQueries, poolerHeads: Int
-        public var poolerLayout: QueryPoolingConfiguration.Layout
-        public var classTokenMask: TextTransformerConfiguration.ClassTokenMask
-        public var tiesLanguageHead: Bool
+        package var decoderLayers, decoderHeads, poolerQueries, poolerHeads: Int
+        package var poolerLayout: QueryPoolingConfiguration.Layout
+        package var classTokenMask: TextTransformerConfiguration.ClassTokenMask
+        package var tiesLanguageHead: Bool
         /// The sizes that the recipe has: keys without `model.` in front.
         private let given: Set<String>
 

@@ -65,7 +65,7 @@ public struct Recipe: Sendable {
     package static var suggestedKeys: [String: String] { RecipeKeyNames.aliases }
 
     /// Every key a recipe may have: its path, its default and one line of documentation.
-    public static func documentedKeys() throws -> [(path: String, defaultValue: String, summary: String)] {
+    package static func documentedKeys() throws -> [(path: String, defaultValue: String, summary: String)] {
         var reader = try RecipeReader(yaml: "", source: "recipe")
         _ = try Recipe(&reader, text: "")
         return reader.keys.map { ($0.path, $0.defaultValue, $0.summary) }
@@ -111,18 +111,18 @@ extension Recipe {
         /// Nil takes what the data set says is for training, or all rows but those that are held out.
         public var split: String?
         /// Share of the images that are kept out of training; nil is up to the data.
-        public var heldOutFraction: Double?
-        public var imageColumn: String?
-        public var captionColumns: [String]
+        package var heldOutFraction: Double?
+        package var imageColumn: String?
+        package var captionColumns: [String]
         /// The byte between the columns of a table; nil finds it.
         public var separator: UInt8?
-        public var allowsOutsideImages: Bool
-        public var maximumSkippedFraction: Double
-        public var captionsPerImage: Int
-        public var captionWeights: [String: Double]
+        package var allowsOutsideImages: Bool
+        package var maximumSkippedFraction: Double
+        package var captionsPerImage: Int
+        package var captionWeights: [String: Double]
         public var languages: [String]
-        public var avoidsDuplicateCaptions: Bool
-        public var workers, cacheMegabytes: Int
+        package var avoidsDuplicateCaptions: Bool
+        package var workers, cacheMegabytes: Int
         public var scale, ratio: ClosedRange<Double>
         public var flip, jitter, brightness, contrast, saturation, hue, grey: Double
 
@@ -263,16 +263,16 @@ extension Recipe {
         public var schedule: LearningRateSchedule.Shape
         public var weightDecay, beta1, beta2, epsilon, gradientClip, emaDecay: Double
         public var precision: Precision
-        public var patchDropout: Double
+        package var patchDropout: Double
         public var usesActivationCheckpointing: Bool
         public var frozen: [String]
-        public var lockImage, lockText: FreezeDepth
-        public var layerDecay: Double
+        package var lockImage, lockText: FreezeDepth
+        package var layerDecay: Double
         public var adapters: AdapterSection
-        public var textCacheMegabytes: Int
+        package var textCacheMegabytes: Int
         public var device: String
         /// 0 saves by steps alone.
-        public var checkpointMinutes: Double
+        package var checkpointMinutes: Double
         public var threads, logEvery, checkpointsKept: Int
 
         init(_ read: inout RecipeReader) throws {

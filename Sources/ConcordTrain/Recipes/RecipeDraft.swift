@@ -3,9 +3,9 @@ import ConcordData
 import ConcordText
 
 /// A recipe that fits a data set, with comments that say why.
-public struct RecipeDraft: Sendable {
+package struct RecipeDraft: Sendable {
     /// The recipe, YAML.
-    public let text: String
+    package let text: String
 
     /// The sizes of a new model, by the number of images.
     private struct Sizes {
@@ -43,7 +43,7 @@ public struct RecipeDraft: Sendable {
     ///   - start: the model to start from, a folder or a name of the hub's cache; nil begins with nothing.
     ///   - head: lines of comment to begin with.
     /// - Throws: `.invalidDataset` for data that cannot be trained on, and as loading the start's configuration does.
-    public init(
+    package init(
         _ dataset: CaptionDataset, data: String, options: CaptionFileOptions, start: String?, head: [String]
     ) throws {
         let named = "data.folder: \(RecipeReader.quoted(data))\n"

@@ -35,13 +35,13 @@ public final class ContrastiveTrainer {
         public var plan: ExecutionPlan
         /// Leading columns of the embeddings over which the loss is averaged (Kusupati et al. 2022); empty compares the
         /// whole embeddings alone.
-        public var matryoshkaWidths: [Int]
+        package var matryoshkaWidths: [Int]
         /// Lower rates for the layers near the inputs; nil gives all the same.
-        public var layerDecay: LayerDecay?
+        package var layerDecay: LayerDecay?
         /// The element type of the matrix products: float32 or bfloat16.
         public var precision: DType
         /// The largest norm of the gradient; nil is no limit.
-        public var gradientClip: Double?
+        package var gradientClip: Double?
         /// The decay of the moving average of the weights; nil keeps none.
         public var averageDecay: Double?
         /// The seed of dropout.
@@ -275,7 +275,7 @@ public final class ContrastiveTrainer {
     }
 
     /// Runs `body` with the weights that a model is saved with: the averages where there are any, adapters merged.
-    public func withFinalWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+    package func withFinalWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
         let store = model.store
         guard let averages else { return try store.withMergedAdapters(body) }
         return try averages.withAverages { try store.withMergedAdapters(body) }

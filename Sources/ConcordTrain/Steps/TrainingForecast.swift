@@ -8,24 +8,24 @@ import ConcordTensor
 import Foundation
 
 /// The expected cost of a run, and the chance level to compare its result with.
-public struct TrainingForecast: Sendable {
-    public let plan: TrainingPlan
-    public let survey: DataSurvey
+package struct TrainingForecast: Sendable {
+    package let plan: TrainingPlan
+    package let survey: DataSurvey
     /// Images that are held out, and all that are searched at the end.
-    public let heldOut, gallery: Int
+    package let heldOut, gallery: Int
     /// Numbers that the model has, and those of them that train.
-    public let parameters, trainable: Int
+    package let parameters, trainable: Int
     /// Edge of the square that the model sees, pixels.
-    public let imageSize: Int
+    package let imageSize: Int
     /// On this machine: seconds of a step, and of the whole run with its report.
-    public let secondsPerStep, seconds: Double
+    package let secondsPerStep, seconds: Double
     /// The most memory that the process will have, about; nil where the system does not say what it has.
-    public let peakBytes: Int?
+    package let peakBytes: Int?
     /// The notes that the run would print before its first step.
-    public let notes: [String]
+    package let notes: [String]
 
     /// The chance level of recall@1, 0…1.
-    public var chance: Double { 1 / Double(max(1, gallery)) }
+    package var chance: Double { 1 / Double(max(1, gallery)) }
 }
 
 extension TrainingRun {
@@ -33,7 +33,7 @@ extension TrainingRun {
     ///
     /// - Parameter patience: a step on more images is only tried when it will take less.
     /// - Throws: what the run would throw before its first step, or in it.
-    public static func forecast(_ recipe: Recipe, patience: Duration = .seconds(5)) throws -> TrainingForecast {
+    package static func forecast(_ recipe: Recipe, patience: Duration = .seconds(5)) throws -> TrainingForecast {
         final class Notes { var lines = [String]() }
         let notes = Notes()
         let bar = ProgressBar(isInteractive: false, usesColor: false, width: { 80 }) { text in

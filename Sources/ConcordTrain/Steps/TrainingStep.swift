@@ -13,7 +13,7 @@ public struct TrainingStep: Sendable {
     public var epoch: Int
     public var loss: Double
     /// Of a CoCa: the two parts of the loss, without their weights.
-    public var contrastiveLoss, captionLoss: Double?
+    package var contrastiveLoss, captionLoss: Double?
     public var learningRate: Double
     /// The logit scale, `exp(logitScale)`: cosines are multiplied by it.
     public var logitScale: Double
@@ -23,19 +23,19 @@ public struct TrainingStep: Sendable {
     /// Share of pairs whose own partner scores highest in the batch, over both directions.
     public var accuracy = Double.nan
     /// Mean cosine of the pairs, and of everything else in the batch.
-    public var positiveCosine = Double.nan, negativeCosine = Double.nan
+    package var positiveCosine = Double.nan, negativeCosine = Double.nan
     /// The InfoNCE loss of guessing in a batch of this size.
-    public var lnN = Double.nan
+    package var lnN = Double.nan
     /// See ``ConcordLosses/ContrastiveReport/alignment``.
     public var alignment = Double.nan
     /// See ``ConcordLosses/EmbeddingSpread/uniformity``.
-    public var imageUniformity = Double.nan, textUniformity = Double.nan
+    package var imageUniformity = Double.nan, textUniformity = Double.nan
     /// Warnings about the embeddings. New towers map all inputs near one point, so the first steps have some.
-    public var warnings: [EmbeddingWarning] = []
+    package var warnings: [EmbeddingWarning] = []
     /// Images a second since the last report.
-    public var samplesPerSecond = 0.0
+    package var samplesPerSecond = 0.0
     /// Share of the time since the last report that the trainer waited for data.
-    public var dataWait = 0.0
+    package var dataWait = 0.0
 
     /// The values under the names that `metrics.jsonl` and TensorBoard show.
     public var values: [(name: String, value: Double)] {

@@ -3,8 +3,8 @@
 //   the recipe        Recipes/Recipe.swift, Recipe+Model.swift, Recipe+Loss.swift
 //   the data          Data/TrainingData.swift, TrainingSplit.swift, TrainingPlan.swift
 //   the model         Model/PretrainedSource.swift, TrainedModel.swift, FineTuning.swift
-//   the loss          Recipes/Recipe+Loss.swift
-//   a step            ContrastiveTrainer.swift, TrainingStep.swift
+//   the loss          Recipes/Recipe+Loss.swift, then ConcordLosses
+//   a step            Steps/ContrastiveTrainer.swift, TrainingStep.swift
 //   the run's files   Files/RunFolder.swift, TrainingCheckpoint.swift, MetricsLog.swift
 //   the report        Reports/TrainingReport.swift
 

@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test func everyTextIsEscapedAndNothingIsFetched() {
-        let picture = ImageGrid.Picture([1, 2, 3])
+        let picture = ImageGrid.Thumbnail([1, 2, 3])
         let page = HTMLPage(
             title: hostile, subtitle: hostile,
             sections: [
@@ -40,11 +40,11 @@ import Testing
                         title: hostile, series: [.init(hostile, [(0, 1)]), .init(hostile, [(0, 2)])], xLabel: hostile,
                         yLabel: hostile)
                 ]),
-                .pictures(
+                .images(
                     .init([
                         .init(
-                            caption: hostile, picture: picture,
-                            results: [.init(picture: picture, caption: hostile, score: 1, isRight: true)], rank: 1)
+                            caption: hostile, image: picture,
+                            results: [.init(image: picture, caption: hostile, score: 1, isRight: true)], rank: 1)
                     ])),
             ])
         let html = page.html()

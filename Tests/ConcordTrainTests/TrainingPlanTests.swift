@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct TrainingPlanTests {
     private func plan(_ yaml: String, _ pictures: Int) throws -> TrainingPlan {
-        try TrainingPlan(Recipe(yaml: yaml, source: "test.yaml"), pictures: pictures)
+        try TrainingPlan(Recipe(yaml: yaml, source: "test.yaml"), images: pictures)
     }
 
     @Test func whatARecipeSaysIsKept() throws {
@@ -15,7 +15,7 @@ import Testing
         #expect(files.count >= 8)
         for file in files {
             let recipe = try Recipe(path: recipes.appendingPathComponent(file).path)
-            let plan = try TrainingPlan(recipe, pictures: 3282)
+            let plan = try TrainingPlan(recipe, images: 3282)
             #expect(plan.batchSize == recipe.train.batchSize && plan.epochs == recipe.train.epochs, "\(file)")
             #expect(plan.warmupSteps == recipe.train.warmupSteps, "\(file)")
             #expect(plan.checkpointEvery == recipe.train.checkpointEvery, "\(file)")

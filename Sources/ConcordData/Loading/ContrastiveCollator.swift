@@ -54,7 +54,7 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
     public func batch(epoch: Int, indices: [Int]) throws -> ContrastiveBatch<Tokens> {
         var images: [(index: Int, image: Image)] = []
         for index in indices {
-            images.append(try image(index, epoch: epoch, avoiding: indices + images.map(\.index)))
+            images.append(try readImage(index, epoch: epoch, avoiding: indices + images.map(\.index)))
         }
         var random = indices.map { RandomSource(seed: seed, stream: Stream.item, UInt64(epoch), UInt64($0)) }
         let size = preprocessing.cropSize
@@ -96,7 +96,7 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
     }
 
     /// Image `index`, or, when it cannot be decoded, one drawn in its place.
-    private func image(
+    private func readImage(
         _ index: Int, epoch: Int, avoiding taken: @autoclosure () -> [Int]
     ) throws -> (index: Int, image: Image) {
         if let image = try decoded(index) { return (index, image) }

@@ -14,17 +14,19 @@ package struct CaptionEvaluation {
     /// Images that could not be decoded, and why.
     package let failures: [(image: String, problem: String)]
 
+    /// Captions the images of a split and scores the captions.
+    ///
     /// - Parameters:
     ///   - split: the name of a split, or `all`.
     ///   - language: only references of this language; nil takes all.
     ///   - kind: only references of this kind; nil takes `name` where the data set has names, else all.
     ///   - options: nil takes the likeliest token each time, up to ``Captioner/usualTokens(prompt:)``.
     /// - Throws: `.invalidDataset` when no image has such a reference; what the model throws.
-    package init(
+    package static func measure(
         _ captioner: Captioner, dataset: CaptionDataset, split: String, language: String?, kind: String?,
         prompt: [Int32]? = nil, options: GenerationOptions? = nil, batchSize: Int = 16,
         progress: ProgressDisplay? = nil
-    ) throws {
+    ) throws -> CaptionEvaluation {
         let hasNames = dataset.items.contains { $0.captions.contains { $0.kind == "name" } }
         let kind = kind ?? (hasNames ? "name" : nil)
         let chosen = dataset.items.filter { split == "all" || $0.split == split }.compactMap { item in
@@ -59,11 +61,9 @@ package struct CaptionEvaluation {
         }
         try InterruptSignal.check()
         progress?.finish()
-        metrics = try CaptionMetrics(
-            ids: images.map(\.image), candidates: images.map(\.caption.text), references: images.map(\.references)
-        )
-        self.images = images
-        self.failures = failures
+        let metrics = try CaptionMetrics(
+            ids: images.map(\.image), candidates: images.map(\.caption.text), references: images.map(\.references))
+        return CaptionEvaluation(metrics: metrics, images: images, failures: failures)
     }
 
     /// The form that `concord evaluate --captions` prints.

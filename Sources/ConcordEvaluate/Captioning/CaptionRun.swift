@@ -68,7 +68,7 @@ package struct CaptionRun {
     ///   - isStrict: whether an image that cannot be decoded is an error; the lines before it stay.
     ///   - shouldStop: asked after each batch.
     /// - Throws: `.fileSystem`, and what the model throws; lines written before stay.
-    package func callAsFunction(
+    package func caption(
         isStrict: Bool = false, progress: ProgressDisplay? = nil,
         shouldStop: () -> Bool = { InterruptSignal.hasArrived }
     ) throws -> Summary {

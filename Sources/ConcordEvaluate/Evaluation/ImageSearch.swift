@@ -73,17 +73,17 @@ extension ImageSearch {
     }
 
     /// A small copy of an image that was found.
-    package func thumbnail(_ result: Result) throws -> ImageGrid.Image {
-        try ImageGrid.Image(thumbnailOf: Image(contentsOf: path(of: result)))
+    package func thumbnail(_ result: Result) throws -> ImageGrid.Thumbnail {
+        try ImageGrid.Thumbnail(of: Image(contentsOf: path(of: result)))
     }
 }
 
-extension ImageGrid.Image {
+extension ImageGrid.Thumbnail {
     /// The longer edge of an image on a page, pixels.
     private static let thumbnailSize = 128
 
     /// A small copy of an image.
-    package init(thumbnailOf image: Image) throws {
+    package init(of image: Image) throws {
         let longest = max(image.width, image.height)
         guard longest > Self.thumbnailSize else {
             self.init(try image.encoded(as: .png))

@@ -68,7 +68,7 @@ public struct EmbeddingRun {
     ///   - beforeEnd: called when all rows are written, before the file gets its name: to write what belongs to it.
     ///   - shouldStop: asked after each piece.
     /// - Throws: `.fileSystem`, and what the model throws; rows written before stay.
-    public func callAsFunction(
+    public func embed(
         isStrict: Bool = false, progress: ProgressDisplay? = nil, beforeEnd: () throws -> Void = {},
         shouldStop: () -> Bool = { InterruptSignal.hasArrived }
     ) throws -> Summary {

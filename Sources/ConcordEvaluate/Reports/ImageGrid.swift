@@ -2,8 +2,8 @@ import ConcordCore
 
 /// Queries of a report, each with what the model found for it, best first.
 package struct ImageGrid: Sendable {
-    /// An image as the bytes of its file.
-    package struct Image: Sendable {
+    /// A small image, as the bytes of its file.
+    package struct Thumbnail: Sendable {
         package var bytes: [UInt8]
         package var mediaType: String
 
@@ -20,14 +20,14 @@ package struct ImageGrid: Sendable {
 
     /// One thing found: an image, a caption, or both.
     package struct Result: Sendable {
-        package var image: Image?
+        package var image: Thumbnail?
         package var caption: String
         /// The cosine of the two embeddings.
         package var score: Double
         /// Whether it is what was looked for.
         package var isRight: Bool
 
-        package init(image: Image?, caption: String, score: Double, isRight: Bool) {
+        package init(image: Thumbnail?, caption: String, score: Double, isRight: Bool) {
             self.image = image
             self.caption = caption
             self.score = score
@@ -38,12 +38,12 @@ package struct ImageGrid: Sendable {
     /// One query: a text, an image, or both.
     package struct Query: Sendable {
         package var caption: String
-        package var image: Image?
+        package var image: Thumbnail?
         package var results: [Result]
         /// The rank of the right one, from 1; nil when there is none.
         package var rank: Int?
 
-        package init(caption: String, image: Image? = nil, results: [Result], rank: Int? = nil) {
+        package init(caption: String, image: Thumbnail? = nil, results: [Result], rank: Int? = nil) {
             self.caption = caption
             self.image = image
             self.results = results

@@ -258,7 +258,7 @@ struct CaptionSection {
         var rows = [[String]](), images = [ImageGrid.Query]()
         for split in splits {
             for language in evaluate.measuredLanguages {
-                let found = try CaptionEvaluation(
+                let found = try CaptionEvaluation.measure(
                     captioner, dataset: dataset, split: split, language: language, kind: evaluate.kind,
                     progress: progress)
                 let scores = found.metrics.overall
@@ -290,8 +290,7 @@ struct CaptionSection {
             let captioned = found.images[place]
             let image = try Image(contentsOf: dataset.path(ofImage: captioned.image))
             return ImageGrid.Query(
-                caption: captioned.references.joined(separator: " / "),
-                image: try ImageGrid.Image(thumbnailOf: image),
+                caption: captioned.references.joined(separator: " / "), image: try ImageGrid.Thumbnail(of: image),
                 results: [
                     ImageGrid.Result(
                         image: nil, caption: captioned.caption.text, score: captioned.caption.tokens.logProbability,

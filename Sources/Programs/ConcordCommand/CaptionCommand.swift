@@ -133,7 +133,7 @@ struct CaptionCommand: ParsableCommand {
         let run = try CaptionRun(
             captioner, model: model.location.path(), images: dataset, prompt: prompt, options: options,
             output: output, batchSize: batchSize, replaces: force)
-        let summary = try run(isStrict: source.strict, progress: ProgressDisplay(label: "captioning"))
+        let summary = try run.caption(isStrict: source.strict, progress: ProgressDisplay(label: "captioning"))
         if summary.earlier > 0 { Message.note("resumed after \(summary.earlier) images of an earlier run") }
         if summary.isInterrupted {
             Message.note(

@@ -67,7 +67,7 @@ struct EmbedCommand: ParsableCommand {
         let model = try model.load()
         if !texts.isEmpty { Message.warn(ofSpecialTokensIn: texts, try model.textSide().tokenizer) }
         let run = try EmbeddingRun(model, folder: folder, inputs: inputs, output: output, startsOver: force)
-        let summary = try run(
+        let summary = try run.embed(
             isStrict: source.strict, progress: Message.progress("embedding", count: inputs.count),
             beforeEnd: { if dataset != nil { try writeRows(paths) } })
         if summary.earlier > 0 { Message.note("resumed after \(summary.earlier) inputs of an earlier run") }

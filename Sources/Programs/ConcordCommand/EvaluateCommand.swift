@@ -57,7 +57,7 @@ struct EvaluateCommand: ParsableCommand {
         let evaluation = RetrievalEvaluation(model: model, dataset: dataset, gallery: gallery)
         let result = try evaluation.measure(split: split, language: language, kind: kind)
         let captions = try captioner.map {
-            try CaptionEvaluation(
+            try CaptionEvaluation.measure(
                 $0, dataset: dataset, split: split, language: language, kind: kind, prompt: prompt, options: options,
                 progress: ProgressDisplay(label: "captioning"))
         }

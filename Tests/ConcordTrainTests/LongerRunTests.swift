@@ -33,7 +33,7 @@ import Testing
             try FileManager.default.copyItem(atPath: output, toPath: folder + "/other")
             let result = try train(folder, "run", "--epochs-more", "3")
             #expect(result.status == 0, "\(result.errors)")
-            #expect(result.errors.contains("9 epochs in place of 6: 12 more steps"), "\(result.errors)")
+            #expect(result.errors.contains("9 epochs instead of 6: 12 more steps"), "\(result.errors)")
             #expect(result.errors.contains("cosine of all 36 steps"), "\(result.errors)")
             let short = LearningRateSchedule(.cosine, peak: 1e-3, warmupSteps: 2, totalSteps: 24)
             let long = LearningRateSchedule(.cosine, peak: 1e-3, warmupSteps: 2, totalSteps: 36)

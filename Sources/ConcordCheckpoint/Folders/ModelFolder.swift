@@ -1,4 +1,6 @@
 import ConcordCore
+import ConcordMedia
+import ConcordText
 
 /// What a model folder holds: the architecture, and where and how its weights, tokenizer and preprocessing are stored.
 ///
@@ -90,5 +92,124 @@ public struct ModelFolder: Sendable {
             if manifest.quirks.stripsSeparator { found.tokenizer.stripsSeparator = true }
         }
         tokenizer = found.tokenizer
+    }
+}
+
+/// The place of a model folder's tokenizer, and what is done to texts and ids besides.
+public struct TokenizerSource: Sendable, Hashable {
+    /// The folder of the tokenizer's files, which may lack them.
+    public var folder: String
+    /// The mode of CLIP's own tokenizer; other kinds have none.
+    public var clipMode: CLIPTokenizer.Mode
+    /// The cleaning that open_clip does before the tokenizer's own steps; nil leaves texts to the tokenizer.
+    ///
+    /// Nil for CLIP's own tokenizer in its usual form, whose mode includes it.
+    public var cleaning: TextCleaning?
+    /// Whether texts are put into lower case first (sentence-transformers' `do_lower_case`).
+    public var lowercases = false
+    /// Whether the separator after a text is replaced by id 0 (open_clip's `strip_sep_token`).
+    public var stripsSeparator = false
+    /// The hub name of the tokenizer, where the configuration gives one (open_clip's `hf_tokenizer_name`).
+    public var name: String?
+
+    public init(folder: String, clipMode: CLIPTokenizer.Mode = .huggingface) {
+        self.folder = folder
+        self.clipMode = clipMode
+    }
+}
+
+extension TokenizerSource {
+    /// Reads the members of an open_clip `text_cfg` that are the tokenizer's, as `get_tokenizer` of open_clip 3.3 does.
+    ///
+    /// - Throws: `.invalidConfiguration` for a setting that is not supported.
+    init(openCLIP text: JSONFields, folder: String) throws(ConcordError) {
+        self.init(folder: folder, clipMode: .openai)
+        try text.refuse("tokenizer_mode", allowing: [""], "only the usual mode is supported")
+        let options = try text.object("tokenizer_kwargs")
+        let isOwn = (text["hf_tokenizer_name"]?.string ?? "").isEmpty
+        try options.refuseUnknown(isOwn ? ["clean", "context_length"] : ["clean", "strip_sep_token"])
+        let standard: TextCleaning = isOwn ? .lower : .whitespace
+        let cleaning = try options.choice("clean", default: standard, among: TextCleaning.openCLIP)
+        self.cleaning = isOwn && cleaning == standard ? nil : cleaning
+        guard !isOwn else { return }
+        // open_clip then goes through transformers' class.
+        clipMode = .huggingface
+        stripsSeparator = try options.boolean("strip_sep_token", default: false)
+        name = text["hf_tokenizer_name"]?.string
+        // A text tower may keep its tokenizer beside its own configuration, in a folder of its name within.
+        let within = folder + "/" + (name ?? "")
+        let isWithin = name.map { !$0.hasPrefix("/") && !$0.split(separator: "/").contains("..") } ?? false
+        if isWithin, !Self.holdsTokenizer(folder), Self.holdsTokenizer(within) { self.folder = within }
+    }
+
+    private static func holdsTokenizer(_ folder: String) -> Bool {
+        TokenizerFiles.vocabularies.contains { Files.exists(folder + "/" + $0) }
+    }
+}
+
+/// Where a model folder describes how pictures are prepared, with the document's contents.
+public enum PreprocessingSource: Sendable, Hashable {
+    /// `preprocessor_config.json` or `processor_config.json` of transformers.
+    case huggingFace(JSONValue)
+    /// The whole `open_clip_config.json`.
+    case openCLIP(JSONValue)
+}
+
+/// How the inputs of a model folder's model are made, which needs none of its weights.
+extension ModelFolder {
+    /// Reads the tokenizer of the folder.
+    ///
+    /// - Throws: as `TokenizerFolder.load`; `.invalidConfiguration` for one with more tokens than the text tower knows,
+    ///   and for a model without texts.
+    public func loadTokenizer() throws(ConcordError) -> any Tokenizer {
+        guard let text else {
+            throw ConcordError(.invalidConfiguration, "\(path) embeds pictures only; name a model with a text tower")
+        }
+        let base = try TokenizerFolder.load(tokenizer.folder, mode: tokenizer.clipMode)
+        try require(
+            base.vocabularySize <= text.vocabularySize,
+            "its tokenizer has \(base.vocabularySize) tokens, its configuration \(text.vocabularySize)")
+        let cleaning = tokenizer.cleaning ?? .none
+        // What stands behind an empty text is the separator.
+        let separator = tokenizer.stripsSeparator ? base.encode("").last : nil
+        guard cleaning != .none || separator != nil || tokenizer.lowercases else { return base }
+        return CleaningTokenizer(
+            base, cleaning: tokenizer.lowercases ? .lowercase : cleaning, strippedToken: separator)
+    }
+
+    /// Reads how the pictures of the folder's model are prepared.
+    ///
+    /// - Throws: `.fileSystem` when the folder does not say; `.invalidConfiguration` for a model without pictures, for
+    ///   what is not supported, and where the image tower wants other pictures.
+    public func loadPreprocessing() throws(ConcordError) -> ImagePreprocessing {
+        guard let vision = architecture.vision else {
+            throw ConcordError(.invalidConfiguration, "\(path) embeds texts only; name a model with an image tower")
+        }
+        let found: ImagePreprocessing =
+            if case .openCLIP(let document) = preprocessing {
+                try ImagePreprocessing(openCLIPConfig: document, imageSize: vision.imageSize)
+            } else {
+                try ImagePreprocessing(folder: path)
+            }
+        try require(vision.channels == 3, "its configuration wants \(vision.channels) channels, pictures have 3")
+        try require(
+            found.cropSize == vision.imageSize,
+            "its preprocessing makes pictures of \(found.cropSize) pixels, its configuration wants \(vision.imageSize)")
+        return found
+    }
+
+    /// Throws `.invalidConfiguration` when the files of the folder do not belong together.
+    private func require(_ isRight: Bool, _ problem: @autoclosure () -> String) throws(ConcordError) {
+        guard !isRight else { return }
+        throw ConcordError(.invalidConfiguration, "\(path): \(problem()); fetch or save the model again")
+    }
+}
+
+extension TextTowerConfiguration {
+    /// What fills rows of tokens. A tower with a class token sees by it where a text ends, so it must be its own; to
+    /// others it makes no difference, or the tokenizer's files say it.
+    public func padToken(_ tokenizer: any Tokenizer) -> Int {
+        if case .transformer(let text) = self, text.classTokenMask != nil { return text.padToken }
+        return tokenizer.padToken
     }
 }

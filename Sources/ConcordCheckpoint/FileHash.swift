@@ -4,7 +4,7 @@ import ConcordCore
 
 /// The hash of a file's bytes, as manifests and model hubs write it.
 public struct FileHash: Sendable, Hashable, CustomStringConvertible {
-    /// How the hash is made.
+    /// The hash function.
     public enum Algorithm: String, Sendable, Hashable {
         /// SHA-256 of the bytes; Git LFS names files so.
         case sha256 = "SHA-256"

@@ -3,7 +3,7 @@ import ConcordCore
 /// The members of a JSON object in a file, read one by one with errors that name the file, the member and the value.
 package struct JSONFields {
     package let path: String
-    /// What comes before a member's name in an error: `text_config.` or nothing.
+    /// Prefix of a member's name in errors: `text_config.` or nothing.
     let prefix: String
     private let document: JSONValue
 
@@ -32,7 +32,7 @@ package struct JSONFields {
         return value
     }
 
-    /// Whether the member is there and null.
+    /// Whether the member is present and null.
     package func holdsNull(_ name: String) -> Bool { document[name] == .null }
 
     /// The names of all members, in the document's order.

@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// How the tensors of a checkpoint compare with those that a model expects, all differences at once.
+/// All differences between the tensors of a checkpoint and those that a model expects.
 public struct KeyReport: Sendable, Hashable {
     /// A tensor by name and shape.
     public struct Key: Sendable, Hashable {
@@ -13,10 +13,10 @@ public struct KeyReport: Sendable, Hashable {
     }
 
     /// A tensor that is there with another shape.
-    public struct Mismatch: Sendable, Hashable {
-        public let name: String
-        public let expected: [Int]
-        public let found: [Int]
+    package struct Mismatch: Sendable, Hashable {
+        package let name: String
+        package let expected: [Int]
+        package let found: [Int]
     }
 
     /// Expected, but not in the checkpoint; in the order expected.
@@ -24,13 +24,13 @@ public struct KeyReport: Sendable, Hashable {
     /// In the checkpoint, but not expected; in the order found.
     public let unexpected: [Key]
     /// In both, with different shapes.
-    public let mismatched: [Mismatch]
+    package let mismatched: [Mismatch]
     /// In the checkpoint, not expected, and allowed to be there.
-    public let ignored: [Key]
+    package let ignored: [Key]
 
     /// What checkpoints hold besides the weights of a model: buffers that older versions of transformers and open_clip
     /// saved, the sizes in OpenAI's own files, and the heads of a BERT that was trained as a language model.
-    public static let ignorable: [NamePattern] = [
+    package static let ignorable: [NamePattern] = [
         "*.position_ids", "attn_mask", "*.attn_mask", "input_resolution", "context_length", "vocab_size", "cls.*",
         "lm_head.*", "*.cls.predictions.*", "*.cls.seq_relationship.*", "*.lm_head.*",
     ]
@@ -38,7 +38,7 @@ public struct KeyReport: Sendable, Hashable {
     /// Compares names by their bytes, and shapes.
     ///
     /// - Parameter ignoring: patterns of names that may be in the checkpoint without being expected.
-    public init(expected: [Key], found: [Key], ignoring patterns: [NamePattern] = ignorable) {
+    package init(expected: [Key], found: [Key], ignoring patterns: [NamePattern] = ignorable) {
         func bytes(_ key: Key) -> [UInt8] { Array(key.name.utf8) }
         let foundShapes = Dictionary(found.map { (bytes($0), $0.shape) }) { first, _ in first }
         let expectedNames = Set(expected.map(bytes))
@@ -52,7 +52,7 @@ public struct KeyReport: Sendable, Hashable {
         unexpected = extra.filter { key in !patterns.contains { $0.matches(key.name) } }
     }
 
-    /// Whether the checkpoint holds exactly what is expected, but for what may be ignored.
+    /// Whether the checkpoint has exactly the expected tensors, apart from ignorable ones.
     public var isExact: Bool { missing.isEmpty && unexpected.isEmpty && mismatched.isEmpty }
 
     /// The unexpected tensor that a missing one was probably meant to be: the same shape and a name that is near.
@@ -62,7 +62,7 @@ public struct KeyReport: Sendable, Hashable {
     }
 
     /// Throws one `.invalidCheckpoint` that lists every difference, at most `limit` lines of each kind.
-    public func throwIfAny(_ path: String, limit: Int = 40) throws(ConcordError) {
+    package func throwIfAny(_ path: String, limit: Int = 40) throws(ConcordError) {
         guard !isExact else { return }
         let counts = [(missing.count, "missing"), (unexpected.count, "unexpected"), (mismatched.count, "mismatched")]
         let summary = counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
@@ -92,7 +92,7 @@ public struct NamePattern: Sendable, Hashable, ExpressibleByStringLiteral, Custo
 
     public var description: String { String(decoding: pattern, as: UTF8.self) }
 
-    /// Whether the whole of `name` fits the pattern.
+    /// Whether all of `name` matches the pattern.
     public func matches(_ name: String) -> Bool {
         let name = Array(name.utf8)
         let star = UInt8(ascii: "*")

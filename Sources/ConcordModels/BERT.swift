@@ -6,8 +6,8 @@ import ConcordTensor
 /// BERT (Devlin et al. 2019) and RoBERTa: token ids `[batch, tokens]` → `[batch, width]`, pooled.
 ///
 /// Follows `models/bert/modeling_bert.py` of transformers 5.23; parameter names are those of `BertModel`.
-public struct BERT {
-    public let configuration: BERTConfiguration
+package struct BERT {
+    package let configuration: BERTConfiguration
     private let wordEmbedding, positionEmbedding, typeEmbedding: Embedding
     private let embeddingNorm: LayerNorm
     private let blocks: [Block]
@@ -52,7 +52,7 @@ public struct BERT {
         }
         wordEmbedding = table("word_embeddings", configuration.vocabularySize)
         positionEmbedding = table("position_embeddings", configuration.positions) {
-            // Stretched alone: a table that is too long belongs to another configuration.
+            // Only stretched: a table that is too long belongs to another configuration.
             ($0.shape.first ?? .max) < configuration.positions
                 ? PositionResizing.line($0, count: configuration.positions, leading: configuration.firstPosition) : nil
         }
@@ -68,8 +68,8 @@ public struct BERT {
         self.configuration = configuration
     }
 
-    /// - Parameter lengths: how many ids of each row are the text's, int64 `[batch]`; nil when all are.
-    public func callAsFunction(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
+    /// - Parameter lengths: the length of each row without its padding, int64 `[batch]`; nil when no row is padded.
+    package func callAsFunction(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
         let tokens = ids.shape[1], first = configuration.firstPosition
         let positions = positionEmbedding.weight.sliced(axis: 0, from: first, to: first + tokens)
         let types = typeEmbedding.weight.selected(axis: 0, at: 0)
@@ -99,24 +99,26 @@ public struct BERT {
     }
 }
 
-/// A text tower of its own, as sentence-transformers keeps them: token ids → unit vectors.
+/// A separate text tower, as in sentence-transformers: token ids → unit vectors.
 ///
 /// Parameter names are those of transformers' `BertModel`.
-public struct SentenceEncoder: TextEncoder {
-    public let configuration: BERTConfiguration
-    public let store: ParameterStore
+package struct SentenceEncoder: TextEncoder {
+    package let configuration: BERTConfiguration
+    package let store: ParameterStore
     private let bert: BERT
 
-    public init(_ configuration: BERTConfiguration, store: ParameterStore) {
+    package init(_ configuration: BERTConfiguration, store: ParameterStore) {
         self.configuration = configuration
         self.store = store
         bert = BERT(ParameterScope(store), configuration)
     }
 
     /// Unit vectors of token ids: `[batch, tokens] → [batch, width]`.
-    public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor { bert(ids, lengths: lengths).normalized() }
+    package func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
+        bert(ids, lengths: lengths).normalized()
+    }
 
-    public var textConfiguration: TextTowerConfiguration { .bert(configuration) }
-    public var architecture: ModelFolder.Architecture? { .sentenceEncoder(configuration) }
-    public var embeddingWidth: Int { configuration.width }
+    package var textConfiguration: TextTowerConfiguration { .bert(configuration) }
+    package var architecture: ModelFolder.Architecture? { .sentenceEncoder(configuration) }
+    package var embeddingWidth: Int { configuration.width }
 }

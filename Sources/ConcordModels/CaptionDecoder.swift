@@ -2,14 +2,14 @@ import ConcordCheckpoint
 import ConcordNN
 import ConcordTensor
 
-/// The decoder of CoCa: states of a text's tokens `[batch, tokens, width]` and a picture's tokens
-/// `[batch, pictureTokens, width]` → what the language head reads, `[batch, tokens, width]`.
+/// The decoder of CoCa: states of a text's tokens `[batch, tokens, width]` and an image's tokens
+/// `[batch, imageTokens, width]` → inputs of the language head, `[batch, tokens, width]`.
 ///
-/// Each causal block is followed by one that looks at the picture. Follows `MultimodalTransformer` in open_clip 3.3's
-/// `transformer.py`; but where that leaves its weights as torch makes them, and its language head as memory happens to
-/// be, this starts as its `init_parameters`, which is never called, says. Keys below `text_decoder.`
-public struct CaptionDecoder {
-    public let configuration: CaptionDecoderConfiguration
+/// Each causal block is followed by one that looks at the image. Follows `MultimodalTransformer` in open_clip 3.3's
+/// `transformer.py`, except for the initialization: there `init_parameters` is never called, so that the language head
+/// is uninitialized memory; here it is applied. Keys start with `text_decoder.`
+package struct CaptionDecoder {
+    package let configuration: CaptionDecoderConfiguration
     private let blocks: Transformer
     private let crossBlocks: [CrossAttentionBlock]
     private let finalNorm: LayerNorm
@@ -30,28 +30,28 @@ public struct CaptionDecoder {
         self.configuration = configuration
     }
 
-    public func callAsFunction(_ states: Tensor, pictures: Tensor) -> Tensor {
+    package func callAsFunction(_ states: Tensor, imageTokens: Tensor) -> Tensor {
         let recomputes = store.isTraining && store.usesActivationCheckpointing
         let decoded = zip(blocks.blocks, crossBlocks).reduce(states) { x, pair in
             let (block, cross) = pair
             func run(_ inputs: [Tensor]) -> Tensor { cross(block(inputs[0]), cross.context(of: inputs[1])) }
             return recomputes
-                ? checkpointed([x, pictures], generators: [store.generator], run) : run([x, pictures])
+                ? checkpointed([x, imageTokens], generators: [store.generator], run) : run([x, imageTokens])
         }
         return finalNorm(decoded)
     }
 
-    /// Each block's keys and values of the pictures, computed once for any number of tokens.
-    package func contexts(of pictures: Tensor) -> [CrossAttention.Context] {
-        crossBlocks.map { $0.context(of: pictures) }
+    /// Each block's keys and values of the images, computed once for any number of tokens.
+    package func contexts(of imageTokens: Tensor) -> [CrossAttention.Context] {
+        crossBlocks.map { $0.context(of: imageTokens) }
     }
 
-    /// New tokens behind those of the caches.
+    /// New tokens after those of the caches.
     ///
     /// - Parameters:
-    ///   - states: of the new tokens alone, `[batch, tokens, width]`.
-    ///   - contexts: those of ``contexts(of:)``.
-    ///   - rows: which picture's context each row asks.
+    ///   - states: states of the new tokens alone, `[batch, tokens, width]`.
+    ///   - contexts: the result of ``contexts(of:)``.
+    ///   - rows: the image's context for each row.
     ///   - caches: one for each causal block.
     package func callAsFunction(
         _ states: Tensor, contexts: [CrossAttention.Context], rows: BeamGrouping, caches: [KeyValueCache]
@@ -73,7 +73,7 @@ public final class CaptionCache {
     private(set) var contexts: [CrossAttention.Context]
     private(set) var contextRows: BeamGrouping
     /// The most tokens of a caption, start and end token included.
-    public let capacity: Int
+    package let capacity: Int
     /// The image of each row, as its place in `contexts`.
     private var images: [Int]
 
@@ -91,20 +91,20 @@ public final class CaptionCache {
 
     /// Keys and values of each causal layer, those of the text tower before those of the decoder,
     /// `[rows, heads, count, width]` each; empty before there is a token.
-    public var layers: [(key: Tensor, value: Tensor)] { (text + decoder).compactMap(\.contents) }
+    package var layers: [(key: Tensor, value: Tensor)] { (text + decoder).compactMap(\.contents) }
 
     /// The images' keys and values in each layer of the decoder, `[images, heads, imageTokens, width]` each.
-    public var imageLayers: [(key: Tensor, value: Tensor)] { contexts.map { ($0.key, $0.value) } }
+    package var imageLayers: [(key: Tensor, value: Tensor)] { contexts.map { ($0.key, $0.value) } }
 
-    /// How many tokens each caption has.
-    public var count: Int { text.first?.count ?? 0 }
+    /// The number of tokens of each caption.
+    package var count: Int { text.first?.count ?? 0 }
 
-    /// How many captions there are.
-    public var rowCount: Int { images.count }
+    /// The number of captions.
+    package var rowCount: Int { images.count }
 
-    /// Takes the rows of the batch at `rows`, in that order: the survivors of a beam search, unfinished captions, or each
-    /// image several times.
-    public func select(rows: [Int]) {
+    /// Takes the rows of the batch at `rows`, in that order: the survivors of a beam search, unfinished captions, or
+    /// each image several times.
+    package func select(rows: [Int]) {
         guard let key = contexts.first?.key else { return }
         let device = key.device, index = Tensor(rows.map(Int64.init), device: device)
         for cache in text + decoder { cache.select(rows: index) }

@@ -13,12 +13,12 @@ public protocol CaptioningModel: ImageTextEncoder {
     /// The language head `[vocabulary, width]`.
     var languageHead: Tensor { get }
 
-    /// Unit vectors `[batch, embeddingWidth]` of normalized images `[batch, 3, size, size]`, and the images' tokens for the
-    /// decoder, `[batch, imageTokens, width]`.
+    /// Unit vectors `[batch, embeddingWidth]` of normalized images `[batch, 3, size, size]`, and the images' tokens for
+    /// the decoder, `[batch, imageTokens, width]`.
     func encodeImages(_ pixels: Tensor) -> (embeddings: Tensor, tokens: Tensor)
 
-    /// The vectors and decoder states of images `[batch, 3, size, size]` and their captions `[batch, captions, tokens]` as
-    /// one vector an image, `[batch, …]`, so that a plan can compute a chunk of the batch at a time.
+    /// The vectors and decoder states of images `[batch, 3, size, size]` and their captions `[batch, captions, tokens]`
+    /// as one vector an image, `[batch, …]`, so that a plan can compute a chunk of the batch at a time.
     func joined(_ pixels: Tensor, _ ids: Tensor) -> Tensor
     /// The parts of what ``joined(_:_:)`` returned for captions `ids`.
     func output(joined: Tensor, _ ids: Tensor) -> CaptioningOutput
@@ -27,7 +27,8 @@ public protocol CaptioningModel: ImageTextEncoder {
     func tokenLogits(_ states: Tensor) -> Tensor
     /// An empty cache for captions of images, whose tokens ``encodeImages(_:)`` gave: `[batch, imageTokens, width]`.
     func makeCaptionCache(for images: Tensor) -> CaptionCache
-    /// A cache that goes on from another's ``CaptionCache/layers`` and ``CaptionCache/imageLayers``, with an image for each row.
+    /// A cache that goes on from another's ``CaptionCache/layers`` and ``CaptionCache/imageLayers``, with an image for
+    /// each row.
     func makeCaptionCache(
         layers: [(key: Tensor, value: Tensor)], imageLayers: [(key: Tensor, value: Tensor)]
     ) -> CaptionCache
@@ -37,14 +38,14 @@ public protocol CaptioningModel: ImageTextEncoder {
     func states(next ids: Tensor, cache: CaptionCache) throws(ConcordError) -> Tensor
 }
 
-/// What training compares of images and their captions.
+/// The outputs that training compares: embeddings, and states with the tokens that they predict.
 public struct CaptioningOutput {
     /// Unit vectors of the images, `[batch, embeddingWidth]`.
     public let images: Tensor
     /// Unit vectors of the captions, `[batch · captions, embeddingWidth]`.
     public let texts: Tensor
-    /// The input of the language head, `[batch · captions, tokens − 1, width]`: at each token, the state that predicts the
-    /// next.
+    /// The input of the language head, `[batch · captions, tokens − 1, width]`: at each token, the state that predicts
+    /// the next.
     public let states: Tensor
     /// The next tokens, int64 `[batch · captions, tokens − 1]`, the pad token where there is none.
     public let labels: Tensor
@@ -54,7 +55,7 @@ extension CaptioningModel {
     /// A generator that captions images step by step, each as its request asks.
     ///
     /// - Parameters:
-    ///   - pixels: normalised images `[batch, 3, size, size]`.
+    ///   - pixels: normalized images `[batch, 3, size, size]`.
     ///   - requests: one for each image. A prompt begins with the start token, and a request without one has it alone;
     ///     without stop tokens the end token ends a caption.
     /// - Throws: `.emptyBatch` or `.shapeMismatch` for images that do not fit; `.invalidArgument` for a request with
@@ -67,8 +68,8 @@ extension CaptioningModel {
 
     /// The captions of images `[batch, 3, size, size]`: for each as many as the options ask for.
     ///
-    /// - Parameter prompt: what all captions begin with, the start token included; nil for the start token alone.
-    /// - Throws: as ``makeGenerator(for:requests:)``.
+    /// - Parameter prompt: the start of all captions, including the start token; nil for the start token alone.
+    /// - Throws: the errors of ``makeGenerator(for:requests:)``.
     public func captions(
         of pixels: Tensor, prompt: [Int32]? = nil, options: GenerationOptions = GenerationOptions()
     ) throws(ConcordError) -> [[GeneratedTokens]] {
@@ -78,7 +79,7 @@ extension CaptioningModel {
     }
 }
 
-/// The state of a captioning model amid its captions, for ``TokenGenerator``: one row for each image to begin with.
+/// The decoding state of a captioning model, for ``TokenGenerator``: one row for each image to begin with.
 ///
 /// Images are encoded when the session is made, and nothing records gradients.
 public final class CaptionSession: DecodingSession {
@@ -86,7 +87,7 @@ public final class CaptionSession: DecodingSession {
     private let cache: CaptionCache
 
     /// - Parameters:
-    ///   - pixels: normalised images `[batch, 3, size, size]`.
+    ///   - pixels: normalized images `[batch, 3, size, size]`.
     /// - Throws: `.emptyBatch` without images, `.shapeMismatch` for images of another size; `.tensorOperation` when the
     ///   model fails.
     public init(_ model: any CaptioningModel, pixels: Tensor) throws(ConcordError) {

@@ -3,17 +3,17 @@ import ConcordCore
 import ConcordNN
 import ConcordTensor
 
-/// A model that aligns pictures with texts and captions them: CoCa (Yu et al. 2022).
+/// A model that aligns images with texts and captions them: CoCa (Yu et al. 2022).
 ///
 /// Two towers give unit vectors that are compared by cosine, and a decoder predicts each token of a caption from those
-/// before it and the picture. How pictures are pooled and what the class token of a text sees is the configuration's;
-/// with the layout `joint` and the mask `legacy` this computes what `coca_model.py` of open_clip 3.3 does.
+/// before it and the image. The configuration has the pooling of images and the mask of the class token; with the
+/// layout `joint` and the mask `legacy` this computes what `coca_model.py` of open_clip 3.3 does.
 public struct CoCa: CaptioningModel {
     public let configuration: CoCaConfiguration
     public let store: ParameterStore
     private(set) var vision: VisionTransformer
-    public let text: TextTransformer
-    public let decoder: CaptionDecoder
+    package let text: TextTransformer
+    package let decoder: CaptionDecoder
     private let visualProjection: Linear?
     private let textProjection: TextProjection
     /// The language head `[vocabulary, width]`: its own, or the text tower's table of tokens.
@@ -29,8 +29,8 @@ public struct CoCa: CaptioningModel {
         let scope = ParameterScope(store), width = configuration.projectionWidth
         func small(_ inputs: Int) -> Initializer { .normal(standardDeviation: 1 / Double(inputs).squareRoot()) }
         logitScale = scope.parameter("logit_scale", [], .constant(configuration.initialLogitScale))
-        text = TextTransformer(scope / "text_model", configuration.text)
-        vision = VisionTransformer(scope / "vision_model", configuration.vision)
+        text = TextTransformer(scope / Tower.text.root, configuration.text)
+        vision = VisionTransformer(scope / Tower.image.root, configuration.vision)
         decoder = CaptionDecoder(scope / "text_decoder", configuration.decoder)
         languageHead =
             configuration.decoder.tiesLanguageHead
@@ -42,63 +42,63 @@ public struct CoCa: CaptioningModel {
         visualProjection =
             configuration.vision.hasProjection
             ? Linear(
-                scope / "visual_projection", configuration.vision.pooledWidth, width, hasBias: false,
+                scope / Tower.image.projection, configuration.vision.pooledWidth, width, hasBias: false,
                 weightInitializer: small(configuration.vision.width)) : nil
-        textProjection = TextProjection(scope / "text_projection", .transformer(configuration.text), width)
+        textProjection = TextProjection(scope / Tower.text.projection, .transformer(configuration.text), width)
     }
 
     // Embedding
 
-    /// Unit vectors `[batch, projectionWidth]` of normalised pictures `[batch, 3, size, size]`, and the pictures' tokens
+    /// Unit vectors `[batch, projectionWidth]` of normalized images `[batch, 3, size, size]`, and the images' tokens
     /// for the decoder, `[batch, imageTokens, width]`.
     public func encodeImages(_ pixels: Tensor) -> (embeddings: Tensor, tokens: Tensor) {
         let (pooled, tokens) = vision.withTokens(pixels)
         return ((visualProjection.map { $0(pooled) } ?? pooled).normalized(), tokens)
     }
 
-    /// Unit vectors of normalised pictures: `[batch, 3, size, size] → [batch, projectionWidth]`.
+    /// Unit vectors of normalized images: `[batch, 3, size, size] → [batch, projectionWidth]`.
     public func embedImages(_ pixels: Tensor) -> Tensor { encodeImages(pixels).embeddings }
 
     /// Unit vectors `[batch, projectionWidth]` of token ids `[batch, tokens]`, padded by the pad token; and the states
     /// of the tokens for the decoder, `[batch, tokens, width]`.
-    public func encodeTexts(_ ids: Tensor) -> (embeddings: Tensor, states: Tensor) {
+    package func encodeTexts(_ ids: Tensor) -> (embeddings: Tensor, states: Tensor) {
         let (pooled, states) = text.withStates(ids)
         return (textProjection(pooled).normalized(), states)
     }
 
     /// Unit vectors of token ids: `[batch, tokens] → [batch, projectionWidth]`.
     ///
-    /// - Parameter lengths: not needed: the pad token says where a text ends.
+    /// - Parameter lengths: not needed: the pad token marks the end of a text.
     public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor { encodeTexts(ids).embeddings }
 
     // Captioning
 
-    /// All that the two losses need of a batch: pictures `[batch, 3, size, size]` and their captions, `[batch, tokens]`
-    /// or several of each picture `[batch, captions, tokens]`; start and end token included, padded by the pad token.
+    /// The inputs of both losses: images `[batch, 3, size, size]` and their captions, `[batch, tokens]`
+    /// or several of each image `[batch, captions, tokens]`; start and end token included, padded by the pad token.
     ///
-    /// With several captions, rows of the output go by picture, then by caption; each picture is encoded once.
+    /// With several captions, rows of the output go by image, then by caption; each image is encoded once.
     public func callAsFunction(_ pixels: Tensor, _ ids: Tensor) -> CaptioningOutput {
         let captions = ids.flattened(to: -2), last = ids.size(-1) - 1  // [B · captions, T]
-        var (images, pictures) = encodeImages(pixels)
+        var (images, imageTokens) = encodeImages(pixels)
         let (texts, states) = encodeTexts(captions)
         let count = captions.size(0) / images.size(0)
-        if count > 1 { pictures = pictures.repeatInterleaved(count, axis: 0) }
+        if count > 1 { imageTokens = imageTokens.repeatInterleaved(count, axis: 0) }
         return CaptioningOutput(
             images: images, texts: texts,
             // The last token predicts nothing.
-            states: decoder(states.sliced(axis: 1, from: 0, to: last), pictures: pictures),
+            states: decoder(states.sliced(axis: 1, from: 0, to: last), imageTokens: imageTokens),
             labels: captions.sliced(axis: 1, from: 1))
     }
 
-    /// What ``callAsFunction(_:_:)`` gives, but for the labels, as one vector a picture `[batch, …]`: so a plan can compute
-    /// it a chunk of the batch at a time.
+    /// The result of ``callAsFunction(_:_:)`` without the labels as one vector an image `[batch, …]`, so that a plan
+    /// can compute a chunk of the batch at a time.
     public func joined(_ pixels: Tensor, _ ids: Tensor) -> Tensor {
         let output = self(pixels, ids), dtype = output.images.dtype, batch = output.images.size(0)
         return Tensor.concatenated(
             [output.images, output.texts, output.states].map { $0.to(dtype).reshaped([batch, -1]) }, axis: 1)
     }
 
-    /// The output that ``joined(_:_:)`` made one vector a picture of.
+    /// The output from the vectors of ``joined(_:_:)``.
     ///
     /// - Parameter ids: the captions of the batch, as they were given there.
     public func output(joined: Tensor, _ ids: Tensor) -> CaptioningOutput {
@@ -113,10 +113,10 @@ public struct CoCa: CaptioningModel {
             labels: captions.sliced(axis: 1, from: 1))
     }
 
-    /// Scores of the next token: what the decoder gives `[…, width]` → `[…, vocabulary]`.
+    /// Scores of the next token: decoder states `[…, width]` → `[…, vocabulary]`.
     public func tokenLogits(_ states: Tensor) -> Tensor { .linear(states, weight: languageHead) }
 
-    /// Room for captions of pictures, none of which has a token yet.
+    /// An empty cache for captions of images.
     ///
     /// - Parameter images: tokens that ``encodeImages(_:)`` gave, `[batch, imageTokens, width]`.
     public func makeCaptionCache(for images: Tensor) -> CaptionCache {
@@ -127,7 +127,7 @@ public struct CoCa: CaptioningModel {
             capacity: capacity)
     }
 
-    /// A cache that goes on from one's ``CaptionCache/layers`` and ``CaptionCache/imageLayers``, with a picture for each
+    /// A cache that continues from ``CaptionCache/layers`` and ``CaptionCache/imageLayers``, with an image for each
     /// row.
     public func makeCaptionCache(
         layers: [(key: Tensor, value: Tensor)], imageLayers: [(key: Tensor, value: Tensor)]
@@ -144,8 +144,8 @@ public struct CoCa: CaptioningModel {
             rowCount: imageLayers.first?.key.shape[0] ?? 0, capacity: capacity)
     }
 
-    /// What the language head reads at new tokens of captions, `[batch, tokens, width]`, which join the cache: the same
-    /// as that of the whole captions at once, for one row of work a token.
+    /// The decoder states of new tokens of captions, `[batch, tokens, width]`, which join the cache: the same as those
+    /// of whole captions at once, for one row of work a token.
     ///
     /// - Parameter ids: the new tokens alone, int64 `[batch, tokens]`, no padding among them.
     /// - Throws: `.invalidArgument` when the captions become longer than the model's context.

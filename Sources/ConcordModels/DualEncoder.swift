@@ -6,12 +6,12 @@ import ConcordTensor
 /// Two towers whose outputs are compared by cosine: CLIP (Radford et al. 2021), SigLIP (Zhai et al. 2023) and their
 /// relatives.
 ///
-/// Parameter names are those of transformers' `CLIPModel`; a new model is initialised as in OpenAI's code.
+/// Parameter names are those of transformers' `CLIPModel`; a new model is initialized as in OpenAI's code.
 public struct DualEncoder: ImageTextEncoder {
     public let configuration: DualEncoderConfiguration
     public let store: ParameterStore
     private(set) var vision: VisionTransformer
-    public let text: TextTower
+    package let text: TextTower
     private let visualProjection: Linear?
     private let textProjection: TextProjection
     /// The logarithm of the logit scale, `[]`.
@@ -26,18 +26,18 @@ public struct DualEncoder: ImageTextEncoder {
         let scope = ParameterScope(store), width = configuration.projectionWidth
         logitScale = scope.parameter("logit_scale", [], .constant(configuration.initialLogitScale))
         logitBias = configuration.initialLogitBias.map { scope.parameter("logit_bias", [], .constant($0)) }
-        text = TextTower(scope / "text_model", configuration.text)
-        vision = VisionTransformer(scope / "vision_model", configuration.vision)
+        text = TextTower(scope / Tower.text.root, configuration.text)
+        vision = VisionTransformer(scope / Tower.image.root, configuration.vision)
         visualProjection =
             configuration.vision.hasProjection
             ? Linear(
-                scope / "visual_projection", configuration.vision.width, width, hasBias: false,
+                scope / Tower.image.projection, configuration.vision.width, width, hasBias: false,
                 weightInitializer: .normal(standardDeviation: 1 / Double(configuration.vision.width).squareRoot()))
             : nil
-        textProjection = TextProjection(scope / "text_projection", configuration.text, width)
+        textProjection = TextProjection(scope / Tower.text.projection, configuration.text, width)
     }
 
-    /// Unit vectors of normalised pictures: `[batch, 3, size, size] → [batch, projectionWidth]`.
+    /// Unit vectors of normalized images: `[batch, 3, size, size] → [batch, projectionWidth]`.
     ///
     /// With pooling `none`, a unit vector of each token: `[batch, tokens, projectionWidth]`.
     public func embedImages(_ pixels: Tensor) -> Tensor {
@@ -47,7 +47,7 @@ public struct DualEncoder: ImageTextEncoder {
 
     /// Unit vectors of token ids: `[batch, tokens] → [batch, projectionWidth]`.
     ///
-    /// - Parameter lengths: how many ids of each row are the text's, int64 `[batch]`; nil when all are.
+    /// - Parameter lengths: the length of each row without its padding, int64 `[batch]`; nil when no row is padded.
     public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
         textProjection(text(ids, lengths: lengths)).normalized()
     }

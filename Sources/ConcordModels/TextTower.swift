@@ -3,7 +3,7 @@ import ConcordNN
 import ConcordTensor
 
 /// A text tower of either kind: token ids `[batch, tokens]` → `[batch, width]`.
-public enum TextTower {
+package enum TextTower {
     case transformer(TextTransformer)
     case bert(BERT)
 
@@ -14,8 +14,9 @@ public enum TextTower {
         }
     }
 
-    /// - Parameter lengths: how many ids of each row are the text's, int64 `[batch]`; nil when all are. Only BERT asks.
-    public func callAsFunction(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
+    /// - Parameter lengths: the length of each row without its padding, int64 `[batch]`, which only BERT needs; nil
+    ///   when no row is padded.
+    package func callAsFunction(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
         switch self {
         case .transformer(let tower): tower(ids)
         case .bert(let tower): tower(ids, lengths: lengths)
@@ -23,7 +24,7 @@ public enum TextTower {
     }
 }
 
-/// What maps a text tower's pooled vector to the embedding: nothing, a matrix, or two around a GELU.
+/// The map from a text tower's pooled vector to the embedding: nothing, a matrix, or two around a GELU.
 struct TextProjection {
     private let layers: [Linear]
 

@@ -5,12 +5,12 @@ import ConcordTensor
 
 /// The text transformer of CLIP, SigLIP and CoCa: token ids `[batch, tokens]` → `[batch, width]`.
 ///
-/// With causal attention and a pooled position at or before the end token, what stands behind never reaches it: a batch
+/// With causal attention and a pooled position at or before the end token, padding never reaches it: a batch
 /// padded to its longest caption gives the same vectors as one padded to the context length. A configuration that
 /// `readsPadding` needs rows as long as the context. A class token's mask closes padding, so that rows of any length
 /// give what rows padded to the context do. Keys below `text_model.`
-public struct TextTransformer {
-    public let configuration: TextTransformerConfiguration
+package struct TextTransformer {
+    package let configuration: TextTransformerConfiguration
     private let tokenEmbedding, positionEmbedding: Embedding
     private let classToken: Tensor?
     private let encoder: Transformer
@@ -42,17 +42,37 @@ public struct TextTransformer {
         self.configuration = configuration
     }
 
-    public func callAsFunction(_ ids: Tensor) -> Tensor {
+    package func callAsFunction(_ ids: Tensor) -> Tensor {
         if classToken != nil { return withStates(ids).pooled }
         let positions = positionEmbedding.weight.sliced(axis: 0, from: 0, to: ids.shape[1])
-        // What works on each token alone runs on the pooled one only.
+        // Operations on single tokens run on the pooled one only.
         let token = encoder(tokenEmbedding(ids) + positions) { pooled($0, ids) }  // [B, T, C] → [B, 1, C]
         return finalNorm(token.selected(axis: 1, at: 0))
     }
 
+    /// The token that stands for the text, `[B, T, C] → [B, 1, C]`.
+    private func pooled(_ encoded: Tensor, _ ids: Tensor) -> Tensor {
+        switch configuration.pooling {
+        case .first: return encoded.sliced(axis: 1, from: 0, to: 1)
+        case .last: return encoded.selected(axis: 1, at: -1).unsqueezed(1)
+        case .argmax: return token(of: encoded, at: ids.argmax(axis: 1))
+        // argmax of 0/1 values is the first 1; a text without an end token is read at position 0, as in the peers.
+        case .firstEndToken:
+            return token(of: encoded, at: ids.equal(to: Double(configuration.endToken)).to(.int32).argmax(axis: 1))
+        }
+    }
+
+    private func token(of encoded: Tensor, at positions: Tensor) -> Tensor {
+        let (batch, width) = (encoded.shape[0], encoded.shape[2])
+        let index = positions.reshaped([batch, 1, 1]).expanded(to: [batch, 1, width])
+        return encoded.gathered(axis: 1, index)
+    }
+
+    // MARK: - CoCa: a class token, and states for a decoder
+
     /// The text's vector `[batch, width]`, and the states of its tokens for a decoder, `[batch, tokens, width]`, which
     /// see neither the class token nor, where it counts, padding.
-    public func withStates(_ ids: Tensor) -> (pooled: Tensor, states: Tensor) {
+    package func withStates(_ ids: Tensor) -> (pooled: Tensor, states: Tensor) {
         guard let classToken, let rule = configuration.classTokenMask else {
             preconditionFailure("the text tower has no class token")
         }
@@ -92,7 +112,7 @@ public struct TextTransformer {
     /// The table of the tokens' vectors, `[vocabulary, width]`.
     var tokenTable: Tensor { tokenEmbedding.weight }
 
-    /// Which tokens each may look at, the class token last: bool `[B, 1, T + 1, T + 1]`.
+    /// The attention mask, the class token last: bool `[B, 1, T + 1, T + 1]`.
     private func mask(_ ids: Tensor, _ rule: TextTransformerConfiguration.ClassTokenMask) -> Tensor {
         let isText = ids.notEqual(to: Double(configuration.padToken))  // [B, T]
         let one = Tensor.full([ids.shape[0], 1], 1, dtype: .bool, device: ids.device)
@@ -101,23 +121,5 @@ public struct TextTransformer {
             .sliced(axis: 0, from: 0, to: ids.shape[1] + 1)
         let isEarlier = places.lessOrEqual(to: places.unsqueezed(1))  // [T + 1, T + 1]
         return isEarlier.logicalAnd(isOpen.unsqueezed(1).unsqueezed(1))  // [B, 1, 1, T + 1] → [B, 1, T + 1, T + 1]
-    }
-
-    /// The token that stands for the text, `[B, T, C] → [B, 1, C]`.
-    private func pooled(_ encoded: Tensor, _ ids: Tensor) -> Tensor {
-        switch configuration.pooling {
-        case .first: return encoded.sliced(axis: 1, from: 0, to: 1)
-        case .last: return encoded.selected(axis: 1, at: -1).unsqueezed(1)
-        case .argmax: return token(of: encoded, at: ids.argmax(axis: 1))
-        // argmax of 0/1 values is the first 1; a text without an end token is read at position 0, as in the peers.
-        case .firstEndToken:
-            return token(of: encoded, at: ids.equal(to: Double(configuration.endToken)).to(.int32).argmax(axis: 1))
-        }
-    }
-
-    private func token(of encoded: Tensor, at positions: Tensor) -> Tensor {
-        let (batch, width) = (encoded.shape[0], encoded.shape[2])
-        let index = positions.reshaped([batch, 1, 1]).expanded(to: [batch, 1, width])
-        return encoded.gathered(axis: 1, index)
     }
 }

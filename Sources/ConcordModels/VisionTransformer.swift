@@ -2,13 +2,13 @@ import ConcordCheckpoint
 import ConcordNN
 import ConcordTensor
 
-/// A vision transformer (Dosovitskiy et al. 2021): normalised pictures `[batch, 3, size, size]` → `[batch, width]`.
+/// A vision transformer (Dosovitskiy et al. 2021): normalized images `[batch, 3, size, size]` → `[batch, width]`.
 ///
-/// Pooling, class token and the norms are the configuration's; it is the image tower of CLIP, SigLIP and CoCa. With
-/// pooling `none` the result is `[batch, tokens, width]`; with pooling by queries, vectors are as wide as these. Keys below `vision_model.`, with transformers' spelling
+/// The image tower of CLIP, SigLIP and CoCa. With pooling `none` the result is `[batch, tokens, width]`; with pooling
+/// by queries, vectors are as wide as these. Keys start with `vision_model.`, with transformers' spelling
 /// `pre_layrnorm`.
-public struct VisionTransformer {
-    public let configuration: VisionTransformerConfiguration
+package struct VisionTransformer {
+    package let configuration: VisionTransformerConfiguration
     private let patchEmbedding: Convolution2D
     private let classEmbedding: Tensor?
     private let positionEmbedding: Embedding
@@ -19,8 +19,8 @@ public struct VisionTransformer {
     private let poolers: Poolers?
     private let store: ParameterStore
 
-    /// The share of patches left out of each picture while training (FLIP, Li et al. 2023); a class token stays.
-    public var patchDropout = 0.0
+    /// The share of patches left out of each image while training (FLIP, Li et al. 2023); a class token stays.
+    package var patchDropout = 0.0
 
     init(_ scope: ParameterScope, _ configuration: VisionTransformerConfiguration) {
         let embeddings = scope / "embeddings", width = configuration.width
@@ -44,7 +44,7 @@ public struct VisionTransformer {
                 heads: configuration.heads, activation: configuration.activation, layerNormEpsilon: epsilon,
                 isCausal: false, layerScale: configuration.layerScale, initialization: .torchDefaults))
         poolers = configuration.queryPooling.map { Poolers(scope, $0, inputWidth: width, epsilon: epsilon) }
-        // The poolers make it where it follows them.
+        // The poolers own it if it follows them.
         postNorm = poolers?.norm ?? LayerNorm(scope / "post_layernorm", width, epsilon: epsilon)
         attentionPooling =
             configuration.pooling == .attention
@@ -56,23 +56,12 @@ public struct VisionTransformer {
         self.configuration = configuration
     }
 
-    public func callAsFunction(_ pixels: Tensor) -> Tensor {
+    package func callAsFunction(_ pixels: Tensor) -> Tensor {
         guard poolers == nil else { return withTokens(pixels).pooled }
         guard configuration.pooling == .classToken else { return pooled(encoder(embedded(pixels))) }
-        // What works on each token alone runs on the class token only.
+        // Operations on single tokens run on the class token only.
         let token = encoder(embedded(pixels)) { $0.sliced(axis: 1, from: 0, to: 1) }  // [B, T, C] → [B, 1, C]
         return postNorm(token.selected(axis: 1, at: 0))
-    }
-
-    /// A picture's vector `[batch, pooledWidth]` and its tokens for a decoder `[batch, tokens, pooledWidth]`: what
-    /// queries make of the patches or, without queries, the patches themselves.
-    public func withTokens(_ pixels: Tensor) -> (pooled: Tensor, tokens: Tensor) {
-        // All tokens behind the blocks, before any norm.
-        let x = encoder(embedded(pixels))
-        if let poolers { return poolers(x, takesMean: configuration.pooling == .average) }
-        let normed = configuration.normalizesAfterPooling ? x : postNorm(x)
-        let patches = normed.sliced(axis: 1, from: configuration.hasClassToken ? 1 : 0)
-        return (pooled(x), patches)
     }
 
     /// All tokens before the blocks: `[batch, 1 + kept, width]` with a class token.
@@ -82,7 +71,55 @@ public struct VisionTransformer {
         return preNorm.map { $0(tokens) } ?? tokens
     }
 
-    /// What pools by queries: one pooler, or two.
+    /// Patches with their positions, after the class token.
+    private func placed(_ patches: Tensor) -> Tensor {
+        let positions = positionEmbedding.weight
+        guard let classEmbedding else { return keepSome(patches + positions) }
+        let classToken = (classEmbedding + positions.selected(axis: 0, at: 0))
+            .expanded(to: [patches.shape[0], 1, classEmbedding.shape[0]])
+        let placed = keepSome(patches + positions.sliced(axis: 0, from: 1))
+        return Tensor.concatenated([classToken.to(placed.dtype), placed], axis: 1)
+    }
+
+    /// The tokens' vector, `[batch, tokens, width] → [batch, width]`.
+    private func pooled(_ tokens: Tensor) -> Tensor {
+        switch configuration.pooling {
+        case .classToken: return postNorm(tokens.selected(axis: 1, at: 0))
+        case .none: return postNorm(tokens)
+        case .average:
+            let normed = configuration.normalizesAfterPooling ? tokens : postNorm(tokens)
+            let mean = normed.sliced(axis: 1, from: configuration.hasClassToken ? 1 : 0).mean(axes: [1])
+            return configuration.normalizesAfterPooling ? postNorm(mean) : mean
+        case .attention:
+            let normed = postNorm(tokens)
+            return attentionPooling.map { $0(normed) } ?? normed
+        }
+    }
+
+    /// A random subset of each image's patches, while training: `[batch, patches, width] → [batch, kept, width]`.
+    private func keepSome(_ patches: Tensor) -> Tensor {
+        guard store.isTraining, patchDropout > 0 else { return patches }
+        let (batch, count, width) = (patches.shape[0], patches.shape[1], patches.shape[2])
+        let kept = max(1, Int((Double(count) * (1 - patchDropout)).rounded()))
+        let noise = Tensor.uniform([batch, count], generator: store.generator, device: patches.device)
+        let chosen = noise.topK(kept, axis: 1).indices  // [B, kept]
+        return patches.gathered(axis: 1, chosen.unsqueezed(2).expanded(to: [batch, kept, width]))
+    }
+
+    // MARK: - CoCa: tokens for a decoder, and pooling by queries
+
+    /// An image's vector `[batch, pooledWidth]` and its tokens for a decoder `[batch, tokens, pooledWidth]`: what
+    /// queries make of the patches or, without queries, the patches themselves.
+    package func withTokens(_ pixels: Tensor) -> (pooled: Tensor, tokens: Tensor) {
+        // All tokens after the blocks, before any norm.
+        let x = encoder(embedded(pixels))
+        if let poolers { return poolers(x, takesMean: configuration.pooling == .average) }
+        let normed = configuration.normalizesAfterPooling ? x : postNorm(x)
+        let patches = normed.sliced(axis: 1, from: configuration.hasClassToken ? 1 : 0)
+        return (pooled(x), patches)
+    }
+
+    /// CoCa's attentional poolers: one, or two.
     private struct Poolers {
         let layout: QueryPoolingConfiguration.Layout
         let tokens: AttentionalPooler
@@ -117,40 +154,5 @@ public struct VisionTransformer {
             let own = vector(layout == .cascade ? pooled : x)  // [B, 1, C]
             return (vectorNorm(own).selected(axis: 1, at: 0), pooled)
         }
-    }
-
-    /// Patches with their positions, behind the class token.
-    private func placed(_ patches: Tensor) -> Tensor {
-        let positions = positionEmbedding.weight
-        guard let classEmbedding else { return keepSome(patches + positions) }
-        let classToken = (classEmbedding + positions.selected(axis: 0, at: 0))
-            .expanded(to: [patches.shape[0], 1, classEmbedding.shape[0]])
-        let placed = keepSome(patches + positions.sliced(axis: 0, from: 1))
-        return Tensor.concatenated([classToken.to(placed.dtype), placed], axis: 1)
-    }
-
-    /// The tokens' vector, `[batch, tokens, width] → [batch, width]`.
-    private func pooled(_ tokens: Tensor) -> Tensor {
-        switch configuration.pooling {
-        case .classToken: return postNorm(tokens.selected(axis: 1, at: 0))
-        case .none: return postNorm(tokens)
-        case .average:
-            let normed = configuration.normalizesAfterPooling ? tokens : postNorm(tokens)
-            let mean = normed.sliced(axis: 1, from: configuration.hasClassToken ? 1 : 0).mean(axes: [1])
-            return configuration.normalizesAfterPooling ? postNorm(mean) : mean
-        case .attention:
-            let normed = postNorm(tokens)
-            return attentionPooling.map { $0(normed) } ?? normed
-        }
-    }
-
-    /// A random subset of each picture's patches, while training: `[batch, patches, width] → [batch, kept, width]`.
-    private func keepSome(_ patches: Tensor) -> Tensor {
-        guard store.isTraining, patchDropout > 0 else { return patches }
-        let (batch, count, width) = (patches.shape[0], patches.shape[1], patches.shape[2])
-        let kept = max(1, Int((Double(count) * (1 - patchDropout)).rounded()))
-        let noise = Tensor.uniform([batch, count], generator: store.generator, device: patches.device)
-        let chosen = noise.topK(kept, axis: 1).indices  // [B, kept]
-        return patches.gathered(axis: 1, chosen.unsqueezed(2).expanded(to: [batch, kept, width]))
     }
 }

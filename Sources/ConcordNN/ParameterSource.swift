@@ -28,13 +28,13 @@ public struct ParameterSource {
     }
 
     /// The checkpoint's place of a parameter; nil for one that it does not provide.
-    func place(of parameter: String) -> TensorPlace? {
+    func place(of parameter: String) -> StoredTensor? {
         guard parameter.hasPrefix(prefix) else { return nil }
         return layout.place(of: replacement + parameter.dropFirst(prefix.count))
     }
 
     /// Reads a parameter, whatever shape it has in the file; nil when it is not there. Throws `.fileSystem`.
-    func tensor(at place: TensorPlace) throws(ConcordError) -> Tensor? {
+    func tensor(at place: StoredTensor) throws(ConcordError) -> Tensor? {
         guard let found = reader[place.name], found.entry.shape.count >= place.leadingAxes,
             found.entry.shape.prefix(place.leadingAxes).allSatisfy({ $0 == 1 })
         else { return nil }

@@ -218,7 +218,7 @@ public final class ParameterStore {
 
     private func write(to path: String, layout: CheckpointLayout, metadata: [String: String]) throws {
         let parameters = parameters.filter { $0.origin != .adapter }
-        var order = [String](), pieces = [String: [(place: TensorPlace, tensor: Tensor)]]()
+        var order = [String](), pieces = [String: [(place: StoredTensor, tensor: Tensor)]]()
         for parameter in parameters {
             let place = layout.place(of: parameter.name)
             if pieces[place.name] == nil { order.append(place.name) }

@@ -84,30 +84,30 @@ import Testing
     /// A place is where the file has it; the parts of one tensor are told apart.
     @Test func placesTellTransposesAndParts() {
         let plain = CheckpointLayout.openCLIP(DualEncoderConfiguration())
-        #expect(plain.place(of: "visual_projection.weight") == TensorPlace("visual.proj", isTransposed: true))
+        #expect(plain.place(of: "visual_projection.weight") == StoredTensor("visual.proj", isTransposed: true))
         #expect(
             plain.place(of: "text_model.encoder.layers.11.self_attn.v_proj.bias")
-                == TensorPlace("transformer.resblocks.11.attn.in_proj_bias", part: 2, of: 3))
+                == StoredTensor("transformer.resblocks.11.attn.in_proj_bias", part: 2, of: 3))
         #expect(
             CheckpointLayout.openCLIP(DualEncoderConfiguration(), hasCustomText: true)
-                .place(of: "text_projection.weight") == TensorPlace("text.text_projection", isTransposed: true))
+                .place(of: "text_projection.weight") == StoredTensor("text.text_projection", isTransposed: true))
         #expect(
             CheckpointLayout.huggingFaceSigLIP.place(of: "vision_model.head.attention.k_proj.weight")
-                == TensorPlace("vision_model.head.attention.in_proj_weight", part: 1, of: 3))
+                == StoredTensor("vision_model.head.attention.in_proj_weight", part: 1, of: 3))
         var siglip = DualEncoderConfiguration()
         siglip.vision.pooling = .attention
         let timm = CheckpointLayout.openCLIP(siglip)
         #expect(
             timm.place(of: "vision_model.head.attention.v_proj.bias")
-                == TensorPlace("visual.trunk.attn_pool.kv.bias", part: 1, of: 2))
+                == StoredTensor("visual.trunk.attn_pool.kv.bias", part: 1, of: 2))
         #expect(
             timm.place(of: "vision_model.encoder.layers.3.self_attn.k_proj.weight")
-                == TensorPlace("visual.trunk.blocks.3.attn.qkv.weight", part: 1, of: 3))
+                == StoredTensor("visual.trunk.blocks.3.attn.qkv.weight", part: 1, of: 3))
         // A layer's own output projection is no part of the three.
         #expect(
             CheckpointLayout.huggingFaceSigLIP.place(of: "vision_model.head.attention.out_proj.weight")
-                == TensorPlace("vision_model.head.attention.out_proj.weight"))
-        #expect(TensorPlace("x", part: 1, of: 3, isTransposed: true, leadingAxes: 1).fileShape([2, 4]) == [1, 12, 2])
+                == StoredTensor("vision_model.head.attention.out_proj.weight"))
+        #expect(StoredTensor("x", part: 1, of: 3, isTransposed: true, leadingAxes: 1).fileShape([2, 4]) == [1, 12, 2])
     }
 
     /// How files of other years spell the weights of `bert-mean` and `vision-text-dual-encoder`.

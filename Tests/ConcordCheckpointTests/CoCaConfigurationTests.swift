@@ -62,7 +62,7 @@ import Testing
         ("vision_cfg.attn_pooler_heads", "7", "cannot have 7 heads"),
         ("vision_cfg.timm_model_name", "\"vit_base\"", "an image tower of timm"),
         ("vision_cfg.pool_type", "\"none\"", "not `none`"),
-        ("vision_cfg.attentional_pool", "false", "a picture's tokens have 768 channels"),
+        ("vision_cfg.attentional_pool", "false", "an image's tokens have 768 channels"),
         ("text_cfg.embed_cls", "false", "has a class token"),
         ("text_cfg.hf_model_name", "\"roberta-base\"", "a text tower of transformers"),
         ("text_cfg.no_causal_mask", "true", "is causal"),

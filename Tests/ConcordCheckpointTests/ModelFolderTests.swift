@@ -264,7 +264,7 @@ import Testing
         (["open_clip_config.json": "{}"], "`model_cfg` is missing"),
         (["config.json": #"{"error": "Invalid credentials"}"#], "a server's answer: `Invalid credentials`"),
         (["config.json": "<html>"], "config.json is an HTML page"),
-        (["config.json": #"{"model_type": "siglip2"}"#], "one picture size"),
+        (["config.json": #"{"model_type": "siglip2"}"#], "one image size"),
         (["config.json": #"{"model_type": "coca"}"#], "no model that can be read"),
         (["config.json": #"{"model_type": "siglip", "vision_config": {"vision_use_head": false}}"#], "no vector"),
         (["config.json": #"{"model_type": "bert", "position_embedding_type": "relative_key"}"#], "`absolute`"),

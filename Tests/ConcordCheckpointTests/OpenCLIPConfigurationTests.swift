@@ -176,7 +176,7 @@ import Testing
         (#"{"timm_proj": null}"#, "{}", "is `null`; supported are: none, linear"),
         (#"{"timm_proj": "mlp"}"#, "{}", "is `mlp`"),
         (#"{"timm_proj": "linear", "timm_proj_bias": true}"#, "{}", "`vision_cfg.timm_proj_bias`"),
-        (#"{"image_size": 256}"#, "{}", "`vit_base_patch16_siglip_224` takes pictures of 224"),
+        (#"{"image_size": 256}"#, "{}", "`vit_base_patch16_siglip_224` takes images of 224"),
         ("{}", #"{"hf_pooler_type": "max_pooler"}"#, "`text_cfg.hf_pooler_type`"),
         ("{}", #"{"hf_proj_type": "conv"}"#, "known are: linear, mlp"),
         ("{}", #"{"hf_proj_type": null, "hf_model_name": "roberta-large"}"#, "1024 channels must become 768"),

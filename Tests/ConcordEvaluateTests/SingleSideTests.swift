@@ -80,9 +80,9 @@ import Testing
                 ["search", "--data", folder + "/data", "--text", "5"], ["evaluate", "--data", folder + "/data"],
                 ["export", "--output", folder + "/artifact"],
             ] {
-                try expectRefusal(arguments + model, "embeds pictures only", in: folder)
+                try expectRefusal(arguments + model, "embeds images only", in: folder)
             }
-            try expectRefusal(["tokenize", "--text", "5"] + model, "embeds pictures only", in: folder)
+            try expectRefusal(["tokenize", "--text", "5"] + model, "embeds images only", in: folder)
         }
     }
 

@@ -157,7 +157,7 @@ import Testing
                 { $0.vision.queryPooling?.layout = .cascade }, "a pooler of 5 queries,",
                 "a pooler of 5 queries and one of a single query"
             ),
-            ({ $0.decoder.tiesLanguageHead = true }, "a matrix of its own", "none but the table of tokens"),
+            ({ $0.decoder.tiesLanguageHead = true }, "a separate matrix", "none but the table of tokens"),
         ]
         for (change, found, expected) in cases {
             try withFolder(Self.configuration(.joint), changed: change) { folder in

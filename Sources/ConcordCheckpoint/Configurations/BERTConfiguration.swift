@@ -8,7 +8,7 @@ public struct BERTConfiguration: Sendable, Hashable {
         case xlmRoberta = "xlm-roberta"
     }
 
-    /// How the tokens of a text become its vector; padding never counts.
+    /// The pooling of a text's tokens into its vector; padding never counts.
     public enum Pooling: String, Sendable, Hashable, CaseIterable {
         /// The mean of all tokens, special ones included.
         case mean
@@ -20,7 +20,7 @@ public struct BERTConfiguration: Sendable, Hashable {
         case max
     }
 
-    /// What maps the pooled vector to the embedding.
+    /// The map from the pooled vector to the embedding.
     public enum Projection: String, Sendable, Hashable, CaseIterable {
         case none
         /// A matrix without bias.
@@ -29,24 +29,24 @@ public struct BERTConfiguration: Sendable, Hashable {
         case perceptron
     }
 
-    public var family: Family
-    public var vocabularySize: Int
-    public var width: Int
-    public var intermediateWidth: Int
-    public var layers: Int
-    public var heads: Int
+    package var family: Family
+    package var vocabularySize: Int
+    package var width: Int
+    package var intermediateWidth: Int
+    package var layers: Int
+    package var heads: Int
     /// Rows of the position table.
-    public var positions: Int
-    public var tokenTypes: Int
-    public var activation: Activation
-    public var layerNormEpsilon: Double
-    public var padToken: Int
-    /// Whether the checkpoint has the dense layer of `pooler`, used or not.
-    public var hasPooler = true
-    public var pooling = Pooling.mean
-    public var projection = Projection.none
+    package var positions: Int
+    package var tokenTypes: Int
+    package var activation: Activation
+    package var layerNormEpsilon: Double
+    package var padToken: Int
+    /// Whether the checkpoint has the dense layer `pooler`, used or not.
+    package var hasPooler = true
+    package var pooling = Pooling.mean
+    package var projection = Projection.none
     /// Tokens of the longest text, special tokens included.
-    public var contextLength: Int
+    package var contextLength: Int
 
     public init(
         family: Family = .bert, vocabularySize: Int = 30522, width: Int = 768, intermediateWidth: Int = 3072,
@@ -68,7 +68,7 @@ public struct BERTConfiguration: Sendable, Hashable {
     }
 
     /// The row of the position table that the first token takes: RoBERTa's follow the padding's.
-    public var firstPosition: Int { family == .bert ? 0 : padToken + 1 }
+    package var firstPosition: Int { family == .bert ? 0 : padToken + 1 }
 }
 
 extension BERTConfiguration {
@@ -78,7 +78,7 @@ extension BERTConfiguration {
     ///
     /// - Throws: `.invalidConfiguration` for another kind of model, positions that are not a learned table, a decoder,
     ///   and values that no model can have.
-    public init(huggingFace json: JSONValue, path: String) throws(ConcordError) {
+    package init(huggingFace json: JSONValue, path: String) throws(ConcordError) {
         try self.init(huggingFace: JSONFields(json, path: path))
         try ConfigurationCheck(path: path).validate(self, prefix: "")
     }
@@ -116,7 +116,7 @@ extension BERTConfiguration {
     }
 
     /// The `config.json` that transformers' `BertModel`, `RobertaModel` or `XLMRobertaModel` reads back.
-    public func huggingFaceJSON() -> JSONValue {
+    package func huggingFaceJSON() -> JSONValue {
         let name =
             switch family {
             case .bert: "BertModel"
@@ -183,7 +183,7 @@ extension BERTConfiguration {
     }
 
     /// The hub name of the published encoder that has these sizes; nil when it is none of them.
-    public var publishedName: String? {
+    package var publishedName: String? {
         var plain = self
         plain.hasPooler = true
         plain.pooling = .mean

@@ -10,7 +10,7 @@ extension CoCaConfiguration {
     /// open_clip does.
     ///
     /// - Throws: `.invalidConfiguration`, naming the member.
-    public init(openCLIP json: JSONValue, path: String) throws(ConcordError) {
+    package init(openCLIP json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
         try fields.refuseUnknown([
             "embed_dim", "vision_cfg", "text_cfg", "multimodal_cfg", "quick_gelu", "custom_text", "init_logit_scale",
@@ -39,7 +39,9 @@ extension CoCaConfiguration {
             text: text, vision: vision,
             decoder: try CaptionDecoderConfiguration(
                 openCLIP: fields.object("multimodal_cfg"), isQuick: isQuick, text: text),
-            projectionWidth: width, initialLogitScale: try fields.number("init_logit_scale", default: log(1 / 0.07)))
+            projectionWidth: width,
+            initialLogitScale: try fields.number(
+                "init_logit_scale", default: DualEncoderConfiguration.clipLogitScale))
         try validate(path: path)
     }
 
@@ -67,7 +69,7 @@ extension CoCaConfiguration {
     ///   - preprocessing: the `preprocess_cfg`.
     ///   - tokenizer: members of `text_cfg` for the tokenizer.
     /// - Throws: `.invalidConfiguration` for a model that open_clip has no class for, saying what stands in the way.
-    public func openCLIPJSON(
+    package func openCLIPJSON(
         preprocessing: JSONValue, tokenizer: [JSONValue.Member] = []
     ) throws(ConcordError) -> JSONValue {
         func refuse(_ isObstacle: Bool, _ obstacle: @autoclosure () -> String) throws(ConcordError) {
@@ -107,7 +109,7 @@ extension CoCaConfiguration {
     }
 
     /// The two towers alone, without what only CoCa's have.
-    public var towers: DualEncoderConfiguration {
+    package var towers: DualEncoderConfiguration {
         var text = text, vision = vision
         text.classTokenMask = nil
         vision.queryPooling = nil

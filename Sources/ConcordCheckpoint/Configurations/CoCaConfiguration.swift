@@ -2,24 +2,24 @@ import ConcordCore
 
 /// The architecture of a CoCa (Yu et al. 2022): a vision tower, a text tower, and a decoder that captions.
 ///
-/// open_clip's models and the paper's differ in how the picture is pooled and what the class token sees; both stand
-/// here as data, in the towers' configurations.
+/// open_clip's models and the paper's differ in the pooling of the image and the mask of the class token; both are data
+/// in the towers' configurations.
 public struct CoCaConfiguration: Sendable, Hashable {
-    /// Has a ``TextTransformerConfiguration/classTokenMask``.
+    /// The text tower, which has a ``TextTransformerConfiguration/classTokenMask``.
     public var text: TextTransformerConfiguration
-    /// With ``VisionTransformerConfiguration/queryPooling``; without, the patches are the decoder's tokens.
+    /// The image tower. Without ``VisionTransformerConfiguration/queryPooling`` its patches are the decoder's tokens.
     public var vision: VisionTransformerConfiguration
     public var decoder: CaptionDecoderConfiguration
-    /// Width of the space in which pictures and texts are compared.
+    /// Width of the space in which images and texts are compared.
     public var projectionWidth: Int
-    /// Logarithm of the first factor of the cosines.
+    /// Logarithm of the initial logit scale.
     public var initialLogitScale: Double
 
-    /// The configuration of open_clip's `coca_ViT-B-32`, but for what is given.
+    /// The configuration of open_clip's `coca_ViT-B-32`, except for the given values.
     public init(
         text: TextTransformerConfiguration? = nil, vision: VisionTransformerConfiguration? = nil,
         decoder: CaptionDecoderConfiguration = .init(), projectionWidth: Int = 512,
-        initialLogitScale: Double = log(1 / 0.07)
+        initialLogitScale: Double = DualEncoderConfiguration.clipLogitScale
     ) {
         if let text {
             self.text = text
@@ -39,8 +39,10 @@ public struct CoCaConfiguration: Sendable, Hashable {
         self.initialLogitScale = initialLogitScale
     }
 
-    /// Throws `.invalidConfiguration` for values that no model can have, naming the member as Hugging Face does.
-    public func validate(path: String) throws(ConcordError) {
+    /// Checks for impossible values.
+    ///
+    /// - Throws: `.invalidConfiguration`, naming the member as in Hugging Face's `config.json`.
+    package func validate(path: String) throws(ConcordError) {
         let check = ConfigurationCheck(path: path)
         try check.sizes(["projection_dim": projectionWidth])
         try check.validate(.transformer(text), prefix: "text_config.")
@@ -65,12 +67,12 @@ public struct CoCaConfiguration: Sendable, Hashable {
             "`decoder_config.hidden_size` is \(decoder.width), but the text tower's states have \(text.width) channels")
         try check.require(
             decoder.width == vision.pooledWidth,
-            "`decoder_config.hidden_size` is \(decoder.width), but a picture's tokens have \(vision.pooledWidth) "
+            "`decoder_config.hidden_size` is \(decoder.width), but an image's tokens have \(vision.pooledWidth) "
                 + "channels")
         if !vision.hasProjection {
             try check.require(
                 vision.pooledWidth == projectionWidth,
-                "pictures get vectors of \(vision.pooledWidth), without a projection to the space of "
+                "images get vectors of \(vision.pooledWidth), without a projection to the space of "
                     + "\(projectionWidth)")
         }
         if text.projection == .none {
@@ -81,21 +83,21 @@ public struct CoCaConfiguration: Sendable, Hashable {
     }
 }
 
-/// The decoder of CoCa: pairs of a causal block and a block that looks at the picture, then the language head.
+/// The decoder of CoCa: pairs of a causal block and a block that looks at the image, then the language head.
 ///
-/// It reads the token states of the text tower, whose vocabulary and context length are its own, too.
+/// It reads the token states of the text tower and shares its vocabulary and context length.
 public struct CaptionDecoderConfiguration: Sendable, Hashable {
-    public var width: Int
-    public var intermediateWidth: Int
+    package var width: Int
+    package var intermediateWidth: Int
     /// Pairs of blocks.
-    public var layers: Int
-    public var heads: Int
-    public var activation: Activation
-    public var layerNormEpsilon: Double
+    package var layers: Int
+    package var heads: Int
+    package var activation: Activation
+    package var layerNormEpsilon: Double
     /// The first scale of each block's residual branches, learned per channel; nil has none.
-    public var layerScale: Double?
-    /// Whether the language head is the text tower's table of tokens, not a matrix of its own.
-    public var tiesLanguageHead = false
+    package var layerScale: Double?
+    /// Whether the language head is the text tower's token table instead of a separate matrix.
+    package var tiesLanguageHead = false
 
     public init(
         width: Int = 512, intermediateWidth: Int = 2048, layers: Int = 12, heads: Int = 8,
@@ -110,25 +112,24 @@ public struct CaptionDecoderConfiguration: Sendable, Hashable {
     }
 }
 
-/// How a vision tower makes tokens for a decoder, and the picture's own vector, by learned queries (CoCa's attentional
-/// poolers).
+/// The attentional poolers of CoCa: learned queries that make a decoder's tokens and the image's vector.
 public struct QueryPoolingConfiguration: Sendable, Hashable {
-    /// Where the picture's vector comes from.
+    /// The source of the image's vector.
     public enum Layout: String, Sendable, Hashable, CaseIterable {
-        /// The first of the queries gives the vector, all others the tokens, behind one norm (open_clip).
+        /// The first of the queries gives the vector, all others the tokens, after one norm (open_clip).
         case joint
-        /// A pooler with one query of its own looks at the patches, beside the one for tokens (Yu et al. 2022).
+        /// A separate pooler with one query attends to the patches, parallel to the one for tokens (Yu et al. 2022).
         case parallel
-        /// A pooler with one query of its own looks at the tokens that the other gives (Yu et al. 2022).
+        /// A separate pooler with one query attends to the tokens of the other (Yu et al. 2022).
         case cascade
     }
 
     /// Queries, including that of the vector where the layout is `joint`.
-    public var queries: Int
-    /// Width of what the queries give.
-    public var width: Int
-    public var heads: Int
-    public var layout: Layout
+    package var queries: Int
+    /// Width of the queries' output.
+    package var width: Int
+    package var heads: Int
+    package var layout: Layout
 
     public init(queries: Int = 256, width: Int = 512, heads: Int = 8, layout: Layout = .joint) {
         self.queries = queries
@@ -137,16 +138,16 @@ public struct QueryPoolingConfiguration: Sendable, Hashable {
         self.layout = layout
     }
 
-    /// Tokens of a picture that a decoder gets.
-    public var tokenCount: Int { layout == .joint ? queries - 1 : queries }
+    /// Number of an image's tokens for the decoder.
+    package var tokenCount: Int { layout == .joint ? queries - 1 : queries }
 }
 
 extension CoCaConfiguration {
-    /// What `model_type` says of a CoCa; transformers has no class for one.
+    /// The `model_type` of a CoCa; transformers has no class for one.
     static let ownModelType = "concord-coca"
 
     /// The `config.json` of a model folder: Concord's own form.
-    public func configurationJSON() -> JSONValue {
+    package func configurationJSON() -> JSONValue {
         let members = (towers.ownJSON.members ?? []).map { member -> JSONValue.Member in
             switch member.name {
             case "model_type": .init("model_type", .string(Self.ownModelType))
@@ -178,7 +179,7 @@ extension CoCaConfiguration {
     /// Reads what ``configurationJSON()`` wrote.
     ///
     /// - Throws: `.invalidConfiguration`, naming the member.
-    public init(own json: JSONValue, path: String) throws(ConcordError) {
+    package init(own json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
         let towers = try DualEncoderConfiguration.own(fields)
         guard case .transformer(var text) = towers.text else {
@@ -226,8 +227,8 @@ extension CoCaConfiguration {
             guard let queries else { return "no pooler" }
             return "a pooler of \(queries) queries" + (isSeparate ? " and one of a single query" : "")
         }
-        let queries = shape("vision_model.attention_pool.query")?.first
-        let isSeparate = shape("vision_model.contrastive_pool.query") != nil
+        let queries = shape(Tower.image.root + ".attention_pool.query")?.first
+        let isSeparate = shape(Tower.image.root + ".contrastive_pool.query") != nil
         let expected = vision.queryPooling
         if queries != expected?.queries || isSeparate != (expected.map { $0.layout != .joint } ?? false) {
             let own = poolers(expected?.queries, expected.map { $0.layout != .joint } ?? false)
@@ -236,7 +237,7 @@ extension CoCaConfiguration {
         let hasHead = shape("language_head.weight") != nil
         if hasHead == decoder.tiesLanguageHead {
             func head(_ isTied: Bool) -> String {
-                isTied ? "none but the table of tokens" : "a matrix of its own"
+                isTied ? "none but the table of tokens" : "a separate matrix"
             }
             throw refuse("language head", head(!hasHead), head(decoder.tiesLanguageHead))
         }

@@ -1,11 +1,11 @@
 import ConcordCore
 
 extension DualEncoderConfiguration {
-    /// What `model_type` says of a dual encoder that only Concord can express; its members are transformers' and a few
+    /// The `model_type` of a dual encoder that only Concord can express; its members are transformers' and a few
     /// more.
     static let ownModelType = "concord-dual-encoder"
 
-    /// Whether a `model_type` is that of a dual encoder that can be read.
+    /// Whether a `model_type` is that of a supported dual encoder.
     static func isModelType(_ name: String?) -> Bool {
         ["clip", "siglip", "vision-text-dual-encoder", ownModelType].contains(name)
     }
@@ -17,10 +17,10 @@ extension DualEncoderConfiguration {
     ///
     /// - Parameters:
     ///   - json: the document.
-    ///   - path: what to call it in an error.
+    ///   - path: its name in errors.
     /// - Throws: `.invalidConfiguration` for another kind of model, a member of the wrong type, and values that no
     ///   model can have.
-    public init(huggingFace json: JSONValue, path: String) throws(ConcordError) {
+    package init(huggingFace json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
         switch try fields.string("model_type", default: "clip") {
         case "clip": self = try Self.clip(fields)
@@ -30,7 +30,7 @@ extension DualEncoderConfiguration {
         case "siglip2":
             throw fields.failure(
                 "model_type",
-                "is `siglip2`, whose pictures keep their shape; use a checkpoint of SigLIP 2 with one picture size, "
+                "is `siglip2`, whose images keep their shape; use a checkpoint of SigLIP 2 with one image size, "
                     + "which says `siglip`")
         case let other:
             throw fields.failure(
@@ -42,7 +42,7 @@ extension DualEncoderConfiguration {
     }
 
     /// Reads `config.json` of a model folder. Throws as ``init(huggingFace:path:)``, or `.fileSystem`.
-    public init(folder: String) throws(ConcordError) {
+    package init(folder: String) throws(ConcordError) {
         let path = folder + "/config.json"
         try self.init(huggingFace: JSONValue(contentsOf: path, nonFiniteNumbers: true), path: path)
     }
@@ -55,10 +55,12 @@ extension DualEncoderConfiguration {
         return DualEncoderConfiguration(
             text: .transformer(try .init(clip: tower("text_config"))), vision: try .init(clip: tower("vision_config")),
             projectionWidth: try fields.integer("projection_dim", default: 512),
-            initialLogitScale: try fields.number("logit_scale_init_value", default: 2.6592))
+            initialLogitScale: try fields.number(
+                "logit_scale_init_value", default: DualEncoderConfiguration.transformersLogitScale))
     }
 
-    /// transformers' configuration does not say where the logits start; the defaults are the paper's (Zhai et al. 2023).
+    /// transformers' configuration does not say where the logits start; the defaults are the paper's (Zhai et al.
+    /// 2023).
     private static func sigLIP(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
         let text = try fields.object("text_config"), vision = try fields.object("vision_config")
         let width = try text.integer("projection_size", default: text.integer("hidden_size", default: 768))
@@ -82,7 +84,8 @@ extension DualEncoderConfiguration {
         return DualEncoderConfiguration(
             text: .bert(text), vision: try .init(clip: vision),
             projectionWidth: try fields.integer("projection_dim", default: 512),
-            initialLogitScale: try fields.number("logit_scale_init_value", default: 2.6592))
+            initialLogitScale: try fields.number(
+                "logit_scale_init_value", default: DualEncoderConfiguration.transformersLogitScale))
     }
 
     static func own(_ fields: JSONFields) throws(ConcordError) -> DualEncoderConfiguration {
@@ -172,7 +175,7 @@ extension VisionTransformerConfiguration {
 
     init(sigLIP fields: JSONFields) throws(ConcordError) {
         guard try fields.boolean("vision_use_head", default: true) else {
-            throw fields.failure("vision_use_head", "is false: such a model gives no vector for a picture")
+            throw fields.failure("vision_use_head", "is false: such a model gives no vector for an image")
         }
         self.init(
             width: try fields.integer("hidden_size", default: 768),
@@ -187,7 +190,7 @@ extension VisionTransformerConfiguration {
         becomeSigLIP()
     }
 
-    /// What all vision towers of SigLIP have in common.
+    /// The properties that all vision towers of SigLIP share.
     mutating func becomeSigLIP() {
         hasClassToken = false
         hasPatchBias = true

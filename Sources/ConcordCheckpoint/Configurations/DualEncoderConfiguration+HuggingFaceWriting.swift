@@ -1,11 +1,11 @@
 import ConcordCore
 
 extension DualEncoderConfiguration {
-    /// The `config.json` that transformers' `CLIPModel`, `SiglipModel` or `VisionTextDualEncoderModel` reads back as the
-    /// same model.
+    /// The `config.json` that transformers' `CLIPModel`, `SiglipModel` or `VisionTextDualEncoderModel` reads back as
+    /// the same model.
     ///
     /// - Throws: `.invalidConfiguration` for a model that transformers has no class for, saying what stands in the way.
-    public func huggingFaceJSON() throws(ConcordError) -> JSONValue {
+    package func huggingFaceJSON() throws(ConcordError) -> JSONValue {
         if let obstacle = huggingFaceObstacle {
             throw ConcordError(
                 .invalidConfiguration,
@@ -16,7 +16,7 @@ extension DualEncoderConfiguration {
     }
 
     /// The `config.json` of a model folder: transformers' where it has a class for the model, Concord's own otherwise.
-    public func configurationJSON() -> JSONValue {
+    package func configurationJSON() -> JSONValue {
         huggingFaceObstacle == nil ? transformersJSON : ownJSON
     }
 
@@ -128,7 +128,7 @@ extension DualEncoderConfiguration {
 }
 
 extension TextTransformerConfiguration {
-    /// What transformers writes of a tower.
+    /// The members that transformers writes for a tower.
     ///
     /// - Parameter endToken: nil writes what transformers takes for the pooling: 2 means the largest id.
     func huggingFaceMembers(_ modelType: String, endToken: Int? = nil) -> [JSONValue.Member] {
@@ -151,7 +151,7 @@ extension TextTransformerConfiguration {
 }
 
 extension VisionTransformerConfiguration {
-    /// What transformers writes of a tower.
+    /// The members that transformers writes for a tower.
     func huggingFaceMembers(_ modelType: String) -> [JSONValue.Member] {
         [
             .init("model_type", .string(modelType)),

@@ -9,11 +9,11 @@ extension DualEncoderConfiguration {
     ///
     /// - Parameters:
     ///   - json: the object.
-    ///   - path: what to call it in an error.
+    ///   - path: its name in errors.
     ///   - folder: where `config.json` of a text tower that is named, as `hf_model_name`, may lie: in a folder of that
     ///     name within, or beside. Sizes of some published towers are known without.
     /// - Throws: `.invalidConfiguration`, or `.fileSystem` and `.malformedText` for the text tower's file.
-    public init(openCLIP json: JSONValue, path: String, folder: String? = nil) throws(ConcordError) {
+    package init(openCLIP json: JSONValue, path: String, folder: String? = nil) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
         try fields.refuse("multimodal_cfg", "this is a CoCa, which captions, too, and no dual encoder")
         try fields.refuseUnknown([
@@ -26,7 +26,7 @@ extension DualEncoderConfiguration {
         let isQuick = try fields.boolean("quick_gelu", default: false)
         let embeddingWidth = try fields.integer("embed_dim")
         let text = try fields.object("text_cfg"), vision = try fields.object("vision_cfg")
-        try vision.refuse("attentional_pool", "only CoCa's pictures are pooled so")
+        try vision.refuse("attentional_pool", "only CoCa has it")
         try text.refuse("embed_cls", "only CoCa has a class token in texts")
         for tower in [text, vision] { try tower.refuse("output_tokens", "only CoCa needs it") }
         self.init(
@@ -35,7 +35,7 @@ extension DualEncoderConfiguration {
                 : .bert(try .init(openCLIP: text, embeddingWidth: embeddingWidth, folder: folder)),
             vision: try .init(openCLIP: vision, isQuick: isQuick),
             projectionWidth: embeddingWidth,
-            initialLogitScale: try fields.number("init_logit_scale", default: log(1 / 0.07)),
+            initialLogitScale: try fields.number("init_logit_scale", default: Self.clipLogitScale),
             initialLogitBias: try fields.optionalNumber("init_logit_bias"))
         try validate(path: path)
     }
@@ -151,7 +151,7 @@ extension VisionTransformerConfiguration {
         hasProjection = projection == "linear"
         let side = try fields.side("image_size", default: 224)
         guard side == imageSize else {
-            throw fields.failure("image_size", "is \(side), but `\(name)` takes pictures of \(imageSize)")
+            throw fields.failure("image_size", "is \(side), but `\(name)` takes images of \(imageSize)")
         }
     }
 }
@@ -269,7 +269,7 @@ enum TimmVisionTransformer {
         Size(name: "giantopt", width: 1536, intermediateWidth: 6144, layers: 40),
     ]
 
-    /// Patch and picture sizes, and the activation; the published weights of either SigLIP share a name.
+    /// Patch and image sizes, and the activation; the published weights of either SigLIP share a name.
     private static let variants: [(name: String, patchSize: Int, imageSize: Int, activation: Activation)] = [
         ("base", 32, 256, .tanhGELU), ("base", 16, 224, .gelu), ("base", 16, 256, .gelu), ("base", 16, 384, .gelu),
         ("base", 16, 512, .gelu), ("large", 16, 256, .gelu), ("large", 16, 384, .gelu), ("large", 16, 512, .tanhGELU),

@@ -10,14 +10,14 @@ extension DualEncoderConfiguration {
     ///   - textModel: hub name or path under which transformers finds the configuration of a BERT tower, for
     ///     `hf_model_name`; nil takes the name of a published one with these sizes.
     /// - Throws: `.invalidConfiguration` for a model that open_clip has no class for, saying what stands in the way.
-    public func openCLIPJSON(
+    package func openCLIPJSON(
         preprocessing: JSONValue, tokenizer: [JSONValue.Member] = [], textModel: String? = nil
     ) throws(ConcordError) -> JSONValue {
         func refuse(_ isObstacle: Bool, _ obstacle: @autoclosure () -> String) throws(ConcordError) {
             guard isObstacle else { return }
             throw ConcordError(.invalidConfiguration, "open_clip has no class for this model: \(obstacle())")
         }
-        try refuse(vision.queryPooling != nil, "only CoCa's pictures are pooled by queries")
+        try refuse(vision.queryPooling != nil, "only CoCa's images are pooled by queries")
         if case .transformer(let text) = text {
             try refuse(text.classTokenMask != nil, "only CoCa's texts have a class token")
         }
@@ -39,7 +39,7 @@ extension DualEncoderConfiguration {
             try refuse(!vision.hasClassToken, "its vision tower has no class token")
             try refuse(vision.hasPatchBias, "its patch embedding has a bias")
             try refuse(!vision.hasProjection, "its vision tower has no projection")
-            try refuse(vision.channels != 3, "its pictures have \(vision.channels) channels")
+            try refuse(vision.channels != 3, "its images have \(vision.channels) channels")
             visionMembers = ownVisionMembers
         }
         var textMembers: [JSONValue.Member]
@@ -64,7 +64,9 @@ extension DualEncoderConfiguration {
         try refuse(Set(quick).count > 1, "one of its towers has QuickGELU and the other has not")
         if quick.contains(true) { model.append(.init("quick_gelu", true)) }
         if vision.pooling == .attention { model.append(.init("custom_text", true)) }
-        if initialLogitScale != log(1 / 0.07) { model.append(.init("init_logit_scale", .number(initialLogitScale))) }
+        if initialLogitScale != Self.clipLogitScale {
+            model.append(.init("init_logit_scale", .number(initialLogitScale)))
+        }
         if let initialLogitBias { model.append(.init("init_logit_bias", .number(initialLogitBias))) }
         textMembers += tokenizer
         model += [.init("vision_cfg", .object(visionMembers)), .init("text_cfg", .object(textMembers))]

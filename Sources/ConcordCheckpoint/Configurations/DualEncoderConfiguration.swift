@@ -3,21 +3,28 @@ import ConcordCore
 /// The architecture of a dual encoder: a vision tower, a text tower, and the space in which they are compared.
 ///
 /// CLIP, SigLIP and their open_clip variants are dual encoders, and so is any vision tower aligned with a sentence
-/// encoder. What differs between checkpoints stands here as data, whichever file format it was read from.
+/// encoder. Differences between checkpoints are data here, whichever file format they were read from.
 public struct DualEncoderConfiguration: Sendable, Hashable {
     public var text: TextTowerConfiguration
     public var vision: VisionTransformerConfiguration
     /// Width of the space that both towers project into.
     public var projectionWidth: Int
-    /// Logarithm of the first factor of the cosines.
+    /// Logarithm of the initial logit scale.
     public var initialLogitScale: Double
-    /// What is first added to the scaled cosines (SigLIP); nil adds nothing.
+    /// Initial bias of the logits (SigLIP); nil for none.
     public var initialLogitBias: Double?
 
-    /// The configuration of ViT-B/32, but for what is given. Call ``validate(path:)`` on values that a user chose.
+    /// ln(1 / 0.07): the logarithm of CLIP's initial logit scale, as in OpenAI's code and open_clip.
+    public static let clipLogitScale = log(1 / 0.07)
+    /// The default of transformers, which rounds it.
+    public static let transformersLogitScale = 2.6592
+
+    /// The configuration of ViT-B/32, except for the given values. Call ``validate(path:)`` on values that a user
+    /// chose.
     public init(
         text: TextTowerConfiguration = .transformer(.init()), vision: VisionTransformerConfiguration = .init(),
-        projectionWidth: Int = 512, initialLogitScale: Double = 2.6592, initialLogitBias: Double? = nil
+        projectionWidth: Int = 512, initialLogitScale: Double = DualEncoderConfiguration.transformersLogitScale,
+        initialLogitBias: Double? = nil
     ) {
         self.text = text
         self.vision = vision
@@ -26,13 +33,15 @@ public struct DualEncoderConfiguration: Sendable, Hashable {
         self.initialLogitBias = initialLogitBias
     }
 
-    /// Throws `.invalidConfiguration` for values that no model can have, naming the member as Hugging Face does.
-    public func validate(path: String) throws(ConcordError) {
+    /// Checks for impossible values.
+    ///
+    /// - Throws: `.invalidConfiguration`, naming the member as in Hugging Face's `config.json`.
+    package func validate(path: String) throws(ConcordError) {
         let check = ConfigurationCheck(path: path)
         try check.sizes(["projection_dim": projectionWidth])
         try check.validate(text, prefix: "text_config.")
         try check.validate(vision, prefix: "vision_config.")
-        try check.require(vision.queryPooling == nil, "only CoCa's pictures are pooled by queries")
+        try check.require(vision.queryPooling == nil, "only CoCa's images are pooled by queries")
         if case .transformer(let text) = text {
             try check.require(text.classTokenMask == nil, "only CoCa's texts have a class token")
         }
@@ -40,7 +49,7 @@ public struct DualEncoderConfiguration: Sendable, Hashable {
         if vision.pooling != .none, !vision.hasProjection {
             try check.require(
                 vision.width == projectionWidth,
-                "pictures get vectors of \(vision.width), without a projection to the space of \(projectionWidth)")
+                "images get vectors of \(vision.width), without a projection to the space of \(projectionWidth)")
         }
         if !text.hasProjection {
             try check.require(
@@ -50,7 +59,7 @@ public struct DualEncoderConfiguration: Sendable, Hashable {
     }
 }
 
-/// Refuses values that no model can have; each error names the member as Hugging Face's `config.json` does.
+/// Checks for impossible values; each error names the member as in Hugging Face's `config.json`.
 struct ConfigurationCheck {
     let path: String
 

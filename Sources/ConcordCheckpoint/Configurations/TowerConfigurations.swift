@@ -1,8 +1,19 @@
 import ConcordCore
 
-/// The vision tower of CLIP or SigLIP: a vision transformer and how its tokens become one vector.
+/// One of the two towers of a model of images and texts.
+public enum Tower: String, Sendable, Hashable, CaseIterable {
+    case image, text
+
+    /// The first component of the names of the tower's parameters, except for the projection's.
+    package var root: String { self == .image ? "vision_model" : "text_model" }
+
+    /// The first component of the names of the parameters that project to the embedding.
+    package var projection: String { self == .image ? "visual_projection" : "text_projection" }
+}
+
+/// The vision tower of CLIP or SigLIP: a vision transformer and the pooling of its tokens.
 public struct VisionTransformerConfiguration: Sendable, Hashable {
-    /// How the tokens of a picture become its vector.
+    /// The pooling of an image's tokens into its vector.
     public enum Pooling: String, Sendable, Hashable, CaseIterable {
         /// The class token.
         case classToken
@@ -18,30 +29,30 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
     public var intermediateWidth: Int
     public var layers: Int
     public var heads: Int
-    /// Pixels of the picture's side.
+    /// The image's side in pixels.
     public var imageSize: Int
-    /// Pixels of a patch's side.
+    /// A patch's side in pixels.
     public var patchSize: Int
     public var channels: Int
     public var activation: Activation
     public var layerNormEpsilon: Double
-    /// Whether a learned token stands before the patches.
+    /// Whether a learned class token precedes the patches.
     public var hasClassToken = true
     /// Whether the patch embedding has a bias.
     public var hasPatchBias = false
-    /// Whether a norm stands before the blocks.
+    /// Whether a norm precedes the blocks.
     public var hasPreNorm = true
-    /// Whether the position embedding is the fixed one of sines and cosines, which training leaves alone.
+    /// Whether the position embedding is fixed sines and cosines, which do not train.
     public var hasFixedPositions = false
-    /// The first scale of each block's residual branches, learned per channel; nil has none.
+    /// Initial layer scale of each block's residual branches, learned per channel; nil for none.
     public var layerScale: Double?
     public var pooling = Pooling.classToken
-    /// Whether the last norm works on the pooled vector; otherwise on every token before.
+    /// Whether the last norm applies to the pooled vector instead of every token.
     public var normalizesAfterPooling = false
-    /// Whether a matrix without bias maps the pooled vector to the embedding; otherwise the widths are equal.
+    /// Whether a matrix without bias projects the pooled vector to the embedding; otherwise the widths are equal.
     public var hasProjection = true
-    /// Learned queries that make a decoder's tokens, and the picture's vector, of the patches; nil has none. With them
-    /// the last norm works on what they give.
+    /// Learned queries that make a decoder's tokens and the image's vector from the patches; nil for none. The last
+    /// norm then applies to their output.
     public var queryPooling: QueryPoolingConfiguration?
 
     public init(
@@ -59,16 +70,16 @@ public struct VisionTransformerConfiguration: Sendable, Hashable {
         self.layerNormEpsilon = layerNormEpsilon
     }
 
-    /// Width of a picture's vector before the projection.
-    public var pooledWidth: Int { queryPooling?.width ?? width }
+    /// Width of an image's vector before the projection.
+    package var pooledWidth: Int { queryPooling?.width ?? width }
 
-    /// Patches of a picture, without the class token.
-    public var patchCount: Int { (imageSize / patchSize) * (imageSize / patchSize) }
+    /// Patches of an image, without the class token.
+    package var patchCount: Int { (imageSize / patchSize) * (imageSize / patchSize) }
 }
 
-/// The text tower of CLIP or SigLIP: a transformer over tokens and the position that stands for the whole.
+/// The text tower of CLIP or SigLIP: a transformer over tokens and the position that represents the text.
 public struct TextTransformerConfiguration: Sendable, Hashable {
-    /// Which position of a text stands for the whole.
+    /// The position that represents a text.
     public enum Pooling: String, Sendable, Hashable, CaseIterable {
         case first
         /// The last position of the context, padding or not: the rows of a batch must fill the context.
@@ -79,16 +90,16 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
         case firstEndToken
     }
 
-    /// What maps the pooled vector to the embedding.
+    /// The map from the pooled vector to the embedding.
     public enum Projection: String, Sendable, Hashable, CaseIterable {
         case none, linear, linearWithBias
     }
 
-    /// What a class token behind the text, which stands for the whole, sees of it (CoCa, Yu et al. 2022).
+    /// The mask of a class token after the text, which represents the text (CoCa, Yu et al. 2022).
     ///
-    /// The masks close padding to every position. The class token takes the position behind the context.
+    /// The masks hide padding from every position. The class token has the position after the context.
     public enum ClassTokenMask: String, Sendable, Hashable, CaseIterable {
-        /// The mask is one position late, so that the first padding is open, and the class token does not see itself
+        /// The mask is one position late, so that the first padding is visible, and the class token does not see itself
         /// unless the text fills the context: open_clip up to 3.3, with which all its published weights were trained.
         case legacy
         /// The text and the class token itself.
@@ -107,13 +118,13 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
     public var padToken: Int
     public var startToken: Int
     public var endToken: Int
-    /// Whether a token sees only those before it.
+    /// Whether a token sees only those before it (causal attention).
     public var isCausal = true
-    /// The first scale of each block's residual branches, learned per channel; nil has none.
+    /// Initial layer scale of each block's residual branches, learned per channel; nil for none.
     public var layerScale: Double?
     public var pooling: Pooling
     public var projection = Projection.linear
-    /// What the class token behind the text sees; nil has no such token. With one, pooling is its vector.
+    /// The mask of the class token after the text; nil for no such token. With one, its vector is the pooled one.
     public var classTokenMask: ClassTokenMask?
 
     public init(
@@ -135,11 +146,11 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
         self.pooling = pooling
     }
 
-    /// Whether what stands behind the end of a text changes its vector, so that every row must fill the context.
-    public var readsPadding: Bool { !isCausal || pooling == .last && classTokenMask == nil }
+    /// Whether padding changes a text's vector, so that every row must fill the context.
+    package var readsPadding: Bool { !isCausal || pooling == .last && classTokenMask == nil }
 
     /// Rows of the position table.
-    public var positions: Int { contextLength + (classTokenMask == nil ? 0 : 1) }
+    package var positions: Int { contextLength + (classTokenMask == nil ? 0 : 1) }
 }
 
 /// A text tower: CLIP's own transformer, or one of the BERT family.
@@ -147,14 +158,14 @@ public enum TextTowerConfiguration: Sendable, Hashable {
     case transformer(TextTransformerConfiguration)
     case bert(BERTConfiguration)
 
-    public var vocabularySize: Int {
+    package var vocabularySize: Int {
         switch self {
         case .transformer(let text): text.vocabularySize
         case .bert(let text): text.vocabularySize
         }
     }
 
-    public var width: Int {
+    package var width: Int {
         switch self {
         case .transformer(let text): text.width
         case .bert(let text): text.width
@@ -162,7 +173,7 @@ public enum TextTowerConfiguration: Sendable, Hashable {
     }
 
     /// Tokens of the longest text, special tokens included.
-    public var contextLength: Int {
+    package var contextLength: Int {
         switch self {
         case .transformer(let text): text.contextLength
         case .bert(let text): text.contextLength
@@ -170,15 +181,15 @@ public enum TextTowerConfiguration: Sendable, Hashable {
     }
 
     /// Whether every row of a batch must fill the context, because the tower reads padding.
-    public var readsPadding: Bool {
+    package var readsPadding: Bool {
         switch self {
         case .transformer(let text): text.readsPadding
         case .bert: false
         }
     }
 
-    /// Whether something maps the pooled vector to the embedding; otherwise the widths are equal.
-    public var hasProjection: Bool {
+    /// Whether the pooled vector is projected to the embedding; otherwise the widths are equal.
+    package var hasProjection: Bool {
         switch self {
         case .transformer(let text): text.projection != .none
         case .bert(let text): text.projection != .none

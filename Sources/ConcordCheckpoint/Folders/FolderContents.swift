@@ -1,6 +1,6 @@
 import ConcordCore
 
-/// What is gathered of a model folder while it is read.
+/// The contents of a model folder, gathered while it is read.
 struct FolderContents {
     let path: String
     private(set) var architecture: ModelFolder.Architecture
@@ -12,7 +12,7 @@ struct FolderContents {
 
     static let openCLIPName = "open_clip_config.json"
 
-    /// Whether there are weights to look at; a folder may hold a configuration alone, or weights that are refused.
+    /// Whether there are readable weights; a folder may have only a configuration, or unsupported weights.
     var hasWeights: Bool { weights.hasSuffix(".safetensors") || CheckpointReader.holdsWeights(weights) }
 
     init(_ path: String, manifest: ModelManifest?) throws(ConcordError) {
@@ -60,7 +60,7 @@ struct FolderContents {
             let isUnfinished = Files.exists(path + "/checkpoints")
             throw ConcordError(
                 .invalidCheckpoint,
-                "\(path) is no model folder: it has none of config.json, \(Self.openCLIPName) and "
+                "\(path) is not a model folder: it has none of config.json, \(Self.openCLIPName) and "
                     + SentenceTransformersFolder.fileName
                     + (isUnfinished ? "; its training has not finished, run it again with --resume" : ""))
         }
@@ -70,7 +70,7 @@ struct FolderContents {
         try JSONValue(contentsOf: path, nonFiniteNumbers: true)
     }
 
-    /// What `config.json` says the model is; the first configurations of CLIP did not.
+    /// The `model_type` of `config.json`, which the first configurations of CLIP lack.
     private static func modelType(_ path: String) throws(ConcordError) -> String {
         let document = try read(path)
         if let type = document["model_type"]?.string { return type }
@@ -103,7 +103,7 @@ struct FolderContents {
         return (.dualEncoder(configuration), .openCLIP(configuration, hasCustomText: hasCustomText), tokenizer)
     }
 
-    /// Takes from the weights what configurations do not say.
+    /// Completes the configuration from the weights.
     ///
     /// - Throws: `.invalidCheckpoint` for a CoCa whose weights have another pooler or language head.
     mutating func fit(to checkpoint: CheckpointReader) throws(ConcordError) {
@@ -132,22 +132,22 @@ struct FolderContents {
             }
             layout = try layout.fitted(to: checkpoint, by: "logit_scale")
             if case .bert(var text) = configuration.text {
-                text.hasPooler = text.pooling == .pooler || hasPooler(layout, "text_model.")
+                text.hasPooler = text.pooling == .pooler || hasPooler(layout, Tower.text.root + ".")
                 configuration.text = .bert(text)
             }
             architecture = .dualEncoder(configuration)
         case .textTower(var text, var width):
             layout = try layout.fitted(
-                to: checkpoint, root: "text_model.", by: "embeddings.token_embedding.weight")
-            if text.projection == .none, let projection = projection("text_projection.weight") {
+                to: checkpoint, root: Tower.text.root + ".", by: "embeddings.token_embedding.weight")
+            if text.projection == .none, let projection = projection(Tower.text.projection + ".weight") {
                 (text.projection, width) = (.linear, projection)
             }
             architecture = .textTower(text, width: width)
         case .imageTower(var vision, var width):
             layout = try layout.fitted(
-                to: checkpoint, root: "vision_model.", by: "embeddings.patch_embedding.weight")
+                to: checkpoint, root: Tower.image.root + ".", by: "embeddings.patch_embedding.weight")
             if vision.pooling != .attention, !vision.hasProjection,
-                let projection = projection("visual_projection.weight")
+                let projection = projection(Tower.image.projection + ".weight")
             {
                 (vision.hasProjection, width) = (true, projection)
             }

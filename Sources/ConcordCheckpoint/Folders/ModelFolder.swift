@@ -2,9 +2,9 @@ import ConcordCore
 import ConcordMedia
 import ConcordText
 
-/// What a model folder holds: the architecture, and where and how its weights, tokenizer and preprocessing are stored.
+/// A folder with a model: its architecture, weights, tokenizer and preprocessing.
 ///
-/// Known are folders of transformers, open_clip and sentence-transformers, and Concord's own, which are transformers'
+/// It reads folders of transformers, open_clip and sentence-transformers, and Concord's own, which are transformers'
 /// with a ``ModelManifest``.
 public struct ModelFolder: Sendable {
     public enum Architecture: Sendable, Hashable {
@@ -17,7 +17,7 @@ public struct ModelFolder: Sendable {
         /// The image tower of a CLIP or SigLIP alone, which gives vectors of that width.
         case imageTower(VisionTransformerConfiguration, width: Int)
 
-        /// The text tower; nil for a model of pictures alone.
+        /// The text tower; nil for a model of images alone.
         public var text: TextTowerConfiguration? {
             switch self {
             case .dualEncoder(let configuration): configuration.text
@@ -52,21 +52,21 @@ public struct ModelFolder: Sendable {
 
     public let path: String
     public let architecture: Architecture
-    /// How the weights spell and arrange the model's parameters.
-    public let layout: CheckpointLayout
-    /// What ``CheckpointReader`` opens: the folder, or a file in it.
-    public let weights: String
+    /// The names and arrangement of the model's parameters in the weights.
+    package let layout: CheckpointLayout
+    /// The path that ``CheckpointReader`` opens: the folder, or a file in it.
+    package let weights: String
     /// Nil for a folder without the file, and for a model of texts alone.
-    public let preprocessing: PreprocessingSource?
-    public let tokenizer: TokenizerSource
+    package let preprocessing: PreprocessingSource?
+    package let tokenizer: TokenizerSource
     /// Nil for a folder that Concord did not write.
     public let manifest: ModelManifest?
 
-    /// The text tower; nil for a model of pictures alone.
+    /// The text tower; nil for a model of images alone.
     public var text: TextTowerConfiguration? { architecture.text }
 
-    /// Reads the configuration of a folder, in whichever of the known forms it is, and the headers of its weights, which
-    /// say how they are spelled and whether a BERT tower has its pooler.
+    /// Reads the configuration of a folder, in whichever of the known forms it is, and the headers of its weights,
+    /// which say how they are spelled and whether a BERT tower has its pooler.
     ///
     /// A folder of both transformers and open_clip is read as transformers' when its weights in that form are
     /// safetensors. Without weights the configuration alone is read.
@@ -96,23 +96,23 @@ public struct ModelFolder: Sendable {
 }
 
 /// The place of a model folder's tokenizer, and what is done to texts and ids besides.
-public struct TokenizerSource: Sendable, Hashable {
+package struct TokenizerSource: Sendable, Hashable {
     /// The folder of the tokenizer's files, which may lack them.
-    public var folder: String
+    package var folder: String
     /// The mode of CLIP's own tokenizer; other kinds have none.
-    public var clipMode: CLIPTokenizer.Mode
+    package var clipMode: CLIPTokenizer.Mode
     /// The cleaning that open_clip does before the tokenizer's own steps; nil leaves texts to the tokenizer.
     ///
     /// Nil for CLIP's own tokenizer in its usual form, whose mode includes it.
-    public var cleaning: TextCleaning?
-    /// Whether texts are put into lower case first (sentence-transformers' `do_lower_case`).
-    public var lowercases = false
+    package var cleaning: TextCleaning?
+    /// Whether texts are lowercased first (sentence-transformers' `do_lower_case`).
+    package var lowercases = false
     /// Whether the separator after a text is replaced by id 0 (open_clip's `strip_sep_token`).
-    public var stripsSeparator = false
+    package var stripsSeparator = false
     /// The hub name of the tokenizer, where the configuration gives one (open_clip's `hf_tokenizer_name`).
-    public var name: String?
+    package var name: String?
 
-    public init(folder: String, clipMode: CLIPTokenizer.Mode = .huggingface) {
+    package init(folder: String, clipMode: CLIPTokenizer.Mode = .huggingface) {
         self.folder = folder
         self.clipMode = clipMode
     }
@@ -147,15 +147,15 @@ extension TokenizerSource {
     }
 }
 
-/// Where a model folder describes how pictures are prepared, with the document's contents.
-public enum PreprocessingSource: Sendable, Hashable {
+/// The document of a model folder that describes its image preprocessing.
+package enum PreprocessingSource: Sendable, Hashable {
     /// `preprocessor_config.json` or `processor_config.json` of transformers.
     case huggingFace(JSONValue)
     /// The whole `open_clip_config.json`.
     case openCLIP(JSONValue)
 }
 
-/// How the inputs of a model folder's model are made, which needs none of its weights.
+// Tokenizer and preprocessing, which need none of the weights.
 extension ModelFolder {
     /// Reads the tokenizer of the folder.
     ///
@@ -163,24 +163,24 @@ extension ModelFolder {
     ///   and for a model without texts.
     public func loadTokenizer() throws(ConcordError) -> any Tokenizer {
         guard let text else {
-            throw ConcordError(.invalidConfiguration, "\(path) embeds pictures only; name a model with a text tower")
+            throw ConcordError(.invalidConfiguration, "\(path) embeds images only; name a model with a text tower")
         }
         let base = try TokenizerFolder.load(tokenizer.folder, mode: tokenizer.clipMode)
         try require(
             base.vocabularySize <= text.vocabularySize,
             "its tokenizer has \(base.vocabularySize) tokens, its configuration \(text.vocabularySize)")
         let cleaning = tokenizer.cleaning ?? .none
-        // What stands behind an empty text is the separator.
+        // An empty text ends with the separator.
         let separator = tokenizer.stripsSeparator ? base.encode("").last : nil
         guard cleaning != .none || separator != nil || tokenizer.lowercases else { return base }
         return CleaningTokenizer(
             base, cleaning: tokenizer.lowercases ? .lowercase : cleaning, strippedToken: separator)
     }
 
-    /// Reads how the pictures of the folder's model are prepared.
+    /// Reads the image preprocessing of the folder's model.
     ///
-    /// - Throws: `.fileSystem` when the folder does not say; `.invalidConfiguration` for a model without pictures, for
-    ///   what is not supported, and where the image tower wants other pictures.
+    /// - Throws: `.fileSystem` when the folder has none; `.invalidConfiguration` for a model without images, for
+    ///   unsupported steps, and when the image tower needs another image size.
     public func loadPreprocessing() throws(ConcordError) -> ImagePreprocessing {
         guard let vision = architecture.vision else {
             throw ConcordError(.invalidConfiguration, "\(path) embeds texts only; name a model with an image tower")
@@ -191,10 +191,10 @@ extension ModelFolder {
             } else {
                 try ImagePreprocessing(folder: path)
             }
-        try require(vision.channels == 3, "its configuration wants \(vision.channels) channels, pictures have 3")
+        try require(vision.channels == 3, "its configuration wants \(vision.channels) channels, images have 3")
         try require(
             found.cropSize == vision.imageSize,
-            "its preprocessing makes pictures of \(found.cropSize) pixels, its configuration wants \(vision.imageSize)")
+            "its preprocessing makes images of \(found.cropSize) pixels, its configuration wants \(vision.imageSize)")
         return found
     }
 
@@ -206,9 +206,9 @@ extension ModelFolder {
 }
 
 extension TextTowerConfiguration {
-    /// What fills rows of tokens. A tower with a class token sees by it where a text ends, so it must be its own; to
-    /// others it makes no difference, or the tokenizer's files say it.
-    public func padToken(_ tokenizer: any Tokenizer) -> Int {
+    /// The token that pads rows. A tower with a class token finds the end of a text by it, so it must be the tower's;
+    /// for others it makes no difference, or the tokenizer's files define it.
+    package func padToken(_ tokenizer: any Tokenizer) -> Int {
         if case .transformer(let text) = self, text.classTokenMask != nil { return text.padToken }
         return tokenizer.padToken
     }

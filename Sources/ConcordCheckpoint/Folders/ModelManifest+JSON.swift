@@ -6,7 +6,7 @@ extension ModelManifest {
     /// Reads the contents of a manifest, also of the first version, which knew CLIP only.
     ///
     /// Throws `.invalidConfiguration`.
-    public init(_ json: JSONValue, path: String) throws(ConcordError) {
+    package init(_ json: JSONValue, path: String) throws(ConcordError) {
         let fields = try JSONFields(json, path: path)
         let version = try fields.formatVersion(upTo: Self.currentFormatVersion)
         try fields.refuseUnknown([
@@ -26,7 +26,7 @@ extension ModelManifest {
     }
 
     /// The contents of the manifest, members in a fixed order.
-    public func json() -> JSONValue {
+    package func json() -> JSONValue {
         var members: [JSONValue.Member] = [
             .init("format_version", .integer(Self.currentFormatVersion)),
             .init("architecture", .string(architecture.rawValue)),
@@ -125,7 +125,7 @@ extension ModelManifest.Training {
     }
 }
 
-/// What the manifests of model folders and of artifact folders have in common.
+/// Members that the manifests of model folders and of artifact folders share.
 extension JSONFields {
     /// The value of `format_version`. Throws `.invalidConfiguration` for one later than `current`.
     package func formatVersion(upTo current: Int) throws(ConcordError) -> Int {
@@ -182,7 +182,7 @@ extension JSONFields {
         return hashes
     }
 
-    /// Whether a name cannot lead out of its folder, nor to the folder itself.
+    /// Whether a name stays inside its folder and is not the folder itself.
     private static func isPlain(_ name: String) -> Bool {
         !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0x2F || $0 == 0x5C || $0 == 0 }
     }

@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordMedia
 import ConcordText
 
-/// `concord.json`: what a model folder must say beyond Hugging Face's files, so that it means one thing only.
+/// `concord.json`: the properties of a model that Hugging Face's files leave open.
 public struct ModelManifest: Sendable, Hashable {
     /// The kinds of models, by the tokens of `architecture`.
     public enum Architecture: String, Sendable, Hashable, CaseIterable {
@@ -15,39 +15,39 @@ public struct ModelManifest: Sendable, Hashable {
         case imageTower = "image-tower"
     }
 
-    /// How the tokens of a text become one vector.
-    public enum TextPooling: Sendable, Hashable {
+    /// The pooling of a text's tokens into one vector.
+    package enum TextPooling: Sendable, Hashable {
         case transformer(TextTransformerConfiguration.Pooling)
         case bert(BERTConfiguration.Pooling)
     }
 
-    /// What differs between models of one architecture.
-    public struct Quirks: Sendable, Hashable {
-        /// Nil for a model of pictures alone.
-        public var textActivation: Activation?
-        /// Nil for a model of pictures alone.
-        public var textPooling: TextPooling?
+    /// Differences between models of one architecture.
+    package struct Quirks: Sendable, Hashable {
+        /// Nil for a model of images alone.
+        package var textActivation: Activation?
+        /// Nil for a model of images alone.
+        package var textPooling: TextPooling?
         /// Nil for a model of texts alone, and where an older manifest does not say.
-        public var visionActivation: Activation?
+        package var visionActivation: Activation?
         /// Nil for a model of texts alone, and where an older manifest does not say.
-        public var visionPooling: VisionTransformerConfiguration.Pooling?
-        /// What the class token behind a text sees; nil for models without one.
-        public var classTokenMask: TextTransformerConfiguration.ClassTokenMask?
-        /// How queries make tokens and vector of a picture; nil where none do.
-        public var queryPooling: QueryPoolingConfiguration.Layout?
+        package var visionPooling: VisionTransformerConfiguration.Pooling?
+        /// The mask of the class token after a text; nil for models without one.
+        package var classTokenMask: TextTransformerConfiguration.ClassTokenMask?
+        /// The layout of attentional pooling; nil for models without it.
+        package var queryPooling: QueryPoolingConfiguration.Layout?
         /// The mode of CLIP's own tokenizer, of which the two treat hard strings differently; nil for other tokenizers.
-        public var tokenizer: CLIPTokenizer.Mode?
+        package var tokenizer: CLIPTokenizer.Mode?
         /// Nil for a model of texts alone.
-        public var crop: ImagePreprocessing.CropRule?
+        package var crop: ImagePreprocessing.CropRule?
         /// The cleaning of texts before a tokenizer that does not do it itself; nil for none.
-        public var cleaning: TextCleaning?
-        /// Whether texts are put into lower case first.
-        public var lowercases = false
-        /// Whether the separator behind a text is replaced by id 0.
-        public var stripsSeparator = false
+        package var cleaning: TextCleaning?
+        /// Whether texts are lowercased first.
+        package var lowercases = false
+        /// Whether the separator after a text is replaced by id 0.
+        package var stripsSeparator = false
 
         /// The quirks of a model, with what its configuration does not know.
-        public init(
+        package init(
             _ architecture: ModelFolder.Architecture, tokenizer: CLIPTokenizer.Mode?, crop: ImagePreprocessing.CropRule?
         ) {
             switch architecture.text {
@@ -66,17 +66,17 @@ public struct ModelManifest: Sendable, Hashable {
         }
     }
 
-    /// Where the weights come from.
+    /// The origin of the weights.
     public struct Training: Sendable, Hashable {
-        public var recipe: String
-        public var dataset: String
-        public var steps: Int
+        package var recipe: String
+        package var dataset: String
+        package var steps: Int
         /// The program and its version.
-        public var tool: String
+        package var tool: String
         /// The day it ended, as ISO 8601.
-        public var date: String
+        package var date: String
         /// The model that training began with; nil for random weights.
-        public var baseModel: String?
+        package var baseModel: String?
 
         public init(
             recipe: String, dataset: String, steps: Int, tool: String, date: String, baseModel: String? = nil
@@ -92,15 +92,15 @@ public struct ModelManifest: Sendable, Hashable {
 
     public static let fileName = "concord.json"
     /// The version that this code writes; earlier ones are read, later ones refused.
-    public static let currentFormatVersion = 2
+    package static let currentFormatVersion = 2
 
     public var architecture: Architecture
-    public var quirks: Quirks
-    /// How the weights are spelled.
-    public var weightsLayout: CheckpointLayout.Family
-    /// Tokens of the longest text, start and end token included; nil for a model of pictures alone.
+    package var quirks: Quirks
+    /// The names of the weights.
+    package var weightsLayout: CheckpointLayout.Family
+    /// Tokens of the longest text, start and end token included; nil for a model of images alone.
     public var contextLength: Int?
-    /// The file of the folder that describes how pictures are prepared; nil for a model of texts alone.
+    /// The file of the folder that describes the image preprocessing; nil for a model of texts alone.
     public var preprocessing: String?
     /// SHA-256 in hexadecimal, by file name.
     public var hashes: [String: String]
@@ -113,7 +113,7 @@ public struct ModelManifest: Sendable, Hashable {
     ///   - tokenizer: the mode of CLIP's tokenizer; nil for tokenizers that have one way only.
     ///   - crop: nil for a model of texts alone.
     ///   - preprocessing: nil takes the usual file of the layout, and none for a model of texts alone.
-    public init(
+    package init(
         _ architecture: ModelFolder.Architecture, tokenizer: CLIPTokenizer.Mode?, crop: ImagePreprocessing.CropRule?,
         weightsLayout: CheckpointLayout.Family = .huggingFace, preprocessing: String? = nil,
         hashes: [String: String] = [:], training: Training? = nil
@@ -133,7 +133,7 @@ public struct ModelManifest: Sendable, Hashable {
     /// Reads the manifest of a model folder.
     ///
     /// - Throws: `.fileSystem`, `.malformedText`, or `.invalidConfiguration` for a later version, an unknown member
-    ///   (a misspelt quirk would change the model in silence), or a value of the wrong kind.
+    ///   (a misspelled quirk would silently change the model), or a value of the wrong kind.
     public init(folder: String) throws(ConcordError) {
         let path = folder + "/" + Self.fileName
         try self.init(JSONValue(contentsOf: path), path: path)
@@ -167,7 +167,7 @@ public struct ModelManifest: Sendable, Hashable {
 
 extension ModelManifest.Architecture {
     /// The kind of a model.
-    public init(_ architecture: ModelFolder.Architecture) {
+    package init(_ architecture: ModelFolder.Architecture) {
         switch architecture {
         case .sentenceEncoder: self = .sentenceEncoder
         case .coca: self = .coca
@@ -184,7 +184,7 @@ extension ModelManifest.Architecture {
 
 extension ModelManifest.TextPooling {
     /// The raw value; no two kinds of towers share one.
-    public var name: String {
+    package var name: String {
         switch self {
         case .transformer(let pooling): pooling.rawValue
         case .bert(let pooling): pooling.rawValue

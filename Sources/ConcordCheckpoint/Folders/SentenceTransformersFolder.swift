@@ -7,9 +7,9 @@ struct SentenceTransformersFolder {
     static let fileName = "modules.json"
 
     let configuration: BERTConfiguration
-    /// Where the tower's `config.json`, weights and tokenizer are.
+    /// The folder of the tower's `config.json`, weights and tokenizer.
     let towerFolder: String
-    /// Whether texts are put into lower case before the tokenizer sees them.
+    /// Whether texts are lowercased before the tokenizer.
     let lowercases: Bool
 
     /// - Throws: `.invalidConfiguration` for modules that are not supported.

@@ -7,7 +7,7 @@ public struct CheckpointReader: Sendable {
         /// The name in the file, but for what wrappers around layers have put into it; see ``unwrapped(_:)``.
         public let name: String
         public let entry: SafetensorsFile.Entry
-        public let file: SafetensorsFile
+        package let file: SafetensorsFile
 
         /// Fills `buffer` with bytes of the tensor (little-endian, row-major), from the one at `offset` on. Throws
         /// `.fileSystem`.
@@ -17,12 +17,12 @@ public struct CheckpointReader: Sendable {
         }
     }
 
-    public static let fileName = "model.safetensors"
-    public static let indexName = "model.safetensors.index.json"
-    /// What open_clip calls its own, old and new.
-    public static let openCLIPNames = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"]
+    package static let fileName = "model.safetensors"
+    package static let indexName = "model.safetensors.index.json"
+    /// open_clip's file names, old and new.
+    package static let openCLIPNames = ["open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"]
 
-    /// Whether a folder holds weights in safetensors under the names of transformers and Concord.
+    /// Whether a folder has safetensors weights under the names of transformers and Concord.
     static func holdsWeights(_ folder: String) -> Bool {
         [fileName, indexName].contains { Files.exists(folder + "/" + $0) }
     }
@@ -30,11 +30,11 @@ public struct CheckpointReader: Sendable {
     /// The path that the checkpoint was read from: a folder, a safetensors file or an index.
     public let path: String
     /// The files, in the order of their names.
-    public let files: [SafetensorsFile]
+    package let files: [SafetensorsFile]
     /// The tensors, file after file, in the order of their bytes.
     public let tensors: [Tensor]
     /// The tensors of types that cannot be read, and what the files call these.
-    public let unreadable: [(name: String, dtypeName: String)]
+    package let unreadable: [(name: String, dtypeName: String)]
     // Keyed by bytes: `String` equality would merge names that are canonically equivalent.
     private let positions: [[UInt8]: Int]
 

@@ -11,19 +11,19 @@ public struct SafetensorsFile: Sendable {
         public let name: String
         public let dtype: DType
         public let shape: [Int]
-        /// Where the tensor's bytes stand in the file.
+        /// The tensor's bytes in the file.
         public let byteRange: Range<Int>
 
     }
 
     /// A tensor of a type that the tensor engine lacks, such as `F8_E4M3`.
-    public struct UnreadableEntry: Sendable, Hashable {
-        public let name: String
-        /// What the header calls the type.
-        public let dtypeName: String
-        public let shape: [Int]
-        /// Where the tensor's bytes stand in the file.
-        public let byteRange: Range<Int>
+    package struct UnreadableEntry: Sendable, Hashable {
+        package let name: String
+        /// The type's name in the header.
+        package let dtypeName: String
+        package let shape: [Int]
+        /// The tensor's bytes in the file.
+        package let byteRange: Range<Int>
     }
 
     package let file: FileReader
@@ -32,7 +32,7 @@ public struct SafetensorsFile: Sendable {
     /// The tensors in the order of their bytes.
     public let entries: [Entry]
     /// The tensors that nobody can read, in the order of the header.
-    public let unreadable: [UnreadableEntry]
+    package let unreadable: [UnreadableEntry]
     // Keyed by bytes: `String` equality would merge names that are canonically equivalent.
     private let positions: [[UInt8]: Int]
 

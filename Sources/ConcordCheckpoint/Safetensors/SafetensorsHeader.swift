@@ -133,7 +133,7 @@ struct SafetensorsHeader {
         return numbers
     }
 
-    /// The tensors, in the order of their bytes, must tile the data: no overlap, no hole, nothing behind the last.
+    /// The tensors, in the order of their bytes, must tile the data: no overlap, no hole, nothing after the last.
     private func checkTiling(
         _ tensors: [(name: String, range: Range<Int>)], dataStart: Int, dataEnd: Int
     ) throws(ConcordError) {
@@ -172,7 +172,7 @@ struct SafetensorsHeader {
 
 extension DType {
     /// The name of this type in a safetensors header.
-    public var safetensorsName: String {
+    package var safetensorsName: String {
         switch self {
         case .float64: "F64"
         case .float32: "F32"
@@ -186,7 +186,7 @@ extension DType {
     }
 
     /// The type that a safetensors header calls `name`; nil for those that the tensor engine lacks.
-    public init?(safetensorsName name: String) {
+    package init?(safetensorsName name: String) {
         guard let type = DType.allCases.first(where: { $0.safetensorsName == name }) else { return nil }
         self = type
     }

@@ -2,7 +2,7 @@ import ConcordCore
 
 /// Writes safetensors files, byte for byte as the reference library does.
 public enum SafetensorsWriter {
-    /// What the Python libraries expect to find before they load a file into PyTorch.
+    /// Metadata that the Python libraries require before they load a file into PyTorch.
     public static let standardMetadata = ["format": "pt"]
 
     /// Replaces the file at `path` with the tensors, atomically: until all is on disk the old file stands.
@@ -43,7 +43,7 @@ public enum SafetensorsWriter {
         }
     }
 
-    /// What stands before the values of a file with one tensor, for whoever writes those piece by piece.
+    /// The header of a file with one tensor, for callers that write its values piece by piece.
     ///
     /// Throws as ``write(to:tensors:metadata:)``.
     package static func header(
@@ -96,9 +96,9 @@ public struct SafetensorsTensor {
     /// Takes bytes; may be called several times, with one chunk after another.
     public typealias Sink = (UnsafeRawBufferPointer) throws -> Void
 
-    public let name: String
-    public let dtype: DType
-    public let shape: [Int]
+    package let name: String
+    package let dtype: DType
+    package let shape: [Int]
     let produce: (Sink) throws -> Void
 
     /// A tensor whose bytes `produce` hands to the sink when the file is written: little-endian, row-major.

@@ -94,7 +94,9 @@ package struct ModelInspection {
         guard architecture.vision != nil else { return "text" }
         guard architecture.text != nil else { return "vision" }
         if parameter.hasPrefix("text_decoder.") || parameter.hasPrefix("language_head.") { return "decoder" }
-        if parameter.hasPrefix("vision_model.") || parameter.hasPrefix("visual_projection.") { return "vision" }
+        if [Tower.image.root, Tower.image.projection].contains(where: { parameter.hasPrefix($0 + ".") }) {
+            return "vision"
+        }
         return parameter.hasPrefix("logit_") ? "logits" : "text"
     }
 }

@@ -139,7 +139,7 @@ struct PretrainedSource {
     ) throws(ConcordError) -> DualEncoderConfiguration {
         var configuration = DualEncoderConfiguration(
             text: try textTower() ?? newTextTower() ?? .transformer(.init()), vision: try imageTower(),
-            initialLogitScale: Self.initialLogitScale)
+            initialLogitScale: DualEncoderConfiguration.clipLogitScale)
         if let coca {
             configuration.initialLogitScale = coca.initialLogitScale
         } else if recipe.start != nil, let image, case .dualEncoder(let start) = image.architecture {
@@ -154,9 +154,6 @@ struct PretrainedSource {
         try configuration.validate(path: "the model of this recipe")
         return configuration
     }
-
-    /// As in OpenAI's code, ln(1 / 0.07).
-    private static let initialLogitScale = 2.659260036932778
 
     private func imageTower() throws(ConcordError) -> VisionTransformerConfiguration {
         guard let image, var tower = imageSide?.tower else { return recipe.newImageTower }

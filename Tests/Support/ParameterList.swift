@@ -1,6 +1,8 @@
+import ConcordCheckpoint
+
 /// The parameters that a configuration's model has, by name and shape, without making the model.
 ///
-/// The layers of `ConcordNN` and `ConcordModels` spell the same names where they are made; a test of theirs compares.
+/// Written apart from the layers, which spell the keys where they are made, so that tests can hold the two together.
 struct ParameterList {
     private(set) var keys: [KeyReport.Key] = []
 
@@ -137,7 +139,7 @@ struct ParameterList {
 
 extension DualEncoderConfiguration {
     /// The parameters of the model, in the order in which its layers are made.
-    public var parameters: [KeyReport.Key] {
+    package var parameters: [KeyReport.Key] {
         var list = ParameterList()
         list.add("logit_scale")
         if initialLogitBias != nil { list.add("logit_bias") }
@@ -156,7 +158,7 @@ extension DualEncoderConfiguration {
 
 extension CoCaConfiguration {
     /// The parameters of the model, in the order in which its layers are made.
-    public var parameters: [KeyReport.Key] {
+    package var parameters: [KeyReport.Key] {
         var list = ParameterList()
         list.add("logit_scale")
         list.text(text)
@@ -172,7 +174,7 @@ extension CoCaConfiguration {
 
 extension BERTConfiguration {
     /// The parameters of the tower alone, without a projection, in the order in which its layers are made.
-    public var parameters: [KeyReport.Key] {
+    package var parameters: [KeyReport.Key] {
         var list = ParameterList()
         list.bert(self, scope: "")
         return list.keys
@@ -181,7 +183,7 @@ extension BERTConfiguration {
 
 extension ModelFolder {
     /// The model's parameters by its own names, known without reading the weights.
-    public var parameters: [KeyReport.Key] {
+    package var parameters: [KeyReport.Key] {
         switch architecture {
         case .dualEncoder(let configuration): configuration.parameters
         case .sentenceEncoder(let configuration): configuration.parameters

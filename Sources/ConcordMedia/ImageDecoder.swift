@@ -29,7 +29,7 @@ struct ImageDecoder {
                     + "the limit")
         }
         let read = ImageFormat.allCases.filter(limits.formats.contains).map(\.name).joined(separator: ", ")
-        let advice = "convert it, for example with `magick IN OUT.png`, or take it out"
+        let advice = "convert it, for example with `magick IN OUT.png`, or remove it"
         guard let format = ImageFormat(of: bytes) else {
             let found = ImageFormat.otherName(bytes)
             throw problem(
@@ -51,10 +51,10 @@ struct ImageDecoder {
         // Some bytes for each can be counted, whatever the limit.
         guard !overflows && count <= min(limits.maximumPixels, Int.max >> 5) else {
             throw problem(
-                "announces \(width)×\(height) pixels, more than the \(limits.maximumPixels) allowed in all; shrink "
+                "has \(width)×\(height) pixels, more than the \(limits.maximumPixels) allowed in total; shrink "
                     + "the image or raise the limit")
         }
-        guard count > 0 else { throw problem("has no pixels; get the file again or take it out") }
+        guard count > 0 else { throw problem("has no pixels; get the file again or remove it") }
         return image
     }
 
@@ -86,7 +86,7 @@ struct ImageDecoder {
             vips_error_clear()
             switch error {
             case .damaged:
-                throw problem("is a damaged or truncated \(format.name) file; get the file again or take it out")
+                throw problem("is a damaged or truncated \(format.name) file; get the file again or remove it")
             case .unread(let text): throw problem("is a \(format.name) file that \(text)")
             case .unavailable(let text): throw ConcordError(.unavailable, "the image \(name) cannot be read: \(text)")
             }

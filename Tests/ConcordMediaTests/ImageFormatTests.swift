@@ -105,7 +105,7 @@ struct ImageFormatTests {
         let (bytes, size) = try huge(format)
         #expect(bytes.count < 20_000)
         let message = message(bytes)
-        #expect(message.contains("announces \(size) pixels"), "\(message)")
+        #expect(message.contains("has \(size) pixels"), "\(message)")
         let header = #expect(throws: ConcordError.self) {
             try bytes.withUnsafeBytes { try ImageHeader(of: $0, name: "some/image") }
         }

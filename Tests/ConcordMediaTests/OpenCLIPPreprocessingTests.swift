@@ -64,7 +64,7 @@ struct OpenCLIPPreprocessingTests {
         ("an interpolation by number", #"{"interpolation": 3}"#, "has interpolation 3"),
         ("an unknown resize mode", #"{"resize_mode": "stretch"}"#, #"has resize_mode "stretch""#),
         ("two means", #"{"mean": [0.5, 0.5]}"#, "mean; write three numbers"),
-        ("mean 0", #"{"mean": 0}"#, "which open_clip takes for CLIP's"),
+        ("mean 0", #"{"mean": 0}"#, "which open_clip treats as CLIP's"),
         ("a deviation of 0", #"{"std": [0.5, 0.5, 0]}"#, "cannot be divided by 0"),
         ("a fill beyond a byte", #"{"fill_color": 256}"#, "has fill_color 256"),
         ("a fill below a byte", #"{"fill_color": -1}"#, "has fill_color -1"),

@@ -190,7 +190,7 @@ struct PreprocessorConfigTests {
         Broken("no crop", #"{"size": 32, "do_center_crop": false}"#, "do_center_crop true and a crop_size"),
         Broken(
             "one edge without a crop", #"{"image_processor_type": "SiglipImageProcessor", "size": 224}"#,
-            "images must come out square"),
+            "the output must be square"),
         Broken("another crop rule", #"{"size": 32, "crop_size": 32, "crop_rule": "left"}"#, #"has crop_rule "left""#),
         Broken(
             "an image processor that makes patches", #"{"image_processor_type": "Siglip2ImageProcessor", "size": 32}"#,

@@ -44,12 +44,12 @@ struct BMPImage: EncodedImage {
             bits = try file.littleEndian(28, count: 2)
             let code = try file.littleEndian(30, count: 4)
             guard let known = Compression(rawValue: code) else {
-                throw .unread("is compressed by method \(code), which is not read; save it without compression")
+                throw .unread("uses compression \(code), which is not supported; save it without compression")
             }
             compression = known
         }
         guard [1, 4, 8, 16, 24, 32].contains(bits) else {
-            throw .unread("has \(bits) bits a pixel, which are not read; save it with 24")
+            throw .unread("has \(bits) bits per pixel, which is not supported; save it with 24")
         }
         var offset = 14 + headerSize
         if compression == .masks {
@@ -80,7 +80,9 @@ struct BMPImage: EncodedImage {
         start = stored == 0 || (bits <= 8 && stored == 14 + headerSize) ? offset : stored
         let usesRuns = compression == .runs8 || compression == .runs4
         guard !usesRuns || bits == (compression == .runs8 ? 8 : 4) else {
-            throw .unread("has runs of pixels of \(bits) bits, which are not read; save it without compression")
+            throw .unread(
+                "is run-length encoded with \(bits) bits per pixel, which is not supported; save it without compression"
+            )
         }
     }
 
@@ -99,7 +101,7 @@ struct BMPImage: EncodedImage {
         case (32, 0xFF00_0000, 0xFF00, 0xFF, 0), (32, 0xFF00_0000, 0xFF00, 0xFF, 0xFF0000):
             return .bytes(red: 3, green: 1, blue: 0)
         case (32, 0xFF, 0xFF00, 0xFF0000, 0xFF00_0000): return .bytes(red: 0, green: 1, blue: 2)
-        default: throw .unread("has bit masks of colors that are not read; save it with 24 bits a pixel")
+        default: throw .unread("has unsupported color bit masks; save it with 24 bits per pixel")
         }
     }
 

@@ -13,7 +13,7 @@ struct GIFImage: EncodedImage {
         (width, height) = (file.width, file.height)
         // A first frame that leaves the canvas makes it larger.
         guard frame.left + frame.width <= width && frame.top + frame.height <= height else {
-            throw .unread("has a first frame that leaves its canvas; save it again")
+            throw .unread("has a first frame that extends beyond its canvas; save it again")
         }
         guard frame.hasPalette else { throw .unread("has no palette; save it again") }
     }

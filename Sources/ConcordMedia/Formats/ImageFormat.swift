@@ -87,7 +87,7 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
     static func otherName(_ bytes: UnsafeRawBufferPointer) -> String? {
         let file = FileBytes(bytes: bytes)
         if let brands = brands(file) {
-            if brands.contains("crx ") { return "a camera's raw image" }
+            if brands.contains("crx ") { return "a raw camera image" }
             return brands.isDisjoint(with: ["mif1", "msf1"])
                 ? "an MP4 or QuickTime file" : "a HEIF file of another kind"
         }
@@ -104,9 +104,9 @@ public enum ImageFormat: String, Sendable, Hashable, CaseIterable {
         ("BM", "a BMP image of an unknown version"), ("Pf", "a PFM image"), ("PF", "a PFM image"),
         ("P7", "a PAM image"), ("v/1\u{1}", "an OpenEXR image"), ("#?RADIANCE", "a Radiance HDR image"),
         ("qoif", "a QOI image"), ("DDS ", "a DDS texture"), ("SIMPLE  =", "a FITS image"),
-        ("gimp xcf", "a GIMP image"), ("FUJIFILM", "a camera's raw image"), ("IIU\0", "a camera's raw image"),
-        ("II\u{1A}\0\0\0HEAPCCDR", "a camera's raw image"), ("\0\0\u{1}\0", "an icon of Windows"),
-        ("version https://git-lfs", "a pointer of Git LFS (`git lfs pull` fetches the file itself)"),
+        ("gimp xcf", "a GIMP image"), ("FUJIFILM", "a raw camera image"), ("IIU\0", "a raw camera image"),
+        ("II\u{1A}\0\0\0HEAPCCDR", "a raw camera image"), ("\0\0\u{1}\0", "a Windows icon"),
+        ("version https://git-lfs", "a Git LFS pointer (`git lfs pull` fetches the file itself)"),
         ("PK\u{3}\u{4}", "a ZIP archive"), ("\u{1F}", "a compressed file"), ("RIFF", "a sound or video file"),
     ]
 }

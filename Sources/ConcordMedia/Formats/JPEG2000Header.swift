@@ -30,14 +30,14 @@ struct JPEG2000Header {
             throw .unread("has a palette, or colors that are neither sRGB nor gray; save it as RGB")
         }
         guard let first = components.first, components.count <= 4, components.allSatisfy({ $0 == first }) else {
-            throw .unread("has \(components.count) components, or some of a depth of their own; save it as RGB")
+            throw .unread("has \(components.count) components, or components of different depths; save it as RGB")
         }
         guard first.depth < 16, first.horizontalStep == 1, first.verticalStep == 1 else {
             throw .unread("has signed, subsampled or more than 16-bit components; save it as 8-bit RGB")
         }
-        guard isAtOrigin else { throw .unread("does not begin at its grid's origin; save it again") }
+        guard isAtOrigin else { throw .unread("does not start at its grid's origin; save it again") }
         guard tiles <= Self.mostTiles else {
-            throw .unread("has \(tiles) tiles, more than the \(Self.mostTiles) that are read; save it with larger ones")
+            throw .unread("has \(tiles) tiles, more than the \(Self.mostTiles) supported; save it with larger ones")
         }
     }
 

@@ -71,10 +71,10 @@ enum JPEGMarkers {
     private static func checkFrame(_ marker: UInt8, precision: UInt8) throws(ImageFault) {
         switch marker {
         case 0xC3, 0xC5...0xC7, 0xCB, 0xCD...0xCF, 0xF7:
-            throw .unread("is compressed without loss or in levels; save it again as an ordinary JPEG, or as PNG")
+            throw .unread("uses lossless or hierarchical compression; save it again as an ordinary JPEG, or as PNG")
         case 0xC0...0xC2, 0xC9, 0xCA:
             guard precision == 8 else {
-                throw .unread("has \(precision) bits a sample; save it again with 8, or as PNG")
+                throw .unread("has \(precision) bits per sample; save it again with 8, or as PNG")
             }
         default: return
         }

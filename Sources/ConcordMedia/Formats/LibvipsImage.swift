@@ -6,7 +6,7 @@ enum VipsLibrary {
     /// Starts libvips, the first time. Throws `.unavailable` where it does not start.
     static func start() throws(ConcordError) {
         guard isStarted else {
-            throw ConcordError(.unavailable, "libvips does not start; install libvips 8.13 or newer")
+            throw ConcordError(.unavailable, "libvips cannot be initialized; install libvips 8.13 or newer")
         }
     }
 
@@ -64,7 +64,7 @@ final class VipsFile {
         guard vips_seam_open(loader, bytes.baseAddress, bytes.count, Int32(shrink), &opened) == 0, let opened else {
             guard format.isReadable else {
                 throw .unavailable(
-                    "this machine's libvips was built without \(format.name); install one that has it, or convert the "
+                    "this machine's libvips was built without \(format.name); install one with it, or convert the "
                         + "image")
             }
             throw .damaged

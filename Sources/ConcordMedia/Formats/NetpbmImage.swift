@@ -31,7 +31,9 @@ struct NetpbmImage: EncodedImage {
         width = try reader.number()
         height = try reader.number()
         most = kind == .bits ? 1 : try reader.number()
-        guard (1...65535).contains(most) else { throw .unread("counts to \(most); save it with values up to 255") }
+        guard (1...65535).contains(most) else {
+            throw .unread("has the maximum \(most); save it with values up to 255")
+        }
         start = reader.offset
     }
 

@@ -43,7 +43,7 @@ struct TGAImage: EncodedImage {
         guard let kind = Kind(rawValue: code & ~8), mapKind <= 1, flags & 0xC0 == 0 else { throw .damaged }
         let known: [Kind: [Int]] = [.palette: [8], .color: [16, 24, 32], .gray: [8, 16]]
         guard known[kind]?.contains(bits) == true, kind != .palette || mapKind == 1 else {
-            throw .unread("has \(bits) bits a pixel, which are not read; save it with 24")
+            throw .unread("has \(bits) bits per pixel, which is not supported; save it with 24")
         }
         self.kind = kind
         hasRuns = code & 8 != 0

@@ -97,7 +97,7 @@ struct TIFFImage: EncodedImage {
         ]
         guard readCompressions.contains(Int32(header.compression)), header.is_decompressible else {
             throw .unread(
-                "is compressed by method \(header.compression), which is not read; save it with LZW or Deflate")
+                "uses compression \(header.compression), which is not supported; save it with LZW or Deflate")
         }
         // A tile may be larger than the image that it is a part of, and is decoded whole.
         let (pixels, overflows) = Int(header.block_width).multipliedReportingOverflow(by: Int(header.block_height))
@@ -108,7 +108,7 @@ struct TIFFImage: EncodedImage {
         }
         // libvips looks at all of them, though the first alone is decoded.
         guard header.pages <= Self.mostPages else {
-            throw .unread("has \(header.pages) pages, more than the \(Self.mostPages) that are read; split it")
+            throw .unread("has \(header.pages) pages, more than the \(Self.mostPages) supported; split it")
         }
     }
 
@@ -116,7 +116,7 @@ struct TIFFImage: EncodedImage {
         guard isRead else {
             throw .unread(
                 "stores pixels of \(header.samples) × \(header.bits) bits (sample format \(header.sample_format), "
-                    + "photometric interpretation \(header.photometric)), which are not read as RGB; save it as 8-bit RGB"
+                    + "photometric interpretation \(header.photometric)), which cannot be read as RGB; save it as 8-bit RGB"
             )
         }
         guard header.is_planar && header.samples > 1 else { return }
@@ -125,7 +125,7 @@ struct TIFFImage: EncodedImage {
         guard planar.contains(Int32(header.photometric)), header.samples <= 4, !header.is_tiled,
             !(header.isYCbCr && header.isJPEG)
         else {
-            throw .unread("stores its samples in separate planes in a way that is not read; save it with them together")
+            throw .unread("stores its samples in unsupported separate planes; save it with interleaved samples")
         }
     }
 

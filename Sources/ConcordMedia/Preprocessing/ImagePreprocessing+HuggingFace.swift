@@ -46,7 +46,7 @@ extension ImagePreprocessing {
         }
         let reader = PreprocessingReader(config: config, defaults: try ImageProcessorDefaults.of(config))
         guard try reader.flag("do_resize") else {
-            throw reader.problem("has do_resize false, but images must get one size; write true, and the size")
+            throw reader.problem("has do_resize false, but images must have one size; write true, and the size")
         }
         guard try reader.flag("do_rescale") else {
             throw reader.problem("has do_rescale false, but pixels must be scaled to 0…1; write true")
@@ -68,7 +68,7 @@ extension ImagePreprocessing {
         let crops = try reader.flag("do_center_crop")
         guard crops || mode == .squash else {
             throw reader.problem(
-                "has do_center_crop false and a size of one edge, but images must come out square; write "
+                "has do_center_crop false and the size of one edge, but the output must be square; write "
                     + "do_center_crop true and a crop_size, or a size of {\"height\": 224, \"width\": 224}")
         }
         let normalizes = try reader.flag("do_normalize")
@@ -165,7 +165,7 @@ enum ImageProcessorDefaults {
             throw reader.problem(
                 "names the image processor \(type.text()), which is not supported; known are "
                     + supported.map { $0 + "ImageProcessor" }.joined(separator: ", ")
-                    + "; where one of them does the same, write its name")
+                    + "; if one of them does the same, write its name")
         }
         return .object(shared + (defaults.members ?? []))
     }

@@ -35,7 +35,7 @@ extension ImagePreprocessing {
             throw reader.problem("has mode \(reader.value("mode")?.text() ?? ""); only \"RGB\" is supported")
         }
         for key in ["mean", "std"] where reader.value(key)?.double == 0 {
-            throw reader.problem("has \(key) 0, which open_clip takes for CLIP's; write three numbers")
+            throw reader.problem("has \(key) 0, which open_clip treats as CLIP's; write three numbers")
         }
         _ = try reader.square("size")
         let size = try reader.edge("image size", .integer(imageSize))

@@ -88,7 +88,7 @@ import Testing
         Case(name: "an unknown graph", expected: "did you mean `text`", change: put("graphs", "texts", "text.onnx")),
         Case(name: "no text graph", expected: "no `text`", change: put("graphs", "text", nil)),
         Case(
-            name: "a step without a prefill", expected: "need each other",
+            name: "a step without a prefill", expected: "both are needed",
             change: put("graphs", "caption_prefill", nil)),
         Case(name: "captions without pictures", expected: "`image`", change: put("graphs", "image", nil)),
         Case(name: "a graph that is no name", expected: "must be a string", change: put("graphs", "text", 1)),
@@ -126,9 +126,9 @@ import Testing
             change: put("canary", "image_embedding", nil)),
         Case(name: "no caption", expected: "`caption`", change: put("canary", "caption", nil)),
         Case(
-            name: "half a token", expected: "ids of tokens", change: put("canary", "caption", [1.5])),
+            name: "half a token", expected: "token ids", change: put("canary", "caption", [1.5])),
         Case(
-            name: "a token beyond 32 bits", expected: "ids of tokens", change: put("canary", "caption", [4_294_967_296])
+            name: "a token beyond 32 bits", expected: "token ids", change: put("canary", "caption", [4_294_967_296])
         ),
     ]
 

@@ -69,12 +69,12 @@ import Testing
             (linear, [:], nil, .invalidArgument, ["'x' is missing", "float32[batch, 3]"]),
             (linear, ["x": x, "xx": x], nil, .invalidArgument, ["no input 'xx'", "did you mean 'x'?"]),
             (linear, ["x": x], ["z"], .invalidArgument, ["no output 'z'", "outputs: y"]),
-            (linear, ["x": x], ["y", "y"], .invalidArgument, ["'y' is asked for twice"]),
-            (linear, ["x": x], [], .invalidArgument, ["without outputs"]),
+            (linear, ["x": x], ["y", "y"], .invalidArgument, ["'y' is requested twice"]),
+            (linear, ["x": x], [], .invalidArgument, ["no outputs"]),
             (linear, ["x": try ids([1, 3])], nil, .dtypeMismatch, ["'x' takes float32", "got int64"]),
             (
                 linear, ["x": try x.reshaped([3])], nil, .shapeMismatch,
-                ["input x: float32[batch, 3]", "[3]:", "1 axes where 2"]
+                ["input x: float32[batch, 3]", "[3]:", "1 axes, but 2"]
             ),
             (linear, ["x": try x.reshaped([3, 1])], nil, .shapeMismatch, ["axis 1", "length 1 where 3"]),
             (

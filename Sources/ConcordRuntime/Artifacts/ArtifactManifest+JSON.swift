@@ -58,7 +58,8 @@ extension ArtifactManifest {
             isModel
                 ? "\(folder) is a model that has not been exported: run `concord export --model \(folder) --output ARTIFACT` "
                     + "and name the folder ARTIFACT"
-                : "\(folder) is no exported model: it has no \(fileName); name a folder that `concord export` wrote")
+                : "\(folder) is not an exported model: it has no \(fileName); name a folder that `concord export` wrote"
+        )
     }
 
     /// Writes the manifest into an artifact folder, atomically. Throws `.fileSystem`.
@@ -98,31 +99,31 @@ extension ArtifactManifest {
 
     /// Throws `.invalidConfiguration` for members that contradict each other.
     private func check(_ fields: JSONFields) throws(ConcordError) {
-        guard graphs[.text] != nil else { throw fields.failure("graphs", "has no `text`, which every model has") }
+        guard graphs[.text] != nil else { throw fields.failure("graphs", "has no `text`, which every model needs") }
         guard (graphs[.captionPrefill] == nil) == (graphs[.captionStep] == nil) else {
-            throw fields.failure("graphs", "has one of `caption_prefill` and `caption_step`, which need each other")
+            throw fields.failure("graphs", "has only one of `caption_prefill` and `caption_step`; both are needed")
         }
         guard graphs[.captionPrefill] == nil || graphs[.image] != nil else {
-            throw fields.failure("graphs", "captions pictures without the graph `image` that reads them")
+            throw fields.failure("graphs", "has caption graphs but no graph `image`")
         }
         guard (graphs[.image] == nil) == (logitScale == nil) else {
-            throw fields.failure("logit_scale", "belongs to models with the graph `image`, and only to them")
+            throw fields.failure("logit_scale", "must be present if and only if there is a graph `image`")
         }
         for (role, name) in graphs where hashes[name] == nil {
             throw fields.failure("sha256", "lacks \(name), the graph `\(role.rawValue)`")
         }
         guard checksums.isEmpty || Set(checksums.keys) == Set(hashes.keys) else {
-            throw fields.failure("xxh128", "has not the files of `sha256`")
+            throw fields.failure("xxh128", "does not list the same files as `sha256`")
         }
         guard (graphs[.image] == nil) == (canary.imageEmbedding == nil) else {
-            throw fields.failure("canary", "has an `image_embedding` where there is no graph `image`, or none for one")
+            throw fields.failure("canary", "must have `image_embedding` if and only if there is a graph `image`")
         }
         guard (graphs[.captionPrefill] == nil) == (canary.caption == nil) else {
-            throw fields.failure("canary", "has a `caption` of a model that does not caption, or none of one that does")
+            throw fields.failure("canary", "must have `caption` if and only if the model captions")
         }
         for vector in [canary.textEmbedding, canary.imageEmbedding].compactMap(\.self)
         where vector.count != embeddingWidth {
-            throw fields.failure("canary", "has \(vector.count) values where `embedding_width` is \(embeddingWidth)")
+            throw fields.failure("canary", "has \(vector.count) values, but `embedding_width` is \(embeddingWidth)")
         }
     }
 }
@@ -137,7 +138,7 @@ extension ArtifactCanary {
         guard fields["caption"] != nil else { return }
         let ids = try fields.numbers("caption").map { Int32(exactly: $0) }
         caption = ids.compactMap(\.self)
-        guard caption?.count == ids.count else { throw fields.failure("caption", "must hold ids of tokens") }
+        guard caption?.count == ids.count else { throw fields.failure("caption", "must be a list of token ids") }
     }
 
     fileprivate var json: JSONValue {

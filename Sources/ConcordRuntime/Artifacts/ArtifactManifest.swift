@@ -115,7 +115,7 @@ extension ArtifactManifest {
             guard Files.parent(of: place) == root else {
                 throw ConcordError(
                     .invalidCheckpoint,
-                    "\(path) is a link to a place outside its folder; put the file itself there")
+                    "\(path) is a symbolic link to outside its folder; copy the file into the folder")
             }
             var status = stat()
             guard stat(place, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

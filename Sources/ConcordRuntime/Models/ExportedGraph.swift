@@ -18,7 +18,7 @@ struct ExportedGraph: Sendable {
     /// Throws `.invalidModel` unless the graph takes what is named and nothing else.
     func requireInputs(_ names: [String]) throws(ConcordError) {
         for info in session.inputs where !names.contains(info.name) {
-            throw failure("it takes '\(info.name)', which is not known")
+            throw failure("it has the unknown input '\(info.name)'")
         }
     }
 
@@ -72,14 +72,14 @@ func embeddingRows(
 ) throws(ConcordError) -> [[Float]] {
     guard value.elementType == .float32, value.shape.count == 2, value.shape[0] >= count, value.shape[1] == width else {
         throw ConcordError(
-            .inference, "the model gave embeddings \(value.shape) where \(width) values for each item are expected")
+            .inference, "the model returned embeddings \(value.shape), but \(width) values per item are expected")
     }
     let rows = value.withUnsafeBytes { bytes in
         let values = bytes.bindMemory(to: Float.self)
         return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }
     for (row, values) in rows.enumerated() where !values.allSatisfy(\.isFinite) {
-        throw ConcordError(.nonFiniteValue, "the model's vector of \(name(row)) is no numbers; check the input")
+        throw ConcordError(.nonFiniteValue, "the embedding of \(name(row)) contains NaN or infinity; check the input")
     }
     return rows
 }

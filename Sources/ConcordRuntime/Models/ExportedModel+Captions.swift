@@ -16,7 +16,7 @@ extension ExportedModel {
         let start: [Int32]? = if let prompt { try prepare(prompt: prompt) } else { nil }
         let found = try caption(images: [prepare(imageAt: path)], prompt: start, options: options)
         guard let caption = found.first?.first else {
-            throw ConcordError(.invalidArgument, "\(path): the options leave no caption; allow more tokens")
+            throw ConcordError(.invalidArgument, "\(path): no caption satisfies the options; allow more tokens")
         }
         return caption
     }
@@ -97,13 +97,13 @@ final class ExportedCaptionSession: DecodingSession {
     ) throws(ConcordError) {
         let rows = imageOfRow.count
         guard rows > 0, !tokens.isEmpty, tokens.count.isMultiple(of: rows) else {
-            throw ConcordError(.invalidArgument, "\(tokens.count) tokens for \(rows) rows; give as many to each")
+            throw ConcordError(.invalidArgument, "\(tokens.count) tokens for \(rows) rows; give each row as many")
         }
         let added = tokens.count / rows
         guard count + added <= contextLength else {
             throw ConcordError(
                 .invalidArgument,
-                "a caption of \(count + added) tokens is longer than the \(contextLength) that the model was made for; "
+                "a caption of \(count + added) tokens exceeds the model's context of \(contextLength); "
                     + "ask for fewer tokens")
         }
         let ids = try OnnxValue(of: Int64.self, shape: [rows, added]) { buffer in
@@ -211,7 +211,7 @@ struct CaptionGraphs: Sendable {
         let cross = CaptionState.cross.names(
             layers: CaptionState.cross.layerCount(among: prefill.session.outputs))
         guard !present.isEmpty, !cross.isEmpty else {
-            throw prefill.failure("it gives no 'present.0.key' or 'cross.0.key'")
+            throw prefill.failure("it has no output 'present.0.key' or 'cross.0.key'")
         }
         (pastCount, crossCount) = (present.count, cross.count)
         prefillOutputs = try outputs(prefill, present + cross)
@@ -263,7 +263,7 @@ struct CaptionGraphs: Sendable {
         guard results[0].elementType == .float32, results[0].shape == [rows, text.vocabularySize] else {
             throw ConcordError(
                 .inference,
-                "the graph `\(graph.role.rawValue)` gave logits \(results[0].shape) where "
+                "the graph `\(graph.role.rawValue)` returned logits \(results[0].shape) where "
                     + "[\(rows), \(text.vocabularySize)] are expected")
         }
         return results

@@ -39,7 +39,7 @@ extension ExportedModel {
         let words = Result { () throws(ConcordError) in try text.value() }
         try compare("text", words.get(), canary.textEmbedding)
         guard let prepared, let vector = try image.get() else { return }
-        if let expected = canary.imageEmbedding { try compare("picture", vector, expected) }
+        if let expected = canary.imageEmbedding { try compare("image", vector, expected) }
         guard let expected = canary.caption, !expected.isEmpty else { return }
         let options = GenerationOptions(maxTokens: expected.count)
         let session = try makeCaptionSession(for: [prepared])
@@ -47,8 +47,8 @@ extension ExportedModel {
         guard manifest.precision != .float32 || found.first?.first?.tokens == expected else {
             throw ConcordError(
                 .inference,
-                "the model captions its canary with the tokens \(found.first?.first?.tokens ?? []), not with "
-                    + "\(expected) as when it was exported; export it again, or look at the machine's memory")
+                "the model captions its canary image with the tokens \(found.first?.first?.tokens ?? []), not with "
+                    + "\(expected) as when it was exported; export it again, or check the machine's memory")
         }
     }
 
@@ -61,7 +61,7 @@ extension ExportedModel {
     private func compare(_ what: String, _ found: [Float], _ expected: [Float]) throws(ConcordError) {
         guard found.count == expected.count else {
             throw ConcordError(
-                .inference, "the canary \(what)'s vector has \(found.count) values, not \(expected.count)")
+                .inference, "the embedding of the canary \(what) has \(found.count) values, not \(expected.count)")
         }
         let needed: Float = manifest.precision == .float32 ? 0.9999 : 0.999
         let lengths = (dot(found, found) * dot(expected, expected)).squareRoot()
@@ -69,8 +69,8 @@ extension ExportedModel {
         guard cosine >= needed else {
             throw ConcordError(
                 .inference,
-                "the vector of the canary \(what) has a cosine of \(cosine) to that of the export, below \(needed); "
-                    + "export the model again, or look at the machine's memory")
+                "the embedding of the canary \(what) has a cosine of \(cosine) to the one at export, below \(needed); "
+                    + "export the model again, or check the machine's memory")
         }
     }
 }

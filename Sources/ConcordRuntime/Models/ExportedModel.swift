@@ -108,7 +108,7 @@ public final class ExportedModel: Sendable {
         }
         if let prefill, let step {
             guard case .coca(let configuration) = model.architecture else {
-                throw contradiction("it has graphs that caption, and the configuration of a model that does not")
+                throw contradiction("it has caption graphs, but the configuration of a model that does not caption")
             }
             captioning = try CaptionGraphs(prefill: prefill, step: step, configuration.text)
         } else {
@@ -154,7 +154,7 @@ public final class ExportedModel: Sendable {
         let ids = Array(tokenizer.encode(prompt).dropLast())
         guard ids.count > 1 else {
             // Not quoted: it may be of any length, and this text goes into answers and logs.
-            throw ConcordError(.invalidArgument, "the prompt has no token; write some words, or leave it out")
+            throw ConcordError(.invalidArgument, "the prompt has no tokens; write some words, or omit it")
         }
         return ids
     }
@@ -192,7 +192,7 @@ public final class ExportedModel: Sendable {
         guard let imageTower, let captioning else {
             throw ConcordError(.invalidConfiguration, "this model cannot caption; export a CoCa")
         }
-        guard !images.isEmpty else { throw ConcordError(.emptyBatch, "no pictures; give one at least") }
+        guard !images.isEmpty else { throw ConcordError(.emptyBatch, "no images; give at least one") }
         return ExportedCaptionSession(
             captioning, tokens: try imageTower.decoderTokens(images, buckets: options.batchBuckets))
     }
@@ -250,7 +250,8 @@ public struct ExportedModelOptions: Sendable, Hashable {
         guard let first = batchBuckets.first, first > 0, zip(batchBuckets, batchBuckets.dropFirst()).allSatisfy(<)
         else {
             throw ConcordError(
-                .invalidArgument, "batch buckets are sizes above 0 that rise, such as 1, 4, 16; got \(batchBuckets)")
+                .invalidArgument, "batch buckets must be positive and increasing, such as 1, 4, 16; got \(batchBuckets)"
+            )
         }
     }
 }

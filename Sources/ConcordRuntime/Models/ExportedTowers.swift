@@ -29,7 +29,7 @@ struct ExportedImageTower: Sendable {
         for run in runs(of: images, buckets) {
             let outputs = try self.run(run.items.map { images[$0] }, size: run.size, wanted: [embeddings])
             vectors += try embeddingRows(outputs[0], count: run.items.count, width: width) {
-                "picture \(run.items[$0])"
+                "image \(run.items[$0])"
             }
         }
         return vectors
@@ -37,14 +37,14 @@ struct ExportedImageTower: Sendable {
 
     /// The decoder's tokens of images, `[batch, pictureTokens, tokenWidth]`.
     func decoderTokens(_ images: [PreparedImage], buckets: [Int]) throws(ConcordError) -> OnnxValue {
-        guard let tokens else { throw graph.failure("it gives no 'tokens' to caption by") }
+        guard let tokens else { throw graph.failure("it has no output 'tokens' for captioning") }
         try check(images)
         var parts: [(value: OnnxValue, rows: Int)] = []
         for run in runs(of: images, buckets) {
             let part = try self.run(run.items.map { images[$0] }, size: run.size, wanted: [tokens])[0]
             guard part.elementType == .float32, part.shape.count == 3, part.shape[0] == run.size,
                 parts.allSatisfy({ $0.value.shape.dropFirst() == part.shape.dropFirst() })
-            else { throw ConcordError(.inference, "the model gave tokens \(part.shape) for \(run.size) pictures") }
+            else { throw ConcordError(.inference, "the model returned tokens \(part.shape) for \(run.size) images") }
             parts.append((part, run.items.count))
         }
         guard let first = parts.first?.value else { return try OnnxValue([Float](), shape: [0, 0, 0]) }
@@ -61,7 +61,7 @@ struct ExportedImageTower: Sendable {
                 }
                 start += count
             }
-            precondition(start == images.count * stride, "the parts hold every picture")
+            precondition(start == images.count * stride, "the parts hold every image")
         }
     }
 
@@ -74,7 +74,7 @@ struct ExportedImageTower: Sendable {
         for (index, image) in images.enumerated() where image.size != size {
             throw ConcordError(
                 .shapeMismatch,
-                "picture \(index) was prepared for \(image.size) pixels, and the model reads \(size); prepare it "
+                "image \(index) was prepared for \(image.size) pixels, but the model reads \(size); prepare it "
                     + "with this model")
         }
     }
@@ -230,7 +230,7 @@ public struct PreparedImage: Sendable, Hashable {
     public let pixels: [Float]
 
     public init(size: Int, pixels: [Float]) {
-        precondition(pixels.count == 3 * size * size, "\(pixels.count) values for a picture [3, \(size), \(size)]")
+        precondition(pixels.count == 3 * size * size, "\(pixels.count) values for an image [3, \(size), \(size)]")
         self.size = size
         self.pixels = pixels
     }

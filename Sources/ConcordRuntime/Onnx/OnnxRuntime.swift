@@ -54,7 +54,7 @@ package final class OnnxRuntime: Sendable {
         let advice =
             chosen == nil
             ? "run `make setup` in a checkout of Concord, or set ONNXRUNTIME to the library or its folder"
-            : "correct the variable ONNXRUNTIME, which names the library or its folder, or unset it"
+            : "correct the environment variable ONNXRUNTIME, which names the library or its folder, or unset it"
         throw ConcordError(
             .unavailable, "ONNX Runtime cannot be opened; \(advice). Tried: \(reasons.joined(separator: "; "))")
     }

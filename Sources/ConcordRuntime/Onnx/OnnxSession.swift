@@ -65,7 +65,7 @@ package final class OnnxSession: Sendable {
         guard status == CORT_OK, let handle else {
             let what =
                 status == CORT_INVALID_PROTOBUF
-                ? "is no ONNX model, or is damaged; export it again"
+                ? "is not an ONNX model or is damaged; export it again"
                 : "cannot be loaded by ONNX Runtime \(runtime.version)"
             throw ConcordError(.invalidModel, "the model from \(source) \(what): \(message)")
         }
@@ -155,12 +155,12 @@ extension OnnxSession {
                 throw Self.unknown("output", name, outputs)
             }
             guard !wanted.contains(index) else {
-                throw ConcordError(.invalidArgument, "the output '\(name)' is asked for twice; name it once")
+                throw ConcordError(.invalidArgument, "the output '\(name)' is requested twice; name it once")
             }
             wanted.append(index)
         }
         guard !wanted.isEmpty else {
-            throw ConcordError(.invalidArgument, "a run without outputs has no purpose; name one, or none for all")
+            throw ConcordError(.invalidArgument, "no outputs are requested; name at least one")
         }
         return wanted
     }
@@ -180,13 +180,13 @@ extension OnnxSession {
             ConcordError(.shapeMismatch, "the input \(info) got the shape \(value.shape): \(reason)")
         }
         guard value.shape.count == info.shape.count else {
-            throw mismatch("it has \(value.shape.count) axes where \(info.shape.count) are expected")
+            throw mismatch("it has \(value.shape.count) axes, but \(info.shape.count) are expected")
         }
         for (axis, (length, dimension)) in zip(value.shape, info.shape).enumerated() {
             switch dimension {
             case .fixed(let expected):
                 guard length == expected else {
-                    throw mismatch("axis \(axis) has the length \(length) where \(expected) is expected")
+                    throw mismatch("axis \(axis) has length \(length), but \(expected) is expected")
                 }
             case .symbol(let name):
                 guard !name.isEmpty else { continue }

@@ -24,7 +24,7 @@ public struct OnnxValue: Sendable {
         let (count, remainder) = bytes.count.quotientAndRemainder(dividingBy: elementType.byteCount)
         guard remainder == 0 else {
             throw ConcordError(
-                .shapeMismatch, "\(bytes.count) bytes are no whole number of \(elementType) elements")
+                .shapeMismatch, "\(bytes.count) bytes are not a whole number of \(elementType) elements")
         }
         try self.init(elementType: elementType, shape: shape, valueCount: count)
         memory.bytes.copyMemory(from: bytes)
@@ -72,7 +72,7 @@ public struct OnnxValue: Sendable {
         let count = try OnnxValue.count(of: shape, elementType)
         guard valueCount == nil || valueCount == count else {
             throw ConcordError(
-                .shapeMismatch, "\(valueCount ?? 0) values do not fill the shape \(shape), which takes \(count)")
+                .shapeMismatch, "\(valueCount ?? 0) values do not fill the shape \(shape), which needs \(count)")
         }
         self.elementType = elementType
         self.shape = shape
@@ -99,7 +99,8 @@ public struct OnnxValue: Sendable {
     private static func count(of shape: [Int], _ elementType: OnnxElementType) throws(ConcordError) -> Int {
         guard shape.count <= Int(CORT_MAXIMUM_RANK), shape.allSatisfy({ $0 >= 0 }) else {
             throw ConcordError(
-                .shapeMismatch, "\(shape) is no shape; up to \(CORT_MAXIMUM_RANK) axes of length 0 or more")
+                .shapeMismatch, "\(shape) is not a valid shape; use up to \(CORT_MAXIMUM_RANK) axes of length 0 or more"
+            )
         }
         var count = elementType.byteCount
         for length in shape {
@@ -117,7 +118,7 @@ public struct OnnxValue: Sendable {
     public func values<Element: OnnxElement>(of type: Element.Type = Element.self) throws(ConcordError) -> [Element] {
         guard elementType == Element.onnxElementType else {
             throw ConcordError(
-                .dtypeMismatch, "a tensor of \(elementType) was asked for elements of \(Element.onnxElementType)")
+                .dtypeMismatch, "a tensor of \(elementType) has no elements of \(Element.onnxElementType)")
         }
         return withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }
     }

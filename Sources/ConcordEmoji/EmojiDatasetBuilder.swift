@@ -111,7 +111,7 @@ public struct EmojiDatasetBuilder: Sendable {
         if let failure = state.withLock({ $0.failure }) {
             guard !(failure is ConcordError) else { throw failure }
             throw ConcordError(
-                .fileSystem, "cannot write a picture in \(folder): \(failure.localizedDescription); check the disk")
+                .fileSystem, "cannot write an image to \(folder): \(failure.localizedDescription); check the disk")
         }
         try Files.synchronizeFolder(folder + "/images")
     }
@@ -152,7 +152,7 @@ public struct EmojiDatasetBuilder: Sendable {
         guard description?["format"]?.string == EmojiDatasetSummary.format else {
             throw ConcordError(
                 .invalidDataset,
-                "\(folder) is not empty and not an emoji dataset; name a new folder, or remove it yourself")
+                "\(folder) is not empty and not an emoji dataset; name a new folder, or remove this one")
         }
     }
 

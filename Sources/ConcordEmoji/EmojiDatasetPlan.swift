@@ -60,7 +60,7 @@ public struct EmojiDatasetPlan: Sendable {
                 }
                 groups[bitmap, default: (glyph, [])].sequences.append(sequence)
             case .missing, .plainGlyph:
-                skipped.append(Skipped(sequence: sequence, reason: "missingInFont", detail: "no colour glyph"))
+                skipped.append(Skipped(sequence: sequence, reason: "missingInFont", detail: "no color glyph"))
             case .severalGlyphs(let count):
                 skipped.append(Skipped(sequence: sequence, reason: "severalGlyphs", detail: "\(count) glyphs"))
             }
@@ -74,7 +74,7 @@ public struct EmojiDatasetPlan: Sendable {
         let (candidates, removed) = Self.withoutLeaks(drawn)
         for entry in candidates where entry.captions.isEmpty {
             skipped.append(
-                Skipped(sequence: entry.sequence, reason: "noCaption", detail: "no caption that may be used"))
+                Skipped(sequence: entry.sequence, reason: "noCaption", detail: "no usable caption"))
         }
         entries = candidates.filter { !$0.captions.isEmpty }.sorted { Self.precedes($0.sequence, $1.sequence) }
         removedCaptions = removed

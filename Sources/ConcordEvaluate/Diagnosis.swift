@@ -61,18 +61,18 @@ public struct Diagnosis: Sendable {
         } catch { advice.append("`concord dataset emoji` cannot run: \(error)") }
         if openMP.count > 1 {
             advice.append(
-                "\(openMP.count) OpenMP runtimes are loaded and fight for the cores; preload one of them for all with "
+                "\(openMP.count) OpenMP runtimes are loaded and compete for the cores; preload a single one with "
                     + "LD_PRELOAD=\(openMP[0])")
         }
         if !TorchRuntime.hasFastBFloat16 {
-            advice.append("this processor has no instructions for bfloat16; train.precision: bfloat16 is slow here")
+            advice.append("this CPU has no bfloat16 instructions; train.precision: bfloat16 is slow here")
         }
         if onnxRuntime == nil {
             advice.append("`concord export` and `serve` cannot run without ONNX Runtime; `make setup` installs it")
         }
         #if arch(x86_64)
             if !CPUFeatures.flags.contains("avx2") {
-                problems.append("this processor lacks AVX2, which libtorch's fast kernels need; use a newer machine")
+                problems.append("this CPU lacks AVX2, which libtorch's fast kernels need; use a newer machine")
             }
         #endif
         return Diagnosis(facts: facts, problems: problems, advice: advice)
@@ -105,7 +105,7 @@ public struct Diagnosis: Sendable {
         let width = facts.map(\.name.count).max() ?? 0
         var lines = facts.map { $0.name.padding(toLength: width, withPad: " ", startingAt: 0) + "  " + $0.value }
         lines += problems.map { "problem: \($0)" } + advice.map { "advice: \($0)" }
-        if problems.isEmpty { lines.append("everything that training needs is here") }
+        if problems.isEmpty { lines.append("everything that training needs is installed") }
         return lines.joined(separator: "\n")
     }
 }

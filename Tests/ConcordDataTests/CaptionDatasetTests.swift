@@ -152,9 +152,9 @@ import Testing
         let table = "image,caption\ndeep\\d.png,x\n.\\a.png,y\nodd\\name.png,z\n"
         let dataset = try read("captions.csv", table.utf8)
         #expect(dataset.items.map(\.image) == ["deep/d.png", "a.png", "odd\\name.png"])
-        #expect(dataset.notes == ["the backslashes in the paths of 2 images were read as slashes"])
+        #expect(dataset.notes == ["the backslashes in the paths of 2 images were treated as slashes"])
         let row = try skippedFromTable("C:\\data\\c.png,text,\n")
-        #expect(row.reason == .missingImage && row.detail.contains("a path of Windows"))
+        #expect(row.reason == .missingImage && row.detail.contains("a Windows path"))
     }
 
     @Test func namesInAnotherNormalFormAreFound() throws {
@@ -178,12 +178,12 @@ import Testing
         let table = try read("captions.csv", "image,caption,caption,x,x\na.png,one,two,,\n".utf8)
         #expect(table.items[0].captions.map(\.text) == ["one"])
         #expect(
-            table.notes.count == 1 && table.notes[0].hasSuffix("has 2 columns called `caption`; the first was read"))
+            table.notes.count == 1 && table.notes[0].hasSuffix("has 2 columns named `caption`; the first was used"))
         try FileManager.default.removeItem(atPath: folder.path + "/captions.csv")
         let lines = try read(
             "captions.jsonl", #"{"image": "a.png", "caption": "one", "caption": "two", "x": 1, "x": 2}"#.utf8)
         #expect(lines.items[0].captions.map(\.text) == ["one"])
-        #expect(lines.notes == ["1 rows have an image or caption member twice; the first was read"])
+        #expect(lines.notes == ["1 rows have two image or caption members; the first was used"])
     }
 
     @Test(arguments: [
@@ -256,7 +256,7 @@ import Testing
         #expect(try CaptionDataset(imagesAt: folder.path).items.map(\.image) == ["b.png"])
         let empty = try TemporaryFolder()
         let error = #expect(throws: ConcordError.self) { try CaptionDataset(imagesAt: empty.path) }
-        #expect(error?.code == .invalidDataset && error?.message.contains("nor an image") == true)
+        #expect(error?.code == .invalidDataset && error?.message.contains("nor any images") == true)
     }
 
     // MARK: Bad rows

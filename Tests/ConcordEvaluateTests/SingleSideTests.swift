@@ -104,7 +104,7 @@ import Testing
             #expect(try ModelFolder(folder + "/again").architecture == ModelFolder(example.folder).architecture)
             try expectRefusal(
                 ["convert", "--model", example.folder, "--to", "open_clip", "--output", folder + "/open"],
-                "open_clip has no form for a", in: folder)
+                "open_clip has no format for a", in: folder)
         }
     }
 

@@ -60,6 +60,6 @@ private struct BagOfWords: ImageTextEncoder {
         #expect(try recall() == 1)
 
         let error = #expect(throws: ConcordError.self) { try model.save(to: "/nowhere", training: nil) }
-        #expect(error?.message.contains("BagOfWords has no form as a model folder") == true, "\(error as Any)")
+        #expect(error?.message.contains("BagOfWords cannot be saved as a model folder") == true, "\(error as Any)")
     }
 }

@@ -36,7 +36,7 @@ package struct CaptionMetrics: Sendable, Hashable {
         let referenceWords = references.map { $0.map { vocabulary.numbers(of: tokenize($0)) } }
         try Self.refuse(
             zip(ids, referenceWords).filter { $0.1.allSatisfy(\.isEmpty) }.map(\.0), .invalidDataset,
-            "no token in any reference; correct the references or leave the image out")
+            "no token in any reference; correct the references or omit the image")
 
         let candidateCounts = candidateWords.map(NGramCounts.init)
         let referenceCounts = referenceWords.map { $0.map(NGramCounts.init) }
@@ -80,7 +80,7 @@ package struct CaptionMetrics: Sendable, Hashable {
         _ ids: [String], _ candidates: [String], _ references: [[String]]
     ) throws(ConcordError) {
         guard !ids.isEmpty || !candidates.isEmpty || !references.isEmpty else {
-            throw ConcordError(.emptyBatch, "there is no caption to score; give at least one image")
+            throw ConcordError(.emptyBatch, "there are no captions to score; give at least one image")
         }
         for (name, count) in [("candidates", candidates.count), ("references", references.count)]
         where count != ids.count {
@@ -93,10 +93,10 @@ package struct CaptionMetrics: Sendable, Hashable {
         var seen = Set<UTF8Key>()
         try refuse(
             ids.filter { !seen.insert(UTF8Key($0)).inserted }, .invalidDataset,
-            "an id that an earlier image has; give each image once")
+            "the id of an earlier image; give each image once")
         try refuse(
             zip(ids, references).filter(\.1.isEmpty).map(\.0), .invalidDataset,
-            "no reference; add one or leave the image out")
+            "no reference; add one or omit the image")
     }
 
     /// Throws an error that names the first of `ids`, if there are any.

@@ -60,7 +60,7 @@ public struct CaptionDataset: Sendable {
                 lost, of: collector.rowCount, noun: "rows", in: file, limit: options.maximumSkippedFraction)
         }
         guard !items.isEmpty else {
-            throw ConcordError(.invalidDataset, "\(file) has no usable row; add rows with an image and a caption")
+            throw ConcordError(.invalidDataset, "\(file) has no usable rows; add rows with an image and a caption")
         }
         self.init(
             folder: folder, captionFile: file, items: items, skipped: collector.skipped, rowCount: collector.rowCount,
@@ -172,7 +172,7 @@ extension CaptionDataset {
         guard !counts.isEmpty else {
             throw ConcordError(
                 .invalidDataset,
-                "there is no split `\(split)`: \(source) puts no image into a split; leave the split out, or say it in "
+                "there is no split `\(split)`: \(source) puts no image into a split; omit the split, or add "
                     + "a column or member `split`")
         }
         let nearest = NearestName.suggestion(for: split, among: counts.keys)
@@ -213,7 +213,7 @@ extension CaptionDataset {
         guard !names.isEmpty else {
             throw ConcordError(
                 .invalidDataset,
-                "\(folder) has neither \(Self.captionFiles.joined(separator: ", ")) nor an image in it")
+                "\(folder) has neither \(Self.captionFiles.joined(separator: ", ")) nor any images")
         }
         names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         self.init(folder: folder, items: names.map { CaptionItem(image: $0, captions: []) })

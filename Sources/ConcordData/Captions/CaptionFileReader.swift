@@ -192,7 +192,7 @@ struct CaptionCollector: ~Copyable {
     var notes: [String] {
         var notes = fileNotes + paths.notes
         if ambiguousCount > 0 {
-            notes.append("\(ambiguousCount) rows have an image or caption member twice; the first was read")
+            notes.append("\(ambiguousCount) rows have two image or caption members; the first was used")
         }
         return notes
     }
@@ -226,7 +226,7 @@ struct CaptionCollector: ~Copyable {
         if row.isAmbiguous { ambiguousCount += 1 }
         let item = known ?? items.count
         if let known, let split = row.split, let earlier = items[known].split, split != earlier {
-            throw .init(.conflictingSplit, "split `\(split)`, but line \(items[known].line) says `\(earlier)`")
+            throw .init(.conflictingSplit, "split `\(split)`, but line \(items[known].line) has `\(earlier)`")
         }
 
         var captions: [Caption] = []
@@ -257,7 +257,7 @@ struct CaptionCollector: ~Copyable {
         let text = caption.text.trimmed
         guard !text.isEmpty else { throw .init(.emptyCaption, "the caption is blank") }
         guard seen.insert(CaptionKey(item: item, text: UTF8Key(text), language: caption.language)).inserted else {
-            throw .init(.duplicateCaption, "the image has this caption already: \(text)")
+            throw .init(.duplicateCaption, "the image already has this caption: \(text)")
         }
         return Caption(text, language: caption.language, kind: caption.kind)
     }

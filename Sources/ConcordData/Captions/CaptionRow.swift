@@ -130,12 +130,12 @@ struct DelimitedCaptionRow {
                 .invalidDataset,
                 "\(source) has no column `\(candidates.joined(separator: "` or `"))`"
                     + (hint.map { "; did you mean `\($0)`?" }
-                        ?? "; name it by --image-column or --caption-column (in a recipe data.image_column, "
-                        + "data.caption_columns), and what stands between columns by --separator (data.separator).")
+                        ?? "; name it with --image-column or --caption-column (in a recipe data.image_column, "
+                        + "data.caption_columns), and the separator with --separator (data.separator).")
                     + " Columns: " + names.joined(separator: ", "))
         }
         guard !header.isUnclosed else {
-            throw ConcordError(.invalidDataset, "\(source) has a header with a quote that never closes; close it")
+            throw ConcordError(.invalidDataset, "\(source) has an unclosed quote in its header; close it")
         }
         columnCount = names.count
         image = try required(options.imageColumn.map { [$0] } ?? CaptionFileOptions.imageColumns)
@@ -153,7 +153,7 @@ struct DelimitedCaptionRow {
         let used = Set(([image, split, language, kind].compactMap(\.self) + captions).map { names[$0] })
         notes = used.sorted().compactMap { name in
             let count = names.count { $0 == name }
-            return count > 1 ? "\(source) has \(count) columns called `\(name)`; the first was read" : nil
+            return count > 1 ? "\(source) has \(count) columns named `\(name)`; the first was used" : nil
         }
     }
 
@@ -168,10 +168,10 @@ struct DelimitedCaptionRow {
 
     private func captionRow(_ row: DelimitedParser.Row) throws(CaptionRow.Problem) -> CaptionRow {
         guard !row.isUnclosed else {
-            throw .init(.unclosedQuote, "a quote opens and never closes; double plain quotes")
+            throw .init(.unclosedQuote, "unclosed quote; write a literal quote twice")
         }
         guard row.fields.count == columnCount else {
-            throw .init(.wrongColumnCount, "\(row.fields.count) columns where the header has \(columnCount)")
+            throw .init(.wrongColumnCount, "\(row.fields.count) columns, but the header has \(columnCount)")
         }
         func text(_ column: Int) throws(CaptionRow.Problem) -> String {
             guard let text = String(validUTF8: row.fields[column]) else {

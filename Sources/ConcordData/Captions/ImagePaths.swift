@@ -35,12 +35,12 @@ struct ImagePaths: ~Copyable {
     var notes: [String] {
         var notes = [String]()
         if slashedCount > 0 {
-            notes.append("the backslashes in the paths of \(slashedCount) images were read as slashes")
+            notes.append("the backslashes in the paths of \(slashedCount) images were treated as slashes")
         }
         if otherFormCount > 0 {
             notes.append(
                 "the names of \(otherFormCount) images are in another Unicode normal form (NFC or NFD) than those of "
-                    + "their files, which were taken")
+                    + "their files, which were used")
         }
         return notes
     }
@@ -67,7 +67,7 @@ struct ImagePaths: ~Copyable {
         throw .init(
             .missingImage,
             "there is no file \(path)"
-                + (isOfWindows ? ", a path of Windows; write it relative to the caption file" : ""))
+                + (isOfWindows ? ", a Windows path; make it relative to the caption file" : ""))
     }
 
     private static func slashed(_ path: String) -> String {
@@ -80,8 +80,8 @@ struct ImagePaths: ~Copyable {
         let shown = path.count > 120 ? String(path.prefix(120)) + "…" : path
         throw .init(
             .remoteImage,
-            "\(shown) is a \(isData ? "data URI" : "URL"), and images are read from files; "
-                + (isData ? "write it to a file and name that" : "download it and name the file"))
+            "\(shown) is a \(isData ? "data URI" : "URL"), but images are read from files; "
+                + (isData ? "save it to a file and name the file" : "download it and name the file"))
     }
 
     private func isImage(_ path: String) -> Bool {

@@ -45,8 +45,8 @@ public struct CaptionSampling: Sendable, Hashable {
             let kinds = Set(item.captions.compactMap(\.kind)).sorted().joined(separator: ", ")
             throw ConcordError(
                 .invalidConfiguration,
-                "no caption of \(item.image) may be drawn: its kinds (\(kinds)) have no weight; name one in the "
-                    + "weights, or filter the dataset")
+                "no caption of \(item.image) can be sampled: its kinds (\(kinds)) have no weight; give one of them a "
+                    + "weight, or filter the dataset")
         }
     }
 
@@ -60,7 +60,7 @@ public struct CaptionSampling: Sendable, Hashable {
                 .invalidConfiguration,
                 "no caption has the \(noun) `\(name)`" + (nearest.map { "; did you mean `\($0)`?" } ?? ";")
                     + (known.isEmpty
-                        ? " the data set says no \(noun)s, so leave it out"
+                        ? " the data set has no \(noun)s, so omit it"
                         : " the data set has " + known.sorted().joined(separator: ", ")))
         }
     }

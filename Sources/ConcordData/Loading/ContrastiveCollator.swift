@@ -30,7 +30,7 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
         maximumSkippedFraction: Double = 0.1, tokenize: @escaping @Sendable ([String]) throws -> Tokens
     ) throws(ConcordError) {
         guard !dataset.items.isEmpty else {
-            throw ConcordError(.invalidDataset, "\(dataset.captionFile) has no item to train on; check the split")
+            throw ConcordError(.invalidDataset, "\(dataset.captionFile) has no images to train on; check the split")
         }
         try sampling.validate(for: dataset)
         self.dataset = dataset
@@ -86,7 +86,7 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
     ) -> PrefetchLoader<ContrastiveBatch<Tokens>> {
         precondition(
             sampler.count == dataset.items.count && (sampler.batchesPerEpoch > 0 || batches.isEmpty),
-            "a sampler of \(sampler.count) samples with \(sampler.batchesPerEpoch) batches an epoch does not fit "
+            "a sampler of \(sampler.count) samples with \(sampler.batchesPerEpoch) batches per epoch does not fit "
                 + "a dataset of \(dataset.items.count) items")
         let orders = EpochOrders(sampler: sampler)
         return PrefetchLoader(batches: batches, threads: threads, ahead: ahead) { [self] number in
@@ -109,7 +109,7 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
             if let image = try decoded(candidate) { return (candidate, image) }
         }
         throw ConcordError(
-            .invalidDataset, "no image was found in place of \(dataset.items[index].image); check the images")
+            .invalidDataset, "no replacement was found for \(dataset.items[index].image); check the images")
     }
 
     /// The decoded image; nil, noted in `failures`, when it cannot be decoded.

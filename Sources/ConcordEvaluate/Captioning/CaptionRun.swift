@@ -48,7 +48,7 @@ package struct CaptionRun {
         self.batchSize = batchSize
         if replaces { try ResumableOutput.remove(output) }
         guard !Files.exists(output) else {
-            throw ConcordError(.fileSystem, "\(output) is there already; name another file, or replace it with --force")
+            throw ConcordError(.fileSystem, "\(output) already exists; name another file, or use --force to replace it")
         }
         let names = images.items.map(\.image)
         self.output = try ResumableOutput(
@@ -113,7 +113,7 @@ package struct CaptionRun {
             guard line["image"]?.string == name else {
                 throw ConcordError(
                     .invalidConfiguration,
-                    "line \(number) of \(file.path) is not of \(name); start over with --force")
+                    "line \(number) of \(file.path) does not belong to \(name); start over with --force")
             }
             if line["error"] != nil { failures += 1 }
             if number.isMultiple(of: batchSize) || number == names.count { kept = (number, failures, reader.offset) }

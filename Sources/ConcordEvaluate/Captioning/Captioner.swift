@@ -25,7 +25,7 @@ public struct Captioner {
         let ids = Array(tokenizer.encode(text).dropLast())
         guard ids.count > 1 else {
             throw ConcordError(
-                .invalidArgument, "the prompt \"\(text)\" has no token; write some words, or leave it out")
+                .invalidArgument, "the prompt \"\(text)\" has no tokens; write some words, or omit it")
         }
         return ids
     }
@@ -79,7 +79,7 @@ public struct Captioner {
             return generator.results[0]
         }
         guard let first = found.first else {
-            throw ConcordError(.invalidArgument, "the options leave no caption; allow more tokens")
+            throw ConcordError(.invalidArgument, "no caption satisfies the options; allow more tokens")
         }
         return GeneratedCaption(text: text(prompt, first.tokens), tokens: first)
     }

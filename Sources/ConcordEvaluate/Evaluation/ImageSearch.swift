@@ -137,7 +137,7 @@ public struct ImageGallery {
         guard !kept.isEmpty else { throw Self.tooMany(skipped, of: items.count) }
         if let first = skipped.first {
             progress?.print(
-                "\(skipped.count) of \(items.count) images cannot be read and are left out, the first: \(first.reason)"
+                "skipped \(skipped.count) of \(items.count) images that cannot be read; the first: \(first.reason)"
             )
         }
         self.items = kept
@@ -148,7 +148,7 @@ public struct ImageGallery {
     private static func tooMany(_ skipped: [SkippedInput], of count: Int) -> ConcordError {
         ConcordError(
             .tooManySkippedRows,
-            "\(skipped.count) images of \(count) cannot be read, too many to go on; the first: "
+            "\(skipped.count) of \(count) images cannot be read, more than allowed; the first: "
                 + (skipped.first?.reason ?? "the data set is empty"))
     }
 }

@@ -29,7 +29,7 @@ public struct ZeroShotClassifier {
     ) throws(ConcordError) {
         _ = try model.imageTextEncoder()
         guard !labels.isEmpty else {
-            throw ConcordError(.invalidConfiguration, "there are no labels; name at least one")
+            throw ConcordError(.invalidConfiguration, "there are no labels; give at least one")
         }
         guard !templates.isEmpty else {
             throw ConcordError(.invalidConfiguration, "there are no templates; give one, such as \"a photo of a {}\"")
@@ -59,7 +59,7 @@ public struct ZeroShotClassifier {
         guard template.contains(placeholder) else {
             throw ConcordError(
                 .invalidConfiguration,
-                "the template \"\(template)\" has no place for the label; write {} where it goes, as in "
+                "the template \"\(template)\" has no place for the label; write {} in its place, as in "
                     + "\"a photo of a {}\"")
         }
     }
@@ -98,7 +98,7 @@ extension ZeroShotClassifier {
             labels.append(label)
         }
         guard !labels.isEmpty else {
-            throw ConcordError(.malformedText, "\(path) has no labels; write one a line")
+            throw ConcordError(.malformedText, "\(path) has no labels; write one per line")
         }
         return labels
     }

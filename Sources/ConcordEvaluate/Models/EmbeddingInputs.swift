@@ -188,7 +188,7 @@ extension EmbeddingModel {
         // In order, since there is one thread.
         return PrefetchLoader(batches: 0..<(count ?? inputs.pieceCount), threads: 1, ahead: 2) { _ in
             guard let piece = try pieces.next() else {
-                throw ConcordError(.invalidDataset, "the list of inputs has become shorter while it was read")
+                throw ConcordError(.invalidDataset, "the list of inputs became shorter while it was being read")
             }
             return PreparedInputs(piece, preprocessing)
         }

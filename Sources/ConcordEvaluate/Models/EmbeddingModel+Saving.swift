@@ -78,7 +78,7 @@ extension EmbeddingModel {
         guard let architecture = encoder.architecture else {
             throw ConcordError(
                 .invalidConfiguration,
-                "a \(type(of: encoder)) has no form as a model folder; save its parameters with `store.save(to:)`")
+                "a \(type(of: encoder)) cannot be saved as a model folder; save its parameters with `store.save(to:)`")
         }
         return architecture
     }
@@ -112,10 +112,10 @@ private struct SavedFiles {
                 ))
         case (.sentenceEncoder, .openCLIP), (.textTower, .openCLIP):
             throw ConcordError(
-                .invalidConfiguration, "open_clip has no form for a text encoder alone; save it as huggingface")
+                .invalidConfiguration, "open_clip has no format for a text encoder alone; save it as huggingface")
         case (.imageTower, .openCLIP):
             throw ConcordError(
-                .invalidConfiguration, "open_clip has no form for an image tower alone; save it as huggingface")
+                .invalidConfiguration, "open_clip has no format for an image tower alone; save it as huggingface")
         case (.textTower, .huggingFace), (.imageTower, .huggingFace):
             layout = architecture.singleTowerLayout
             documents.append(("config.json", Self.with(dtype: model.dtype, architecture.singleTowerJSON())))

@@ -86,8 +86,8 @@ public struct EmbeddingModel {
         guard images.encoder.visionConfiguration.pooling != .none else {
             throw ConcordError(
                 .invalidConfiguration,
-                "this model's image tower gives a vector for each patch, not one for the image; nothing can be "
-                    + "compared with it")
+                "this model's image tower outputs a vector per patch, not one for the whole image, so there is "
+                    + "nothing to compare")
         }
         return images
     }

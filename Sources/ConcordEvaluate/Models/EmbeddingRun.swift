@@ -176,7 +176,7 @@ public enum EmbeddingFile {
         /// The form of a file. Throws `.invalidConfiguration` for an unknown ending.
         init(of path: String) throws(ConcordError) {
             guard let format = Format(path: path) else {
-                throw ConcordError(.invalidConfiguration, "\(path): the ending must be .safetensors, .npy or .jsonl")
+                throw ConcordError(.invalidConfiguration, "\(path): the extension must be .safetensors, .npy or .jsonl")
             }
             self = format
         }

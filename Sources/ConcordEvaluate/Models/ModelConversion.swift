@@ -34,7 +34,7 @@ package struct ModelConversion {
         guard replaces || old.isEmpty else {
             throw ConcordError(
                 .fileSystem,
-                "\(output) has a model in it (\(old[0])); name another folder, or replace it with --force")
+                "\(output) already contains a model (\(old[0])); name another folder, or use --force to replace it")
         }
         let model = try EmbeddingModel.load(source, dtype: nil)
         if layout == .huggingFace, case .dualEncoder(let configuration) = try model.architecture() {
@@ -44,7 +44,7 @@ package struct ModelConversion {
         if layout == .huggingFace, case .coca = try model.architecture() {
             throw ConcordError(
                 .invalidConfiguration,
-                "transformers has no class for a CoCa; `--to open_clip` writes a form that others read")
+                "transformers has no class for CoCa; use `--to open_clip`")
         }
         let temporary = target + ".tmp-\(getpid())"
         do {
@@ -62,8 +62,8 @@ package struct ModelConversion {
             TextCleaning.openCLIP.contains(cleaning)
         {
             notes.append(
-                "texts are cleaned by open_clip's `\(cleaning.rawValue)` before the tokenizer; Concord goes on doing it, "
-                    + "transformers must be given texts that are clean")
+                "open_clip's `\(cleaning.rawValue)` cleans texts before tokenization; Concord keeps doing so, but "
+                    + "transformers expects texts that are already clean")
         }
         self.notes = notes
         parameterCount = model.encoder.store.parameters.reduce(0) { $0 + $1.tensor.shape.reduce(1, *) }

@@ -53,7 +53,7 @@ extension ModelInspection {
         // Notes are the caller's to show.
         let members = (json().members ?? []).filter { $0.name != "notes" && $0.name != "verified" }
         var lines = Self.lines(members, indent: "")
-        if isVerified { lines.append("all weights and hashes are right") }
+        if isVerified { lines.append("all weights and hashes are verified") }
         if listingTensors {
             let width = checkpoint.tensors.map(\.name.count).max() ?? 0
             lines.append("tensors")

@@ -75,7 +75,7 @@ package struct ImageGrid: Sendable {
 
     private static func html(_ result: Result) -> String {
         let image = result.image?.html(description: result.caption) ?? ""
-        let mark = result.isRight ? "<span class=\"check\" title=\"the right one\">✓</span>" : ""
+        let mark = result.isRight ? "<span class=\"check\" title=\"the correct match\">✓</span>" : ""
         let caption = HTMLText.escape(result.caption)
         return """
             <li\(result.isRight ? " class=\"right\"" : "")><figure>\(image)\(mark)\

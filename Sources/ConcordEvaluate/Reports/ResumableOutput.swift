@@ -28,7 +28,7 @@ struct ResumableOutput {
         let names = (settings.members ?? []).filter { saved[$0.name] != $0.value }.map(\.name)
         throw ConcordError(
             .invalidConfiguration,
-            "\(partial) was begun with other settings (\(names.joined(separator: ", "))); give those again, name another "
+            "\(partial) was started with other settings (\(names.joined(separator: ", "))); use the same settings, name another "
                 + "--output, or start over with --force")
     }
 
@@ -100,7 +100,7 @@ package final class AppendFile {
     package func lock() throws(ConcordError) {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw ConcordError(
-                .invalidConfiguration, "another process writes \(path); wait for it, or name another output")
+                .invalidConfiguration, "another process is writing \(path); wait for it, or name another output")
         }
     }
 

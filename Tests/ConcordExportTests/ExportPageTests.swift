@@ -59,7 +59,7 @@ import Testing
             ("vision.0.qkv.transposed", .int8, 38.2), ("vision.0.out.transposed", .float32, 8.5),
             ("vision.1.qkv", .int8, .infinity), ("vision.1.out", .float32, -.infinity),
         ])
-        let chart = try #require(charts(html).first { $0.contains("signal to noise") })
+        let chart = try #require(charts(html).first { $0.contains("signal-to-noise") })
         let bars = chart.components(separatedBy: "<rect class=\"bar\"").dropFirst()
         #expect(bars.map { $0.contains("var(--series-1)") } == [false, true, false, true])
         #expect(bars.map { $0.contains("var(--series-0)") } == [true, false, true, false])
@@ -70,27 +70,28 @@ import Testing
         #expect(names == ["vision.0.qkv", "vision.0.out", "vision.1.qkv", "vision.1.out"])
         #expect(chart.contains("vision.0.out.transposed, product 64 × 256, float32: 8.5 dB"))
         #expect(chart.contains(">float32</tspan>") && !chart.contains("int8-weights"))
-        #expect(html.contains("the gate, with 2 of 4 layers in int8"))
+        #expect(html.contains("<b>2</b><span>of 4 layers in int8, within the accuracy limits</span>"))
         #expect(!html.contains("NaN"))
 
         let weights = page(layers: [("a", .int8, 30), ("b", .int8Weights, 9)])
-        let third = try #require(charts(weights).first { $0.contains("signal to noise") })
+        let third = try #require(charts(weights).first { $0.contains("signal-to-noise") })
         #expect(third.contains("var(--series-2)") && third.contains(">int8-weights</tspan>"))
     }
 
     @Test func theHeadSaysWhatWasMeasured() {
         let html = page(layers: [("a", .int8, 30)])
         for (value, label) in [
-            ("1.5 MB", "graphs, 3.00× smaller"), ("2.50×", "speed against float32, image, 8 rows"),
-            ("84.6 %", "R@1, emoji; float32 85.0 %"), ("0.99840", "lowest mean cosine to float32; the worst 0.97000"),
-            ("held", "the gate, with all 1 layers in int8"),
-            ("3e-5", "largest difference from libtorch; 0.0001 allowed"),
+            ("1.5 MB", "graphs, 3.00× smaller"), ("2.50×", "speed of float32: image graph, batch of 8"),
+            ("84.6 %", "R@1, emoji; float32: 85.0 %"),
+            ("0.99840", "lowest mean cosine to float32; worst sample: 0.97000"),
+            ("all", "1 layers in int8, within the accuracy limits"),
+            ("3e-5", "largest difference from libtorch; allowed: 0.0001"),
         ] {
             #expect(html.contains("<b>\(value)</b><span>\(label)</span>"), "\(value) \(label)")
         }
-        #expect(html.contains(">gate 84.5</tspan>"))
-        #expect(html.contains("<td>image</td><td class=\"number\">32</td><td>pictures</td>"))
-        #expect(html.contains("Tokens of captions that differ: 0."))
+        #expect(html.contains(">limit 84.5</tspan>"))
+        #expect(html.contains("<td>image</td><td class=\"number\">32</td><td>images</td>"))
+        #expect(html.contains("Caption tokens that differ: 0."))
         #expect(html.contains("image: 4 samples"))
     }
 
@@ -98,7 +99,7 @@ import Testing
         let hostile = "<script>alert('x')</script> & \"quotes\" \u{1}"
         let html = page(name: hostile, layers: [(hostile, .int8, 30), (hostile, .float32, .nan)])
         #expect(!html.contains("<script"))
-        #expect(html.contains("<h1>Export of &lt;script&gt;alert(&#39;x&#39;)"))
+        #expect(html.contains("<h1>ONNX export of &lt;script&gt;alert(&#39;x&#39;)"))
         let charts = charts(html)
         // Size, time, retrieval; the layers and the cosines of the one graph that has some.
         #expect(charts.count == 5)
@@ -113,7 +114,7 @@ import Testing
             parity: ExportParity(images: nil, texts: .init(inputs: 64, largestError: .infinity), tolerance: 1e-4),
             graphs: [.init(role: .text, float32ByteCount: 500, byteCount: 500)]
         ).html.html()
-        #expect(charts(html).isEmpty && html.contains("<b>500 B</b><span>graphs of float32</span>"))
+        #expect(charts(html).isEmpty && html.contains("<b>500 B</b><span>graphs in float32</span>"))
         #expect(html.contains("<td>text</td>") && !html.contains("<td>image</td>"))
         #expect(!html.contains("cosine"))
     }

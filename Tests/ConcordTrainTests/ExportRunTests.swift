@@ -84,7 +84,7 @@ import Testing
             }
             #expect(!charts.isEmpty && charts.allSatisfy { XMLParser(data: Data($0.utf8)).parse() })
             let layers = (quantization["graphs"]?.members ?? []).flatMap { $0.value["layers"]?.elements ?? [] }
-            let bars = charts.filter { $0.contains("signal to noise") }.joined()
+            let bars = charts.filter { $0.contains("signal-to-noise") }.joined()
             #expect(!layers.isEmpty && bars.components(separatedBy: "<rect class=\"bar\"").count - 1 == layers.count)
             #expect(layers.allSatisfy { $0["signal_to_noise_db"] != nil })
             #expect(page.contains("R@1"))

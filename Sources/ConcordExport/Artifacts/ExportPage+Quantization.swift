@@ -3,7 +3,7 @@ import ConcordEvaluate
 import ConcordONNX
 import ConcordRuntime
 
-/// What the page shows of graphs in 8 bits.
+/// The part of the page about quantized graphs.
 extension ExportPage {
     /// Series of a chart, in the order of their colours.
     private enum Series: Int {
@@ -22,7 +22,7 @@ extension ExportPage {
     private var seriesNames: [String] { [options.precision.rawValue, "float32", "int8-weights"] }
     private var comparedNames: [String] { Array(seriesNames.prefix(2)) }
 
-    /// Size, speed and, where it was measured, retrieval.
+    /// Size, time and, if it was measured, recall.
     var comparisons: [any HTMLChart] {
         func row(_ name: String, _ quantized: Double, _ float32: Double, _ text: (Double) -> String) -> BarChart.Row {
             BarChart.Row(
@@ -46,7 +46,7 @@ extension ExportPage {
         if !timed.isEmpty {
             charts.append(
                 BarChart(
-                    title: "Time of \(timed[0].1.rows) rows, ms",
+                    title: "Time per batch of \(timed[0].1.rows), ms",
                     rows: timed.map { role, speed in
                         row(Self.title(role), speed.quantized, speed.float32) { NumberText.significant($0) }
                     }, series: comparedNames))
@@ -55,13 +55,13 @@ extension ExportPage {
             let least = recall.float32 - GraphQuantization.largestRecallDrop
             charts.append(
                 BarChart(
-                    title: "R@1 of \(recall.split), %",
+                    title: "R@1, \(recall.split), %",
                     rows: [
-                        row("both ways", 100 * recall.quantized, 100 * recall.float32) {
+                        row("both directions", 100 * recall.quantized, 100 * recall.float32) {
                             NumberText.fixed($0, decimals: 1)
                         }
                     ], series: comparedNames,
-                    limit: (100 * least, "gate \(NumberText.fixed(100 * least, decimals: 1))")))
+                    limit: (100 * least, "limit \(NumberText.fixed(100 * least, decimals: 1))")))
         }
         return charts
     }
@@ -69,7 +69,8 @@ extension ExportPage {
     var measures: HTMLTable {
         HTMLTable(
             header: [
-                "graph", "layers", "int8", "mean cosine", "all layers int8", "worst cosine", "all layers int8", "gate",
+                "graph", "layers", "in int8", "mean cosine", "if all int8", "worst cosine", "if all int8",
+                "required mean",
             ],
             rows: graphs.compactMap { graph in
                 graph.quantization.map { report in
@@ -84,27 +85,29 @@ extension ExportPage {
                         + ["≥ " + NumberText.significant(report.criteria.minimumMeanCosine)]
                 }
             },
-            caption: "Graphs of one model share a file of weights, so the folder is smaller than the sum of its graphs."
+            caption:
+                "Cosines are to the outputs in float32. The graphs share one file of weights, so the folder is smaller than "
+                + "the sum of its graphs."
         )
     }
 
-    /// A picture for each graph: its layers, in its order.
+    /// A chart per graph: its layers in execution order.
     var layerSections: [HTMLPage.Section] {
         let charts = graphs.compactMap { graph in graph.quantization.map { layerChart(Self.title(graph.role), $0) } }
         guard !charts.isEmpty else { return [] }
         return [
             .heading("Layers"),
             .paragraph(
-                "How far a layer's own result is above what 8 bits change in it, when that layer alone is quantized: "
-                    + "at 20 dB the change is a tenth of the result, at 40 dB a hundredth. Where the gate does not hold, "
-                    + "layers go back to float32, those with the shortest bars first."),
+                "Signal-to-noise ratio of each layer's output when only that layer is quantized: at 20 dB the error is "
+                    + "a tenth of the output, at 40 dB a hundredth. If an accuracy limit is exceeded, the layers with "
+                    + "the shortest bars are returned to float32 first."),
         ] + charts.map { HTMLPage.Section.charts([$0]) }
     }
 
     private func layerChart(_ graph: String, _ report: QuantizationReport) -> BarChart {
         let hasWeights = report.layers.contains { $0.precision == .int8Weights }
         return BarChart(
-            title: "\(graph): signal to noise, dB",
+            title: "\(graph): signal-to-noise ratio, dB",
             rows: report.layers.map { entry in
                 let layer = entry.layer, text = NumberText.fixed(entry.signalToNoise, decimals: 1)
                 let series = Series(entry.precision).rawValue
@@ -122,7 +125,7 @@ extension ExportPage {
             series: hasWeights ? seriesNames : comparedNames, width: .full)
     }
 
-    /// How the samples' cosines are spread, a picture for each graph.
+    /// A histogram of the samples' cosines per graph.
     var histograms: [any HTMLChart] {
         graphs.compactMap { graph in
             guard let after = graph.quantization?.after, !after.cosines.isEmpty else { return nil }

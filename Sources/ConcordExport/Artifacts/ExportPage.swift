@@ -3,15 +3,15 @@ import ConcordEvaluate
 import ConcordONNX
 import ConcordRuntime
 
-/// `report.html`: what an export is, how near it is to its model, and what 8 bits did to each layer.
+/// `report.html` of an export: its size, how closely it matches the model, and what quantization did to each layer.
 package struct ExportPage: Sendable {
     package struct Graph: Sendable {
         package var role: ArtifactManifest.GraphRole
-        /// What the graph takes with all its weights, in bytes.
+        /// The size of the graph with all its weights, in bytes.
         package var float32ByteCount, byteCount: Int
-        /// Nil for a graph that stayed float32.
+        /// Nil for a graph that stayed in float32.
         package var quantization: QuantizationReport?
-        /// Nil for an export of float32.
+        /// Nil for a float32 export.
         package var speed: GraphSpeed?
 
         package init(
@@ -26,7 +26,7 @@ package struct ExportPage: Sendable {
         }
     }
 
-    /// The share of pictures and captions that find each other first.
+    /// Recall@1 of images and captions, averaged over both directions.
     package struct Recall: Sendable {
         package var split: String
         package var float32, quantized: Double
@@ -60,9 +60,9 @@ package struct ExportPage: Sendable {
         self.recall = recall
     }
 
-    /// Of an export that was just made.
+    /// Creates the page of a finished export.
     ///
-    /// - Parameter models: the graphs of float32.
+    /// - Parameter models: the graphs in float32.
     init(
         name: String, options: ExportOptions, runtime: String, parity: ExportParity,
         quantization: ExportQuantization?, graphs models: [ArtifactManifest.GraphRole: OnnxModel]
@@ -84,23 +84,26 @@ package struct ExportPage: Sendable {
 
     package var html: HTMLPage {
         var page = HTMLPage(
-            title: "Export of \(name)",
+            title: "ONNX export of \(name)",
             subtitle: "\(options.precision.rawValue) · \(options.format.rawValue) · "
-                + "\(options.usesFusedOperations ? "fused" : "plain") operations · ONNX Runtime \(runtime) · "
-                + "concord \(ConcordVersion.current)",
+                + "\(options.usesFusedOperations ? "fused" : "standard") operations · ONNX Runtime \(runtime) · "
+                + "Concord \(ConcordVersion.current)",
             sections: [.figures(figures)])
         if isQuantized {
-            page.sections += [.heading("8 bits against float32"), .charts(comparisons), .table(measures)]
+            page.sections += [
+                .heading("\(options.precision.rawValue) compared with float32"), .charts(comparisons), .table(measures),
+            ]
             page.sections += layerSections
             if !histograms.isEmpty {
                 page.sections += [
-                    .heading("Cosines of the samples"),
-                    .paragraph("What the quantized graphs say of each sample, against what those of float32 say."),
+                    .heading("Similarity to float32 by sample"),
+                    .paragraph(
+                        "Cosine similarity of each sample's output in the quantized graph to its output in float32."),
                     .charts(histograms),
                 ]
             }
         }
-        page.sections += [.heading("Graphs of float32 against the model"), .table(parityTable)]
+        page.sections += [.heading("float32 graphs compared with the model"), .table(parityTable)]
         return page
     }
 
@@ -116,44 +119,44 @@ package struct ExportPage: Sendable {
         var figures: [HTMLPage.Figure] = [
             .init(
                 NumberText.bytes(bytes),
-                isQuantized ? "graphs, \(NumberText.fixed(ratio, decimals: 2))× smaller" : "graphs of float32")
+                isQuantized ? "graphs, \(NumberText.fixed(ratio, decimals: 2))× smaller" : "graphs in float32")
         ]
         if let (graph, speed) = graphs.lazy.compactMap({ graph in graph.speed.map { (graph, $0) } }).first {
             figures.append(
                 .init(
                     NumberText.fixed(speed.ratio, decimals: 2) + "×",
-                    "speed against float32, \(Self.title(graph.role)), \(speed.rows) rows"))
+                    "speed of float32: \(Self.title(graph.role)) graph, batch of \(speed.rows)"))
         }
         if let recall {
             figures.append(
                 .init(
                     Self.percent(recall.quantized),
-                    "R@1, \(recall.split); float32 \(Self.percent(recall.float32))"))
+                    "R@1, \(recall.split); float32: \(Self.percent(recall.float32))"))
         }
         if let mean = reports.map(\.after.meanCosine).min(), let worst = reports.map(\.after.worstCosine).min() {
             let kept = layers.count { $0.precision != .int8 }
             figures += [
                 .init(
                     NumberText.fixed(mean, decimals: 5),
-                    "lowest mean cosine to float32; the worst \(NumberText.fixed(worst, decimals: 5))"),
+                    "lowest mean cosine to float32; worst sample: \(NumberText.fixed(worst, decimals: 5))"),
                 .init(
-                    "held",
+                    kept == 0 ? "all" : "\(layers.count - kept)",
                     kept == 0
-                        ? "the gate, with all \(layers.count) layers in int8"
-                        : "the gate, with \(layers.count - kept) of \(layers.count) layers in int8"),
+                        ? "\(layers.count) layers in int8, within the accuracy limits"
+                        : "of \(layers.count) layers in int8, within the accuracy limits"),
             ]
         }
         let largest = [parity.images, parity.logits, parity.texts].compactMap { $0?.largestError }.max() ?? 0
         figures.append(
             .init(
                 NumberText.significant(largest, digits: 2),
-                "largest difference from libtorch; \(NumberText.significant(parity.tolerance, digits: 1)) allowed"))
+                "largest difference from libtorch; allowed: \(NumberText.significant(parity.tolerance, digits: 1))"))
         return figures
     }
 
     private var parityTable: HTMLTable {
         let rows: [(String, String, ExportParity.Measure?)] = [
-            ("image", "pictures", parity.images), ("text", "texts", parity.texts),
+            ("image", "images", parity.images), ("text", "texts", parity.texts),
             ("caption_prefill, caption_step", "tokens", parity.logits),
         ]
         let allowed = NumberText.significant(parity.tolerance, digits: 1)
@@ -164,8 +167,8 @@ package struct ExportPage: Sendable {
                     [graph, "\($0.inputs)", kind, NumberText.significant($0.largestError), allowed]
                 }
             },
-            caption: "ONNX Runtime against libtorch on the same inputs: numbers of unit vectors, or logits."
-                + (parity.logits == nil ? "" : " Tokens of captions that differ: \(parity.differentTokens)."))
+            caption: "ONNX Runtime compared with libtorch on the same inputs, by element of the unit vectors or logits."
+                + (parity.logits == nil ? "" : " Caption tokens that differ: \(parity.differentTokens)."))
     }
 
     static func title(_ role: ArtifactManifest.GraphRole) -> String {

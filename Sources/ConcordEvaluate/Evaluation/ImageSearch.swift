@@ -62,14 +62,26 @@ public final class ImageSearch {
 }
 
 extension ImageSearch {
-    /// A page with the images that were found for a query.
-    public func page(_ query: String, _ results: [Result]) throws -> HTMLPage {
+    /// A page with the images that were found for a query, most similar first.
+    public func page(for query: Query, _ results: [Result]) throws -> HTMLPage {
         let found = try results.map {
             ImageGrid.Result(image: try thumbnail($0), caption: $0.caption, score: $0.score, isRight: false)
         }
+        let title: String
+        var row = ImageGrid.Query(caption: "Most similar first", results: found)
+        switch query {
+        case .text(let text): title = text
+        case .image(let path):
+            title = URL(fileURLWithPath: path).lastPathComponent
+            row.caption = "The query image; most similar first"
+            row.image = try .init(thumbnailOf: Image(contentsOf: path))
+        }
         return HTMLPage(
-            title: "Search", subtitle: query,
-            sections: [.images(ImageGrid([ImageGrid.Query(caption: query, results: found)]))])
+            title: "Image search: \(title)",
+            subtitle:
+                "\(results.count) of \(gallery.items.count) images, each with its cosine similarity to the query · "
+                + "Concord \(ConcordVersion.current)",
+            sections: [.images(ImageGrid([row]))])
     }
 
     /// A small copy of an image that was found.

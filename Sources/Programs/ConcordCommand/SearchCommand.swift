@@ -54,8 +54,9 @@ struct SearchCommand: ParsableCommand {
             model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))
         let search = ImageSearch(model: model, dataset: dataset, gallery: gallery)
-        let results = try search.find(text.map(ImageSearch.Query.text) ?? .image(image ?? ""), top: top)
-        if let html { try search.page(text ?? image ?? "", results).write(to: html) }
+        let query = text.map(ImageSearch.Query.text) ?? .image(image ?? "")
+        let results = try search.find(query, top: top)
+        if let html { try search.page(for: query, results).write(to: html) }
         if json {
             let found = JSONValue.Member("results", .array(results.map(\.json)))
             print(JSONValue.object([found] + data.skippedMembers(dataset, gallery)).text())

@@ -6,7 +6,7 @@ import HummingbirdCore
 enum CaptionRoute {
     static let route = Route(
         post: "/generate_caption",
-        summary: "The caption of a picture, sent as a form, as JSON or as the whole body; word by word on request.",
+        summary: "Caption an image sent as a form, as JSON or as the request body; can stream the caption.",
         access: .scope(.caption), errors: .fastAPI, body: .large, reading: CaptionRequest.reader,
         responses: [
             ("application/json", Schemas.captionResponse), ("text/event-stream", ["type": "string"]),
@@ -91,7 +91,7 @@ enum ChatRoute {
     static let route = Route(
         post: "/v1/chat/completions",
         summary:
-            "The caption of the picture in the messages, in OpenAI's schema. Texts of the user are not read: the model follows no instructions.",
+            "Caption the image in the messages (OpenAI schema). The model follows no instructions, so user texts are ignored.",
         access: .scope(.caption), body: .large, reading: BodyReader<ChatRequest>.json,
         responses: [("application/json", Schemas.chatResponse), ("text/event-stream", ["type": "string"])],
         handler: { call, request in

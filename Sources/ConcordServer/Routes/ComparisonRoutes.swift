@@ -5,7 +5,7 @@ import HummingbirdCore
 enum ComparisonRoutes {
     static let similarity = Route(
         post: "/similarity",
-        summary: "How pictures and texts match: a row for each picture, a column for each text.",
+        summary: "Cosine similarities: one row per image, one column per text.",
         access: .scope(.embed), body: .large,
         reading: BodyReader<ComparisonRequest>.jsonOrForm,
         responses: [("application/json", Schemas.similarityResponse)],
@@ -19,7 +19,7 @@ enum ComparisonRoutes {
 
     static let classify = Route(
         post: "/classify",
-        summary: "The most likely of some labels for each picture, with probabilities.",
+        summary: "Zero-shot classification: the labels of each image with probabilities, most likely first.",
         access: .scope(.embed), body: .large,
         reading: BodyReader<ComparisonRequest>.jsonOrForm,
         responses: [("application/json", Schemas.classifyResponse)],

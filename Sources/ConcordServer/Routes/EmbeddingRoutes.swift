@@ -7,7 +7,7 @@ enum EmbeddingRoutes {
     static let openAI = Route(
         post: "/v1/embeddings",
         summary:
-            "Unit vectors of texts and pictures, in OpenAI's schema; takes Jina's, Cohere's and Voyage's inputs, too.",
+            "Embed texts and images (OpenAI schema; also accepts the inputs of Jina, Cohere and Voyage).",
         access: .scope(.embed), body: .large,
         reading: BodyReader<EmbeddingRequest>.jsonOrForm,
         responses: [("application/json", Schemas.embeddingResponse)],
@@ -20,7 +20,7 @@ enum EmbeddingRoutes {
         })
 
     static let cohere = Route(
-        post: "/v2/embed", summary: "Unit vectors of texts and pictures, in Cohere's schema.",
+        post: "/v2/embed", summary: "Embed texts and images (Cohere schema).",
         access: .scope(.embed), body: .large, reading: BodyReader<EmbeddingRequest>.jsonOrForm,
         responses: [("application/json", Schemas.cohereResponse)],
         handler: { call, request in

@@ -6,12 +6,13 @@ enum HealthRoutes {
     static let all: [Route] = [live, ready, metrics]
 
     static let live = Route(
-        get: "/health/live", summary: "Whether the server runs.", access: .open,
+        get: "/health/live", summary: "Liveness: the server is running.", access: .open,
         handler: { _ in .json(["status": "live"]) })
 
     static let ready = Route(
         get: "/health/ready",
-        summary: "Whether every model answered its canary lately, with reasons where not (503).", access: .open,
+        summary: "Readiness: every model passed its latest canary check; otherwise 503 with the reasons.",
+        access: .open,
         handler: { call in
             let found = readiness(call.state)
             let statuses = call.state.registry.statuses
@@ -29,7 +30,7 @@ enum HealthRoutes {
         })
 
     static let metrics = Route(
-        get: "/metrics", summary: "Figures in Prometheus' text format.", access: .scope(.metrics),
+        get: "/metrics", summary: "Metrics in the Prometheus text format.", access: .scope(.metrics),
         responses: [("text/plain", ["type": "string"])],
         handler: { call in
             .bytes(Array(call.state.metrics.text().utf8), type: "text/plain; version=0.0.4; charset=utf-8")

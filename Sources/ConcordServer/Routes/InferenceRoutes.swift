@@ -12,7 +12,7 @@ enum InferenceRoutes {
     static let extensions = ["binary_tensor_data", "model_repository"]
 
     private static let server = Route(
-        get: "/v2", summary: "The server, in the Open Inference Protocol.", access: .open,
+        get: "/v2", summary: "Server metadata (Open Inference Protocol).", access: .open,
         errors: .inference,
         handler: { _ in
             .json([
@@ -22,12 +22,12 @@ enum InferenceRoutes {
         })
 
     private static let live = Route(
-        get: "/v2/health/live", summary: "Whether the server runs.", access: .open, errors: .inference,
+        get: "/v2/health/live", summary: "Liveness: the server is running.", access: .open, errors: .inference,
         handler: { _ in .json(["live": true]) })
 
     /// Clients look for `live` or for `ready`, or at the status only.
     private static let ready = Route(
-        get: "/v2/health/ready", summary: "Whether all models answer.", access: .open,
+        get: "/v2/health/ready", summary: "Readiness of all models.", access: .open,
         errors: .inference,
         handler: { call in
             let isReady = HealthRoutes.readiness(call.state).isReady
@@ -37,10 +37,10 @@ enum InferenceRoutes {
 
     private static func routes(of path: String) -> [Route] {
         let metadata = Route(
-            get: path, summary: "What a model takes and gives.", errors: .inference,
+            get: path, summary: "Inputs and outputs of a model.", errors: .inference,
             handler: { call in try describe(call) })
         let ready = Route(
-            get: path + "/ready", summary: "Whether a model answers.", access: .open,
+            get: path + "/ready", summary: "Readiness of a model.", access: .open,
             errors: .inference,
             handler: { call in
                 try checkVersion(call)
@@ -52,7 +52,7 @@ enum InferenceRoutes {
         let bytes: JSONValue = ["type": "string", "format": "binary"]
         let infer = Route(
             post: path + "/infer",
-            summary: "Vectors or captions of the input \"image\" (encoded pictures) or \"text\", datatype BYTES.",
+            summary: "Embeddings or captions of the input \"image\" (image files) or \"text\", datatype BYTES.",
             access: .scope(.embed), errors: .inference, body: .large,
             reading: InferenceRequest.reader,
             responses: [("application/json", Schemas.inferenceResponse), ("application/octet-stream", bytes)],

@@ -6,7 +6,7 @@ import Synchronization
 
 enum ModelRoutes {
     static let list = Route(
-        get: "/v1/models", summary: "The models, in OpenAI's schema.",
+        get: "/v1/models", summary: "List the models (OpenAI schema).",
         responses: [("application/json", Schemas.modelList)],
         handler: { call in
             let statuses = call.state.registry.statuses
@@ -18,7 +18,7 @@ enum ModelRoutes {
         })
 
     static let one = Route(
-        get: "/v1/models/{model}", summary: "One model, in OpenAI's schema.",
+        get: "/v1/models/{model}", summary: "Show one model (OpenAI schema).",
         responses: [("application/json", Schemas.model)],
         handler: { call in
             let status = try status(call)
@@ -56,7 +56,7 @@ enum AdminRoutes {
     static let all: [Route] = [
         Route(
             post: "/admin/reload",
-            summary: "Loads a model again from its folder, and swaps it in once it is warm and says what it must.",
+            summary: "Reload a model from its folder; it replaces the old one once it has passed its canary check.",
             access: .scope(.admin), body: .small, reading: BodyReader<ReloadRequest>.optionalJSON,
             handler: { call, request in
                 let start = ContinuousClock.now
@@ -76,7 +76,7 @@ enum RepositoryRoutes {
     static let all: [Route] = [index, load, unload]
 
     private static let index = Route(
-        post: "/v2/repository/index", summary: "All models with their states, or the ready ones only.",
+        post: "/v2/repository/index", summary: "List all models with their states, or only the ready ones.",
         access: .scope(.admin), errors: .inference, body: .small,
         reading: BodyReader<RepositoryIndexRequest>.optionalJSON,
         responses: [("application/json", Schemas.repositoryIndex)],
@@ -87,7 +87,7 @@ enum RepositoryRoutes {
 
     private static let load = Route(
         post: "/v2/repository/models/{model}/load",
-        summary: "Loads a model from its folder, also one that is in use, which is swapped as by /admin/reload.",
+        summary: "Load a model from its folder; one in use is replaced as by /admin/reload.",
         access: .scope(.admin), errors: .inference, body: .small,
         reading: BodyReader<RepositoryLoadRequest>.optionalJSON, responses: [],
         handler: { call, _ in
@@ -97,7 +97,7 @@ enum RepositoryRoutes {
 
     private static let unload = Route(
         post: "/v2/repository/models/{model}/unload",
-        summary: "Takes a model out of memory when its last request ends, until it is loaded again.",
+        summary: "Unload a model after its last request, until it is loaded again.",
         access: .scope(.admin), errors: .inference, body: .small,
         reading: BodyReader<RepositoryUnloadRequest>.optionalJSON, responses: [],
         handler: { call, _ in

@@ -18,15 +18,15 @@ enum OpenAPIDocument {
             "info": [
                 "title": "Concord", "version": "1",
                 "description": .string(
-                    "Embeds, compares and captions pictures and texts. A field of null is as if it were not there. Bodies "
-                        + "may be compressed (Content-Encoding: gzip or deflate). X-Request-Id and traceparent go into "
-                        + "the log, and the former into the answer."),
+                    "Embeds, compares and captions images and texts. A null field counts as absent. Request bodies may be "
+                        + "compressed (Content-Encoding: gzip or deflate). X-Request-Id and traceparent are logged, and "
+                        + "X-Request-Id is returned."),
             ],
             "paths": .object(paths),
             "components": [
                 "securitySchemes": [
                     "key": [
-                        "type": "http", "scheme": "bearer", "description": "A key, where the server asks for keys.",
+                        "type": "http", "scheme": "bearer", "description": "An API key, if the server uses keys.",
                     ]
                 ]
             ],
@@ -50,7 +50,7 @@ enum OpenAPIDocument {
                 .init("requestBody", ["required": .bool(route.isBodyRequired), "content": content(route.requests)]))
         }
         var responses: [JSONValue.Member] = [
-            .init("200", ["description": "Done.", "content": content(route.responses)])
+            .init("200", ["description": "Success.", "content": content(route.responses)])
         ]
         for (status, text) in failures(route) {
             responses.append(
@@ -75,20 +75,20 @@ enum OpenAPIDocument {
         if route.method == .post {
             failures = [
                 route.errors == .fastAPI
-                    ? ("422", "The request cannot be used; the error says which field.")
-                    : ("400", "The request cannot be used; the error says which field."),
-                ("408", "The body came too slowly."), ("413", "The body or the picture is too large."),
-                ("415", "The body is encoded or of a type that is not read."),
+                    ? ("422", "Invalid request; the error names the field.")
+                    : ("400", "Invalid request; the error names the field."),
+                ("408", "The body arrived too slowly."), ("413", "The body or an image is too large."),
+                ("415", "Unsupported content type or encoding."),
             ]
         }
         if route.access != .open {
-            failures.append(("401", "A key is needed."))
-            failures.append(("403", "The key is not meant for this."))
+            failures.append(("401", "An API key is required."))
+            failures.append(("403", "The key lacks the required scope."))
         }
-        if route.path.contains("{") || route.method == .post { failures.append(("404", "There is no such model.")) }
+        if route.path.contains("{") || route.method == .post { failures.append(("404", "Unknown model.")) }
         if route.method == .post {
-            failures.append(("429", "The key's quota is used up; Retry-After says until when."))
-            failures.append(("503", "The server has too much to do; Retry-After says until when."))
+            failures.append(("429", "Rate limit exceeded; Retry-After says when to try again."))
+            failures.append(("503", "The server is overloaded; Retry-After says when to try again."))
         }
         return failures.sorted { $0.0 < $1.0 }
     }
@@ -112,7 +112,7 @@ enum Schemas {
     private static let numbers: JSONValue = ["type": "array", "items": ["type": "number"]]
     /// Of captions: only where more tokens were asked for than the model has room for.
     private static let cut: JSONValue = [
-        "type": "integer", "description": "The most tokens that there could be, where more were asked for.",
+        "type": "integer", "description": "The maximum number of tokens, if more were requested.",
     ]
 
     private static func object(

@@ -136,15 +136,14 @@ struct CaptionCommand: ParsableCommand {
         let summary = try run.caption(isStrict: source.strict, progress: ProgressDisplay(label: "captioning"))
         if summary.earlier > 0 { Message.note("resumed after \(summary.earlier) images of an earlier run") }
         if summary.isInterrupted {
-            Message.note(
-                "stopped after \(summary.earlier + summary.captioned) of \(dataset.items.count) images; run the same "
-                    + "command to resume")
+            let done = summary.earlier + summary.captioned
+            Message.note("stopped after \(done) of \(dataset.items.count) images; run the same command to resume")
             throw ExitCode(130)
         }
         print("captions: \(output)")
         if summary.failures > 0 {
             Message.warn([
-                "\(summary.failures) of \(dataset.items.count) images could not be read; their lines in \(output) say why"
+                "\(summary.failures) of \(dataset.items.count) images could not be read; see their lines in \(output)"
             ])
         }
         guard summary.failures == 0, !dataset.skipped.contains(where: { $0.reason.isOfImage }) else {

@@ -72,9 +72,8 @@ struct EmbedCommand: ParsableCommand {
             beforeEnd: { if dataset != nil { try writeRows(paths) } })
         if summary.earlier > 0 { Message.note("resumed after \(summary.earlier) inputs of an earlier run") }
         if summary.isInterrupted {
-            Message.note(
-                "stopped after \(summary.earlier + summary.done) of \(inputs.count) inputs; run the same command to resume"
-            )
+            let done = summary.earlier + summary.done
+            Message.note("stopped after \(done) of \(inputs.count) inputs; run the same command to resume")
             throw ExitCode(130)
         }
         Message.warn(ofTruncated: summary.truncatedCount, of: inputs.count - inputs.imageCount)

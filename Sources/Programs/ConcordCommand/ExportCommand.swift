@@ -7,8 +7,9 @@ struct ExportCommand: ParsableCommand {
         commandName: "export", abstract: "Export a model to ONNX, to serve it without libtorch.",
         discussion: """
             Writes a folder with the graphs, the tokenizer, the preprocessing, artifact.json (every file with its hash)
-            and a report (report.html, report.json). Before anything appears at --output, ONNX Runtime runs the graphs on
-            images and texts of --data, or on synthetic ones; if the outputs do not match the model's, the export fails.
+            and a report (report.html, report.json). Before anything appears at --output, ONNX Runtime runs the graphs
+            on images and texts of --data, or on synthetic ones; if the outputs do not match the model's, the export
+            fails.
 
             --quantize stores 8-bit integers wherever the embeddings keep a mean cosine of at least 0.995 to those in
             float32 and recall@1 on the held-out split of --data drops by at most half a point; layers that cost more

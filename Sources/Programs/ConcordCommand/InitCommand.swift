@@ -50,8 +50,8 @@ struct InitCommand: ParsableCommand {
             forecast.notes.filter { $0.hasPrefix("warning: ") }.map { String($0.dropFirst("warning: ".count)) })
         if start == nil, forecast.plan.images < 5_000 {
             Message.note(
-                "Trained from scratch on \(forecast.plan.images) images, a model generalizes poorly. To fine-tune a model "
-                    + "pretrained on 400 million images, run `concord pull openai/clip-vit-base-patch32` and add "
+                "A model trained from scratch on \(forecast.plan.images) images generalizes poorly. To fine-tune one that "
+                    + "has seen 400 million, run `concord pull openai/clip-vit-base-patch32` and add "
                     + "--start openai/clip-vit-base-patch32.")
         }
         Message.note("Next:\n  \(train)")

@@ -58,7 +58,7 @@ struct PullCommand: ParsableCommand {
         let repository = try HubRepository(model, revision: revision)
         let snapshot: HubSnapshot
         do { snapshot = try pull(repository) } catch {
-            // A name such as runs/emoji is valid on a hub too, so only a failed download suggests that a path was meant.
+            // A name such as runs/emoji is valid on a hub, too: only a failed download suggests that a path was meant.
             guard let error = error as? ConcordError, let missing = ModelLocation.missingFolder(model) else {
                 throw error
             }

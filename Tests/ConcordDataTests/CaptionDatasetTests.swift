@@ -241,7 +241,7 @@ import Testing
         #expect(message.contains("did you mean `test`?") && message.hasSuffix("test (1 images), train (2 images)"))
         let none = try read("captions.csv", "image,caption\na.png,x\n".utf8)
         let without = #expect(throws: ConcordError.self) { try none.images(ofSplit: "train") }?.message ?? ""
-        #expect(without.contains("puts no picture into a split"))
+        #expect(without.contains("puts no image into a split"))
     }
 
     @Test func aFolderOfPicturesNeedsNoCaptions() throws {

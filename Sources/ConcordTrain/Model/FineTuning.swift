@@ -162,16 +162,8 @@ extension TextTowerConfiguration {
     }
 }
 
-<<<<<<< HEAD
-/// One of a dual encoder's two towers.
-public enum Tower: String, Sendable, Hashable, CaseIterable {
-    case image, text
-
-    /// The position of a parameter in a tower, from input to output.
-=======
 extension Tower {
     /// Where in a tower a parameter stands, from its input to its output.
->>>>>>> 89959df (Checkpoints and models: keys and towers are spelled once, public is what a library user needs, plain English)
     public enum Part: Sendable, Hashable {
         /// Patch, token, position and class embeddings, and a norm before the first block.
         case embeddings
@@ -181,17 +173,7 @@ extension Tower {
         case head
     }
 
-<<<<<<< HEAD
-    /// The first component of the names of the tower's parameters, but for the projection's.
-    var root: String { self == .image ? "vision_model" : "text_model" }
-
-    /// The first component of the names of the parameters that map to the embedding.
-    var projection: String { self == .image ? "visual_projection" : "text_projection" }
-
-    /// The position of a parameter of a dual encoder; nil for those of no tower: logit scale and bias.
-=======
     /// Where a parameter of a dual encoder stands; nil for those that belong to no tower: logit scale and bias.
->>>>>>> 89959df (Checkpoints and models: keys and towers are spelled once, public is what a library user needs, plain English)
     public static func place(of parameter: Parameter) -> (tower: Tower, part: Part)? {
         let name = parameter.name.split(separator: ".")
         for tower in allCases {

@@ -148,7 +148,8 @@ import Testing
             while process.isRunning, Files.size(output + ".partial") ?? 0 < 1000 { usleep(200) }
             process.interrupt()
             let result = try Program.finish(process, in: folder)
-            #expect(result.status == 130 && result.errors.contains("run the same command to resume"), "\(result.errors)")
+            #expect(
+                result.status == 130 && result.errors.contains("run the same command to resume"), "\(result.errors)")
             #expect(Files.exists(output + ".partial.json") && !Files.exists(output))
         }
     }

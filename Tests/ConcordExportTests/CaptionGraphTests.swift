@@ -169,7 +169,9 @@ import Testing
                 let ids = (0..<3 * tokens).map { index in
                     index % tokens < used ? Int64(1 + index % (text.vocabularySize - 1)) : Int64(text.padToken)
                 }
-                let expected = withoutGradient { fixture.coCa.embedTexts(Tensor(ids, shape: [3, tokens]), lengths: nil) }
+                let expected = withoutGradient {
+                    fixture.coCa.embedTexts(Tensor(ids, shape: [3, tokens]), lengths: nil)
+                }
                 let found = try fixture.run(.text, ["ids": OnnxValue(ids, shape: [3, tokens])])
                 try expectSame(found["embeddings"], expected, "\(used) of \(tokens) tokens")
             }

@@ -18,7 +18,7 @@ import Testing
         let ids = Tensor((0..<24).map { 1 + ($0 * 37) % 11 }, shape: [3, 8])
         try withoutGradient {
             let pictures = model.encodeImages(golden.pixels(.float64)).tokens
-            let whole = model.tokenLogits(model.decoder(model.encodeTexts(ids).states, pictures: pictures))
+            let whole = model.tokenLogits(model.decoder(model.encodeTexts(ids).states, imageTokens: pictures))
             let cache = model.makeCaptionCache(for: pictures)
             var start = 0
             for step in steps {

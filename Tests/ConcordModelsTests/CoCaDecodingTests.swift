@@ -52,7 +52,7 @@ import Testing
             last = try model.states(next: next.sliced(axis: 1, from: 1, to: 2), cache: cache)
             let texts = Tensor.concatenated([chosen.sliced(axis: 1, from: 0, to: 4), next], axis: 1)
             let whole = model.decoder(
-                model.encodeTexts(texts).states, pictures: pictures.indexSelected(axis: 0, rows))
+                model.encodeTexts(texts).states, imageTokens: pictures.indexSelected(axis: 0, rows))
             expectClose(
                 last.scalars(as: Double.self), whole.sliced(axis: 1, from: 5).scalars(as: Double.self), absolute: 1e-12)
         }

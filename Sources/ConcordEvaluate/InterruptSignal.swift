@@ -39,7 +39,7 @@ public enum InterruptSignal {
     }
 
     /// Whether a signal has come.
-    package static var hasArrived: Bool { arrival.load(ordering: .relaxed) > 0 }
+    public static var hasArrived: Bool { arrival.load(ordering: .relaxed) > 0 }
 
     /// Throws ``Interruption`` when a signal has come: between parts of work that can be done again.
     package static func check() throws(Interruption) {

@@ -74,7 +74,7 @@ extension ImageSearch {
         case .image(let path):
             title = URL(fileURLWithPath: path).lastPathComponent
             row.caption = "The query image; most similar first"
-            row.image = try .init(thumbnailOf: Image(contentsOf: path))
+            row.image = try .init(of: Image(contentsOf: path))
         }
         return HTMLPage(
             title: "Image search: \(title)",

@@ -8,7 +8,7 @@ import ConcordTensor
 public struct ZeroShotClassifier {
     /// The placeholder of the label in a template.
     package static let placeholder = "{}"
-    package static let standardTemplates = ["a photo of a {}"]
+    public static let standardTemplates = ["a photo of a {}"]
 
     public let labels: [String]
     /// The labels' unit vectors, `[labels, width]` float32 on the host.

@@ -13,17 +13,17 @@ import Foundation
 /// lines), and `<output>.skipped.jsonl` lists them.
 public struct EmbeddingRun {
     /// The outcome for the inputs.
-    package struct Summary: Sendable, Hashable {
+    public struct Summary: Sendable, Hashable {
         /// Embedded or left out by this call, and by calls before it that were stopped.
-        package let done, earlier: Int
+        public let done, earlier: Int
         /// Images that cannot be read, of all calls.
-        package let skippedCount: Int
+        public let skippedCount: Int
         /// The first of them.
-        package let skipped: [SkippedInput]
+        public let skipped: [SkippedInput]
         /// Texts of this call that were cut at the context length.
-        package let truncatedCount: Int
+        public let truncatedCount: Int
         /// Whether Ctrl-C came before the last input.
-        package let isInterrupted: Bool
+        public let isInterrupted: Bool
     }
 
     /// The most entries of ``Summary/skipped``; the file has all.

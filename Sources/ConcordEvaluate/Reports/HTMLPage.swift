@@ -14,7 +14,7 @@ public struct HTMLPage: Sendable {
         }
     }
 
-    public enum Section: Sendable {
+    package enum Section: Sendable {
         case heading(String)
         case paragraph(String)
         /// Text in its own lines, such as a command to copy.
@@ -31,7 +31,7 @@ public struct HTMLPage: Sendable {
     package var subtitle: String
     package var sections: [Section]
 
-    public init(title: String, subtitle: String = "", sections: [Section] = []) {
+    package init(title: String, subtitle: String = "", sections: [Section] = []) {
         self.title = title
         self.subtitle = subtitle
         self.sections = sections

@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordNN
 import ConcordTrain

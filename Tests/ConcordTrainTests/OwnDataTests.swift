@@ -91,7 +91,7 @@ import Testing
         (["train", "val"], ["data.split=val"], "8 images", "steps"),
         (["train", "val"], ["data.split=train", "data.held_out_fraction=0.25"], "18 images", "6 of 24 images"),
     ])
-    func theDataSaysWhatIsForTraining(_ splits: [String], _ settings: [String], _ pictures: String, _ note: String)
+    func theDataSaysWhatIsForTraining(_ splits: [String], _ settings: [String], _ images: String, _ note: String)
         throws
     {
         try withTemporaryFolder { folder in

@@ -81,7 +81,7 @@ import Testing
     @Test func ratesFallWithTheDistanceFromTheHead() throws {
         let model = clip, decay = LayerDecay(0.5, model: model)
         func scale(_ name: String) throws -> Double {
-            decay(try #require(model.store.parameters.first { $0.name.hasPrefix(name) }))
+            decay.factor(for: try #require(model.store.parameters.first { $0.name.hasPrefix(name) }))
         }
         // Three blocks: 0.5 to the power of 4 below them, 3, 2 and 1 in them, 0 behind.
         for (root, projection) in [("vision_model", "visual_projection"), ("text_model", "text_projection")] {

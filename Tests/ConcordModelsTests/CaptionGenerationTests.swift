@@ -32,7 +32,8 @@ import Testing
             withoutGradient {
                 let ids = Tensor(tokens.map(Int64.init), shape: [1, tokens.count])
                 let states = model.decoder(
-                    model.encodeTexts(ids).states, imageTokens: pictures.sliced(axis: 0, from: picture, to: picture + 1))
+                    model.encodeTexts(ids).states, imageTokens: pictures.sliced(axis: 0, from: picture, to: picture + 1)
+                )
                 let logits = model.tokenLogits(states.selected(axis: 1, at: -1))
                 return logits.logSoftmax(axis: 1).scalars(as: Double.self)
             }

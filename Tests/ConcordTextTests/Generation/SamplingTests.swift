@@ -56,7 +56,9 @@ import Testing
         // More large logits than a nucleus is looked for among at first, and none of them 0.
         var logits = (0..<300).map { index -> Float in index % 2 == 0 ? 3 + Float(index) / 100 : -4 }
         logits[123] = 9
-        for (topP, topK) in [(1, nil), (0.5, nil), (.leastNonzeroMagnitude, nil), (0.9, 40), (1, 200)] as [(Double, Int?)] {
+        for (topP, topK) in [(1, nil), (0.5, nil), (.leastNonzeroMagnitude, nil), (0.9, 40), (1, 200)]
+            as [(Double, Int?)]
+        {
             let options = GenerationOptions(
                 strategy: .sample(temperature: temperature, topK: topK, topP: topP, seed: 5), maxTokens: 3)
             let results = try TokenGenerator(

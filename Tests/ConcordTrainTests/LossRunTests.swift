@@ -152,7 +152,7 @@ import Testing
             let result = try train(
                 folder, folder + "/run", ["train.learning_rate=0", "train.warmup_steps=0", "loss.temperature=10"])
             try #require(result.status == 0, "\(result.errors)")
-            let hits = result.errors.components(separatedBy: "nothing is learnt").count - 1
+            let hits = result.errors.components(separatedBy: "nothing is learned").count - 1
             #expect(hits == 1, "\(result.errors)")
         }
     }

@@ -198,7 +198,7 @@ import Testing
             try write(folder, epochs: 400) { _, _ in }
             let result = try train(folder, "data.held_out_fraction=0", "train.learning_rate=3e-3")
             #expect(result.status == 0 && !result.errors.contains("chance"), "\(result.errors)")
-            #expect(!result.errors.contains("nothing is learnt"), "\(result.errors)")
+            #expect(!result.errors.contains("nothing is learned"), "\(result.errors)")
         }
     }
 

@@ -32,7 +32,7 @@ import Testing
         let given = try plan("train: {epochs: 30, batch_size: 128, warmup_steps: 100}", 208)
         #expect(given.warmupSteps == 15)
         #expect(
-            given.notes.contains { $0.contains("train.warmup_steps 100") && $0.contains("first 15") }, "\(given.notes)")
+            given.notes.contains { $0.contains("train.warmup_steps 100") && $0.contains("takes 15") }, "\(given.notes)")
         #expect(try plan("train: {epochs: 30, batch_size: 128, warmup_steps: 15}", 208).warmupSteps == 15)
         #expect(try plan("train: {epochs: 30, batch_size: 128, warmup_steps: 0}", 208).warmupSteps == 0)
         // And what is wrong with the rest of it.

@@ -80,7 +80,7 @@ import Testing
             _ = try ExportedModel(folder: folder, options: options)
             options.checksCanary = true
             let error = try #require(throws: ConcordError.self) { try ExportedModel(folder: folder, options: options) }
-            #expect(error.code == .inference && error.message.contains("canary picture"), "\(error)")
+            #expect(error.code == .inference && error.message.contains("canary image"), "\(error)")
             // Damage is the reason that is given, since it explains the rest.
             try Files.replace(folder + "/report.json", with: "{}")
             let damaged = try #require(throws: ConcordError.self) {

@@ -218,7 +218,7 @@ import Testing
             }
             #expect(try failure { _ in } == nil)
             #expect(try failure { $0.canary.textEmbedding[0] += 0.03 }?.contains("text") == true)
-            #expect(try failure { $0.canary.imageEmbedding?[3] -= 0.03 }?.contains("picture") == true)
+            #expect(try failure { $0.canary.imageEmbedding?[3] -= 0.03 }?.contains("image") == true)
             #expect(try failure { $0.canary.imageEmbedding = Array(repeating: 0, count: 12) } != nil)
             // The same is near enough where processors multiply in 8 bits in ways of their own.
             #expect(

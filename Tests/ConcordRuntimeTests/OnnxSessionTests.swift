@@ -76,7 +76,7 @@ import Testing
                 linear, ["x": try x.reshaped([3])], nil, .shapeMismatch,
                 ["input x: float32[batch, 3]", "[3]:", "1 axes, but 2"]
             ),
-            (linear, ["x": try x.reshaped([3, 1])], nil, .shapeMismatch, ["axis 1", "length 1 where 3"]),
+            (linear, ["x": try x.reshaped([3, 1])], nil, .shapeMismatch, ["axis 1", "length 1, but 3 is expected"]),
             (
                 pair, ["ids": try ids([2, 4]), "mask": try ids([2, 5])], nil, .shapeMismatch,
                 ["'length' is 5 here", "4 in the input 'ids'"]

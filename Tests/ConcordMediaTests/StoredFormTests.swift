@@ -92,23 +92,23 @@ struct StoredFormTests {
         tiff/cmyk-unspecified/planar*: separate planes
         tiff/rgb-five-samples/planar*: separate planes
         tiff/*/planar-tiled*: separate planes
-        tiff/*/old-jpeg: compressed by method 6,
-        tiff/rgb/jpeg-2000: compressed by method 34712,
-        tiff/rgb/unknown-compression: compressed by method 12345,
+        tiff/*/old-jpeg: uses compression 6,
+        tiff/rgb/jpeg-2000: uses compression 34712,
+        tiff/rgb/unknown-compression: uses compression 12345,
         png/huge: 30000×30000 pixels
-        jpeg/12-bit: 12 bits a sample
-        jpeg/lossless*: without loss
-        jpeg/jpeg-ls: without loss
+        jpeg/12-bit: 12 bits per sample
+        jpeg/lossless*: lossless or hierarchical
+        jpeg/jpeg-ls: lossless or hierarchical
         gif/no-palette: has no palette
-        bmp/2-bit: 2 bits a pixel
+        bmp/2-bit: 2 bits per pixel
         bmp/bitfields-10-bit-*: bit masks
         bmp/bitfields-444*: bit masks
         bmp/bitfields-rgba-40: bit masks
-        bmp/jpeg: method 4,
-        bmp/png: method 5,
+        bmp/jpeg: compression 4,
+        bmp/png: compression 5,
         bmp/rle-*-moves: damaged or truncated
         bmp/rle-*-short: damaged or truncated
-        tga/1-bit: 1 bits a pixel
+        tga/1-bit: 1 bits per pixel
         ppm/negative-plain: damaged or truncated
         ppm/value-above-most-plain: damaged or truncated
         other/pfm*: is a PFM image

@@ -32,8 +32,8 @@ import Testing
             options.usesFusedOperations = fused
             let output = folder + "/artifacts/\(name)"
             let bar = ProgressBar(isInteractive: false, usesColor: false, width: { 80 }) { shown += $0 }
-            let export = try ArtifactExport(
-                of: folder + "/model", to: output, options: options, pictureCount: 200, textCount: 200, bar: bar)
+            let export = try ArtifactExport.export(
+                folder + "/model", to: output, options: options, pictureCount: 200, textCount: 200, bar: bar)
             // A graph is a step, and so is an input.
             let total = 200 + (model.images == nil ? 0 : 200) + ArtifactManifest.GraphRole.allCases.count
             #expect(shown.contains("step 1/\(total) ") && shown.contains("step \(total)/\(total) "), "\(shown)")
@@ -117,7 +117,7 @@ import Testing
             try ExportFixture.copy("huggingface-clip", to: folder + "/model")
             var options = ExportOptions()
             let output = folder + "/out"
-            func export() throws { _ = try ArtifactExport(of: folder + "/model", to: output, options: options) }
+            func export() throws { _ = try ArtifactExport.export(folder + "/model", to: output, options: options) }
             try Files.makeFolder(output)
             try Files.replace(output + "/letter.txt", with: "dear")
             #expect(throws: ConcordError.self) { try export() }
@@ -151,32 +151,32 @@ import Testing
             var options = ExportOptions()
             options.tolerance = 0
             let failed = #expect(throws: ConcordError.self) {
-                try ArtifactExport(of: folder + "/model", to: folder + "/out", options: options)
+                try ArtifactExport.export(folder + "/model", to: folder + "/out", options: options)
             }
             #expect(failed?.code == .inference && failed?.message.contains("max_abs") == true)
             options.tolerance = 1e-4
             let unwritable = #expect(throws: ConcordError.self) {
-                try ArtifactExport(of: folder + "/model", to: folder + "/file/out", options: options)
+                try ArtifactExport.export(folder + "/model", to: folder + "/file/out", options: options)
             }
             #expect(unwritable?.code == .fileSystem)
             #expect(throws: ConcordError.self) {
-                try ArtifactExport(of: folder + "/none", to: folder + "/out", options: options)
+                try ArtifactExport.export(folder + "/none", to: folder + "/out", options: options)
             }
             options.replaces = true
             let itself = #expect(throws: ConcordError.self) {
-                try ArtifactExport(of: folder + "/model", to: folder + "/./model", options: options)
+                try ArtifactExport.export(folder + "/model", to: folder + "/./model", options: options)
             }
             #expect(itself?.message.contains("the model itself") == true)
             #expect(try Self.names(folder) == ["file", "model"])
 
             // A failure leaves an export that was there, too.
             options.replaces = false
-            _ = try ArtifactExport(of: folder + "/model", to: folder + "/out", options: options)
+            _ = try ArtifactExport.export(folder + "/model", to: folder + "/out", options: options)
             let manifest = try ArtifactManifest(folder: folder + "/out")
             options.replaces = true
             options.tolerance = 0
             #expect(throws: ConcordError.self) {
-                try ArtifactExport(of: folder + "/model", to: folder + "/out", options: options)
+                try ArtifactExport.export(folder + "/model", to: folder + "/out", options: options)
             }
             #expect(try ArtifactManifest(folder: folder + "/out") == manifest)
             #expect(try Self.names(folder) == ["file", "model", "out"])
@@ -187,7 +187,7 @@ import Testing
     @Test func theVectorSpaceIsThatOfWeightsAndPreprocessing() throws {
         try withTemporaryFolder { folder in
             func space(_ model: String) throws -> String {
-                _ = try ArtifactExport(of: folder + "/" + model, to: folder + "/out-" + model)
+                _ = try ArtifactExport.export(folder + "/" + model, to: folder + "/out-" + model)
                 return try ArtifactManifest(folder: folder + "/out-" + model).vectorSpace
             }
             try ExportFixture.copy("huggingface-clip", to: folder + "/one").save(to: folder + "/two", training: nil)
@@ -242,7 +242,7 @@ import Testing
             try ExportFixture.copy("coca", to: folder + "/model")
             var options = ExportOptions()
             options.format = .triton
-            let export = try ArtifactExport(of: folder + "/model", to: folder + "/out", options: options)
+            let export = try ArtifactExport.export(folder + "/model", to: folder + "/out", options: options)
             #expect(export.parity.isMet)
             let roles = ArtifactManifest.GraphRole.allCases.map(\.rawValue)
             #expect(try Self.names(folder + "/out") == (roles + ["report.html", "report.json"]).sorted())
@@ -268,7 +268,7 @@ import Testing
             // An export is recognised as one, whatever its form.
             options.replaces = true
             options.format = .folder
-            _ = try ArtifactExport(of: folder + "/model", to: folder + "/out", options: options)
+            _ = try ArtifactExport.export(folder + "/model", to: folder + "/out", options: options)
             #expect(try ArtifactManifest(folder: folder + "/out").graphs.count == 4)
         }
     }
@@ -278,7 +278,7 @@ import Testing
             try ExportFixture.copy("bert-mean", to: folder + "/model")
             var options = ExportOptions()
             options.format = .triton
-            _ = try ArtifactExport(of: folder + "/model", to: folder + "/out", options: options)
+            _ = try ArtifactExport.export(folder + "/model", to: folder + "/out", options: options)
             let text = try String(contentsOfFile: folder + "/out/text/config.pbtxt", encoding: .utf8)
             #expect(text.contains(#"{ name: "lengths" data_type: TYPE_INT64 dims: [ 1 ] reshape { shape: [ ] } }"#))
         }

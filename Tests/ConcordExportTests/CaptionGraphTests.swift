@@ -25,7 +25,7 @@ import Testing
         init(_ name: String, _ mask: TextTransformerConfiguration.ClassTokenMask?, fused: Bool) throws {
             model = try withTemporaryFolder { try ExportFixture.copy(name, to: $0 + "/model", mask: mask) }
             coCa = try model.captioner().model
-            let graphs = try ModelGraphs(of: model, usesFusedOperations: fused).models
+            let graphs = try ModelGraphs.record(model, usesFusedOperations: fused).models
             sessions = try graphs.mapValues {
                 try OnnxSession(bytes: $0.bytes(), options: OnnxSessionOptions(threadsPerRun: 1))
             }

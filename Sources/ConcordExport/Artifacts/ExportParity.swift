@@ -6,7 +6,7 @@ import ConcordRuntime
 import ConcordTensor
 import ConcordText
 
-/// How far what the graphs say is from what the model says.
+/// The distance of the graphs' outputs from the model's.
 public struct ExportParity: Sendable, Hashable {
     /// Of one graph's vectors, or of logits.
     public struct Measure: Sendable, Hashable {
@@ -61,33 +61,34 @@ public struct ExportParity: Sendable, Hashable {
     /// Runs graphs and model on the same inputs, in batches of several sizes.
     ///
     /// - Parameter progress: is told how many inputs are done.
-    init(
-        of sessions: GraphSessions, with model: EmbeddingModel, on samples: ExportSamples, tolerance: Double,
+    static func measure(
+        _ sessions: GraphSessions, against model: EmbeddingModel, on samples: ExportSamples, tolerance: Double,
         progress: (_ done: Int) -> Void
-    ) throws {
-        self.tolerance = tolerance
+    ) throws -> ExportParity {
+        var parity = ExportParity(images: nil, texts: Measure(), tolerance: tolerance)
         var done = 0
         let isBERT = if case .bert = try model.textSide().encoder.textConfiguration { true } else { false }
-        for texts in Self.batches(samples.texts) {
+        for texts in batches(samples.texts) {
             let batch = try model.tokenBatch(Array(texts))
             let expected = try model.embed(batch).scalars(as: Float.self)
-            self.texts.add(try sessions.embed(batch, takesLengths: isBERT), expected, inputs: texts.count)
+            parity.texts.add(try sessions.embed(batch, takesLengths: isBERT), expected, inputs: texts.count)
             done += texts.count
             progress(done)
         }
-        guard model.images != nil else { return }
-        var measure = Measure()
-        for pictures in Self.batches(samples.pictures) {
+        guard model.images != nil else { return parity }
+        var images = Measure()
+        for pictures in batches(samples.pictures) {
             let expected = try model.embed(pixels: pictures.flatMap(\.pixels), count: pictures.count)
             let found = try sessions.embed(images: pictures)
-            measure.add(found.vectors, expected.scalars(as: Float.self), inputs: pictures.count)
+            images.add(found.vectors, expected.scalars(as: Float.self), inputs: pictures.count)
             if let captioner = model.encoder as? any CaptioningModel, let tokens = found.tokens {
-                try compareCaptions(of: pictures, captioner, GraphSessions.Captions(sessions, tokens: tokens))
+                try parity.compareCaptions(of: pictures, captioner, GraphSessions.Captions(sessions, tokens: tokens))
             }
             done += pictures.count
             progress(done)
         }
-        images = measure
+        parity.images = images
+        return parity
     }
 
     private static func batches<Element>(_ elements: [Element]) -> [ArraySlice<Element>] {

@@ -4,11 +4,11 @@ import ConcordEvaluate
 import ConcordONNX
 import ConcordRuntime
 
-/// What quantization did to an export.
+/// The effect of quantization on an export.
 struct ExportQuantization: Sendable {
     let result: GraphQuantization.Result
     let speeds: [ArtifactManifest.GraphRole: GraphSpeed]
-    /// Where retrieval was measured; nil without a data set.
+    /// The split that retrieval was measured on; nil without a data set.
     let split: String?
 
     /// Quantizes the graphs of a model; nil for float32, which needs nothing.
@@ -18,27 +18,26 @@ struct ExportQuantization: Sendable {
     ///   - progress: shows the batches that are run.
     ///   - write: puts quantized graphs in place of these, and opens them.
     /// - Throws: as ``QuantizationSamples`` and `QuantizationSearch`, and what `write` throws.
-    init?(
-        of graphs: [ArtifactManifest.GraphRole: OnnxModel], _ precision: ArtifactManifest.Precision,
+    static func quantize(
+        _ graphs: [ArtifactManifest.GraphRole: OnnxModel], _ precision: ArtifactManifest.Precision,
         _ model: EmbeddingModel, _ sessions: GraphSessions, data: CaptionDataset?, samples: ExportSamples,
         progress: ProgressDisplay?,
         write: (_ models: [ArtifactManifest.GraphRole: OnnxModel]) throws -> GraphSessions
-    ) throws {
+    ) throws -> ExportQuantization? {
         guard precision != .float32 else { return nil }
-        let samples = try QuantizationSamples(of: model, sessions, data: data, samples: samples)
+        let samples = try QuantizationSamples.collect(model, sessions, data: data, samples: samples)
         let progress = QuantizationProgress(progress)
-        result = try GraphQuantization(
+        let result = try GraphQuantization(
             graphs: graphs, precision: precision, samples: samples, progress: progress
         ).run()
-        split = samples.split
         let quantized = try write(result.models)
         var speeds: [ArtifactManifest.GraphRole: GraphSpeed] = [:]
         for (role, batches) in samples.evaluation {
             guard let batch = batches.first else { continue }
-            speeds[role] = try GraphSpeed(
+            speeds[role] = try GraphSpeed.measure(
                 role, batch, float32: sessions, quantized: quantized, progress: progress)
         }
-        self.speeds = speeds
+        return ExportQuantization(result: result, speeds: speeds, split: samples.split)
     }
 
     var json: JSONValue {

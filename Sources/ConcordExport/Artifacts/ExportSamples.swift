@@ -17,6 +17,12 @@ public struct ExportSamples: Sendable {
     /// What is wrong with pictures of the data set that cannot be read, and so were left out.
     public let problems: [String]
 
+    /// A note on the images that were skipped, if any.
+    var notes: [String] {
+        guard let first = problems.first else { return [] }
+        return ["\(problems.count) of the images to compare on cannot be read and are skipped: \(first)"]
+    }
+
     /// The text that stands in every artifact folder with what the model said to it.
     public static let canaryText = "a red apple on a white table"
 

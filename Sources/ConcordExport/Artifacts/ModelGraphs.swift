@@ -26,31 +26,36 @@ public struct ModelGraphs {
     ///   - progress: is told of each graph that is done.
     /// - Throws: `.invalidConfiguration` for a model whose image tower gives no vector, and for a context of fewer than 8
     ///   tokens; `.invalidArgument` for an operation that no graph can be written of.
-    public init(
-        of model: EmbeddingModel, usesFusedOperations: Bool = true,
+    public static func record(
+        _ model: EmbeddingModel, usesFusedOperations: Bool = true,
         progress: (ArtifactManifest.GraphRole) -> Void = { _ in }
-    ) throws {
+    ) throws -> ModelGraphs {
         let context = try model.textSide().encoder.textConfiguration.contextLength
-        guard context >= Self.minimumContext else {
+        guard context >= minimumContext else {
             throw ConcordError(
                 .invalidConfiguration,
-                "a model that reads \(context) tokens cannot be exported; \(Self.minimumContext) are the fewest")
+                "a model with a context of \(context) tokens cannot be exported; it needs at least \(minimumContext)")
         }
-        self.model = model
-        self.usesFusedOperations = usesFusedOperations
         let wasTraining = model.encoder.store.isTraining
         model.encoder.store.isTraining = false
         defer { model.encoder.store.isTraining = wasTraining }
+        var graphs = ModelGraphs(model, usesFusedOperations: usesFusedOperations)
         func keep(_ role: ArtifactManifest.GraphRole, _ graph: OnnxGraphBuilder) throws {
-            models[role] = try graph.build()
+            graphs.models[role] = try graph.build()
             progress(role)
         }
-        if model.images != nil { try keep(.image, imageGraph(model.imageSide().encoder)) }
-        try keep(.text, textGraph())
+        if model.images != nil { try keep(.image, graphs.imageGraph(model.imageSide().encoder)) }
+        try keep(.text, graphs.textGraph())
         if let captioner = model.encoder as? any CaptioningModel {
-            try keep(.captionPrefill, prefillGraph(captioner))
-            try keep(.captionStep, stepGraph(captioner))
+            try keep(.captionPrefill, graphs.prefillGraph(captioner))
+            try keep(.captionStep, graphs.stepGraph(captioner))
         }
+        return graphs
+    }
+
+    private init(_ model: EmbeddingModel, usesFusedOperations: Bool) {
+        self.model = model
+        self.usesFusedOperations = usesFusedOperations
     }
 
     // MARK: - Recording

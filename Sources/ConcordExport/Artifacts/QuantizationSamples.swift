@@ -31,51 +31,56 @@ struct QuantizationSamples: Sendable {
     /// Which pictures those are: a split of the data set, or `all`; nil without a data set.
     private(set) var split: String?
 
+    /// Prepares the inputs of all graphs.
+    ///
     /// - Parameters:
     ///   - sessions: the graphs of float32, which give the keys and values that later tokens of captions see.
     ///   - samples: what is measured on where there is no data set.
     /// - Throws: `.invalidDataset` for a data set with fewer than 16 pictures that can be read to calibrate with.
-    init(
-        of model: EmbeddingModel, _ sessions: GraphSessions, data: CaptionDataset?, samples: ExportSamples
-    ) throws {
+    static func collect(
+        _ model: EmbeddingModel, _ sessions: GraphSessions, data: CaptionDataset?, samples: ExportSamples
+    ) throws -> QuantizationSamples {
+        var result = QuantizationSamples()
         guard let data else {
-            try addEvaluation(model, pictures: samples.pictures, texts: samples.texts)
+            try result.addEvaluation(model, pictures: samples.pictures, texts: samples.texts)
             if model.encoder is any CaptioningModel {
-                let pictures = Array(samples.pictures.prefix(Self.captionedCount))
-                try add(
+                let pictures = Array(samples.pictures.prefix(captionedCount))
+                try result.add(
                     to: \.evaluation, captions: Array(samples.texts.prefix(pictures.count)), of: pictures, model,
                     sessions)
             }
-            return
+            return result
         }
         let held = ["held-out", "test", "validation", "val"].first { name in data.items.contains { $0.split == name } }
-        split = held ?? "all"
-        let evaluated = Self.prepare(
-            ExportSamples.spread(data.items.filter { held == nil || $0.split == held }, count: Self.evaluationCount),
+        result.split = held ?? "all"
+        let evaluated = prepare(
+            ExportSamples.spread(data.items.filter { held == nil || $0.split == held }, count: evaluationCount),
             data, model)
-        let calibrated = Self.prepare(
-            ExportSamples.spread(data.items.filter { held == nil || $0.split != held }, count: Self.calibrationCount),
+        let calibrated = prepare(
+            ExportSamples.spread(data.items.filter { held == nil || $0.split != held }, count: calibrationCount),
             data, model)
         guard calibrated.captions.count >= 16 else {
             throw ConcordError(
                 .invalidDataset,
-                "\(data.folder) has \(calibrated.captions.count) pictures that can be read outside of its held-out split; "
-                    + "the ranges of activations need 16 at least, and 128 to 512 find them better")
+                "\(data.folder) has \(calibrated.captions.count) readable images outside its held-out split; "
+                    + "the ranges of activations need at least 16, and 128 to 512 are better")
         }
-        captions = evaluated.captions
+        result.captions = evaluated.captions
         let pictures = evaluated.pictures, calibrating = calibrated.pictures, texts = calibrated.captions
-        try addEvaluation(model, pictures: pictures, texts: captions)
-        calibration[.image] = try Self.imageBatches(calibrating)
-        calibration[.text] = try Self.textBatches(texts, model)
+        try result.addEvaluation(model, pictures: pictures, texts: result.captions)
+        result.calibration[.image] = try imageBatches(calibrating)
+        result.calibration[.text] = try textBatches(texts, model)
         if model.encoder is any CaptioningModel {
-            let count = Self.captionedCount
-            try add(
-                to: \.evaluation, captions: Array(captions.prefix(count)), of: Array(pictures.prefix(count)), model,
+            let count = captionedCount
+            try result.add(
+                to: \.evaluation, captions: Array(result.captions.prefix(count)), of: Array(pictures.prefix(count)),
+                model,
                 sessions)
-            try add(
+            try result.add(
                 to: \.calibration, captions: Array(texts.prefix(count)), of: Array(calibrating.prefix(count)), model,
                 sessions)
         }
+        return result
     }
 
     /// The name of what is in the picture where the data set has names, as retrieval is evaluated on, otherwise its first

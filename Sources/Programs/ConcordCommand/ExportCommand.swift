@@ -75,7 +75,7 @@ struct ExportCommand: ParsableCommand {
             try RunFolder(folder).withHeldOut(CaptionDataset(contentsOf: $0, options: fileOptions))
         }
         if let dataset { Message.notes(of: dataset) }
-        let export = try ArtifactExport(of: folder, to: output, options: options, data: dataset, bar: ProgressBar())
+        let export = try ArtifactExport.export(folder, to: output, options: options, data: dataset, bar: ProgressBar())
         Message.warn(export.notes)
         if json {
             print(export.json.text())

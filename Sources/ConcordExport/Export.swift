@@ -1,3 +1,13 @@
+// The whole of `concord export`, in the order in which it happens. Where to read on:
+//
+//   the target         Artifacts/ExportFolder.swift: a temporary folder that takes the target's place when all is well
+//   what to compare    Artifacts/ExportSamples.swift
+//   recording          Artifacts/ModelGraphs.swift, then Recorder/GraphRecorder.swift and GraphLowering.swift
+//   running graphs     Artifacts/GraphSessions.swift
+//   comparing          Artifacts/ExportParity.swift
+//   quantizing         Artifacts/ExportQuantization.swift, then QuantizationSamples.swift and GraphQuantization.swift
+//   the report         Artifacts/ExportPage.swift
+
 import ConcordCheckpoint
 import ConcordCore
 import ConcordData
@@ -10,124 +20,115 @@ import ConcordRuntime
 import ConcordTensor
 import Foundation
 
-/// A model folder turned into ONNX graphs with all that is needed to serve them.
-///
-/// The graphs are run on pictures and texts first, and compared with the model: where they do not say the same, nothing
-/// is left at the target.
+/// An exported model: ONNX graphs with all that is needed to serve them.
 public struct ArtifactExport {
     public let output: String
     public let name: String
     public let format: ExportOptions.Format
     public let parity: ExportParity
-    /// What quantization did; nil for graphs of float32.
+    /// The effect of quantization; nil for graphs of float32.
     let quantization: ExportQuantization?
     /// The bytes of each file that was written, by its path within the folder.
     public let files: [String: Int]
-    /// What the model's loading noted, and which pictures could not be compared on.
+    /// Notes on loading the model, and on images that could not be compared on.
     public let notes: [String]
 
-    /// The file that says how graphs and model compare.
+    /// The file with the comparison of graphs and model.
     public static let reportName = "report.json"
-    /// The same to look at.
+    /// The same as a page.
     public static let pageName = "report.html"
 
     /// Exports the model of a folder.
     ///
+    /// The graphs are run on images and texts first, and compared with the model: if they differ, nothing is left at the
+    /// target.
+    ///
     /// - Parameters:
-    ///   - data: pictures and captions to compare on; nil takes synthetic ones.
-    ///   - bar: shows what is done of all.
-    /// - Throws: `.fileSystem` for a target that is there already, or that cannot be written; `.unavailable` without ONNX
-    ///   Runtime; `.invalidArgument` for int8 without data, and for graphs that cannot be made good enough in 8 bits;
-    ///   `.inference` when the graphs do not say what the model says; and as
-    ///   `EmbeddingModel.load(_:dtype:device:)`, ``ModelGraphs/init(of:usesFusedOperations:progress:)`` and
+    ///   - data: images and captions to compare on; nil takes synthetic ones.
+    ///   - bar: shows the progress.
+    /// - Throws: `.fileSystem` for a target that already exists, or that cannot be written; `.unavailable` without ONNX
+    ///   Runtime; `.invalidArgument` for int8 without data, and for graphs that lose too much in 8 bits; `.inference`
+    ///   when the graphs do not match the model; and as `EmbeddingModel.load(_:dtype:device:)`,
+    ///   ``ModelGraphs/record(_:usesFusedOperations:progress:)`` and
     ///   ``ExportSamples/init(for:data:pictureCount:textCount:)``.
-    public init(
-        of source: String, to output: String, options: ExportOptions = ExportOptions(), data: CaptionDataset? = nil,
+    public static func export(
+        _ source: String, to output: String, options: ExportOptions = ExportOptions(), data: CaptionDataset? = nil,
         pictureCount: Int = 32, textCount: Int = 64, bar: ProgressBar? = nil
-    ) throws {
+    ) throws -> ArtifactExport {
         guard options.precision != .int8 || data != nil else {
             throw ConcordError(
                 .invalidArgument,
-                "int8 needs pictures and captions of yours, to find the ranges of activations with: name a data set with "
-                    + "--data (128 to 512 pictures are enough), or take int8-weights, which needs none")
+                "int8 needs your images and captions, to find the ranges of activations: name a data set with --data "
+                    + "(128 to 512 images are enough), or choose int8-weights, which needs none")
         }
         let runtime = try OnnxRuntime.shared()
         let folder = try ExportFolder(output, source: source, replaces: options.replaces)
         defer { folder.discard() }
-        let description = try ModelFolder(source), model = try EmbeddingModel.load(source)
-        // Artifacts embed texts; and a model with an image tower must say how pictures are prepared.
+
+        let description = try ModelFolder(source)
+        let model = try EmbeddingModel.load(source)
+        // Artifacts embed texts; and a model with an image tower must say how images are prepared.
         _ = try model.textSide()
         if description.architecture.vision != nil { _ = try model.imageSide() }
         let samples = try ExportSamples(for: model, data: data, pictureCount: pictureCount, textCount: textCount)
+        let steps = ExportSteps(samples, bar)
 
-        // A step is a graph or an input.
-        let roles = ArtifactManifest.GraphRole.allCases.count
-        let total = roles + samples.texts.count + samples.pictures.count
-        let steps = bar.map { ProgressDisplay(label: "step", bar: $0) }
-        defer { bar?.finish() }
-        var recorded = 0
-        let graphs = try ModelGraphs(of: model, usesFusedOperations: options.usesFusedOperations) { _ in
-            recorded += 1
-            steps?.show(done: recorded, of: total)
+        let graphs = try ModelGraphs.record(model, usesFusedOperations: options.usesFusedOperations) { _ in
+            steps.recorded()
         }
-        var (paths, sessions) = try Self.write(graphs.models, options.format, to: folder)
-        let parity = try ExportParity(
-            of: sessions, with: model, on: samples, tolerance: options.tolerance
-        ) { steps?.show(done: roles + $0, of: total) }
+        var (paths, sessions) = try write(graphs.models, options.format, to: folder)
+
+        let parity = try ExportParity.measure(
+            sessions, against: model, on: samples, tolerance: options.tolerance, progress: steps.compared)
         guard parity.isMet else {
             throw ConcordError(
                 .inference,
-                "the graphs do not say what the model says, so nothing was written: \(parity.json.text()); "
+                "the exported graphs do not match the model's outputs, so nothing was written: \(parity.json.text()); "
                     + "please report it with the model's configuration")
         }
-
-        // What comes next counts from its own start.
         bar?.finish()
-        quantization = try ExportQuantization(
-            of: graphs.models, options.precision, model, sessions, data: data, samples: samples,
+
+        let quantization = try ExportQuantization.quantize(
+            graphs.models, options.precision, model, sessions, data: data, samples: samples,
             progress: bar.map { ProgressDisplay(label: "quantizing", bar: $0) }
         ) { models in
             // The files of float32 are open, and can be used until they are closed.
             try folder.removeAll()
-            (paths, sessions) = try Self.write(models, options.format, to: folder)
+            (paths, sessions) = try write(models, options.format, to: folder)
             return sessions
         }
-        if options.format == .folder {
-            try model.saveWithoutWeights(to: folder.path, training: description.manifest?.training)
-        }
-        self.output = output
-        self.format = options.format
-        self.parity = parity
-        notes =
-            model.notes
-            + (samples.problems.first.map { first in
-                ["\(samples.problems.count) of the pictures to compare on cannot be read and are left out: \(first)"]
-            } ?? [])
-        name = options.name ?? URL(fileURLWithPath: source).standardizedFileURL.lastPathComponent
+        bar?.finish()
+
+        let name = options.name ?? URL(fileURLWithPath: source).standardizedFileURL.lastPathComponent
         let date = Date.now.formatted(.iso8601.year().month().day())
-        let report = Self.report(
+        let report = report(
             name: name, date: date, options: options, paths: paths, parity: parity, quantization: quantization,
             runtime: runtime)
-        try Files.replace(folder.path + "/" + Self.reportName, with: report.text(pretty: true) + "\n")
+        try Files.replace(folder.path + "/" + reportName, with: report.text(pretty: true) + "\n")
         try ExportPage(
             name: name, options: options, runtime: runtime.version, parity: parity, quantization: quantization,
             graphs: graphs.models
-        ).html.write(to: folder.path + "/" + Self.pageName)
+        ).html.write(to: folder.path + "/" + pageName)
+
         if options.format == .folder {
+            try model.saveWithoutWeights(to: folder.path, training: description.manifest?.training)
+            let encoder = model.encoder as? any ImageTextEncoder
             try ArtifactManifest(
                 name: name, precision: options.precision, graphs: paths, embeddingWidth: model.encoder.embeddingWidth,
-                logitScale: (model.encoder as? any ImageTextEncoder).map { exp($0.logitScale.item()) },
-                logitBias: (model.encoder as? any ImageTextEncoder)?.logitBias?.item(),
-                vectorSpace: model.vectorSpace(), hashes: folder.hashes(.sha256),
-                checksums: folder.hashes(.xxh128),
-                canary: sessions.canary(model), report: Self.reportName, tool: Self.tool, date: date
+                logitScale: encoder.map { exp($0.logitScale.item()) }, logitBias: encoder?.logitBias?.item(),
+                vectorSpace: model.vectorSpace(), hashes: folder.hashes(.sha256), checksums: folder.hashes(.xxh128),
+                canary: sessions.canary(model), report: reportName, tool: tool, date: date
             ).write(folder: folder.path)
             // As a server will open it; the hashes are those of a moment ago.
             _ = try ExportedModel(
                 folder: folder.path, options: ExportedModelOptions(verifiesHashes: false, checksCanary: true))
         }
-        files = try folder.files()
+        let files = try folder.files()
         try folder.moveIntoPlace()
+        return ArtifactExport(
+            output: output, name: name, format: options.format, parity: parity, quantization: quantization,
+            files: files,
+            notes: model.notes + samples.notes)
     }
 
     private static let tool = "concord \(ConcordVersion.current)"
@@ -169,8 +170,27 @@ public struct ArtifactExport {
     }
 }
 
+/// The progress of an export up to the comparison: a step is a graph or an input.
+private final class ExportSteps {
+    private let display: ProgressDisplay?
+    private let total: Int
+    private var graphs = 0
+
+    init(_ samples: ExportSamples, _ bar: ProgressBar?) {
+        display = bar.map { ProgressDisplay(label: "step", bar: $0) }
+        total = ArtifactManifest.GraphRole.allCases.count + samples.texts.count + samples.pictures.count
+    }
+
+    func recorded() {
+        graphs += 1
+        display?.show(done: graphs, of: total)
+    }
+
+    func compared(_ inputs: Int) { display?.show(done: ArtifactManifest.GraphRole.allCases.count + inputs, of: total) }
+}
+
 extension GraphSessions {
-    /// What the graphs say to the canary.
+    /// The graphs' answers to the canary inputs.
     func canary(_ model: EmbeddingModel) throws(ConcordError) -> ArtifactCanary {
         let isBERT = if case .bert = try model.textSide().encoder.textConfiguration { true } else { false }
         let text = try embed(model.tokenBatch([ExportSamples.canaryText]), takesLengths: isBERT)
@@ -192,7 +212,7 @@ extension GraphSessions {
 }
 
 extension EmbeddingModel {
-    /// What tells the space of this model's vectors from others: SHA-256 in hexadecimal over weights and preprocessing.
+    /// The id of this model's vector space: SHA-256 in hexadecimal over weights and preprocessing.
     func vectorSpace() throws -> String {
         var text = ""
         for parameter in encoder.store.parameters.sorted(by: { $0.name < $1.name }) {

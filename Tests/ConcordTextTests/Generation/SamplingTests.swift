@@ -51,7 +51,7 @@ import Testing
     }
 
     /// Quotients that are infinite must make no differences that are no numbers.
-    @Test(arguments: [1e-6, 1e-30, 1e-45, 1e-300, 5e-324])
+    @Test(arguments: [1e-6, 1e-30, 1e-45, 1e-300, .leastNonzeroMagnitude])
     func theLowestTemperaturesDrawTheMostProbable(_ temperature: Double) throws {
         // More large logits than a nucleus is looked for among at first, and none of them 0.
         var logits = (0..<300).map { index -> Float in index % 2 == 0 ? 3 + Float(index) / 100 : -4 }

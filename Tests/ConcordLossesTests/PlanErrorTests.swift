@@ -132,7 +132,7 @@ import Testing
     }
 
     /// One over the least would be infinite in float32.
-    @Test(arguments: [0, -0.1, .nan, .infinity, 1e-320]) func temperatures(_ temperature: Double) {
+    @Test(arguments: [0, -0.1, .nan, .infinity, .leastNonzeroMagnitude]) func temperatures(_ temperature: Double) {
         let four = Self.vectors([4, 3]), words = ["temperature", "\(temperature)"]
         expect(.invalidArgument, words) { _ in try InfoNCE(temperature: temperature)(four, four) }
         expect(.invalidArgument, words) { try ntXentLoss(four, four, temperature: temperature, plan: $0) }

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 source scripts/steps.sh
 
 run=runs/emoji-demo
-plan setup=90 build=420 data=15 training=150 search=10 evaluation=30
+plan setup=45 build=470 data=15 training=80 search=12 evaluation=20
 [ "${FRESH:-0}" != 1 ] || rm -rf "$data" "$run"
 
 step setup "Installing what is missing" scripts/setup.sh

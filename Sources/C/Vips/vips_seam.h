@@ -2,6 +2,7 @@
 #pragma once
 
 #include <vips/vips.h>
+#include <vips/vector.h>
 
 typedef enum {
     VIPS_SEAM_JPEG, VIPS_SEAM_PNG, VIPS_SEAM_WEBP, VIPS_SEAM_GIF, VIPS_SEAM_TIFF, VIPS_SEAM_HEIF, VIPS_SEAM_JPEG_2000,

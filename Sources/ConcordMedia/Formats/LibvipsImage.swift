@@ -20,6 +20,8 @@ enum VipsLibrary {
         // Each image is read once, and the callers' threads are the parallelism.
         vips_cache_set_max(0)
         vips_concurrency_set(1)
+        // The vector code of libvips 8.14 damages the heap now and then where it reduces an image by 4 or more.
+        vips_vector_set_enabled(0)
         // Damage is reported as errors; libvips would also print it to standard error.
         g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, { _, _, message, _ in countWarnings(message) }, nil)
         return true

@@ -1,6 +1,6 @@
 // The whole of `concord train`, in the order in which it happens. Where to read on:
 //
-//   the recipe        Recipes/Recipe.swift, Recipe+Model.swift, Recipe+Loss.swift
+//   the recipe        Recipes/Recipe.swift, Recipe+Model.swift, Recipe+Loss.swift, Recipe+Train.swift
 //   the data          Data/TrainingData.swift, TrainingSplit.swift, TrainingPlan.swift
 //   the model         Model/PretrainedSource.swift, TrainedModel.swift, FineTuning.swift
 //   the loss          Recipes/Recipe+Loss.swift, then ConcordLosses

@@ -311,7 +311,7 @@ import Testing
             let arguments = ["export", "--data", folder, "--output", folder + "/artifact", "--json"]
             let result = try run(arguments, in: folder)
             #expect(result.status == 0, "\(result.errors)")
-            #expect(result.errors.contains("1 of the pictures to compare on cannot be read"), "\(result.errors)")
+            #expect(result.errors.contains("1 of the images to compare on cannot be read"), "\(result.errors)")
             #expect(try JSONValue(parsing: result.output)["parity"]?["image"]?["pictures"]?.int == 31)
         }
     }

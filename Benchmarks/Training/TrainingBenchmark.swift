@@ -25,7 +25,7 @@ struct TrainingBenchmark: ParsableCommand {
             initialLogitScale: log(1 / 0.07))
         let store = ParameterStore(seed: 1)
         let model = DualEncoder(configuration, store: store)
-        let trainer = ContrastiveTrainer(
+        let trainer = Trainer(
             model: model,
             options: .init(
                 schedule: LearningRateSchedule(.constant, peak: 5e-4, warmupSteps: 0, totalSteps: 1),
@@ -37,7 +37,8 @@ struct TrainingBenchmark: ParsableCommand {
             let padded = rows.flatMap { $0 + Array(repeating: 0, count: longest - $0.count) }
             let ids = Tensor(padded, shape: [batch, longest])
             let start = ContinuousClock.now
-            let result = try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids))
+            let result = try trainer.step(
+                step, Batch([.image: ModalityBatch(pixels), .text: ModalityBatch(ids)]))
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             if step > 0 {  // the first step allocates
                 print(

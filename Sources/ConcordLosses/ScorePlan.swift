@@ -80,15 +80,35 @@ public enum ExecutionPlan {
     public func embed(
         _ inputs: [Tensor], generators: [Generator] = [], _ tower: @escaping ([Tensor]) -> Tensor
     ) -> Tensor {
+        encode(inputs, generators: generators) { [tower($0)] }[0]
+    }
+
+    /// As ``embed(_:generators:_:)``, for an encoder with several outputs, all with the samples on their first axis.
+    package func encode(
+        _ inputs: [Tensor], generators: [Generator] = [], _ encoder: @escaping ([Tensor]) -> [Tensor]
+    ) -> [Tensor] {
         guard case .cached(let chunk, _) = self, let count = inputs.first?.size(0), count > chunk else {
-            return tower(inputs)
+            return encoder(inputs)
         }
         // The message of a precondition is not there in release builds.
         guard chunk > 0 else { fatalError("the plan embeds \(chunk) samples at a time; chunk must be at least 1") }
-        return Tensor.concatenated(
-            stride(from: 0, to: count, by: chunk).map { start in
-                let part = inputs.map { $0.narrowed(axis: 0, from: start, count: min(chunk, count - start)) }
-                return checkpointed(part, generators: generators, tower)
-            })
+        let chunks = stride(from: 0, to: count, by: chunk).map { start in
+            let part = inputs.map { $0.narrowed(axis: 0, from: start, count: min(chunk, count - start)) }
+            return checkpointed(part, generators: generators, encoder)
+        }
+        return chunks[0].indices.map { output in Tensor.concatenated(chunks.map { $0[output] }) }
+    }
+
+    /// The plan for a batch that several processes share.
+    package func gathered(over group: ProcessGroup) -> ExecutionPlan {
+        let scores: ScorePlan
+        switch self.scores {
+        case .dense: scores = .gathered(group)
+        case .tiled(let rows), .gathered(_, let rows): scores = .gathered(group, rows: rows)
+        }
+        switch self {
+        case .whole: return .whole(scores)
+        case .cached(let chunk, _): return .cached(chunk: chunk, scores: scores)
+        }
     }
 }

@@ -35,8 +35,7 @@ package struct CaptionDecoder {
         let decoded = zip(blocks.blocks, crossBlocks).reduce(states) { x, pair in
             let (block, cross) = pair
             func run(_ inputs: [Tensor]) -> Tensor { cross(block(inputs[0]), cross.context(of: inputs[1])) }
-            return recomputes
-                ? checkpointed([x, imageTokens], generators: [store.generator], run) : run([x, imageTokens])
+            return recomputes ? store.checkpointed([x, imageTokens], run) : run([x, imageTokens])
         }
         return finalNorm(decoded)
     }

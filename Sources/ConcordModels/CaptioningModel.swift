@@ -17,11 +17,9 @@ public protocol CaptioningModel: ImageTextEncoder {
     /// the decoder, `[batch, imageTokens, width]`.
     func encodeImages(_ pixels: Tensor) -> (embeddings: Tensor, tokens: Tensor)
 
-    /// The vectors and decoder states of images `[batch, 3, size, size]` and their captions `[batch, captions, tokens]`
-    /// as one vector an image, `[batch, …]`, so that a plan can compute a chunk of the batch at a time.
-    func joined(_ pixels: Tensor, _ ids: Tensor) -> Tensor
-    /// The parts of what ``joined(_:_:)`` returned for captions `ids`.
-    func output(joined: Tensor, _ ids: Tensor) -> CaptioningOutput
+    /// The inputs of both losses: images `[batch, 3, size, size]` with captions `[batch, captions, tokens]` of each; rows
+    /// of the captions' outputs go by image, then by caption.
+    func callAsFunction(_ pixels: Tensor, _ ids: Tensor) -> CaptioningOutput
 
     /// Scores of the next token from decoder states: `[…, width]` → `[…, vocabulary]`.
     func tokenLogits(_ states: Tensor) -> Tensor
@@ -49,9 +47,37 @@ public struct CaptioningOutput {
     public let states: Tensor
     /// The next tokens, int64 `[batch · captions, tokens − 1]`, the pad token where there is none.
     public let labels: Tensor
+
+    public init(images: Tensor, texts: Tensor, states: Tensor, labels: Tensor) {
+        self.images = images
+        self.texts = texts
+        self.states = states
+        self.labels = labels
+    }
+}
+
+extension ModelOutput {
+    /// The inputs of the language head, `[rows, captions, tokens − 1, width]`: at each token, the state that predicts the
+    /// next.
+    public static let captionStates = ModelOutput("caption states")
 }
 
 extension CaptioningModel {
+    /// Both towers and the decoder in one pass, where captions are asked for: an image is encoded once.
+    public func encoders(for outputs: Set<ModelOutput>) -> [RowEncoder] {
+        guard outputs.contains(.captionStates) else { return towerEncoders(for: outputs) }
+        let joint = RowEncoder(
+            [.image, .text], outputs: [.embedding(.image), .embedding(.text), .captionStates]
+        ) { inputs in
+            let pixels = inputs[0].values.flattened(to: 1), ids = inputs[1].values  // [rows, 3, s, s], [rows, captions, T]
+            let output = self(pixels, ids)
+            return [output.images, output.texts, output.states].map { rows in
+                rows.reshaped([pixels.size(0), -1] + rows.shape.dropFirst())
+            }
+        }
+        return [joint]
+    }
+
     /// A generator that captions images step by step, each as its request asks.
     ///
     /// - Parameters:

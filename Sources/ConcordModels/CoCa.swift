@@ -90,29 +90,6 @@ public struct CoCa: CaptioningModel {
             labels: captions.sliced(axis: 1, from: 1))
     }
 
-    /// The result of ``callAsFunction(_:_:)`` without the labels as one vector an image `[batch, …]`, so that a plan
-    /// can compute a chunk of the batch at a time.
-    public func joined(_ pixels: Tensor, _ ids: Tensor) -> Tensor {
-        let output = self(pixels, ids), dtype = output.images.dtype, batch = output.images.size(0)
-        return Tensor.concatenated(
-            [output.images, output.texts, output.states].map { $0.to(dtype).reshaped([batch, -1]) }, axis: 1)
-    }
-
-    /// The output from the vectors of ``joined(_:_:)``.
-    ///
-    /// - Parameter ids: the captions of the batch, as they were given there.
-    public func output(joined: Tensor, _ ids: Tensor) -> CaptioningOutput {
-        let captions = ids.flattened(to: -2), width = configuration.projectionWidth  // [B · captions, T]
-        let end = width * (1 + captions.size(0) / joined.size(0))
-        return CaptioningOutput(
-            images: joined.sliced(axis: 1, from: 0, to: width),
-            texts: joined.sliced(axis: 1, from: width, to: end).reshaped([-1, width]),
-            states: joined.sliced(axis: 1, from: end)
-                // [B, captions · T · C] → [B · captions, T, C]
-                .reshaped([captions.size(0), captions.size(1) - 1, configuration.decoder.width]),
-            labels: captions.sliced(axis: 1, from: 1))
-    }
-
     /// Scores of the next token: decoder states `[…, width]` → `[…, vocabulary]`.
     public func tokenLogits(_ states: Tensor) -> Tensor { .linear(states, weight: languageHead) }
 

@@ -57,7 +57,7 @@ public protocol ImageEncoder: EmbeddingEncoder {
 }
 
 /// A model that turns images and texts into unit vectors of one space, where cosines compare them.
-public protocol ImageTextEncoder: TextEncoder, ImageEncoder {
+public protocol ImageTextEncoder: TextEncoder, ImageEncoder, TrainableModel {
     /// The logarithm of the logit scale, `[]`.
     var logitScale: Tensor { get }
     /// The bias added to the scaled cosines, `[]`; nil adds nothing.
@@ -74,5 +74,26 @@ extension ImageTextEncoder {
     /// Keeps the logarithm of the logit scale in `[0, ln 100]`, as OpenAI's training does after every step.
     public func clampLogitScale() {
         withoutGradient { logitScale.formClamp(min: 0, max: log(100)) }
+    }
+
+    // As a model that trains.
+
+    public func encoders(for outputs: Set<ModelOutput>) -> [RowEncoder] { towerEncoders(for: outputs) }
+
+    /// An encoder for each tower whose vectors are asked for.
+    func towerEncoders(for outputs: Set<ModelOutput>) -> [RowEncoder] {
+        [
+            RowEncoder(.image) { pixels, _ in embedImages(pixels) },
+            RowEncoder(.text) { ids, lengths in embedTexts(ids, lengths: lengths) },
+        ].filter { !outputs.isDisjoint(with: $0.outputs) }
+    }
+
+    /// The logit scale, and the logit bias of a model that has one.
+    public var loggedValues: [(name: String, value: Double)] {
+        [("logit_scale", exp(logitScale.item()))] + (logitBias.map { [("logit_bias", $0.item())] } ?? [])
+    }
+
+    public func didUpdate() {
+        if logitScale.requiresGradient { clampLogitScale() }
     }
 }

@@ -18,6 +18,7 @@ package struct VisionTransformer {
     private let attentionPooling: MAPHead?
     private let poolers: Poolers?
     private let store: ParameterStore
+    private let random: RowwiseRandom
 
     /// The share of patches left out of each image while training (FLIP, Li et al. 2023); a class token stays.
     package var patchDropout = 0.0
@@ -53,6 +54,7 @@ package struct VisionTransformer {
                 heads: configuration.heads,
                 activation: configuration.activation, layerNormEpsilon: epsilon) : nil
         store = scope.store
+        random = RowwiseRandom(scope / "patch_dropout")
         self.configuration = configuration
     }
 
@@ -101,7 +103,7 @@ package struct VisionTransformer {
         guard store.isTraining, patchDropout > 0 else { return patches }
         let (batch, count, width) = (patches.shape[0], patches.shape[1], patches.shape[2])
         let kept = max(1, Int((Double(count) * (1 - patchDropout)).rounded()))
-        let noise = Tensor.uniform([batch, count], generator: store.generator, device: patches.device)
+        let noise = random.uniform(rows: batch, count, device: patches.device)
         let chosen = noise.topK(kept, axis: 1).indices  // [B, kept]
         return patches.gathered(axis: 1, chosen.unsqueezed(2).expanded(to: [batch, kept, width]))
     }

@@ -96,22 +96,6 @@ public struct MultilayerPerceptron {
     public func callAsFunction(_ x: Tensor) -> Tensor { down(activation(up(x))) }
 }
 
-/// Zeroes each value with `probability` while training and scales the rest by `1 / (1 − probability)`.
-public struct Dropout {
-    private let probability: Double
-    private let store: ParameterStore
-
-    public init(_ scope: ParameterScope, probability: Double) {
-        self.probability = probability
-        store = scope.store
-    }
-
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        guard store.isTraining, probability > 0 else { return x }
-        return x.dropout(probability: probability, generator: store.generator)
-    }
-}
-
 /// A 2-D convolution: `[batch, inputs, height, width] → [batch, outputs, …]`, key `weight` `[outputs, inputs, k, k]`.
 public struct Convolution2D {
     public let weight: Tensor

@@ -9,7 +9,7 @@ import ConcordTensor
 /// The store decides whether the values are drawn or read from a checkpoint.
 public struct ParameterScope {
     package let store: ParameterStore
-    private let path: String
+    let path: String
 
     /// The root scope of a store.
     public init(_ store: ParameterStore) {

@@ -33,8 +33,16 @@ public final class ParameterStore {
     public var isTraining = false
     /// Whether transformer blocks recompute their activations in the backward pass instead of keeping them.
     public var usesActivationCheckpointing = false
-    /// The source of dropout masks. Seeded at every step, a resumed run repeats the same masks.
+    /// The source of dropout masks where no ``rowSeeds`` are set. Seeded at every step, a resumed run repeats the same
+    /// masks.
     public let generator: Generator
+    /// A seed for each row of the input that the layers work on now; nil draws all rows from ``generator``.
+    ///
+    /// With them a row's dropout depends neither on the rows beside it nor on their number, so that chunks of a batch,
+    /// and processes that share it, draw what one pass over all of it would.
+    package var rowSeeds: [UInt64]?
+    /// Seeded anew for every row.
+    let rowGenerator: Generator
 
     /// A store whose parameters are read from checkpoints, and drawn at random from `seed` where none is for them.
     ///
@@ -57,6 +65,7 @@ public final class ParameterStore {
         self.device = device
         expected = sources.map { _ in [] }
         generator = Generator(seed: seed, device: device)
+        rowGenerator = Generator(seed: seed, device: device)
     }
 
     func makeParameter(

@@ -22,7 +22,7 @@ public struct Transformer {
             guard store.isTraining, store.usesActivationCheckpointing else {
                 return block(x, mask: mask, choose: chooses)
             }
-            return checkpointed([x], generators: [store.generator]) { block($0[0], mask: mask, choose: chooses) }
+            return store.checkpointed([x]) { block($0[0], mask: mask, choose: chooses) }
         }
     }
 

@@ -11,11 +11,12 @@ import ConcordCore
 ///   - inputs: The tensors that `body` works on. They stay in memory until the backward pass.
 ///   - generators: The generators that `body` draws from, as in dropout.
 ///   - body: Does the same operations each time it is called with the same inputs.
-public func checkpointed(
-    _ inputs: [Tensor], generators: [Generator] = [], _ body: @escaping ([Tensor]) -> Tensor
-) -> Tensor {
+/// - Returns: what `body` returns: a tensor, or several.
+public func checkpointed<Result>(
+    _ inputs: [Tensor], generators: [Generator] = [], _ body: @escaping ([Tensor]) -> Result
+) -> Result {
     guard isGradientEnabled else { return body(inputs) }
-    let recomputation = Recomputation(inputs: inputs, generators: generators, body: body)
+    let recomputation = Recomputation(inputs: inputs, generators: generators) { _ = body($0) }
     let status = ctorch_begin_checkpoint(
         ctorch_checkpoint_body(
             context: Unmanaged.passRetained(recomputation).toOpaque(),
@@ -27,7 +28,7 @@ public func checkpointed(
             }))
     if status != CTORCH_OK {
         operationFailed("checkpoint", status, "", 0)
-        return .undefined
+        return body(inputs)
     }
     defer { ctorch_end_checkpoint() }
     return body(inputs)
@@ -37,9 +38,9 @@ public func checkpointed(
 private final class Recomputation {
     let inputs: [Tensor]
     let generators: [(generator: Generator, state: Tensor)]
-    let body: ([Tensor]) -> Tensor
+    let body: ([Tensor]) -> Void
 
-    init(inputs: [Tensor], generators: [Generator], body: @escaping ([Tensor]) -> Tensor) {
+    init(inputs: [Tensor], generators: [Generator], body: @escaping ([Tensor]) -> Void) {
         self.inputs = inputs
         self.generators = generators.map { ($0, $0.state) }
         self.body = body
@@ -49,7 +50,7 @@ private final class Recomputation {
         let current = generators.map(\.generator.state)
         for (generator, state) in generators { generator.state = state }
         // A recorder has seen these operations already.
-        withoutRecorder { _ = body(inputs) }
+        withoutRecorder { body(inputs) }
         for (entry, state) in zip(generators, current) { entry.generator.state = state }
     }
 }

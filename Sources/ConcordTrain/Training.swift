@@ -3,8 +3,8 @@
 //   the recipe        Recipes/Recipe.swift, Recipe+Model.swift, Recipe+Loss.swift, Recipe+Train.swift
 //   the data          Data/TrainingData.swift, TrainingSplit.swift, TrainingPlan.swift
 //   the model         Model/PretrainedSource.swift, TrainedModel.swift, FineTuning.swift
-//   the loss          Recipes/Recipe+Loss.swift, then ConcordLosses
-//   a step            Steps/ContrastiveTrainer.swift, TrainingStep.swift
+//   a step            Steps/Trainer.swift, ForwardPass.swift, TrainingStep.swift
+//   the loss          Recipes/Recipe+Loss.swift, Steps/ContrastiveObjective.swift, then ConcordLosses
 //   the run's files   Files/RunFolder.swift, TrainingCheckpoint.swift, MetricsLog.swift
 //   the report        Reports/TrainingReport.swift
 
@@ -141,7 +141,7 @@ public final class TrainingRun {
         try embeddingModel.checkSaving()
         return Setup(
             data: data, survey: survey, tokenizer: tokenizer, collator: collator, model: model,
-            embeddingModel: embeddingModel, loss: recipe.loss, trainer: try makeTrainer(model, data.plan))
+            embeddingModel: embeddingModel, trainer: try makeTrainer(model, data.plan))
     }
 
     /// Restores the state of the checkpoint.
@@ -186,14 +186,14 @@ public final class TrainingRun {
         let clock = TrainingClock(loader: loader, batchSize: plan.batchSize, from: done)
         var signs = LearningSigns(plan)
         while !InterruptSignal.hasArrived {
-            let batch: ContrastiveBatch<[[Int32]]>?
-            do { batch = try loader.next(unless: { InterruptSignal.hasArrived }) } catch {
+            let samples: SampleBatch?
+            do { samples = try loader.next(unless: { InterruptSignal.hasArrived }) } catch {
                 try? save(done)  // The model is as good as it was before an image could not be read.
                 throw error
             }
-            guard let batch else { break }
+            guard let samples else { break }
             let isLogged = done + 1 == totalSteps || (done + 1) % recipe.train.logEvery == 0
-            var report = try setup.step(done, batch, frozenTexts, measures: isLogged)
+            var report = try setup.trainer.step(done, setup.batch(samples, frozenTexts), measures: isLogged)
             done += 1
             report.epoch = (done - 1) / plan.batchesPerEpoch
             // What was learned is written before anything is shown: the terminal may be gone.

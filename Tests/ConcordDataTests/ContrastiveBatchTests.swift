@@ -37,10 +37,11 @@ import Testing
     private func builder(
         _ dataset: CaptionDataset, sampling: CaptionSampling = .init(), augmentation: TrainingAugmentation? = nil,
         cacheLimit: Int = 1 << 20, maximumSkippedFraction: Double = 0.1
-    ) throws -> ContrastiveCollator<[String]> {
+    ) throws -> ContrastiveCollator {
         try ContrastiveCollator(
             dataset: dataset, preprocessing: .clip(size: 8), augmentation: augmentation, sampling: sampling, seed: 3,
-            cacheLimit: cacheLimit, maximumSkippedFraction: maximumSkippedFraction, tokenize: { $0 })
+            cacheLimit: cacheLimit, maximumSkippedFraction: maximumSkippedFraction,
+            tokenize: { $0.map { $0.utf8.map(Int32.init) } })
     }
 
     private var jitter: TrainingAugmentation {
@@ -56,9 +57,10 @@ import Testing
         let expected = try [7, 2].flatMap { index in
             ImagePreprocessing.clip(size: 8)(try Image(contentsOf: dataset.path(of: dataset.items[index])))
         }
-        #expect(batch.pixels == expected)
-        #expect(batch.itemIndices == [7, 2] && batch.count == 2 && batch.size == 8)
-        #expect(batch.tokens == batch.captions)
+        #expect(batch[.image] == .numbers(expected, shape: [3, 8, 8]))
+        #expect(batch.sampleIDs == [7, 2] && batch.count == 2 && batch.rows == 0..<2)
+        #expect(batch[.text] == .tokens(batch.captions.map { $0.map { $0.utf8.map(Int32.init) } }))
+        #expect(batch[.audio] == nil)
     }
 
     @Test func batchesDependOnSeedEpochAndItemsOnly() throws {
@@ -69,8 +71,8 @@ import Testing
         let second = try builder(dataset, augmentation: jitter, cacheLimit: 0)
         let other = try second.batch(epoch: 2, indices: [4, 5, 6])
         let again = try second.batch(epoch: 1, indices: [4, 5, 6])
-        #expect(again.pixels == whole.pixels && again.captions == whole.captions)
-        #expect(other.pixels != whole.pixels)
+        #expect(again[.image] == whole[.image] && again.captions == whole.captions)
+        #expect(other[.image] != whole[.image])
     }
 
     @Test func loaderEqualsTheBuilderAndResumes() throws {
@@ -82,10 +84,31 @@ import Testing
         for number in 0..<6 {
             let batch = try #require(try loader.next())
             let expected = try builder.batch(epoch: number / 2, indices: sampler.batches(epoch: number / 2)[number % 2])
-            #expect(batch.pixels == expected.pixels && batch.captions == expected.captions)
-            if number >= 3 { #expect(try resumed.next()?.pixels == batch.pixels) }
+            #expect(batch[.image] == expected[.image] && batch.captions == expected.captions)
+            if number >= 3 { #expect(try resumed.next()?[.image] == batch[.image]) }
         }
         #expect(try loader.next() == nil)
+    }
+
+    @Test(arguments: [2, 3, 5], [false, true])
+    func processesShareTheBatchOfOne(worldSize: Int, avoidsDuplicates: Bool) throws {
+        let dataset = try dataset(broken: [4])
+        let sampling = CaptionSampling(captionsPerImage: 2, avoidsDuplicateCaptions: avoidsDuplicates)
+        let indices = [3, 4, 5, 0, 9, 7, 8]
+        let whole = try builder(dataset, sampling: sampling, augmentation: jitter).batch(epoch: 2, indices: indices)
+        let parts = try (0..<worldSize).map { rank in
+            let share = DistributedSampler(count: 12, batchSize: 7, seed: 1, rank: rank, worldSize: worldSize).share(
+                of: 7)
+            return try builder(dataset, sampling: sampling, augmentation: jitter)
+                .batch(epoch: 2, indices: indices, rows: share)
+        }
+        #expect(parts.flatMap(\.sampleIDs) == whole.sampleIDs)
+        #expect(Set(parts.map(\.count)).count <= 2)
+        for view in 0..<2 { #expect(parts.flatMap { $0.captions[view] } == whole.captions[view]) }
+        let pixels = parts.map { part -> [Float] in
+            if case .numbers(let values, _) = part[.image] { values } else { [] }
+        }
+        #expect(.numbers(pixels.flatMap(\.self), shape: [3, 8, 8]) == whole[.image])
     }
 
     @Test func slotsHaveTheirLanguages() throws {
@@ -123,9 +146,9 @@ import Testing
         let dataset = try dataset(broken: [4])
         let builder = try builder(dataset)
         let batch = try builder.batch(epoch: 0, indices: [3, 4, 5])
-        #expect(batch.itemIndices[0] == 3 && batch.itemIndices[2] == 5)
-        #expect(![3, 4, 5].contains(batch.itemIndices[1]))
-        #expect(try self.builder(dataset).batch(epoch: 0, indices: [3, 4, 5]).itemIndices == batch.itemIndices)
+        #expect(batch.sampleIDs[0] == 3 && batch.sampleIDs[2] == 5)
+        #expect(![3, 4, 5].contains(batch.sampleIDs[1]))
+        #expect(try self.builder(dataset).batch(epoch: 0, indices: [3, 4, 5]).sampleIDs == batch.sampleIDs)
         #expect(builder.skipped.map(\.reason) == [.undecodableImage])
         #expect(builder.skipped[0].line == 5 && builder.skipped[0].detail.contains("4.png"))
     }

@@ -11,32 +11,24 @@ import Testing
         #expect(batches.dropLast().allSatisfy { $0.count == batchSize })
     }
 
-    @Test(arguments: [(100, 4, 3), (13, 2, 4), (3, 2, 4), (48, 4, 3)])
-    func ranksShareOutAnEpoch(_ count: Int, _ batchSize: Int, _ worldSize: Int) {
+    @Test(arguments: [(100, 12, 3), (13, 8, 4), (3, 8, 4), (48, 12, 5)])
+    func ranksShareOutEachBatch(_ count: Int, _ batchSize: Int, _ worldSize: Int) {
         for dropLast in [false, true] {
+            let alone = DistributedSampler(count: count, batchSize: batchSize, seed: 5, dropLast: dropLast)
             let ranks = (0..<worldSize).map { rank in
                 DistributedSampler(
-                    count: count, batchSize: batchSize, seed: 5, rank: rank, worldSize: worldSize, dropLast: dropLast
-                ).batches(epoch: 1)
+                    count: count, batchSize: batchSize, seed: 5, rank: rank, worldSize: worldSize, dropLast: dropLast)
             }
-            // All ranks have batches of the same sizes.
-            #expect(ranks.allSatisfy { $0.map(\.count) == ranks[0].map(\.count) })
-            let all = ranks.joined().joined()
-            let repeats = all.count - Set(all).count
-            if dropLast {
-                #expect(repeats == 0 && all.count == count / (batchSize * worldSize) * batchSize * worldSize)
-            } else {
-                #expect(Set(all) == Set(0..<count) && repeats < worldSize)
+            let batches = alone.batches(epoch: 1)
+            // Batches do not depend on the number of processes.
+            #expect(ranks.allSatisfy { $0.batches(epoch: 1) == batches })
+            for batch in batches {
+                let shares = ranks.map { $0.share(of: batch.count) }
+                #expect(shares.flatMap(\.self) == Array(batch.indices))
+                let sizes = shares.map(\.count)
+                #expect((sizes.max() ?? 0) - (sizes.min() ?? 0) <= 1, "\(sizes)")
             }
         }
-    }
-
-    @Test func globalBatchesDoNotDependOnTheWorldSize() {
-        let alone = DistributedSampler(count: 50, batchSize: 12, seed: 2).batches(epoch: 0)
-        let ranks = (0..<3).map {
-            DistributedSampler(count: 50, batchSize: 4, seed: 2, rank: $0, worldSize: 3).batches(epoch: 0)
-        }
-        for (index, batch) in alone.enumerated() { #expect(ranks.flatMap { $0[index] } == batch) }
     }
 
     @Test func orderDependsOnSeedAndEpochOnly() {

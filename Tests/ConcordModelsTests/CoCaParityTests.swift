@@ -83,8 +83,11 @@ import Testing
             let model = try golden.model(.float64)
             let output: CaptioningOutput
             if let plan {
-                let joined = plan.embed([pixels, golden.ids]) { model.joined($0[0], $0[1]) }
-                output = model.output(joined: joined, golden.ids)
+                let parts = plan.encode([pixels, golden.ids]) { inputs in
+                    let output = model(inputs[0], inputs[1])
+                    return [output.images, output.texts, output.states, output.labels]
+                }
+                output = CaptioningOutput(images: parts[0], texts: parts[1], states: parts[2], labels: parts[3])
             } else {
                 output = model(pixels, golden.ids)
             }

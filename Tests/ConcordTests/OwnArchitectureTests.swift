@@ -51,12 +51,13 @@ private struct BagOfWords: ImageTextEncoder {
         let pixels = Tensor(Self.images.flatMap { preprocessing($0) }, shape: [Self.images.count, 3, 8, 8])
         let tokens = tokenizer.batch(Self.captions, contextLength: 12)
         let ids = Tensor(tokens.ids, shape: [Self.captions.count, tokens.width])
-        let trainer = ContrastiveTrainer(
+        let batch = try Batch([.image: ModalityBatch(pixels), .text: ModalityBatch(ids)])
+        let trainer = Trainer(
             model: encoder,
             options: .init(
                 schedule: LearningRateSchedule(.constant, peak: 0.03, warmupSteps: 0, totalSteps: 100),
                 optimizer: .init(weightDecay: 0), seed: 3))
-        for step in 0..<100 { _ = try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids)) }
+        for step in 0..<100 { _ = try trainer.step(step, batch) }
         #expect(try recall() == 1)
 
         let error = #expect(throws: ConcordError.self) { try model.save(to: "/nowhere", training: nil) }

@@ -28,15 +28,26 @@ import Testing
             store: ParameterStore(seed: 3))
     }
 
-    private func trainer(_ model: CoCa, loss: CoCaLoss? = nil, plan: ExecutionPlan = .dense) -> ContrastiveTrainer {
-        ContrastiveTrainer(
-            captioning: model, loss: loss,
+    private func trainer(
+        _ model: CoCa, weights: (contrastive: Double, caption: Double) = (1, 2), plan: ExecutionPlan = .dense
+    ) -> Trainer {
+        Trainer(
+            model: model,
+            objectives: [
+                ContrastiveObjective(InfoNCE(logitScale: model.logitScale), weight: weights.contrastive),
+                CaptioningObjective(model, weight: weights.caption),
+            ],
             options: .init(
                 schedule: LearningRateSchedule(.constant, peak: 2e-3, warmupSteps: 0, totalSteps: 100), plan: plan,
                 seed: 5))
     }
 
-    /// Captions of unequal lengths, padded by the pad token.
+    private func batch(_ step: Int) throws -> Batch {
+        let (pixels, ids) = inputs(step)
+        return try Batch([.image: ModalityBatch(pixels), .text: ModalityBatch(ids, hasViews: true)])
+    }
+
+    /// Captions `[batch, slots, 8]` of unequal lengths, padded by the pad token.
     private func inputs(_ step: Int) -> (pixels: Tensor, ids: Tensor) {
         var random = RandomSource(seed: UInt64(step), stream: 1)
         let ids = (0..<Self.batch * Self.slots).flatMap { _ -> [Int64] in
@@ -47,28 +58,22 @@ import Testing
         }
         return (
             Tensor.normal([Self.batch, 3, 16, 16], generator: Generator(seed: UInt64(step))),
-            Tensor(ids, shape: [Self.batch * Self.slots, 8])
+            Tensor(ids, shape: [Self.batch, Self.slots, 8])
         )
     }
 
-    private func steps(_ trainer: ContrastiveTrainer) throws -> [TrainingStep] {
-        try (0..<4).map { step in
-            let (pixels, ids) = inputs(step)
-            return try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids), measures: false)
-        }
+    private func steps(_ trainer: Trainer) throws -> [TrainingStep] {
+        try (0..<4).map { try trainer.step($0, batch($0), measures: false) }
     }
 
     @Test func theLossIsThatOfEachSlotByItself() throws {
         let model = model(), (pixels, ids) = inputs(0)
-        let loss = CoCaLoss(
-            contrastive: InfoNCE(logitScale: model.logitScale), caption: CaptionLoss(ignoredLabel: 0),
-            contrastiveWeight: 0.5, captionWeight: 3)
-        let step = try trainer(model, loss: loss).step(0, pixels: pixels, texts: .tokens(ids: ids), measures: false)
+        let step = try trainer(model, weights: (0.5, 3)).step(0, batch(0), measures: false)
 
         let fresh = self.model()
         var contrastive = 0.0, caption = 0.0
         for slot in 0..<Self.slots {
-            let output = fresh(pixels, ids.chunked(Self.slots, axis: 0)[slot])
+            let output = fresh(pixels, ids.selected(axis: 1, at: slot))
             let scores = fresh.logits(images: output.images, texts: output.texts).to(.float64)
             let both = scores.logSoftmax(axis: 1) + scores.logSoftmax(axis: 0)
             let own = Tensor((0..<Self.batch).map(Int64.init)).unsqueezed(1)  // [B, 1]
@@ -80,8 +85,8 @@ import Testing
         }
         contrastive /= Double(Self.slots)
         caption /= Double(Self.slots)
-        #expect(abs((step.contrastiveLoss ?? 0) - contrastive) < 1e-5 * contrastive)
-        #expect(abs((step.captionLoss ?? 0) - caption) < 1e-5 * caption)
+        #expect(abs((step["contrastive_loss"] ?? 0) - contrastive) < 1e-5 * contrastive)
+        #expect(abs((step["caption_loss"] ?? 0) - caption) < 1e-5 * caption)
         #expect(abs(step.loss - (0.5 * contrastive + 3 * caption)) < 1e-5 * step.loss)
         #expect(step.values.map(\.name).starts(with: ["epoch", "loss", "contrastive_loss", "caption_loss"]))
     }
@@ -97,11 +102,10 @@ import Testing
     }
 
     @Test func bothPartsAreLearnt() throws {
-        let trainer = trainer(model()), (pixels, ids) = inputs(0)
-        let losses = try (0..<60).map { step in
-            try trainer.step(step, pixels: pixels, texts: .tokens(ids: ids), measures: false)
+        let trainer = trainer(model()), batch = try batch(0)
+        let steps = try (0..<60).map { try trainer.step($0, batch, measures: false) }
+        for name in ["caption_loss", "contrastive_loss"] {
+            #expect((steps[59][name] ?? 9) < 0.7 * (steps[0][name] ?? 0), "\(name)")
         }
-        #expect((losses[59].captionLoss ?? 9) < 0.7 * (losses[0].captionLoss ?? 0))
-        #expect((losses[59].contrastiveLoss ?? 9) < 0.7 * (losses[0].contrastiveLoss ?? 0))
     }
 }

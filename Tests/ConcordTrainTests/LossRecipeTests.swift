@@ -69,6 +69,17 @@ import Testing
         #expect(refusal("loss: {kind: triplet, mining: semi-hard, margin: 0}").contains("loss.margin"))
     }
 
+    @Test func objectivesAreListed() throws {
+        #expect(try read("").objectives.isEmpty)
+        #expect(try read("loss: {objectives: [captioning]}").objectives == [.captioning])
+        #expect(refusal("loss: {objectives: [contrast]}").contains("contrastive, captioning"))
+        #expect(refusal("loss: {objectives: [captioning], contrastive_weight: 2}").contains("loss.contrastive_weight"))
+        #expect(refusal("loss: {objectives: [contrastive], caption_weight: 2}").contains("loss.caption_weight"))
+        #expect(refusal("loss: {objectives: [captioning], caption_weight: 0}").contains("nothing to learn from"))
+        #expect(refusal("loss: {contrastive_weight: 0, caption_weight: 0}").contains("nothing to learn from"))
+        #expect(refusal("loss: {plan: cached}\ntrain: {accumulate: 4}").contains("train.accumulate"))
+    }
+
     @Test(arguments: ["emoji-triplet", "emoji-siglip", "emoji-infonce-cached"])
     func theRecipesAreRead(_ name: String) throws {
         let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")

@@ -2,19 +2,19 @@ import ConcordCore
 import ConcordMedia
 import Synchronization
 
-/// Makes the batches of a contrastive training: decodes, augments and normalizes images, draws and tokenizes captions.
+/// Makes the batches of images and captions: decodes, augments and normalizes images, draws and tokenizes captions.
 ///
-/// A batch depends on the seed, the epoch and the item indices alone, not on threads or on earlier batches, so a
-/// resumed run sees the same ones. An image that cannot be decoded is replaced by another, drawn from the same seed,
-/// and listed in ``skipped``.
-public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
+/// A batch depends on the seed, the epoch and the item indices alone: not on threads, on earlier batches, or on the
+/// processes that share it. So a resumed run sees the same ones, also with another number of processes. An image that
+/// cannot be decoded is replaced by another, drawn from the same seed, and listed in ``skipped``.
+public final class ContrastiveCollator: Sendable {
     public let dataset: CaptionDataset
     private let preprocessing: ImagePreprocessing
     private let augmentation: TrainingAugmentation?
     private let sampling: CaptionSampling
     private let seed: UInt64
     private let maximumSkippedFraction: Double
-    private let tokenize: @Sendable ([String]) throws -> Tokens
+    private let tokenize: @Sendable ([String]) throws -> [[Int32]]
     private let cache: DecodedImageCache
     private let failures = Mutex<[Int: SkippedRow]>([:])
 
@@ -22,12 +22,12 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
     ///   - augmentation: applied to every image in place of the preprocessing's resize and crop; nil for none.
     ///   - cacheLimit: bytes of decoded images to keep in memory.
     ///   - maximumSkippedFraction: the largest part of the images that may turn out undecodable.
-    ///   - tokenize: makes the tokens of one slot; called from several threads at once.
+    ///   - tokenize: makes the ids of each text, special tokens included; called from several threads at once.
     /// - Throws: `.invalidDataset` for an empty dataset, `.invalidConfiguration` for impossible sampling.
     public init(
         dataset: CaptionDataset, preprocessing: ImagePreprocessing, augmentation: TrainingAugmentation? = nil,
         sampling: CaptionSampling = .init(), seed: UInt64, cacheLimit: Int = 512 << 20,
-        maximumSkippedFraction: Double = 0.1, tokenize: @escaping @Sendable ([String]) throws -> Tokens
+        maximumSkippedFraction: Double = 0.1, tokenize: @escaping @Sendable ([String]) throws -> [[Int32]]
     ) throws(ConcordError) {
         guard !dataset.items.isEmpty else {
             throw ConcordError(.invalidDataset, "\(dataset.captionFile) has no images to train on; check the split")
@@ -50,40 +50,63 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
 
     /// The batch of the given items.
     ///
-    /// Throws `.tooManySkippedRows` when too many images cannot be decoded, and what the tokenizer throws.
-    public func batch(epoch: Int, indices: [Int]) throws -> ContrastiveBatch<Tokens> {
-        var images: [(index: Int, image: Image)] = []
-        for index in indices {
-            images.append(try readImage(index, epoch: epoch, avoiding: indices + images.map(\.index)))
-        }
-        var random = indices.map { RandomSource(seed: seed, stream: Stream.item, UInt64(epoch), UInt64($0)) }
+    /// - Parameters:
+    ///   - indices: the items of the batch of all processes.
+    ///   - rows: the places among them that this process takes; nil takes all.
+    /// - Throws: `.tooManySkippedRows` when too many images cannot be decoded, and what the tokenizer throws.
+    public func batch(epoch: Int, indices: [Int], rows: Range<Int>? = nil) throws -> SampleBatch {
+        let rows = rows ?? indices.indices
+        let planned = Set(indices)
+        let images = try rows.map { try readImage(indices[$0], epoch: epoch, avoiding: planned) }
         let size = preprocessing.cropSize
         let length = 3 * size * size
         let pixels = [Float](unsafeUninitializedCapacity: images.count * length) { buffer, filled in
-            for (slot, image) in images.enumerated() {
-                let target = UnsafeMutableBufferPointer(rebasing: buffer[slot * length..<(slot + 1) * length])
+            for (place, image) in images.enumerated() {
+                let target = UnsafeMutableBufferPointer(rebasing: buffer[place * length..<(place + 1) * length])
                 if let augmentation {
-                    preprocessing.normalize(augmentation(image.image, size: size, random: &random[slot]), to: target)
+                    var random = random(Stream.image, epoch, indices[rows.lowerBound + place])
+                    preprocessing.normalize(augmentation(image.image, size: size, random: &random), to: target)
                 } else {
                     preprocessing.write(image.image, to: target)
                 }
             }
             filled = buffer.count
         }
-        let items = images.map { dataset.items[$0.index] }
-        let captions = (0..<sampling.captionsPerImage).map { slot in
-            sampling.texts(slot: slot, items: items, random: &random)
+        let captions = drawCaptions(epoch: epoch, indices: indices, rows: rows, replacements: images.map(\.index))
+        return SampleBatch(
+            values: [
+                .image: .numbers(pixels, shape: [3, size, size]), .text: .tokens(try captions.map(tokenize)),
+            ], captions: captions, sampleIDs: images.map(\.index), rows: rows)
+    }
+
+    /// The captions of the rows, `[view][row]`.
+    ///
+    /// To avoid duplicates a draw has to know those before it, also of the rows of other processes. It knows them as
+    /// planned: whether an image can be decoded is known to the process that reads it alone.
+    private func drawCaptions(epoch: Int, indices: [Int], rows: Range<Int>, replacements: [Int]) -> [[String]] {
+        let drawn = (sampling.avoidsDuplicateCaptions ? 0 : rows.lowerBound)..<rows.upperBound
+        var sources = drawn.map { random(Stream.caption, epoch, indices[$0]) }
+        return (0..<sampling.captionsPerImage).map { view in
+            let planned = sampling.texts(
+                slot: view, items: drawn.map { dataset.items[indices[$0]] }, random: &sources)
+            return rows.map { row in
+                let replacement = replacements[row - rows.lowerBound]
+                guard replacement != indices[row] else { return planned[row - drawn.lowerBound] }
+                var source = [random(Stream.replacedCaption, epoch, indices[row], view)]
+                return sampling.texts(slot: view, items: [dataset.items[replacement]], random: &source)[0]
+            }
         }
-        return ContrastiveBatch(
-            pixels: pixels, size: size, tokens: try captions.map(tokenize), captions: captions,
-            itemIndices: images.map(\.index))
+    }
+
+    private func random(_ stream: UInt64, _ epoch: Int, _ index: Int, _ view: Int = 0) -> RandomSource {
+        RandomSource(seed: seed, stream: stream, UInt64(epoch), UInt64(index), UInt64(view))
     }
 
     /// A loader of the batches numbered through all epochs: batch `n` is batch `n % batchesPerEpoch` of epoch
     /// `n / batchesPerEpoch`. To resume at step `n`, start the range there.
     public func loader(
         sampler: DistributedSampler, batches: Range<Int>, threads: Int = 1, ahead: Int = 4
-    ) -> PrefetchLoader<ContrastiveBatch<Tokens>> {
+    ) -> PrefetchLoader<SampleBatch> {
         precondition(
             sampler.count == dataset.items.count && (sampler.batchesPerEpoch > 0 || batches.isEmpty),
             "a sampler of \(sampler.count) samples with \(sampler.batchesPerEpoch) batches per epoch does not fit "
@@ -91,21 +114,21 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
         let orders = EpochOrders(sampler: sampler)
         return PrefetchLoader(batches: batches, threads: threads, ahead: ahead) { [self] number in
             let (epoch, index) = number.quotientAndRemainder(dividingBy: sampler.batchesPerEpoch)
-            return try batch(epoch: epoch, indices: orders.batches(epoch: epoch)[index])
+            let indices = orders.batches(epoch: epoch)[index]
+            return try batch(epoch: epoch, indices: indices, rows: sampler.share(of: indices.count))
         }
     }
 
     /// Image `index`, or, when it cannot be decoded, one drawn in its place.
     private func readImage(
-        _ index: Int, epoch: Int, avoiding taken: @autoclosure () -> [Int]
+        _ index: Int, epoch: Int, avoiding planned: Set<Int>
     ) throws -> (index: Int, image: Image) {
         if let image = try decoded(index) { return (index, image) }
-        let taken = Set(taken())
-        var random = RandomSource(seed: seed, stream: Stream.replacement, UInt64(epoch), UInt64(index))
+        var random = random(Stream.replacement, epoch, index)
         for attempt in 0..<64 {
             let candidate = random.index(below: dataset.items.count)
             // A small dataset may have no image that is not in the batch; then a repeated one has to do.
-            if attempt < 32 && taken.contains(candidate) { continue }
+            if attempt < 32 && planned.contains(candidate) { continue }
             if let image = try decoded(candidate) { return (candidate, image) }
         }
         throw ConcordError(
@@ -142,7 +165,9 @@ public final class ContrastiveCollator<Tokens: Sendable>: Sendable {
 
 /// First keys of the builder's random streams.
 private enum Stream {
-    static let item: UInt64 = 0x6974_656D
+    static let image: UInt64 = 0x696D_6167
+    static let caption: UInt64 = 0x6361_7074
+    static let replacedCaption: UInt64 = 0x7263_6170
     static let replacement: UInt64 = 0x7265_706C
 }
 
@@ -162,25 +187,6 @@ private final class EpochOrders: Sendable {
             return batches
         }
     }
-}
-
-/// Images with captions, ready for a contrastive model.
-///
-/// `Tokens` is what the tokenizer makes of a list of texts.
-public struct ContrastiveBatch<Tokens: Sendable>: Sendable {
-    /// Normalized pixels `[batch, 3, size, size]`.
-    public let pixels: [Float]
-    /// Side of the images in pixels.
-    public let size: Int
-    /// The tokenized captions, slot by slot; row `i` of each belongs to image `i`.
-    public let tokens: [Tokens]
-    /// The texts behind `tokens`: `[slot][image]`.
-    public let captions: [[String]]
-    /// The indices of the dataset's items, after replacement of images that cannot be decoded.
-    package let itemIndices: [Int]
-
-    /// Number of images.
-    public var count: Int { itemIndices.count }
 }
 
 /// Decoded images in memory, shared by the loader's threads.

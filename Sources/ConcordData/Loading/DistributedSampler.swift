@@ -1,18 +1,15 @@
 import ConcordCore
 
-/// Says which samples each process takes in each batch of an epoch.
+/// The samples of each batch of an epoch, and the part of a batch that each process takes.
 ///
-/// The order of an epoch is a shuffle that depends on the seed and the epoch alone; there is no state to save. A
-/// global batch is the next `batchSize * worldSize` samples of the order, and each rank takes its part of it: all
-/// ranks together see the batches of one process with a batch `worldSize` times as large, whatever the world size.
-///
-/// Every sample comes exactly once an epoch, with two exceptions. With `dropLast` the incomplete last global batch is
-/// left out. Without it that batch is shared out evenly; when its length is no multiple of `worldSize`, samples from
-/// the start of the order fill it up (fewer than `worldSize` of them), because ranks must agree on batch sizes.
+/// The order of an epoch is a shuffle that depends on the seed and the epoch alone; there is no state to save. A batch
+/// is the next `batchSize` samples of the order, whatever the number of processes, so a run may be resumed with another
+/// one. Processes share a batch out: in order of their ranks, in parts that differ by at most one sample. Each sample
+/// comes once an epoch; with `dropLast` the incomplete last batch is left out, other samples each time.
 public struct DistributedSampler: Sendable, Hashable {
     /// Number of samples.
     public let count: Int
-    /// Samples of one rank in one batch.
+    /// Samples of a batch, of all processes together.
     public let batchSize: Int
     public let seed: UInt64
     public let rank: Int
@@ -33,24 +30,22 @@ public struct DistributedSampler: Sendable, Hashable {
         self.dropLast = dropLast
     }
 
-    private var globalBatchSize: Int { batchSize * worldSize }
-
     /// Batches an epoch; the same on every rank.
-    package var batchesPerEpoch: Int {
-        dropLast ? count / globalBatchSize : (count + globalBatchSize - 1) / globalBatchSize
-    }
+    package var batchesPerEpoch: Int { dropLast ? count / batchSize : (count + batchSize - 1) / batchSize }
 
-    /// The sample indices of this rank, batch by batch.
+    /// The sample indices of each batch, of all processes together.
     public func batches(epoch: Int) -> [[Int]] {
-        guard count > 0 else { return [] }
         var order = Array(0..<count)
         var random = RandomSource(seed: seed, stream: 0x73616D_706C6572, UInt64(epoch))
         random.shuffle(&order)
         return (0..<batchesPerEpoch).map { batch in
-            let start = batch * globalBatchSize
-            let length = min(globalBatchSize, count - start)
-            let share = (length + worldSize - 1) / worldSize
-            return (0..<share).map { order[(start + rank * share + $0) % count] }
+            let start = batch * batchSize
+            return Array(order[start..<min(start + batchSize, count)])
         }
+    }
+
+    /// The places in a batch of `length` samples that this rank takes.
+    public func share(of length: Int) -> Range<Int> {
+        rank * length / worldSize..<(rank + 1) * length / worldSize
     }
 }

@@ -90,7 +90,7 @@ extension Recipe.DataSection {
     func makeCollator(
         _ examples: CaptionDataset, preprocessing: ImagePreprocessing, tokenizer: any Tokenizer, contextLength: Int,
         seed: Int
-    ) throws -> ContrastiveCollator<[[Int32]]> {
+    ) throws -> ContrastiveCollator {
         try ContrastiveCollator(
             dataset: examples, preprocessing: preprocessing, augmentation: augmentation, sampling: sampling,
             seed: UInt64(seed), cacheLimit: cacheMegabytes << 20, maximumSkippedFraction: maximumSkippedFraction

@@ -27,7 +27,7 @@ struct TrainingCheckpoint {
     ///
     /// - Throws: `.fileSystem`, for example on a full disk; older checkpoints are then still there.
     static func save(
-        step: Int, trainer: ContrastiveTrainer, recipe: Recipe, data: TrainingData, in folder: RunFolder
+        step: Int, trainer: Trainer, recipe: Recipe, data: TrainingData, in folder: RunFolder
     ) throws {
         let name = prefix + String(step)
         let final = folder.checkpoints + "/" + name
@@ -129,7 +129,7 @@ struct TrainingCheckpoint {
     /// Puts weights, moments and averages back.
     ///
     /// - Throws: `.invalidCheckpoint` when a tensor is missing or misshapen.
-    func restore(_ trainer: ContrastiveTrainer) throws {
+    func restore(_ trainer: Trainer) throws {
         try trainer.model.store.restore(TensorFile.read(weights), path: weights)
         try trainer.optimizer.restore(TensorFile.read(optimizer), path: optimizer)
         try trainer.averages?.restore(TensorFile.read(averages), path: averages)

@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordCore
 import ConcordData
 import ConcordEvaluate
 import ConcordModels
@@ -49,8 +50,16 @@ struct FrozenTextCache {
             rows: Dictionary(uniqueKeysWithValues: distinct.enumerated().map { ($1, Int64($0)) }), vectors: vectors)
     }
 
-    /// The unit vectors of captions that are in the cache, `[captions, width]`.
-    func vectors(of captions: [[Int32]]) -> Tensor {
+    /// The unit vectors of captions that are in the cache, `[view][row]`, as the values of a batch.
+    func batch(of captions: [[[Int32]]]) -> ModalityBatch {
+        let vectors = vectors(of: captions.flatMap(\.self))  // [views · rows, width]
+        return ModalityBatch(
+            vectors.reshaped([captions.count, -1] + vectors.shape.dropFirst()).transposed(0, 1),
+            groups: ModalityBatch.groups(of: captions), hasViews: true, isEmbedded: true)
+    }
+
+    /// `[captions, width]`
+    private func vectors(of captions: [[Int32]]) -> Tensor {
         let indices = captions.map { caption in
             guard let row = rows[caption] else {
                 preconditionFailure("a caption was drawn that the data set does not have")
@@ -75,19 +84,31 @@ struct TokenTensors {
     }
 }
 
-extension ContrastiveBatch<[[Int32]]> {
-    /// Labels that captions with the same tokens share, int64 `[slots · batch]`.
+extension ModalityBatch {
+    /// Captions of the rows of a batch.
     ///
-    /// Slots are compared one by one, so that labels of one mean nothing in another.
-    var duplicateLabels: Tensor {
-        Tensor(
-            tokens.flatMap { captions in
-                var first = [[Int32]: Int64]()
-                return captions.enumerated().map { index, tokens in
-                    if let label = first[tokens] { return label }
-                    first[tokens] = Int64(index)
-                    return Int64(index)
-                }
-            })
+    /// - Parameter captions: token ids, `[view][row]`, special tokens included.
+    init(captions: [[[Int32]]], tokenizer: any Tokenizer, tower: TextTowerConfiguration) {
+        let tokens = TokenTensors(captions.flatMap(\.self), tokenizer: tokenizer, tower: tower)
+        func byRow(_ tensor: Tensor) -> Tensor {  // [views · rows, …] → [rows, views, …]
+            tensor.reshaped([captions.count, -1] + tensor.shape.dropFirst()).transposed(0, 1)
+        }
+        self.init(
+            byRow(tokens.ids), lengths: byRow(tokens.lengths), groups: Self.groups(of: captions), hasViews: true)
+    }
+
+    /// Numbers that captions with the same tokens share, on every process: int64 `[rows, views]`.
+    static func groups(of captions: [[[Int32]]]) -> Tensor {
+        let rows = captions.first?.count ?? 0
+        let hashes = (0..<rows).flatMap { row in
+            captions.map { view in
+                // Their hash; two captions among a million share one by chance once in 10⁷ times.
+                Int64(
+                    bitPattern: view[row].reduce(0) {
+                        RandomSource.value(seed: $0, stream: UInt64(UInt32(bitPattern: $1)))
+                    })
+            }
+        }
+        return Tensor(hashes, shape: [rows, captions.count])
     }
 }

@@ -15,29 +15,27 @@ extension TrainingRun {
         let data: TrainingData
         let survey: DataSurvey
         let tokenizer: any Tokenizer
-        let collator: ContrastiveCollator<[[Int32]]>
+        let collator: ContrastiveCollator
         let model: any ImageTextEncoder
         /// The same model, as its users see it.
         let embeddingModel: EmbeddingModel
-        let loss: Recipe.LossSection
-        let trainer: ContrastiveTrainer
+        let trainer: Trainer
 
-        /// Takes one step of the trainer on a batch from the loader.
-        func step(
-            _ done: Int, _ batch: ContrastiveBatch<[[Int32]]>, _ frozenTexts: FrozenTextCache?,
-            measures: Bool
-        ) throws -> TrainingStep {
-            let rows = batch.tokens.flatMap(\.self)
-            let texts: ContrastiveTrainer.Texts
-            if let frozenTexts {
-                texts = .vectors(frozenTexts.vectors(of: rows))
-            } else {
-                let tokens = TokenTensors(rows, tokenizer: tokenizer, tower: model.textConfiguration)
-                texts = .tokens(ids: tokens.ids, lengths: tokens.lengths)
+        /// The samples of the loader as the trainer takes them.
+        ///
+        /// - Parameter frozenTexts: the vectors of captions, in place of their tokens.
+        func batch(_ samples: SampleBatch, _ frozenTexts: FrozenTextCache?) throws(ConcordError) -> Batch {
+            var modalities = [Modality: ModalityBatch]()
+            if case .numbers(let pixels, let shape) = samples[.image] {
+                modalities[.image] = ModalityBatch(Tensor(pixels, shape: [samples.count] + shape))
             }
-            return try trainer.step(
-                done, pixels: Tensor(batch.pixels, shape: [batch.count, 3, batch.size, batch.size]), texts: texts,
-                labels: loss.needsLabels ? batch.duplicateLabels : nil, measures: measures)
+            if case .tokens(let views) = samples[.text] {
+                modalities[.text] =
+                    frozenTexts?.batch(of: views)
+                    ?? ModalityBatch(captions: views, tokenizer: tokenizer, tower: model.textConfiguration)
+            }
+            return try Batch(
+                modalities, count: samples.count, sampleIDs: samples.sampleIDs, firstRow: samples.rows.lowerBound)
         }
     }
 
@@ -84,25 +82,19 @@ extension TrainingRun {
         return cache
     }
 
-    /// Makes the trainer, with the loss and the optimizer of the recipe.
-    func makeTrainer(
-        _ model: any ImageTextEncoder, _ plan: TrainingPlan
-    ) throws(ConcordError) -> ContrastiveTrainer {
+    /// Makes the trainer, with the objectives and the optimizer of the recipe.
+    func makeTrainer(_ model: any ImageTextEncoder, _ plan: TrainingPlan) throws(ConcordError) -> Trainer {
         let train = recipe.train
-        let options = ContrastiveTrainer.Options(
+        let layerDecay = train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil
+        let options = Trainer.Options(
             schedule: plan.schedule(train),
             optimizer: AdamW.Options(
                 beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
-            plan: recipe.loss.executionPlan, matryoshkaWidths: recipe.loss.matryoshka,
-            layerDecay: train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil,
-            precision: train.precision.dtype(on: device),
+            plan: recipe.loss.executionPlan(accumulating: train.accumulate, batchSize: plan.batchSize),
+            learningRateScale: { layerDecay?.factor(for: $0) ?? 1 }, precision: train.precision.dtype(on: device),
             gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
             averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed))
-        if let model = model as? any CaptioningModel {
-            return ContrastiveTrainer(
-                captioning: model, loss: try recipe.loss.makeCaptioningLoss(for: model), options: options)
-        }
-        return ContrastiveTrainer(model: model, loss: try recipe.loss.makeLoss(for: model), options: options)
+        return Trainer(model: model, objectives: try recipe.loss.makeObjectives(for: model), options: options)
     }
 }
 
@@ -138,6 +130,12 @@ extension Recipe.LossSection {
     /// Throws `.invalidConfiguration` for what the model that is trained has no use for, or cannot do.
     func check(_ architecture: ModelFolder.Architecture) throws(ConcordError) {
         guard case .coca = architecture else {
+            guard !objectives.contains(.captioning) else {
+                throw ConcordError(
+                    .invalidConfiguration,
+                    "loss.objectives lists captioning, and this model has no decoder; leave it out, or choose model.kind "
+                        + "coca")
+            }
             guard let key = givenCaptionKeys.first else { return }
             throw ConcordError(
                 .invalidConfiguration,

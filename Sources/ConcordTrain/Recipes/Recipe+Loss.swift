@@ -15,6 +15,13 @@ extension Recipe {
             case triplet
         }
 
+        public enum Objective: String, Sendable, CaseIterable {
+            /// Compares images with captions.
+            case contrastive
+            /// Predicts the tokens of captions.
+            case captioning
+        }
+
         public enum Plan: String, Sendable, CaseIterable {
             /// All scores at once.
             case dense
@@ -32,6 +39,8 @@ extension Recipe {
             "cosine": .cosine, "euclidean": .euclidean(), "squared-euclidean": .squaredEuclidean,
         ]
 
+        /// Empty takes all that the model can learn by.
+        public var objectives: [Objective]
         public var kind: Kind
         /// Nil learns.
         public var temperature: Double?
@@ -52,6 +61,11 @@ extension Recipe {
         let givenCaptionKeys: [String]
 
         init(_ read: inout RecipeReader) throws {
+            objectives = try read.choices(
+                "loss.objectives", [],
+                "Objectives that are trained for: contrastive (images against captions, by loss.kind), captioning (the "
+                    + "tokens of captions, with a CoCa). Empty takes all that the model can do; the loss is their sum by "
+                    + "weight.")
             kind = try read.choice(
                 "loss.kind", Kind.infonce,
                 "Loss: infonce (CLIP), siglip (pairwise sigmoid) or triplet; each in both directions.")
@@ -74,7 +88,7 @@ extension Recipe {
                 "Rows of the score matrix in memory at a time, for tiled and cached.")
             chunk = try read.integer(
                 "loss.chunk", 64, in: 1...1_000_000,
-                "Images, and captions, per forward pass of the towers, for cached.")
+                "Images, with their captions, per forward pass of the towers, for cached.")
             labelSmoothing = try read.number(
                 "loss.label_smoothing", 0, in: 0...0.99,
                 "Label smoothing of infonce.")
@@ -117,14 +131,27 @@ extension Recipe {
             givenCaptionKeys = ["contrastive_weight", "caption_weight", "caption_label_smoothing"].filter {
                 read.isGiven("loss." + $0)
             }
-            if contrastiveWeight == 0, captionWeight == 0 {
-                throw read.contradiction(
-                    "loss.contrastive_weight and loss.caption_weight are both 0, which leaves nothing to learn from")
-            }
             try refuseContradictions(read)
         }
 
         private func refuseContradictions(_ read: RecipeReader) throws(ConcordError) {
+            let weights = [(Objective.contrastive, contrastiveWeight), (.captioning, captionWeight)]
+            guard weights.contains(where: { isWanted($0) && $1 > 0 }) else {
+                throw read.contradiction(
+                    objectives.isEmpty
+                        ? "loss.contrastive_weight and loss.caption_weight are both 0, which leaves nothing to learn from"
+                        : "the objectives of loss.objectives have a weight of 0, which leaves nothing to learn from")
+            }
+            for (objective, keys) in [
+                (Objective.contrastive, ["contrastive_weight"]),
+                (.captioning, ["caption_weight", "caption_label_smoothing"]),
+            ] where !isWanted(objective) {
+                for key in keys where read.isGiven("loss." + key) {
+                    throw read.contradiction(
+                        "loss.\(key) is for the objective \(objective.rawValue), which loss.objectives does not list; add "
+                            + "it, or leave the key out")
+                }
+            }
             let keys: [(keys: [String], kinds: [Kind])] = [
                 (["temperature", "initial_temperature"], [.infonce, .siglip]), (["initial_bias"], [.siglip]),
                 (["label_smoothing", "hardness", "decoupled"], [.infonce]),
@@ -165,27 +192,38 @@ extension Recipe {
 
 // The loss itself.
 extension Recipe.LossSection {
-    /// Whether the loss asks which captions of a batch read the same.
-    var needsLabels: Bool { duplicates != .negatives }
+    private func isWanted(_ objective: Objective) -> Bool { objectives.isEmpty || objectives.contains(objective) }
 
     /// The execution plan of a batch through towers and loss.
-    var executionPlan: ExecutionPlan {
-        switch plan {
-        case .dense: .dense
-        case .tiled: .tiled(rows: tileRows)
-        case .cached: .cached(chunk: chunk, scores: .tiled(rows: tileRows))
-        }
+    ///
+    /// - Parameter parts: those of `train.accumulate`: one pass each, with gradient caching, so that a contrastive loss
+    ///   compares all pairs of the batch.
+    func executionPlan(accumulating parts: Int, batchSize: Int) -> ExecutionPlan {
+        let scores: ScorePlan = plan == .dense ? .dense : .tiled(rows: tileRows)
+        if parts > 1 { return .cached(chunk: (batchSize + parts - 1) / parts, scores: scores) }
+        return plan == .cached ? .cached(chunk: chunk, scores: scores) : .whole(scores)
     }
 
-    /// Both losses of a CoCa.
+    /// The objectives, each with its weight; one of weight 0 is left out.
     ///
     /// - Throws: as ``makeLoss(for:)``.
-    func makeCaptioningLoss(for model: any CaptioningModel) throws(ConcordError) -> CoCaLoss {
-        CoCaLoss(
-            contrastive: try makeLoss(for: model),
-            caption: CaptionLoss(
-                ignoredLabel: model.textTransformer.padToken, labelSmoothing: captionLabelSmoothing),
-            contrastiveWeight: contrastiveWeight, captionWeight: captionWeight)
+    func makeObjectives(for model: any ImageTextEncoder) throws(ConcordError) -> [any TrainingObjective] {
+        var result = [any TrainingObjective]()
+        let captioner = model as? any CaptioningModel
+        // A model that compares only has one term, whose weight would be a learning rate.
+        let weight = captioner == nil ? 1 : contrastiveWeight
+        if isWanted(.contrastive), weight > 0 {
+            result.append(
+                ContrastiveObjective(
+                    try makeLoss(for: model), weight: weight, matryoshkaWidths: matryoshka,
+                    usesGroups: duplicates != .negatives))
+        }
+        if let captioner, isWanted(.captioning), captionWeight > 0 {
+            let loss = CaptionLoss(
+                ignoredLabel: captioner.textTransformer.padToken, labelSmoothing: captionLabelSmoothing)
+            result.append(CaptioningObjective(captioner, loss: loss, weight: captionWeight))
+        }
+        return result
     }
 
     /// The contrastive loss over the model's scale and bias.

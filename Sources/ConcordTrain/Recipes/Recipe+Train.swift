@@ -28,6 +28,8 @@ extension Recipe {
 
         /// Nil is up to the size of the data; ``TrainingPlan`` says how.
         public var epochs, batchSize, warmupSteps, checkpointEvery: Int?
+        /// Parts in which a batch goes through the model.
+        public var accumulate: Int
         public var learningRate: Double
         public var schedule: LearningRateSchedule.Shape
         public var weightDecay, beta1, beta2, epsilon, gradientClip, emaDecay: Double
@@ -53,6 +55,10 @@ extension Recipe {
             batchSize = try read.integer(
                 "train.batch_size", or: Recipe.automatic, in: 2...1_000_000,
                 "Images per step; auto takes 256, and fewer for small data sets.")
+            accumulate = try read.integer(
+                "train.accumulate", 1, in: 1...1_000_000,
+                "Gradient accumulation: the batch goes through the model in this many parts, with memory for one. The "
+                    + "gradient is that of the whole batch, also of contrastive losses.")
             learningRate = try read.number(
                 "train.learning_rate", 5e-4, in: 0...10,
                 "Peak learning rate.")

@@ -79,6 +79,11 @@ extension Recipe {
         func fail(_ problem: String) -> ConcordError {
             ConcordError(.invalidConfiguration, "\(source): \(problem)")
         }
+        if train.accumulate > 1, loss.plan == .cached {
+            throw fail(
+                "train.accumulate and loss.plan cached both say in which parts a batch goes through the model; give one of "
+                    + "them (loss.plan cached with loss.chunk says how many images a part has)")
+        }
         if model.loads(.text), let key = tokenizer.given.first {
             throw fail("\(key) cannot be given beside a loaded text tower, which brings its tokenizer; leave it out")
         }

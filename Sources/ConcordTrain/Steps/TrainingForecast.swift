@@ -49,10 +49,10 @@ extension TrainingRun {
         func measure(_ times: Int) throws -> Double {
             var least = Double.infinity
             for _ in 0..<times {
-                let batch = try setup.collator.batch(epoch: 0, indices: Array(0..<rows))
+                let samples = try setup.collator.batch(epoch: 0, indices: Array(0..<rows))
                 let start = ContinuousClock.now
                 // Step 0 again and again: nothing of this is kept.
-                _ = try setup.step(0, batch, nil, measures: recipe.train.logEvery == 1)
+                _ = try setup.trainer.step(0, setup.batch(samples, nil), measures: recipe.train.logEvery == 1)
                 least = min(least, (ContinuousClock.now - start) / .seconds(1))
             }
             peak = Self.peakMemory

@@ -5,31 +5,19 @@ import ConcordLosses
 import Foundation
 
 /// The report of one training step.
-///
-/// Measurements of the embeddings are NaN at steps that do not take them.
 public struct TrainingStep: Sendable {
     /// Steps done, this one included.
     public var step: Int
-    public var epoch: Int
+    public var epoch = 0
     public var loss: Double
-    /// Of a CoCa: the two parts of the loss, without their weights.
-    package var contrastiveLoss, captionLoss: Double?
+    /// The terms of the loss, without their weights.
+    public var terms: [(name: String, value: Double)] = []
     public var learningRate: Double
-    /// The logit scale, `exp(logitScale)`: cosines are multiplied by it.
-    public var logitScale: Double
-    /// The logit bias, added to the scaled cosines; nil for a model without one.
-    public var logitBias: Double?
-    public var gradientNorm: Double
-    /// Share of pairs whose own partner scores highest in the batch, over both directions.
-    public var accuracy = Double.nan
-    /// Mean cosine of the pairs, and of everything else in the batch.
-    package var positiveCosine = Double.nan, negativeCosine = Double.nan
-    /// The InfoNCE loss of guessing in a batch of this size.
-    package var lnN = Double.nan
-    /// See ``ConcordLosses/ContrastiveReport/alignment``.
-    public var alignment = Double.nan
-    /// See ``ConcordLosses/EmbeddingSpread/uniformity``.
-    package var imageUniformity = Double.nan, textUniformity = Double.nan
+    /// Values of the model before the step, such as `logit_scale`: cosines are multiplied by it.
+    public var modelValues: [(name: String, value: Double)] = []
+    public var gradientNorm = Double.nan
+    /// What the objectives measured; nothing at steps that do not measure.
+    public var measurements: [(name: String, value: Double)] = []
     /// Warnings about the embeddings. New towers map all inputs near one point, so the first steps have some.
     package var warnings: [EmbeddingWarning] = []
     /// Images a second since the last report.
@@ -37,34 +25,24 @@ public struct TrainingStep: Sendable {
     /// Share of the time since the last report that the trainer waited for data.
     package var dataWait = 0.0
 
-    /// The values under the names that `metrics.jsonl` and TensorBoard show.
-    public var values: [(name: String, value: Double)] {
-        let scale = [("logit_scale", logitScale)] + (logitBias.map { [("logit_bias", $0)] } ?? [])
-        let parts = [("contrastive_loss", contrastiveLoss), ("caption_loss", captionLoss)].compactMap { name, value in
-            value.map { (name, $0) }
-        }
-        return [("epoch", Double(epoch)), ("loss", loss)] + parts + [("learning_rate", learningRate)] + scale + [
-            ("accuracy", accuracy), ("positive_cosine", positiveCosine), ("negative_cosine", negativeCosine),
-            ("ln_n", lnN), ("alignment", alignment), ("uniformity_image", imageUniformity),
-            ("uniformity_text", textUniformity), ("gradient_norm", gradientNorm),
-            ("samples_per_second", samplesPerSecond), ("data_wait", dataWait),
-        ]
+    init(step: Int, loss: Double, learningRate: Double) {
+        self.step = step
+        self.loss = loss
+        self.learningRate = learningRate
     }
 
-    /// Takes the means over the reports of all slots of captions.
-    mutating func fill(_ reports: [ContrastiveReport], guessingLoss: Double?) {
-        func mean(_ value: (ContrastiveReport) -> Double) -> Double {
-            reports.map(value).reduce(0, +) / Double(reports.count)
-        }
-        accuracy = mean(\.accuracy)
-        positiveCosine = mean(\.positiveCosine)
-        negativeCosine = mean(\.negativeCosine)
-        lnN = mean(\.lnN)
-        alignment = mean(\.alignment)
-        imageUniformity = mean(\.first.uniformity)
-        textUniformity = mean(\.second.uniformity)
-        warnings = reports.flatMap { $0.warnings(loss: guessingLoss, firstName: "image", secondName: "caption") }
+    /// All values under the names that `metrics.jsonl` and TensorBoard show.
+    public var values: [(name: String, value: Double)] {
+        let parts = terms.count > 1 ? terms.map { ($0.name + "_loss", $0.value) } : []
+        return [("epoch", Double(epoch)), ("loss", loss)] + parts + [("learning_rate", learningRate)] + modelValues
+            + measurements + [
+                ("gradient_norm", gradientNorm), ("samples_per_second", samplesPerSecond), ("data_wait", dataWait),
+            ]
     }
+
+    /// A value by its name, such as `accuracy`: the share of pairs whose partner scores highest in the batch, over both
+    /// directions. Nil where the step has none.
+    public subscript(name: String) -> Double? { values.first { $0.name == name }?.value }
 }
 
 /// Measures speed and waiting between reports of a training run.
@@ -94,11 +72,9 @@ final class TrainingClock {
         ProgressLine(
             unit: "step", done: report.step, total: total, doneBefore: firstStep,
             elapsed: (ContinuousClock.now - start) / .seconds(1),
-            details: [
-                "loss \(NumberText.fixed(report.loss, decimals: 3))",
-                "acc \(NumberText.fixed(100 * report.accuracy, decimals: 0)) %",
-                "\(NumberText.fixed(report.samplesPerSecond, decimals: 0)) samples/s",
-            ])
+            details: ["loss \(NumberText.fixed(report.loss, decimals: 3))"]
+                + (report["accuracy"].map { ["acc \(NumberText.fixed(100 * $0, decimals: 0)) %"] } ?? [])
+                + ["\(NumberText.fixed(report.samplesPerSecond, decimals: 0)) samples/s"])
     }
 }
 

@@ -167,8 +167,8 @@ private func docsFromTutorials() async throws {
                                             // snippet 6
                                             let dataset = try CaptionDataset(contentsOf: "photos")
                                             let tokenizer = try CLIPTokenizer(folder: "runs/emoji", mode: .huggingface)
-                                            let builder = try ContrastiveCollator(dataset: dataset, preprocessing: .clip(size: 224), seed: 1) {
-                                                tokenizer.batch($0, contextLength: 77)
+                                            let builder = try ContrastiveCollator(dataset: dataset, preprocessing: .clip(size: 224), seed: 1) { texts in
+                                                texts.map { tokenizer.encode($0, contextLength: 77).ids }
                                             }
                                             let sampler = DistributedSampler(count: dataset.items.count, batchSize: 32, seed: 1)
                                             let loader = builder.loader(sampler: sampler, batches: 100..<200, threads: 4)  // resumed at batch 100
@@ -313,14 +313,16 @@ private func docsLayersAndCheckpoints() async throws {
                             let pixels: Tensor = given()
                             let ids: Tensor = given()
                             do {
-                                let trainer = ContrastiveTrainer(
+                                let trainer = Trainer(
                                     model: model,
                                     options: .init(
                                         schedule: LearningRateSchedule(.cosine, peak: 1e-5, warmupSteps: 100, totalSteps: 1000),
                                         optimizer: AdamW.Options(weightDecay: 0.1), averageDecay: 0.999, seed: 1))
-                                let step = try trainer.step(0, pixels: pixels, texts: .tokens(ids: ids))
-                                print(step.loss, step.accuracy)
+                                let batch = try Batch([.image: ModalityBatch(pixels), .text: ModalityBatch(ids)])
+                                let step = try trainer.step(0, batch)
+                                print(step.loss, step["accuracy"] ?? 0)
                                 _ = trainer
+                                _ = batch
                                 _ = step
                                 do {
                                     // snippet 7
@@ -380,6 +382,75 @@ private func docsLosses() async throws {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+// docs/own-models.md
+private func docsOwnModels() async throws {
+    do {
+        // snippet 1
+        struct ColorModel: TrainableModel {
+            let store = ParameterStore(seed: 1)
+            let pictures: Linear
+            let names: Embedding
+            let logitScale: Tensor
+
+            init() {
+                let scope = ParameterScope(store)
+                pictures = Linear(scope / "pictures", 3 * 8 * 8, 32)
+                names = Embedding(scope / "names", 27, 32, initializer: .normal(standardDeviation: 0.1))
+                logitScale = scope.parameter("logit_scale", [], .constant(2.66))
+            }
+
+            func encoders(for outputs: Set<ModelOutput>) -> [RowEncoder] {
+                [
+                    RowEncoder(.image) { pixels, _ in pictures(pixels).normalized() },
+                    RowEncoder("color") { numbers, _ in names(numbers).normalized() },
+                ]
+            }
+        }
+
+        struct SpreadObjective: TrainingObjective {
+            let outputs: Set<ModelOutput> = [.embedding("color")]
+
+            func terms(_ pass: ForwardPass) throws(ConcordError) -> [LossTerm] {
+                let colors = try pass.embeddings(of: "color").values.selected(axis: 1, at: 0)  // [rows, 32]
+                return [LossTerm("spread", colors.matmul(colors.transposed(0, 1)).square().mean(), weight: 0.1)]
+            }
+        }
+
+        let model = ColorModel()
+        let trainer = Trainer(
+            model: model,
+            objectives: [
+                ContrastiveObjective(InfoNCE(logitScale: model.logitScale), between: .image, and: "color"), SpreadObjective(),
+            ],
+            options: .init(
+                schedule: LearningRateSchedule(.cosine, peak: 0.02, warmupSteps: 10, totalSteps: 300), seed: 1))
+        for step in 0..<300 {
+            let numbers = Tensor.randomPermutation(27, generator: model.store.generator)
+            let channels = [9.0, 3, 1].map { numbers.floorDivided(by: $0).remainder(dividingBy: 3).to(.float32) / 2 }
+            let shades = Tensor.stacked(channels, axis: 1)  // [27, 3]
+            let pixels = shades.repeatInterleaved(64, axis: 1) + Tensor.normal([27, 192], generator: model.store.generator)
+            let batch = try Batch([.image: ModalityBatch(pixels), "color": ModalityBatch(numbers)])
+            let report = try trainer.step(step, batch)
+            if step % 50 == 0 { print(step, report.loss, report["accuracy"] ?? 0, report.terms) }
+        }
+        _ = model
+        _ = trainer
+        do {
+            // snippet 2
+            let pixels: Tensor = given()
+            let ids: Tensor = given()
+            let lengths: Tensor = given()
+            do {
+                let batch = try Batch([
+                    .image: ModalityBatch(pixels, rows: [0, 2, 3]),  // three of the five rows have an image
+                    .text: ModalityBatch(ids, lengths: lengths),  // all have a text
+                ])
+                _ = batch
             }
         }
     }

@@ -1,0 +1,144 @@
+import ConcordCore
+import ConcordLosses
+import ConcordModels
+import ConcordTensor
+
+/// Pulls the vectors of two modalities together in the rows that have both, and others apart, by any contrastive loss.
+///
+/// A row's views are compared in pairs: the first of one modality with the first of the other, and so on; one view
+/// stands for all where the other modality has several, as an image with several captions. The term is the mean over
+/// the pairs of views, each a mean over the batch of all processes.
+public struct ContrastiveObjective: TrainingObjective {
+    private let loss: any ContrastiveLoss
+    private let first, second: Modality
+    private let weight: Double
+    private let widths: [Int]
+    private let usesGroups: Bool
+    private let name: String
+
+    /// - Parameters:
+    ///   - matryoshkaWidths: leading columns of the embeddings over which the loss is averaged (Kusupati et al. 2022);
+    ///     empty compares the whole embeddings alone.
+    ///   - usesGroups: whether the loss is told which values say the same; it says what such samples are to each other.
+    ///   - name: of the term, and a suffix of what is measured where it is not the default.
+    public init(
+        _ loss: any ContrastiveLoss, between first: Modality = .image, and second: Modality = .text,
+        weight: Double = 1, matryoshkaWidths: [Int] = [], usesGroups: Bool = true, name: String = "contrastive"
+    ) {
+        self.loss = loss
+        self.first = first
+        self.second = second
+        self.weight = weight
+        widths = matryoshkaWidths
+        self.usesGroups = usesGroups
+        self.name = name
+    }
+
+    public var outputs: Set<ModelOutput> { [.embedding(first), .embedding(second)] }
+
+    public func terms(_ pass: ForwardPass) throws(ConcordError) -> [LossTerm] {
+        let pairs = try pairs(pass)
+        guard let pairs else { return [] }
+        var total = Tensor(0)
+        for pair in pairs { total = total + (try compare(pair, pass.scores)) / Double(pairs.count) }
+        return [LossTerm(name, total, weight: weight)]
+    }
+
+    private func compare(_ pair: Pair, _ plan: ScorePlan) throws(ConcordError) -> Tensor {
+        guard !widths.isEmpty else { return try loss(pair.first, pair.second, labels: pair.groups, plan: plan) }
+        // The mean, so that values and learning rates are those of the plain loss.
+        return try matryoshkaLoss(
+            embeddings: [pair.first, pair.second], dimensions: widths,
+            weights: widths.map { _ in 1 / Double(widths.count) }
+        ) { cut throws(ConcordError) in
+            try loss(cut[0], cut[1], labels: pair.groups, plan: plan)
+        }
+    }
+
+    /// A view of both modalities: unit vectors `[rows, width]`, and what says the same, int64 `[rows]`.
+    private struct Pair {
+        let first, second: Tensor
+        let groups: Tensor?
+    }
+
+    /// The pairs of views; nil when no row of any process has both modalities.
+    private func pairs(_ pass: ForwardPass) throws(ConcordError) -> [Pair]? {
+        let isShared = pass.group != nil
+        guard isShared || (pass[.embedding(first)] != nil && pass[.embedding(second)] != nil) else { return nil }
+        let one = try pass.embeddings(of: first), other = try pass.embeddings(of: second)
+        let known = Set(other.rows), rows = one.rows.filter(known.contains)
+        guard isShared || !rows.isEmpty else { return nil }
+        let views = (one.values.size(1), other.values.size(1)), count = max(views.0, views.1)
+        guard views.0 == views.1 || min(views.0, views.1) == 1 else {
+            throw ConcordError(
+                .shapeMismatch,
+                "\(views.0) views of \(first) cannot be paired with \(views.1) of \(second); give as many, or one of one"
+            )
+        }
+        let (x, y) = (one.selecting(rows), other.selecting(rows))  // [rows, views, width]
+        let groups = usesGroups ? groups(pass, rows)?.to(x.device) : nil  // [rows, views]
+        return (0..<count).map { view in
+            func part(_ values: Tensor) -> Tensor { values.selected(axis: 1, at: min(view, values.size(1) - 1)) }
+            return Pair(first: part(x), second: part(y), groups: groups.map(part))
+        }
+    }
+
+    private func groups(_ pass: ForwardPass, _ rows: [Int]) -> Tensor? {
+        for modality in [second, first] {
+            guard let values = pass.batch[modality], let groups = values.groups else { continue }
+            return ForwardPass.RowValues(values: groups, rows: values.rows ?? Array(0..<groups.size(0))).selecting(rows)
+        }
+        return nil
+    }
+
+    public func measurements(_ pass: ForwardPass, terms: [LossTerm]) throws(ConcordError) -> TrainingMeasurements {
+        guard let pairs = try pairs(pass), let term = terms.first else { return TrainingMeasurements() }
+        var reports = [ContrastiveReport]()
+        for pair in pairs {
+            guard let group = pass.group else {
+                reports.append(try ContrastiveReport(pair.first, pair.second, labels: pair.groups))
+                continue
+            }
+            let first = try group.gatherRows(pair.first).all, second = try group.gatherRows(pair.second).all
+            let groups = try pair.groups.map { groups throws(ConcordError) in try group.gatherRows(groups).all }
+            // One process measures for all.
+            if group.rank == 0 { reports.append(try ContrastiveReport(first, second, labels: groups)) }
+        }
+        guard !reports.isEmpty else { return TrainingMeasurements() }
+        return measurements(reports, guessingLoss: costsLnNToGuess ? term.value.item() : nil)
+    }
+
+    /// The means over the pairs of views.
+    private func measurements(_ reports: [ContrastiveReport], guessingLoss: Double?) -> TrainingMeasurements {
+        func mean(_ value: (ContrastiveReport) -> Double) -> Double {
+            reports.map(value).reduce(0, +) / Double(reports.count)
+        }
+        let suffix = name == "contrastive" ? "" : "_" + name
+        var result = TrainingMeasurements([
+            ("accuracy" + suffix, mean(\.accuracy)), ("positive_cosine" + suffix, mean(\.positiveCosine)),
+            ("negative_cosine" + suffix, mean(\.negativeCosine)), ("ln_n" + suffix, mean(\.lnN)),
+            ("alignment" + suffix, mean(\.alignment)), ("uniformity_\(first)" + suffix, mean(\.first.uniformity)),
+            ("uniformity_\(second)" + suffix, mean(\.second.uniformity)),
+        ])
+        func noun(_ modality: Modality) -> String { modality == .text ? "caption" : modality.name }
+        result.warnings = reports.flatMap {
+            $0.warnings(loss: guessingLoss, firstName: noun(first), secondName: noun(second))
+        }
+        return result
+    }
+
+    /// Whether a model that guesses has a loss of ln N.
+    private var costsLnNToGuess: Bool {
+        guard let loss = loss as? InfoNCE else { return false }
+        return loss.hardness == 0 && !loss.isDecoupled
+    }
+}
+
+extension ForwardPass.RowValues {
+    /// The values of some of the rows, `[wanted, views, …]`.
+    func selecting(_ wanted: [Int]) -> Tensor {
+        guard rows != wanted else { return values }
+        let places = Dictionary(uniqueKeysWithValues: rows.enumerated().map { ($1, Int64($0)) })
+        return values.indexSelected(axis: 0, Tensor(wanted.compactMap { places[$0] }).to(values.device))
+    }
+}

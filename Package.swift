@@ -254,7 +254,7 @@ if let libtorch {
 
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
-        tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordCheckpoint", "PlanMatrix"]),
+        tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordCheckpoint", "PlanMatrix"]),
         tests(
             "ConcordModels",
             [

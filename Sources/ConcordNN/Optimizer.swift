@@ -23,7 +23,7 @@ public final class AdamW {
     }
 
     /// A parameter with its moments.
-    private struct State {
+    struct State {
         let parameter: Parameter
         let firstMoment, secondMoment: Tensor
         /// Steps taken, float32 `[]`, as the fused kernel reads it.
@@ -38,19 +38,32 @@ public final class AdamW {
 
     private let options: Options
     private let groups: [Group]
+    /// The states of this process's parameters by the index of the parameter: of all, unless they are shared out.
+    let states: [Int: State]
+    let parameters: [Parameter]
+    /// Nil where every process keeps all moments.
+    let shards: OptimizerShards?
 
-    /// - Parameter learningRateScale: multiplies the learning rate of a parameter, decay included.
+    /// - Parameters:
+    ///   - group: processes with the same parameters that share out the moments: each keeps and updates its own part (ZeRO
+    ///     stage 1, Rajbhandari et al. 2020), by whole parameters and about the same number of bytes. The result has the
+    ///     same bits. Nil keeps all moments here.
+    ///   - learningRateScale: multiplies the learning rate of a parameter, decay included.
     public init(
-        _ parameters: [Parameter], options: Options = Options(), learningRateScale: (Parameter) -> Double = { _ in 1 }
+        _ parameters: [Parameter], options: Options = Options(), sharedBy group: ProcessGroup? = nil,
+        learningRateScale: (Parameter) -> Double = { _ in 1 }
     ) {
         self.options = options
-        var groups = [Group]()
-        for parameter in parameters {
+        self.parameters = parameters
+        shards = group.flatMap { $0.worldSize > 1 ? OptimizerShards(parameters, $0) : nil }
+        var groups = [Group](), states = [Int: State]()
+        for (index, parameter) in parameters.enumerated() where shards?.isOwn(index) ?? true {
             let scale = learningRateScale(parameter), decay = parameter.tensor.rank > 1 ? options.weightDecay : 0
             let state = State(
                 parameter: parameter, firstMoment: .zeros(like: parameter.tensor.detached()),
                 secondMoment: .zeros(like: parameter.tensor.detached()),
                 step: .zeros([], device: parameter.tensor.device))
+            states[index] = state
             if let index = groups.firstIndex(where: { $0.rateScale == scale && $0.weightDecay == decay }) {
                 groups[index].states.append(state)
             } else {
@@ -58,9 +71,10 @@ public final class AdamW {
             }
         }
         self.groups = groups
+        self.states = states
     }
 
-    /// Updates every parameter that has a gradient.
+    /// Updates every parameter that has a gradient; where processes share out the moments, the parameters of this one.
     public func step(learningRate: Double) {
         for group in groups { update(group, learningRate: group.rateScale * learningRate) }
     }
@@ -77,18 +91,13 @@ public final class AdamW {
         }
     }
 
-    /// The state as named tensors, for a checkpoint: `<parameter>.first_moment`, `.second_moment`, `.step`.
+    /// The state that this process keeps, as named tensors: `<parameter>.first_moment`, `.second_moment`, `.step`.
     public var namedState: [(String, Tensor)] {
-        groups.flatMap(\.states).flatMap { state in
-            [
-                (state.parameter.name + ".first_moment", state.firstMoment),
-                (state.parameter.name + ".second_moment", state.secondMoment),
-                (state.parameter.name + ".step", state.step),
-            ]
+        groups.flatMap(\.states).flatMap { state in state.tensors.map { (state.parameter.name + $0.suffix, $0.tensor) }
         }
     }
 
-    /// Restores the state from a checkpoint.
+    /// Restores the state that this process keeps from the state of all.
     ///
     /// - Throws: `.invalidCheckpoint` when a tensor is missing or has the wrong shape.
     public func restore(_ tensors: [String: Tensor], path: String) throws {
@@ -97,6 +106,14 @@ public final class AdamW {
                 try tensor.restore(from: tensors, name: name, path: path)
             }
         }
+    }
+}
+
+extension AdamW.State {
+    static let suffixes = [".first_moment", ".second_moment", ".step"]
+
+    var tensors: [(suffix: String, tensor: Tensor)] {
+        Array(zip(Self.suffixes, [firstMoment, secondMoment, step]))
     }
 }
 

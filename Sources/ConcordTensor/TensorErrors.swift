@@ -39,5 +39,6 @@ func operationFailed(_ name: StaticString, _ status: Int32, _ file: StaticString
         fatalError("aten::\(name): \(text)", file: file, line: line)
     }
     let scope = Unmanaged<ErrorScope>.fromOpaque(pointer).takeUnretainedValue()
-    if scope.firstError == nil { scope.firstError = ConcordError(.tensorOperation, message) }
+    guard scope.firstError == nil else { return }
+    scope.firstError = ConcordError(status == CTORCH_PROCESS_GROUP ? .processGroup : .tensorOperation, message)
 }

@@ -152,7 +152,7 @@ import Testing
 
     @Test(arguments: [0, -3]) func blocksWithoutRows(_ rows: Int) throws {
         let four = Self.vectors([4, 3]), labels = Tensor([0, 0, 1, 1])
-        let group = try ProcessGroup(host: "127.0.0.1", port: freePort(), rank: 0, worldSize: 1)
+        let group = try ProcessGroup(host: "127.0.0.1", port: ProcessMembership.freePort(), rank: 0, worldSize: 1)
         for plan in [ScorePlan.tiled(rows: rows), .gathered(group, rows: rows)] {
             let words = ["\(rows) rows", "at least 1"]
             expectError(.invalidArgument, naming: words) { _ = try Self.loss(four, four, plan: plan) }

@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordLosses
 import ConcordTensor
+import Foundation
 import Testing
 
 /// Groups of ranks, here on threads of one process; `PlanMatrixTests` has them in processes of their own.
@@ -84,28 +85,169 @@ import Testing
         }
     }
 
-    @Test func whoComesAloneIsToldSo() throws {
+    @Test func whoDoesNotComeIsNamed() throws {
+        let port = try ProcessMembership.freePort()
+        let results = try runThreads(2) { rank in
+            try ProcessGroup(host: "127.0.0.1", port: port, rank: rank, worldSize: 4, timeout: 1.5).rank
+        }
+        for result in results {
+            let error = #expect(throws: ConcordError.self) { try result.get() }
+            #expect(error?.code == .processGroup)
+            #expect(error?.message.contains("ranks 2, 3 of 4 did not come") == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func withoutRankZeroThereIsNoMeeting() throws {
         let error = try #require(
             #expect(throws: ConcordError.self) {
-                try ProcessGroup(host: "127.0.0.1", port: freePort(), rank: 1, worldSize: 2, timeout: 0.3)
+                try ProcessGroup(host: "127.0.0.1", port: ProcessMembership.freePort(), rank: 1, worldSize: 2, timeout: 0.3)
             })
         #expect(error.code == .processGroup)
         #expect(error.message.contains("rank 1") && error.message.contains("WORLD_SIZE"))
     }
 
-    @Test func environment() throws {
-        #expect(try ProcessGroup.fromEnvironment([:]) == nil)
-        let whole = ["MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "\(try freePort())", "RANK": "0", "WORLD_SIZE": "1"]
-        let group = try #require(try ProcessGroup.fromEnvironment(whole))
-        #expect(group.rank == 0 && group.worldSize == 1)
-        for (name, value, word) in [
-            ("RANK", nil, "RANK"), ("WORLD_SIZE", "two", "two"), ("RANK", "3", "rank 3"),
-            ("MASTER_PORT", "70000", "70000"),
-        ] as [(String, String?, String)] {
-            var environment = whole
-            environment[name] = value
-            let error = #expect(throws: ConcordError.self) { try ProcessGroup.fromEnvironment(environment) }
-            #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+    /// Both the two and the one between them are told.
+    @Test func twoProcessesWithOneRank() throws {
+        let port = try ProcessMembership.freePort()
+        let results = try runThreads(3) { index in
+            try ProcessGroup(host: "127.0.0.1", port: port, rank: min(index, 1), worldSize: 3, timeout: 20).rank
+        }
+        for result in results {
+            let error = #expect(throws: ConcordError.self) { try result.get() }
+            #expect(error?.message.contains("two processes have RANK 1") == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func worldSizesThatDiffer() throws {
+        let port = try ProcessMembership.freePort()
+        let results = try runThreads(2) { rank in
+            try ProcessGroup(host: "127.0.0.1", port: port, rank: rank, worldSize: 2 + rank, timeout: 20).rank
+        }
+        for result in results {
+            let error = #expect(throws: ConcordError.self) { try result.get() }
+            #expect(error?.message.contains("WORLD_SIZE 3") == true || error?.message.contains("WORLD_SIZE 2") == true)
+        }
+    }
+
+    @Test func aPortInUse() throws {
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        let port = try ProcessMembership.freePort()
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 ? listen(socket, 1) : -1
+            }
+        }
+        try #require(status == 0)
+        let error = #expect(throws: ConcordError.self) {
+            try ProcessGroup(host: "127.0.0.1", port: port, rank: 0, worldSize: 2, timeout: 5)
+        }
+        #expect(error?.code == .processGroup)
+        #expect(error?.message.contains("\(port): the port is in use") == true, "\(error?.message ?? "")")
+    }
+
+    /// The error is the same on all ranks, and shows the line.
+    @Test func whatDiffersBetweenRanksIsNamed() throws {
+        let results = try runRanks(3) { group in
+            try group.agree(on: [("the version", "1"), ("é", "")])
+            try group.agree(on: [
+                ("the seed", "7"), ("the recipe", "a: 1\nb: \(group.rank == 2 ? 3 : 2)\nc: 4"),
+                ("the data", "\(group.rank)"),
+            ])
+        }
+        for result in results {
+            let error = #expect(throws: ConcordError.self) { try result.get() }
+            #expect(error?.code == .processGroup)
+            #expect(
+                error?.message.hasPrefix("the recipe differs: rank 0 has \"b: 2\", rank 2 has \"b: 3\"") == true,
+                "\(error?.message ?? "")")
+        }
+    }
+
+    /// The others learn from the store what the one that fails says.
+    @Test func aRankThatFailsIsNamedWithItsError() throws {
+        let results = try runRanks(3) { group in
+            if group.rank == 2 { throw ConcordError(.invalidImage, "cat.jpg is no image") }
+            try group.allReduce(Tensor([1.0]))
+        }
+        for rank in 0..<2 {
+            let error = #expect(throws: ConcordError.self) { try results[rank].get() }
+            #expect(error?.code == .processGroup)
+            #expect(error?.message.contains("rank 2 failed: cat.jpg is no image") == true, "\(error?.message ?? "")")
+        }
+    }
+
+    /// Who has computed all it wants leaves; the others go on without it.
+    @Test func leavingIsNoFailure() throws {
+        let results = try runRanks(2) { group in
+            try group.allReduce(Tensor([1.0]))
+            if group.rank == 1 { Thread.sleep(forTimeInterval: 0.3) }
+            try group.check()
+            return group.rank
+        }
+        for (rank, result) in results.enumerated() { #expect(try result.get() == rank) }
+    }
+}
+
+/// The place that environment variables give a process.
+@Suite struct ProcessMembershipTests {
+    private static let whole = [
+        "MASTER_ADDR": "node1", "MASTER_PORT": "29500", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1",
+        "LOCAL_WORLD_SIZE": "2",
+    ]
+
+    @Test func torchrunAndKubernetes() throws {
+        #expect(try ProcessMembership.fromEnvironment([:]) == nil)
+        let place = try #require(try ProcessMembership.fromEnvironment(Self.whole))
+        #expect(place.host == "node1" && place.port == 29500 && place.rank == 3 && place.worldSize == 4)
+        #expect(place.localRank == 1)
+        let alone = try #require(
+            try ProcessGroup.fromEnvironment([
+                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "RANK": "0", "WORLD_SIZE": "1",
+            ]))
+        #expect(alone.rank == 0 && alone.worldSize == 1)
+    }
+
+    @Test(
+        arguments: [
+            ("RANK", nil, "RANK is not set, but MASTER_ADDR, MASTER_PORT, WORLD_SIZE are"),
+            ("WORLD_SIZE", nil, "WORLD_SIZE is not set"), ("MASTER_ADDR", nil, "MASTER_ADDR is not set"),
+            ("MASTER_PORT", nil, "MASTER_PORT is not set"), ("WORLD_SIZE", "two", "WORLD_SIZE is \"two\""),
+            ("RANK", "4", "RANK is 4; with WORLD_SIZE 4"), ("RANK", "-1", "RANK is -1"),
+            ("WORLD_SIZE", "0", "WORLD_SIZE is 0"), ("MASTER_PORT", "70000", "MASTER_PORT is 70000"),
+            ("LOCAL_RANK", "9", "LOCAL_RANK is 9"), ("LOCAL_WORLD_SIZE", "5", "LOCAL_WORLD_SIZE is 5"),
+        ] as [(String, String?, String)])
+    func badVariables(_ name: String, _ value: String?, _ message: String) throws {
+        var environment = Self.whole
+        environment[name] = value
+        let error = #expect(throws: ConcordError.self) { try ProcessMembership.fromEnvironment(environment) }
+        #expect(error?.code == .invalidConfiguration)
+        #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func slurm() throws {
+        let step = [
+            "SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_STEP_NUM_TASKS": "6", "SLURM_LOCALID": "1",
+            "SLURM_STEP_NODELIST": "gpu[03-07,12],cpu1", "SLURM_JOB_ID": "123456", "SLURM_CPUS_PER_TASK": "3",
+        ]
+        let place = try #require(try ProcessMembership.fromEnvironment(step))
+        #expect(place.host == "gpu03" && place.rank == 5 && place.worldSize == 6 && place.localRank == 1)
+        #expect(place.coreCount == 3)
+        #expect((20_000..<30_000).contains(place.port))
+        // The usual variables come first.
+        #expect(try ProcessMembership.fromEnvironment(step.merging(Self.whole) { $1 })?.host == "node1")
+        // A batch script without srun, and a step of one task, are processes on their own.
+        for (name, value) in [("SLURM_STEP_NODELIST", nil), ("SLURM_STEP_NUM_TASKS", "1")] as [(String, String?)] {
+            var alone = step
+            alone[name] = value
+            #expect(try ProcessMembership.fromEnvironment(alone) == nil)
+        }
+        for (list, first) in [("node1", "node1"), ("a,b", "a"), ("a,b[1-2]", "a"), ("n[7]-ib,x", "n7-ib")] {
+            let named = step.merging(["SLURM_STEP_NODELIST": list]) { $1 }
+            #expect(try ProcessMembership.fromEnvironment(named)?.host == first)
         }
     }
 }

@@ -17,7 +17,11 @@ public enum Program {
     }
 
     /// Starts the program, or any other, with its output going to files in `folder`.
-    public static func start(_ arguments: [String], executable: String = path, in folder: String) throws -> Process {
+    ///
+    /// - Parameter environment: variables to set beside those of this process.
+    public static func start(
+        _ arguments: [String], executable: String = path, in folder: String, environment: [String: String] = [:]
+    ) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
@@ -28,6 +32,7 @@ public enum Program {
             if isOutput { process.standardOutput = handle } else { process.standardError = handle }
         }
         process.standardInput = FileHandle.nullDevice
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         try process.run()
         return process
     }

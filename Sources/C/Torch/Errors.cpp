@@ -22,12 +22,13 @@ int32_t keep(int32_t status, const char *message) noexcept {
 
 namespace ctorch {
 
-
 int32_t capture_exception() noexcept {
   try {
     throw;
   } catch (const UndefinedOperand &) {
     return keep(CTORCH_UNDEFINED, "an operand is the undefined tensor");
+  } catch (const ProcessGroupFailure &error) {
+    return keep(CTORCH_PROCESS_GROUP, error.what());
   } catch (const c10::IndexError &error) {
     return keep(CTORCH_INDEX, error.what_without_backtrace());
   } catch (const c10::OutOfMemoryError &error) {

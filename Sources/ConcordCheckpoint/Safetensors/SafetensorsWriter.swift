@@ -18,11 +18,7 @@ public enum SafetensorsWriter {
     public static func write(
         to path: String, tensors: [SafetensorsTensor], metadata: [String: String] = standardMetadata
     ) throws {
-        let ordered = tensors.sorted { left, right in
-            left.dtype != right.dtype
-                ? left.dtype.safetensorsRank < right.dtype.safetensorsRank
-                : left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
-        }
+        let ordered = inOrder(tensors)
         let (header, sizes) = try header(ordered, metadata: metadata, path: path)
         try Files.replace(path) { file in
             try file.write(header)
@@ -41,6 +37,21 @@ public enum SafetensorsWriter {
                 }
             }
         }
+    }
+
+    /// The order of the tensors in a file.
+    private static func inOrder(_ tensors: [SafetensorsTensor]) -> [SafetensorsTensor] {
+        tensors.sorted { left, right in
+            left.dtype != right.dtype
+                ? left.dtype.safetensorsRank < right.dtype.safetensorsRank
+                : left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+        }
+    }
+
+    /// Has the tensors produce their bytes in the order of a file that another process writes, and drops them: they may
+    /// come from several processes, which then have to take part.
+    package static func produce(_ tensors: [SafetensorsTensor]) throws {
+        for tensor in inOrder(tensors) { try tensor.produce { _ in } }
     }
 
     /// The header of a file with one tensor, for callers that write its values piece by piece.

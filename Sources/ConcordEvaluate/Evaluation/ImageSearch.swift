@@ -1,6 +1,7 @@
 import ConcordCore
 import ConcordData
 import ConcordMedia
+import ConcordModels
 import ConcordTensor
 import Foundation
 
@@ -119,42 +120,87 @@ public struct ImageGallery {
 
     /// Decodes on other threads while the model embeds.
     ///
-    /// - Parameter maximumSkippedFraction: the largest share of images that may be unreadable.
-    /// - Throws: `.tooManySkippedRows` as soon as it is exceeded; as `EmbeddingModel.imageSide()`.
+    /// - Parameters:
+    ///   - maximumSkippedFraction: the largest share of images that may be unreadable.
+    ///   - group: processes that share the work out, all with the same model and data set; each gets the whole gallery,
+    ///     with the same bits as from one process.
+    /// - Throws: `.tooManySkippedRows` as soon as it is exceeded; as `EmbeddingModel.imageSide()`; `.processGroup`.
     public init(
         model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1, batchSize: Int = 128,
-        progress: ProgressDisplay? = nil
+        group: ProcessGroup? = nil, progress: ProgressDisplay? = nil
     ) throws {
         let items = dataset.items, preprocessing = try model.imageSide().preprocessing
-        let batches = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
+        let all = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
+        // Whole batches, so that each is the one that a single process embeds.
+        let (rank, ranks) = (group?.rank ?? 0, group?.worldSize ?? 1)
+        let batches = Array(all[rank * all.count / ranks..<(rank + 1) * all.count / ranks])
         let loader = PrefetchLoader(batches: 0..<batches.count) { index in
             DecodedBatch(batches[index].map { dataset.path(of: items[$0]) }, preprocessing)
         }
-        var blocks = [Tensor](), kept = [CaptionItem](), skipped = [SkippedInput]()
+        let total = batches.reduce(0) { $0 + $1.count }
+        var part = Part(), done = 0
         for range in batches {
             guard let batch = try loader.next(unless: { InterruptSignal.hasArrived }) else { break }
-            skipped += batch.failures.map { failure in
+            part.skipped += batch.failures.map { failure in
                 let index = range.lowerBound + failure.row
                 return SkippedInput(index: index, path: items[index].image, reason: failure.error.message)
             }
-            guard Double(skipped.count) <= maximumSkippedFraction * Double(items.count) else {
-                throw Self.tooMany(skipped, of: items.count)
+            guard Double(part.skipped.count) <= maximumSkippedFraction * Double(items.count) else {
+                throw Self.tooMany(part.skipped, of: items.count)
             }
-            if !batch.rows.isEmpty { blocks.append(try model.embed(pixels: batch.pixels, count: batch.rows.count)) }
-            kept += batch.rows.map { items[range.lowerBound + $0] }
-            progress?.show(done: range.upperBound, of: items.count)
+            if !batch.rows.isEmpty {
+                part.blocks.append(try model.embed(pixels: batch.pixels, count: batch.rows.count))
+            }
+            part.kept += batch.rows.map { range.lowerBound + $0 }
+            done += range.count
+            progress?.show(done: done, of: total)
         }
         try InterruptSignal.check()
         progress?.finish()
-        guard !kept.isEmpty else { throw Self.tooMany(skipped, of: items.count) }
+        let (vectors, kept, skipped) = try part.joined(over: group, width: model.encoder.embeddingWidth)
+        guard !kept.isEmpty, Double(skipped.count) <= maximumSkippedFraction * Double(items.count) else {
+            throw Self.tooMany(skipped, of: items.count)
+        }
         if let first = skipped.first {
             progress?.print(
                 "skipped \(skipped.count) of \(items.count) images that cannot be read; the first: \(first.reason)"
             )
         }
-        self.items = kept
+        self.items = kept.map { items[$0] }
         self.skipped = skipped
-        vectors = Tensor.concatenated(blocks)
+        self.vectors = vectors
+    }
+
+    /// What one process has embedded.
+    private struct Part {
+        var blocks: [Tensor] = []
+        /// Places in the data set.
+        var kept: [Int] = []
+        var skipped: [SkippedInput] = []
+
+        /// The parts of all processes, in order.
+        func joined(
+            over group: ProcessGroup?, width: Int
+        ) throws(ConcordError) -> (vectors: Tensor, kept: [Int], skipped: [SkippedInput]) {
+            let own = blocks.isEmpty ? Tensor.zeros([0, width]) : Tensor.concatenated(blocks)
+            guard let group, group.worldSize > 1 else { return (own, kept, skipped) }
+            let notes = JSONValue.array(
+                skipped.map { note -> JSONValue in
+                    ["index": .integer(note.index), "path": .string(note.path), "reason": .string(note.reason)]
+                })
+            var all: [SkippedInput] = []
+            for text in try group.gatherTexts(notes.text()) {
+                for note in try JSONValue(parsing: Array(text.utf8), source: "skipped images").elements ?? [] {
+                    all.append(
+                        SkippedInput(
+                            index: note["index"]?.int ?? 0, path: note["path"]?.string ?? "",
+                            reason: note["reason"]?.string ?? ""))
+                }
+            }
+            return (
+                try group.gatherRows(own).all, try group.gatherRows(Tensor(kept)).all.scalars(as: Int.self), all
+            )
+        }
     }
 
     private static func tooMany(_ skipped: [SkippedInput], of count: Int) -> ConcordError {

@@ -17,11 +17,16 @@ struct PlanMatrix: ParsableCommand {
     @Option(help: "Worlds of so many processes.") var worlds: [Int] = [1, 2, 4]
     @Flag(help: "One JSON line for each cell.") var json = false
     @Option(help: .hidden) var worker: String?
+    @Option(help: .hidden) var scenario: GroupScenario?
 
     func run() throws {
         TorchRuntime.threadCount = 1
         if let worker {
             try Worker(folder: worker).run()
+            return
+        }
+        if let scenario {
+            try scenario.run()
             return
         }
         let rows = try worlds.flatMap { try World(size: $0).compare() }

@@ -31,7 +31,7 @@ struct World {
     }
 
     private func runProcesses(_ folder: String) throws {
-        let port = try Self.freePort()
+        let port = try ProcessMembership.freePort()
         let processes = try (0..<size).map { rank in
             let process = Process()
             process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
@@ -48,23 +48,6 @@ struct World {
         for process in processes { process.waitUntilExit() }
         guard let failed = processes.firstIndex(where: { $0.terminationStatus != 0 }) else { return }
         throw ConcordError(.processGroup, "rank \(failed) of a world of \(size) failed; see its message above")
-    }
-
-    /// A port that nothing listens on now.
-    private static func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) == 0 ? getsockname(socket, $0, &length) : -1
-            }
-        }
-        guard status == 0 else { throw ConcordError.system("bind", "127.0.0.1") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// Loss and gradients in float64, in one process, with all activations and all scores at once. The towers are called

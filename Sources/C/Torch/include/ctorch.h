@@ -140,11 +140,30 @@ int32_t ctorch_generator_set_state(ctorch_generator *generator, ctorch_tensor *s
 
 // Groups of processes: c10d with Gloo
 
-/// Meets the other processes at `host:port`, where rank 0 listens, and connects to all of them. Blocks until all have
-/// come, or fails after `timeout` milliseconds; so does every later call.
+/// A table of texts that several processes share, kept by the one that is the server. `timeout`, in milliseconds, is for
+/// reaching it. Calls lock the store, and wait for an answer without end.
+int32_t ctorch_store_create(
+    const char *host, uint16_t port, bool is_server, const char *prefix, int64_t timeout, ctorch_store **result);
+void ctorch_store_release(ctorch_store *store);
+int32_t ctorch_store_set(ctorch_store *store, const char *key, const char *value);
+/// Adds to a number, which is 0 at first, and returns the sum.
+int32_t ctorch_store_add(ctorch_store *store, const char *key, int64_t amount, int64_t *result);
+/// Replaces the text, or the absence of one where `expected` is empty, and returns what is there then; free it.
+int32_t ctorch_store_exchange(
+    ctorch_store *store, const char *key, const char *expected, const char *desired, char **result);
+int32_t ctorch_store_has(ctorch_store *store, const char *key, bool *result);
+/// The texts of keys that are all there; free each.
+int32_t ctorch_store_get(ctorch_store *store, const char *const *keys, intptr_t count, char **results);
+
+/// Connects the processes that have met at the store, within `timeout` milliseconds. Later calls wait without end, until
+/// a connection breaks or the group fails; they then return `CTORCH_PROCESS_GROUP`.
 int32_t ctorch_process_group_create(
-    const char *host, uint16_t port, int32_t rank, int32_t world_size, int64_t timeout, ctorch_process_group **result);
+    ctorch_store *store, const char *host, int32_t rank, int32_t world_size, int64_t timeout,
+    ctorch_process_group **result);
+/// A group that has failed may still wait in threads of its own; it has to be left alone.
 void ctorch_process_group_release(ctorch_process_group *group);
+/// Ends with this reason what waits for other processes in any thread, and all later calls.
+void ctorch_process_group_fail(ctorch_process_group *group, const char *reason);
 /// In place. `operation` is 0 sum, 1 maximum, 2 minimum.
 int32_t ctorch_all_reduce(ctorch_process_group *group, ctorch_tensor *tensor, int32_t operation);
 /// The tensor of every rank, in order of ranks; all must have the same shape and dtype.
@@ -152,6 +171,17 @@ int32_t ctorch_all_gather(
     ctorch_process_group *group, ctorch_tensor *tensor, ctorch_tensor ***results, intptr_t *results_count);
 /// Overwrites the tensor with that of rank `root`.
 int32_t ctorch_broadcast(ctorch_process_group *group, ctorch_tensor *tensor, int32_t root);
+
+/// Sums gradients of these leaves over the group during backward passes; all processes have the same. `compresses` sends
+/// them as bfloat16.
+int32_t ctorch_reducer_create(
+    ctorch_process_group *group, ctorch_tensor *const *parameters, intptr_t count, bool compresses,
+    ctorch_reducer **result);
+void ctorch_reducer_release(ctorch_reducer *reducer);
+/// A copy of `loss` whose backward pass, the next one, ends with summed gradients in all parameters.
+int32_t ctorch_reducer_prepare(ctorch_reducer *reducer, ctorch_tensor *loss, ctorch_tensor **result);
+/// The bytes of the gradients that were handed over for summation since.
+int64_t ctorch_reducer_bytes(ctorch_reducer *reducer);
 
 // Kernels of optimizers
 

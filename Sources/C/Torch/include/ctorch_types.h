@@ -10,7 +10,9 @@
 
 typedef struct ctorch_tensor ctorch_tensor;
 typedef struct ctorch_generator ctorch_generator;
+typedef struct ctorch_store ctorch_store;
 typedef struct ctorch_process_group ctorch_process_group;
+typedef struct ctorch_reducer ctorch_reducer;
 
 /// What a function returns. The text of a failure is in `ctorch_last_error`.
 enum {
@@ -23,6 +25,8 @@ enum {
   CTORCH_OTHER = 6,
   /// An operand was the undefined tensor.
   CTORCH_UNDEFINED = 7,
+  /// Another process of a group is gone, or the group has failed before.
+  CTORCH_PROCESS_GROUP = 8,
 };
 
 /// `kind` is libtorch's device type: 0 CPU, 1 CUDA, 13 MPS. `index` is -1 for the current one.

@@ -40,7 +40,8 @@ public struct Diagnosis: Sendable {
             Fact(name: "libtorch", value: TorchRuntime.version),
             Fact(name: "libtorch kernels", value: TorchRuntime.cpuCapability),
             Fact(name: "libtorch threads", value: "\(TorchRuntime.threadCount)"),
-            Fact(name: "fast bfloat16", value: TorchRuntime.hasFastBFloat16 ? "yes" : "no"),
+            Fact(name: "fast bfloat16", value: TorchRuntime.hasFastProducts(of: .bfloat16) ? "yes" : "no"),
+            Fact(name: "fast float16", value: TorchRuntime.hasFastProducts(of: .float16) ? "yes" : "no"),
             Fact(name: "libvips", value: Image.libraryVersion),
             Fact(
                 name: "image formats",
@@ -64,8 +65,11 @@ public struct Diagnosis: Sendable {
                 "\(openMP.count) OpenMP runtimes are loaded and compete for the cores; preload a single one with "
                     + "LD_PRELOAD=\(openMP[0])")
         }
-        if !TorchRuntime.hasFastBFloat16 {
-            advice.append("this CPU has no bfloat16 instructions; train.precision: bfloat16 is slow here")
+        let slow = [DType.bfloat16, .float16].filter { !TorchRuntime.hasFastProducts(of: $0) }.map(\.rawValue)
+        if !slow.isEmpty {
+            advice.append(
+                "this CPU has no \(slow.joined(separator: " and no ")) instructions; train.precision: "
+                    + "\(slow.joined(separator: " or ")) is slow here")
         }
         if onnxRuntime == nil {
             advice.append("`concord export` and `serve` cannot run without ONNX Runtime; `make setup` installs it")

@@ -29,5 +29,5 @@ func finiteLoss(on device: Device, _ body: () -> Tensor) throws(ConcordError) ->
 func withFullPrecision<Result, Failure: Error>(
     on device: Device, _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
-    try autocast(.bfloat16, on: device.kind, enabled: false, body)
+    try withoutAutocast(on: device.kind, body)
 }

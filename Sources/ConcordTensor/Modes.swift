@@ -33,11 +33,32 @@ public func inferenceMode<Result, Failure: Error>(_ body: () throws(Failure) -> 
 /// Runs `body` with matrix products and convolutions on `device` in `dtype` (bfloat16 or float16), and operations that
 /// need the range, such as losses, in float32.
 ///
-/// Weights are cast once for each outermost scope. The backward pass belongs outside.
+/// Weights are cast once for each outermost scope. The backward pass belongs outside. ``Precision`` opens the scope that
+/// a precision asks for.
 public func autocast<Result, Failure: Error>(
-    _ dtype: DType, on device: Device.Kind = .cpu, enabled: Bool = true, _ body: () throws(Failure) -> Result
+    _ dtype: DType, on device: Device.Kind = .cpu, _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
-    let previous = ctorch_begin_autocast(device.code, dtype.code, enabled)
+    let previous = ctorch_begin_autocast(device.code, dtype.code, true)
     defer { ctorch_end_autocast(previous) }
+    return try body()
+}
+
+/// Runs `body` without autocast, whatever its type.
+public func withoutAutocast<Result, Failure: Error>(
+    on device: Device.Kind = .cpu, _ body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
+    // The type of a scope that is off does not matter.
+    let previous = ctorch_begin_autocast(device.code, DType.float32.code, false)
+    defer { ctorch_end_autocast(previous) }
+    return try body()
+}
+
+/// Runs `body` with the products of autocast computed as on a CPU without instructions for its type, so that tests see
+/// both ways on any CPU.
+package func withEmulatedProducts<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure)
+    -> Result
+{
+    let previous = ctorch_set_emulates_products(true)
+    defer { _ = ctorch_set_emulates_products(previous) }
     return try body()
 }

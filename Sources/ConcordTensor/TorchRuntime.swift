@@ -31,8 +31,9 @@ public enum TorchRuntime {
     /// The vector instructions that the CPU kernels use, such as `AVX2`.
     package static var cpuCapability: String { string(ctorch_cpu_capability()) }
 
-    /// Whether the CPU multiplies matrices of bfloat16 in hardware (AVX512-BF16 or AMX).
-    package static var hasFastBFloat16: Bool { ctorch_has_fast_bfloat16() }
+    /// Whether the CPU multiplies matrices of a type in hardware: bfloat16 by AVX512-BF16 or AMX, float16 by
+    /// AVX512-FP16. True for other types.
+    package static func hasFastProducts(of dtype: DType) -> Bool { ctorch_has_fast_products(dtype.code) }
 
     private static func check(_ status: Int32, _ name: StaticString) {
         if status != CTORCH_OK { operationFailed(name, status, "", 0) }

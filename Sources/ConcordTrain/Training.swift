@@ -132,6 +132,7 @@ public final class TrainingRun {
         let preprocessing = try source.preprocessing()
         let survey = DataSurvey(examples, recipe.data.sampling, tokenizer, contextLength: contextLength)
         for note in survey.notes(recipe, imageSize: preprocessing.cropSize) { bar.print(note) }
+        if let note = recipe.train.precision.note(on: device) { bar.print(note) }
         let collator = try recipe.data.makeCollator(
             examples, preprocessing: preprocessing, tokenizer: tokenizer, contextLength: contextLength,
             seed: recipe.seed)

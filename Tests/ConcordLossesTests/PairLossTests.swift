@@ -194,7 +194,7 @@ typealias LabelledLoss =
         #expect(try loss(half, labels, wide, labels, .arange(8)).dtype == .float32)
         expectFinite(value, [half], name)
         // Nor does a scope of mixed precision lower it.
-        let scoped = try autocast(.bfloat16) { try loss(wide, labels, nil, nil, nil) }
+        let scoped = try autocast(dtype) { try loss(wide, labels, nil, nil, nil) }
         #expect(scoped.item() == value.item())
     }
 

@@ -112,7 +112,7 @@ import Testing
         #expect(try value.item() == loss(proxies, half.detached().to(.float32), labels).item())
         expectFinite(value, [proxies, half], name)
         #expect(half.dtype == dtype)
-        let scoped = try autocast(.bfloat16) { try loss(proxies, half, labels) }
+        let scoped = try autocast(dtype) { try loss(proxies, half, labels) }
         #expect(scoped.item() == value.item())
     }
 

@@ -72,7 +72,7 @@ import Testing
         let value = try loss(first, second)
         #expect(value.dtype == .float32)
         #expect(try value.item() == loss(first.detached().to(.float32), second.detached().to(.float32)).item())
-        let scoped = try autocast(.bfloat16) { try loss(first, second) }
+        let scoped = try autocast(dtype) { try loss(first, second) }
         #expect(scoped.item() == value.item())
         expectFinite(value, [first, second], name)
     }

@@ -82,12 +82,12 @@ import Testing
         }
     }
 
-    @Test func autocastDoesNotReachTheDistances() throws {
+    @Test(arguments: [DType.bfloat16, .float16]) func autocastDoesNotReachTheDistances(_ dtype: DType) throws {
         let embeddings = Tensor.normal([8, 16], generator: Generator(seed: 6))
         let labels = Tensor([0, 0, 1, 1, 2, 2, 2, 3])
         for distance in TripletCase.distances.values {
             let plain = try tripletLoss(embeddings: embeddings, labels: labels, distance: distance)
-            let cast = try autocast(.bfloat16) {
+            let cast = try autocast(dtype) {
                 try tripletLoss(embeddings: embeddings, labels: labels, distance: distance)
             }
             #expect(plain.item() == cast.item())

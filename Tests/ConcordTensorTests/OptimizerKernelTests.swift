@@ -15,12 +15,10 @@ import Testing
         for iteration in 1...5 {
             let gradients = values.map { Foundation.cos($0 * Double(iteration)) }
             withoutGradient {
-                // The gradients come scaled by 8, as loss scaling leaves them.
                 Tensor.fusedAdamW(
-                    parameters: [parameter], gradients: [Tensor(gradients.map { $0 * 8 }, shape: [3])],
+                    parameters: [parameter], gradients: [Tensor(gradients, shape: [3])],
                     firstMoments: [moments.0], secondMoments: [moments.1], steps: [step], learningRate: rate,
-                    beta1: beta1, beta2: beta2, weightDecay: decay, epsilon: epsilon, gradientScale: Tensor(8),
-                    foundInfinity: Tensor(0))
+                    beta1: beta1, beta2: beta2, weightDecay: decay, epsilon: epsilon)
             }
             for index in 0..<3 {
                 values[index] *= 1 - rate * decay
@@ -35,17 +33,6 @@ import Testing
         }
         expectClose(moments.0.scalars(as: Double.self), first, 1e-12, "first moment")
         expectClose(moments.1.scalars(as: Double.self), second, 1e-12, "second moment")
-    }
-
-    @Test func fusedAdamWSkipsInfiniteSteps() {
-        let parameter = Tensor.ones([2])
-        let step = Tensor(0)
-        Tensor.fusedAdamW(
-            parameters: [parameter], gradients: [Tensor.ones([2])], firstMoments: [Tensor.zeros([2])],
-            secondMoments: [Tensor.zeros([2])], steps: [step], learningRate: 0.1, beta1: 0.9, beta2: 0.99,
-            weightDecay: 0, epsilon: 1e-8, gradientScale: Tensor(1), foundInfinity: Tensor(1))
-        #expect(parameter.scalars(as: Float.self) == [1, 1])
-        #expect(step.item() == 0)
     }
 
     @Test func listsOfTensorsChangeInPlace() {

@@ -94,19 +94,19 @@ import Testing
         #expect((x * 2).requiresGradient)
     }
 
-    @Test func autocastComputesInTheLowerType() {
+    @Test(arguments: [DType.bfloat16, .float16]) func autocastComputesInTheLowerType(_ dtype: DType) {
         let x = Tensor.normal([4, 4], generator: Generator(seed: 1))
         x.requiresGradient = true
         let full = x.matmul(x)
         #expect(full.dtype == .float32)
-        autocast(.bfloat16) {
+        autocast(dtype) {
             let product = x.matmul(x)
-            #expect(product.dtype == .bfloat16)
-            autocast(.bfloat16, enabled: false) { #expect(x.matmul(x).dtype == .float32) }
-            #expect(x.matmul(x).dtype == .bfloat16)
+            #expect(product.dtype == dtype)
+            withoutAutocast { #expect(x.matmul(x).dtype == .float32) }
+            #expect(x.matmul(x).dtype == dtype)
             #expect(Tensor.mseLoss(product, target: full).dtype == .float32)
         }
-        #expect(throws: Stop.self) { try autocast(.bfloat16) { throw Stop() } }
+        #expect(throws: Stop.self) { try autocast(dtype) { throw Stop() } }
         #expect(x.matmul(x).dtype == .float32)
     }
 

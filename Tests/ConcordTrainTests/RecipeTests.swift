@@ -24,7 +24,11 @@ import Testing
     @Test func withoutAWordProcessorsTrainInFloat32AndGPUsInBFloat16() throws {
         let precision = try Recipe(yaml: "", source: "test.yaml").train.precision
         #expect(precision.dtype(on: .cpu) == .float32 && precision.dtype(on: .cuda(0)) == .bfloat16)
-        #expect(Recipe.TrainSection.Precision.bfloat16.dtype(on: .cpu) == .bfloat16)
+        for (name, dtype) in [("float32", DType.float32), ("bfloat16", .bfloat16), ("float16", .float16)] {
+            let asked = try Recipe(yaml: "", source: "test.yaml", assignments: ["train.precision=\(name)"])
+            #expect(asked.train.precision.dtype(on: .cpu) == dtype)
+            #expect(asked.train.precision.dtype(on: .cuda(0)) == dtype)
+        }
     }
 
     @Test func aTypoIsRefusedWithTheNearestKey() {

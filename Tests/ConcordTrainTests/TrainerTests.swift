@@ -32,7 +32,7 @@ import Testing
 
     private func trainer(
         _ model: DualEncoder, loss: (any ContrastiveLoss)? = nil, plan: ExecutionPlan = .dense, widths: [Int] = [],
-        precision: DType = .float32, rate: Double = 2e-3
+        precision: Precision = .float32, rate: Double = 2e-3
     ) -> Trainer {
         let objective = ContrastiveObjective(
             loss ?? InfoNCE(logitScale: model.logitScale), matryoshkaWidths: widths)

@@ -4,6 +4,8 @@
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
+#include <ATen/ops/_amp_foreach_non_finite_check_and_unscale_ops.h>
+#include <ATen/ops/_amp_update_scale_ops.h>
 #include <ATen/ops/_foreach_add_ops.h>
 #include <ATen/ops/_foreach_lerp_ops.h>
 #include <ATen/ops/_foreach_mul_ops.h>
@@ -127,23 +129,17 @@ int32_t ctorch_call_operator(
 int32_t ctorch_fused_adamw(
     ctorch_tensor *const *parameters, ctorch_tensor *const *gradients, ctorch_tensor *const *first_moments,
     ctorch_tensor *const *second_moments, ctorch_tensor *const *steps, intptr_t count, double learning_rate,
-    double beta1, double beta2, double weight_decay, double epsilon, ctorch_tensor *gradient_scale,
-    ctorch_tensor *found_infinity) {
+    double beta1, double beta2, double weight_decay, double epsilon) {
   return guarded([&] {
     const auto counters = tensors(steps, count), changed = tensors(parameters, count);
-    InOptional infinity(found_infinity);
-    const std::optional<at::Tensor> &skipped = infinity;
     at::_ops::_foreach_add__Scalar::call(counters, 1);
     at::_ops::_fused_adamw_::call(
         changed, InList(gradients, count), InList(first_moments, count), InList(second_moments, count),
         at::TensorList(), counters, learning_rate, beta1, beta2, weight_decay, epsilon, false, false,
-        InOptional(gradient_scale), skipped);
+        std::nullopt, std::nullopt);
     // Unlike other operations in place, this one does not count as a change by itself.
     for (const at::Tensor &parameter : changed)
       if (!parameter.is_inference()) parameter.unsafeGetTensorImpl()->bump_version();
-    // The kernel skips a step with infinite gradients by itself; the counters must not have moved either.
-    if (skipped)
-      at::_ops::_foreach_add__List::call(counters, std::vector<at::Tensor>(count, *skipped), -1);
   });
 }
 
@@ -162,5 +158,22 @@ int32_t ctorch_foreach_lerp(
     ctorch_tensor *const *tensors, ctorch_tensor *const *ends, intptr_t count, double weight) {
   return guarded([&] {
     at::_ops::_foreach_lerp__Scalar::call(InList(tensors, count), InList(ends, count), scalar(weight));
+  });
+}
+
+int32_t ctorch_unscale_gradients(
+    ctorch_tensor *const *gradients, intptr_t count, ctorch_tensor *inverse_scale, ctorch_tensor *found) {
+  return guarded([&] {
+    In flag(found);
+    at::_ops::_amp_foreach_non_finite_check_and_unscale_::call(InList(gradients, count), flag, In(inverse_scale));
+  });
+}
+
+int32_t ctorch_update_scale(
+    ctorch_tensor *scale, ctorch_tensor *growth_tracker, ctorch_tensor *found, double growth_factor,
+    double backoff_factor, int64_t growth_interval) {
+  return guarded([&] {
+    In factor(scale), tracker(growth_tracker);
+    at::_ops::_amp_update_scale_::call(factor, tracker, In(found), growth_factor, backoff_factor, growth_interval);
   });
 }

@@ -1,17 +1,20 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/autocast_mode.h>
 #include <torch/csrc/api/include/torch/version.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
 #include "internal.h"
+#include "product.h"
 
 using namespace ctorch;
 
@@ -47,7 +50,7 @@ char *ctorch_cuda_device_name(int32_t index) {
 
 char *ctorch_cpu_capability(void) { return strdup(at::get_cpu_capability().c_str()); }
 
-bool ctorch_has_fast_bfloat16(void) {
+static bool hasFastBFloat16() {
 #if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
   const bool avx512 = __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5));
@@ -59,3 +62,39 @@ bool ctorch_has_fast_bfloat16(void) {
   return false;
 #endif
 }
+
+static bool hasFastFloat16() {
+#if defined(__x86_64__)
+  // AVX512-FP16. Processors with AMX-FP16 have it, too.
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & (1u << 23));
+#elif defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC) || defined(__APPLE__)
+  return true;
+#else
+  return false;
+#endif
+}
+
+bool ctorch_has_fast_products(int32_t type) {
+  static const bool bfloat16 = hasFastBFloat16(), float16 = hasFastFloat16();
+  switch (dtype(type)) {
+    case at::kBFloat16: return bfloat16;
+    case at::kHalf: return float16;
+    default: return true;
+  }
+}
+
+static thread_local bool emulatesProducts = false;
+
+bool ctorch_set_emulates_products(bool enabled) { return std::exchange(emulatesProducts, enabled); }
+
+namespace ctorch {
+
+std::optional<at::ScalarType> emulatedType() {
+  if (!at::autocast::is_autocast_enabled(at::kCPU)) return std::nullopt;
+  const at::ScalarType type = at::autocast::get_autocast_dtype(at::kCPU);
+  const bool isFast = ctorch_has_fast_products(static_cast<int32_t>(type)) && !emulatesProducts;
+  return isFast ? std::nullopt : std::optional(type);
+}
+
+}  // namespace ctorch

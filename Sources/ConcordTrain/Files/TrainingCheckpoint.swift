@@ -42,7 +42,7 @@ struct TrainingCheckpoint {
                 [
                     .init("step", .integer(step)), .init("epochs", .integer(data.plan.epochs)),
                     .init("batch_size", .integer(data.plan.batchSize)), .init("recipe", .string(recipe.text)),
-                ] + data.fingerprint.members)
+                ] + scaleMembers(trainer) + data.fingerprint.members)
             try Files.replace(draft.state, with: state.text(pretty: true) + "\n")
             try Files.synchronizeFolder(draft.path)
             // A checkpoint of this very step can only be there from before a resume; the new one is the same.
@@ -126,13 +126,33 @@ struct TrainingCheckpoint {
         return (now, before)
     }
 
-    /// Puts weights, moments and averages back.
+    /// Puts weights, moments, averages and the loss scale back.
     ///
-    /// - Throws: `.invalidCheckpoint` when a tensor is missing or misshapen.
+    /// - Throws: `.invalidCheckpoint` when a tensor or the scale is missing or misshapen.
     func restore(_ trainer: Trainer) throws {
         try trainer.model.store.restore(TensorFile.read(weights), path: weights)
         try trainer.optimizer.restore(TensorFile.read(optimizer), path: optimizer)
         try trainer.averages?.restore(TensorFile.read(averages), path: averages)
+        try restoreScale(trainer)
+    }
+
+    /// The loss scale of float16, under torch's names, and the steps that were skipped.
+    private static func scaleMembers(_ trainer: Trainer) -> [JSONValue.Member] {
+        guard let scaler = trainer.scaler else { return [] }
+        return [.init("scaler", scaler.state), .init("skipped_steps", .integer(trainer.skippedSteps))]
+    }
+
+    private func restoreScale(_ trainer: Trainer) throws(ConcordError) {
+        guard let scaler = trainer.scaler else { return }
+        let saved = try JSONValue(contentsOf: state)
+        guard let scale = saved["scaler"], let skipped = saved["skipped_steps"]?.int, (0...step).contains(skipped)
+        else {
+            throw ConcordError(
+                .invalidCheckpoint,
+                "\(state) lacks the loss scale of float16, scaler and skipped_steps; resume from another checkpoint")
+        }
+        try scaler.restore(scale, path: state)
+        trainer.skippedSteps = skipped
     }
 
     private static func firstDifference(_ saved: String, _ given: String) -> String {

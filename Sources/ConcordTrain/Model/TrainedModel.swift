@@ -91,7 +91,7 @@ extension TrainingRun {
             optimizer: AdamW.Options(
                 beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
             plan: recipe.loss.executionPlan(accumulating: train.accumulate, batchSize: plan.batchSize),
-            learningRateScale: { layerDecay?.factor(for: $0) ?? 1 }, precision: train.precision.dtype(on: device),
+            learningRateScale: { layerDecay?.factor(for: $0) ?? 1 }, precision: train.precision,
             gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
             averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed))
         return Trainer(model: model, objectives: try recipe.loss.makeObjectives(for: model), options: options)

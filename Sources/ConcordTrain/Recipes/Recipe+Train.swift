@@ -7,25 +7,6 @@ import Foundation
 extension Recipe {
     /// `train`: the optimization.
     public struct TrainSection: Sendable {
-        /// The element type of the matrix products.
-        public enum Precision: String, Sendable, CaseIterable {
-            case float32, bfloat16
-            /// bfloat16 on a GPU, float32 on a processor.
-            case auto
-
-            /// The element type of the matrix products on a device.
-            ///
-            /// `auto` is float32 also on a processor that has instructions for bfloat16: small models train slower with
-            /// them, and a recipe should train the same model on every processor.
-            package func dtype(on device: Device) -> DType {
-                switch self {
-                case .float32: .float32
-                case .bfloat16: .bfloat16
-                case .auto: device.kind == .cpu ? .float32 : .bfloat16
-                }
-            }
-        }
-
         /// Nil is up to the size of the data; ``TrainingPlan`` says how.
         public var epochs, batchSize, warmupSteps, checkpointEvery: Int?
         /// Parts in which a batch goes through the model.
@@ -87,7 +68,8 @@ extension Recipe {
                     + "the last weights.")
             precision = try read.choice(
                 "train.precision", Precision.auto,
-                "Matrix products in float32, bfloat16, or auto: bfloat16 on a GPU, float32 on a processor.")
+                "Matrix products in float32, bfloat16, float16 (with a loss scale), or auto: bfloat16 on a GPU, "
+                    + "float32 on a processor. All else is float32.")
             patchDropout = try read.number(
                 "train.patch_dropout", 0, in: 0...0.95,
                 "Fraction of the patches dropped from each image while training.")

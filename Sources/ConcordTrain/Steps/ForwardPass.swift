@@ -28,10 +28,11 @@ public struct ForwardPass {
     /// Runs the encoders of a model that give `outputs`.
     ///
     /// - Parameters:
-    ///   - precision: the element type of the matrix products.
+    ///   - precision: the type of the matrix products.
     ///   - seed: of the step's dropout.
     static func run(
-        _ model: any TrainableModel, _ batch: Batch, outputs: Set<ModelOutput>, plan: ExecutionPlan, precision: DType,
+        _ model: any TrainableModel, _ batch: Batch, outputs: Set<ModelOutput>, plan: ExecutionPlan,
+        precision: Precision,
         seed: UInt64
     ) -> ForwardPass {
         var pass = ForwardPass(model: model, batch: batch, scores: plan.scores)
@@ -54,7 +55,7 @@ public struct ForwardPass {
     }
 
     private func encode(
-        _ encoder: RowEncoder, _ rows: [Int], _ plan: ExecutionPlan, _ precision: DType, _ seed: UInt64
+        _ encoder: RowEncoder, _ rows: [Int], _ plan: ExecutionPlan, _ precision: Precision, _ seed: UInt64
     ) -> [Tensor] {
         let store = model.store, device = store.device
         let inputs = encoder.modalities.compactMap { batch[$0]?.selecting(rows) }
@@ -64,8 +65,7 @@ public struct ForwardPass {
         let tensors =
             inputs.flatMap { [$0.values] + ($0.lengths.map { [$0] } ?? []) }
             + [Tensor(seeds.map(Int64.init(bitPattern:)))]
-        let isReduced = precision == .bfloat16 || precision == .float16
-        let outputs = plan.encode(tensors) { tensors in
+        return plan.encode(tensors) { tensors in
             store.rowSeeds = tensors[tensors.count - 1].scalars(as: Int64.self).map(UInt64.init(bitPattern:))
             defer { store.rowSeeds = nil }
             var rest = tensors.dropLast().makeIterator()
@@ -76,12 +76,10 @@ public struct ForwardPass {
                 }
             }
             // Within the part that is computed twice: only then are both times the same.
-            return autocast(isReduced ? precision : .bfloat16, on: device.kind, enabled: isReduced) {
-                encoder.encode(inputs)
-            }
+            let outputs = precision.autocast(on: device) { encoder.encode(inputs) }
+            // Losses need more digits, and so do the gradients that a cached plan keeps.
+            return outputs.map { $0.dtype == .float64 ? $0 : $0.to(.float32) }
         }
-        // Losses need more digits.
-        return outputs.map { $0.dtype == .float64 ? $0 : $0.to(.float32) }
     }
 
     /// An output of the model; nil where no row has what it is made of.

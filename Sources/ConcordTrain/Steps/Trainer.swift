@@ -18,8 +18,8 @@ public final class Trainer {
         public var plan: ExecutionPlan
         /// A factor on the learning rate of each parameter, as ``LayerDecay`` gives it.
         public var learningRateScale: (Parameter) -> Double
-        /// The element type of the matrix products: float32 or bfloat16.
-        public var precision: DType
+        /// The type of the matrix products.
+        public var precision: Precision
         /// The largest norm of the gradient; nil is no limit.
         public var gradientClip: Double?
         /// The decay of the moving average of the weights; nil keeps none.
@@ -31,7 +31,7 @@ public final class Trainer {
 
         public init(
             schedule: LearningRateSchedule, optimizer: AdamW.Options = .init(), plan: ExecutionPlan = .dense,
-            learningRateScale: @escaping (Parameter) -> Double = { _ in 1 }, precision: DType = .float32,
+            learningRateScale: @escaping (Parameter) -> Double = { _ in 1 }, precision: Precision = .float32,
             gradientClip: Double? = nil, averageDecay: Double? = nil, seed: UInt64, group: ProcessGroup? = nil
         ) {
             self.schedule = schedule
@@ -54,6 +54,10 @@ public final class Trainer {
     private let outputs: Set<ModelOutput>
     let optimizer: AdamW
     let averages: ExponentialMovingAverage?
+    /// The loss scale; nil unless the precision is float16.
+    package let scaler: GradientScaler?
+    /// Steps that moved nothing, because a gradient overflowed. The schedule does not count them.
+    var skippedSteps = 0
 
     /// Prepares the optimizer for the parameters that are trainable now.
     public init(model: any TrainableModel, objectives: [any TrainingObjective], options: Options) {
@@ -65,6 +69,7 @@ public final class Trainer {
         optimizer = AdamW(
             model.store.trainable, options: options.optimizer, learningRateScale: options.learningRateScale)
         averages = options.averageDecay.map { ExponentialMovingAverage(model.store.trainable, decay: $0) }
+        scaler = options.precision.dtype(on: model.store.device) == .float16 ? GradientScaler() : nil
     }
 
     /// A trainer that compares images with texts.
@@ -83,23 +88,30 @@ public final class Trainer {
     ///     time.
     ///   - measures: whether the objectives measure, which may cost as much as their losses.
     /// - Returns: what happened, without the epoch and the speed, which the caller knows.
-    /// - Throws: `.tensorOperation` when the loss is not a number, `.nonFiniteValue` when an embedding is not,
-    ///   `.emptyBatch` when no objective finds a row for it, or what the losses throw; the weights are as they were
-    ///   before the step.
+    /// - Throws: `.tensorOperation` when the loss is not a number, `.nonFiniteValue` when an embedding is not, or no loss
+    ///   scale makes the gradients of float16 finite, `.emptyBatch` when no objective finds a row for it, or what the
+    ///   losses throw; the weights are as they were before the step.
     public func step(_ step: Int, _ batch: Batch, measures: Bool = true) throws(ConcordError) -> TrainingStep {
         let pass = forward(batch, step)
         let terms = try terms(of: pass, step)
         let (loss, value) = try total(terms.flatMap(\.self), step)
-        var report = TrainingStep(step: step + 1, loss: value, learningRate: options.schedule(step))
+        let updates = step - skippedSteps
+        var report = TrainingStep(step: step + 1, loss: value, learningRate: options.schedule(updates))
         report.modelValues = model.loggedValues
+        report.lossScale = scaler?.scale
 
         model.store.clearGradients()
-        loss.backward()
+        loss.backward(gradient: scaler.map { Tensor($0.scale, dtype: loss.dtype, device: loss.device) })
         try options.group?.sumGradients(of: model.store.trainable.map(\.tensor))
-        report.gradientNorm = GradientClipping.clip(model.store.trainable, maximum: options.gradientClip)
-        optimizer.step(learningRate: report.learningRate)
-        model.didUpdate()
-        averages?.update(step: step)
+        if try scaler?.unscale(model.store.trainable, group: options.group) ?? true {
+            report.gradientNorm = GradientClipping.clip(model.store.trainable, maximum: options.gradientClip)
+            optimizer.step(learningRate: report.learningRate)
+            model.didUpdate()
+            averages?.update(step: updates)
+        } else {
+            skippedSteps += 1
+        }
+        report.skippedSteps = skippedSteps
 
         report.terms = terms.flatMap { $0.map { ($0.name, $0.value.item()) } }
         guard measures else { return report }

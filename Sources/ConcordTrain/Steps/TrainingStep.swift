@@ -15,7 +15,12 @@ public struct TrainingStep: Sendable {
     public var learningRate: Double
     /// Values of the model before the step, such as `logit_scale`: cosines are multiplied by it.
     public var modelValues: [(name: String, value: Double)] = []
+    /// NaN at a step that is skipped.
     public var gradientNorm = Double.nan
+    /// Of float16: what the gradients of this step were multiplied by on their way back.
+    public var lossScale: Double?
+    /// Of float16: steps so far, this one included, that moved nothing because a gradient overflowed.
+    public var skippedSteps = 0
     /// What the objectives measured; nothing at steps that do not measure.
     public var measurements: [(name: String, value: Double)] = []
     /// Warnings about the embeddings. New towers map all inputs near one point, so the first steps have some.
@@ -34,9 +39,10 @@ public struct TrainingStep: Sendable {
     /// All values under the names that `metrics.jsonl` and TensorBoard show.
     public var values: [(name: String, value: Double)] {
         let parts = terms.count > 1 ? terms.map { ($0.name + "_loss", $0.value) } : []
+        let scale = lossScale.map { [("loss_scale", $0), ("skipped", Double(skippedSteps))] } ?? []
         return [("epoch", Double(epoch)), ("loss", loss)] + parts + [("learning_rate", learningRate)] + modelValues
-            + measurements + [
-                ("gradient_norm", gradientNorm), ("samples_per_second", samplesPerSecond), ("data_wait", dataWait),
+            + measurements + [("gradient_norm", gradientNorm)] + scale + [
+                ("samples_per_second", samplesPerSecond), ("data_wait", dataWait),
             ]
     }
 
@@ -74,7 +80,8 @@ final class TrainingClock {
             elapsed: (ContinuousClock.now - start) / .seconds(1),
             details: ["loss \(NumberText.fixed(report.loss, decimals: 3))"]
                 + (report["accuracy"].map { ["acc \(NumberText.fixed(100 * $0, decimals: 0)) %"] } ?? [])
-                + ["\(NumberText.fixed(report.samplesPerSecond, decimals: 0)) samples/s"])
+                + ["\(NumberText.fixed(report.samplesPerSecond, decimals: 0)) samples/s"]
+                + (report.skippedSteps > 0 ? ["\(report.skippedSteps) skipped"] : []))
     }
 }
 

@@ -456,6 +456,37 @@ private func docsOwnModels() async throws {
     }
 }
 
+// docs/precision.md
+private func docsPrecision() async throws {
+    do {
+        // snippet 1
+        let model: DualEncoder = given()
+        let pixels: Tensor = given()
+        let ids: Tensor = given()
+        let store: ParameterStore = given()
+        let optimizer: AdamW = given()
+        let device: Device = given()
+        do {
+            let scaler = GradientScaler()
+
+            let (images, texts) = Precision.float16.autocast(on: device) {
+                (model.embedImages(pixels), model.embedTexts(ids))
+            }
+            let loss = try InfoNCE(logitScale: model.logitScale)(images, texts)  // leaves autocast by itself
+            store.clearGradients()
+            loss.backward(gradient: Tensor(scaler.scale, device: device))
+            if try scaler.unscale(store.trainable) {
+                _ = GradientClipping.clip(store.trainable, maximum: 1)
+                optimizer.step(learningRate: 1e-4)
+            }
+            _ = scaler
+            _ = images
+            _ = texts
+            _ = loss
+        }
+    }
+}
+
 // docs/pretrained-models.md
 private func docsPretrainedModels() async throws {
     do {

@@ -188,13 +188,18 @@ int64_t ctorch_reducer_bytes(ctorch_reducer *reducer);
 int32_t ctorch_fused_adamw(
     ctorch_tensor *const *parameters, ctorch_tensor *const *gradients, ctorch_tensor *const *first_moments,
     ctorch_tensor *const *second_moments, ctorch_tensor *const *steps, intptr_t count, double learning_rate,
-    double beta1, double beta2, double weight_decay, double epsilon, ctorch_tensor *gradient_scale,
-    ctorch_tensor *found_infinity);
+    double beta1, double beta2, double weight_decay, double epsilon);
 int32_t ctorch_foreach_norm(
     ctorch_tensor *const *tensors, intptr_t count, double p, ctorch_tensor ***results, intptr_t *results_count);
 int32_t ctorch_foreach_multiply(ctorch_tensor *const *tensors, intptr_t count, double factor);
 int32_t ctorch_foreach_lerp(
     ctorch_tensor *const *tensors, ctorch_tensor *const *ends, intptr_t count, double weight);
+/// In place. `found` becomes 1 where a gradient is not finite, and stays as it is otherwise.
+int32_t ctorch_unscale_gradients(
+    ctorch_tensor *const *gradients, intptr_t count, ctorch_tensor *inverse_scale, ctorch_tensor *found);
+int32_t ctorch_update_scale(
+    ctorch_tensor *scale, ctorch_tensor *growth_tracker, ctorch_tensor *found, double growth_factor,
+    double backoff_factor, int64_t growth_interval);
 
 // The runtime
 
@@ -207,7 +212,10 @@ int32_t ctorch_cuda_device_count(void);
 /// Strings to free.
 char *ctorch_cuda_device_name(int32_t index);
 char *ctorch_cpu_capability(void);
-bool ctorch_has_fast_bfloat16(void);
+/// Whether the CPU has instructions for products of a type; true for other types than bfloat16 and float16.
+bool ctorch_has_fast_products(int32_t dtype);
+/// Whether this thread computes as a CPU without such instructions does. Returns what was set before.
+bool ctorch_set_emulates_products(bool enabled);
 
 #ifdef __cplusplus
 }

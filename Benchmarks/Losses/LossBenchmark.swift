@@ -8,7 +8,7 @@ import Foundation
 struct LossBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "loss-benchmark")
 
-    enum Loss: String, ExpressibleByArgument { case infonce, siglip }
+    enum Loss: String, ExpressibleByArgument { case infonce, siglip, triplets }
     enum Plan: String, ExpressibleByArgument { case dense, tiled }
 
     @Option(help: "A safetensors file with image and text, unit vectors [count, width]; random ones without.")
@@ -17,7 +17,7 @@ struct LossBenchmark: ParsableCommand {
     @Option(help: "Samples of the batch; by default those of the file.") var count: Int?
     @Option var width = 512
     @Option var loss = Loss.infonce
-    @Option var plan = Plan.tiled
+    @Option var plan = Plan.dense
     @Option(help: "Rows of a block.") var rows = ScorePlan.defaultRows
     @Option var threads = 2
     @Option var rounds = 1
@@ -54,19 +54,16 @@ struct LossBenchmark: ParsableCommand {
 
     /// One forward and backward pass.
     private func measure(_ images: Tensor, _ texts: Tensor) throws -> JSONValue {
-        let logitScale = Tensor(loss == .infonce ? log(1 / 0.07) : log(10)), logitBias = Tensor(-10)
+        let logitScale = Tensor(loss == .siglip ? log(10) : log(1 / 0.07)), logitBias = Tensor(-10)
         for tensor in [images, texts, logitScale, logitBias] {
             tensor.clearGradient()
             tensor.requiresGradient = true
         }
-        let objective: any ContrastiveLoss =
-            loss == .infonce
-            ? InfoNCE(logitScale: logitScale) : SigmoidLoss(logitScale: logitScale, logitBias: logitBias)
         let scores: ScorePlan = plan == .dense ? .dense : .tiled(rows: rows)
         ProcessMemory.resetPeak()
         let before = ProcessMemory.resident
         let start = ContinuousClock.now
-        let value = try objective(images, texts, plan: scores)
+        let value = try value(images, texts, logitScale, logitBias, scores)
         value.backward()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let peak = ProcessMemory.peak
@@ -75,6 +72,18 @@ struct LossBenchmark: ParsableCommand {
             .init("loss", .number(value.item())), .init("gradientNorm", .number(norm(of: images.gradient))),
             .init("scaleGradient", .number(logitScale.gradient?.item() ?? 0)),
         ])
+    }
+
+    private func value(
+        _ images: Tensor, _ texts: Tensor, _ logitScale: Tensor, _ logitBias: Tensor, _ scores: ScorePlan
+    ) throws -> Tensor {
+        switch loss {
+        case .infonce: try InfoNCE(logitScale: logitScale)(images, texts, plan: scores)
+        case .siglip: try SigmoidLoss(logitScale: logitScale, logitBias: logitBias)(images, texts, plan: scores)
+        case .triplets:
+            try TripletMarginLoss(margin: 0.2, mining: .batchHard)(
+                images, labels: Tensor((0..<images.size(0)).map { $0 / 4 }), plan: scores)
+        }
     }
 
     private func norm(of gradient: Tensor?) -> Double {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Contrastive losses of open_clip, forward and backward, on the CPU: the other side of compare.py.
+"""Losses of open_clip and PyTorch Metric Learning, forward and backward, on the CPU: the other side of compare.py.
 
 Prints one JSON line a round, as loss-benchmark does, or {"outOfMemory": true}. With --write it only makes the
 embeddings that both sides read: unit vectors, those of a pair with cosines about 0.3, as of a model in training.
@@ -33,8 +33,28 @@ def write(path, count, width):
     safetensors.torch.save_file({"image": image, "text": F.normalize(image + noise)}, path)
 
 
+def batch_hard():
+    """Triplets of an anchor's farthest positive and nearest negative, in classes of four; without text and scale."""
+    from pytorch_metric_learning import distances, losses, miners
+    distance = distances.LpDistance(normalize_embeddings=False)
+    miner = miners.BatchHardMiner(distance=distance)
+    loss = losses.TripletMarginLoss(margin=0.2, distance=distance)
+
+    def value(image, _, scale):
+        labels = torch.arange(len(image)) // 4
+        return loss(image, labels, miner(image, labels)) + 0 * scale
+    return value
+
+
+def loss_function_of(name):
+    if name == "triplets":
+        return batch_hard()
+    import open_clip.loss
+    return open_clip.loss.ClipLoss() if name == "infonce" else open_clip.loss.SigLipLoss()
+
+
 def measure(loss_function, name, image, text):
-    log_scale = torch.tensor(math.log(1 / 0.07) if name == "infonce" else math.log(10)).requires_grad_()
+    log_scale = torch.tensor(math.log(10) if name == "siglip" else math.log(1 / 0.07)).requires_grad_()
     bias = torch.tensor(-10.0).requires_grad_()
     for tensor in (image, text):
         tensor.grad = None
@@ -56,7 +76,7 @@ def main():
     parser.add_argument("--embeddings", help="the safetensors file to read")
     parser.add_argument("--count", type=int, default=8192)
     parser.add_argument("--width", type=int, default=512)
-    parser.add_argument("--loss", choices=("infonce", "siglip"), default="infonce")
+    parser.add_argument("--loss", choices=("infonce", "siglip", "triplets"), default="infonce")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
@@ -65,11 +85,9 @@ def main():
         write(arguments.write, arguments.count, arguments.width)
         return
 
-    import open_clip.loss
-
     tensors = safetensors.torch.load_file(arguments.embeddings)
     image, text = (tensors.pop(name)[:arguments.count].clone() for name in ("image", "text"))
-    loss_function = open_clip.loss.ClipLoss() if arguments.loss == "infonce" else open_clip.loss.SigLipLoss()
+    loss_function = loss_function_of(arguments.loss)
     # A small batch brings the code and the threads into memory, so that what follows is the loss's alone.
     measure(loss_function, arguments.loss, image[:64].clone(), text[:64].clone())
     # A tenth is left to the machine: past the limit torch raises an error, where the kernel would end a process.

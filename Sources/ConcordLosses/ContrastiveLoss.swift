@@ -172,6 +172,14 @@ extension RowwiseLoss {
         return value.withGradients(gradients)
     }
 
+    /// The mean of the terms of all rows of a batch without labels and masks, differentiable as often as you like.
+    func wholeMean(_ first: Tensor, _ second: Tensor) -> Tensor {
+        let all = RowBlock(
+            rows: 0..<first.size(0), rowLabels: nil, columnLabels: nil, comparesWithItself: false)
+        let result = terms(rows: first, columns: second, block: all)
+        return result.sum / result.count.clamped(min: 1).to(result.sum.dtype)
+    }
+
     private func checkCount(_ count: Double, _ batch: PairBatch) throws(ConcordError) {
         guard needsPositives, count == 0 else { return }
         guard batch.masks.isEmpty else {
@@ -188,7 +196,7 @@ extension RowwiseLoss {
     }
 }
 
-/// A loss that has, for some batches, a formula for its value and its gradients, which blocks of rows are faster with.
+/// A loss that has, for some batches, a formula for its value and its gradients, which is faster.
 protocol LossByFormula: RowwiseLoss {
     /// The loss of a batch; nil where the formula does not hold.
     func byFormula(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor?

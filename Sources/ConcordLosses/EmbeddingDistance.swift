@@ -57,6 +57,23 @@ extension EmbeddingDistance {
         }
     }
 
+    /// Distances of each row `[rows, width]` to one column of `[columns, width]`, whose indices are `[rows, 1]`: what
+    /// ``matrix(_:_:)`` has at those places, up to rounding, without the matrix.
+    func chosen(_ rows: Tensor, _ columns: Tensor, _ indices: Tensor) -> Tensor {
+        let places = indices.squeezed(1)
+        let (left, right) = (rows.to(.float64), columns.indexSelected(axis: 0, places).to(.float64))
+        switch self {
+        case .euclidean(p: 2):
+            let squares = (left - right).square().sum(axes: [1], keepingAxes: true)
+            let isZero = withoutGradient { squares.equal(to: 0) }
+            return squares.maskedFilled(isZero, 1).sqrt().maskedFilled(isZero, 0).to(rows.dtype)
+        case .euclidean(let p): return (left - right).norm(p: p, axes: [1], keepingAxes: true).to(rows.dtype)
+        case .squaredEuclidean: return (left - right).square().sum(axes: [1], keepingAxes: true).to(rows.dtype)
+        case .cosine:
+            return (1 - (left.unitVectors * right.unitVectors).sum(axes: [1], keepingAxes: true)).to(rows.dtype)
+        }
+    }
+
     private static func differencesFirst(_ rows: Tensor, _ columns: Tensor, p: Double) -> Tensor {
         // Mode 2 keeps libtorch from the product of matrices, whose rounding depends on the shapes.
         Tensor.callOperator("aten::cdist", [.tensor(rows), .tensor(columns), .double(p), .int(2)])[0]

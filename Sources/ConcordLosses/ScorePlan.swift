@@ -7,7 +7,11 @@ import ConcordTensor
 /// Gradients of what the processes share, such as the parameters of the towers or a logit scale, are each process's
 /// part: *summed* over the processes they are the whole. Gradients of embeddings are whole at once.
 public enum ScorePlan {
-    /// The whole matrix of scores at once: O(count²) memory, for small batches.
+    /// Derivatives of any order: the default.
+    ///
+    /// ``InfoNCE`` and ``SigmoidLoss`` without masks and without labels that matter have a formula, which runs on the CPU
+    /// as under `tiled`; only second derivatives, if you ask for them, take the whole matrix of scores. Other losses, and
+    /// other devices, take the whole matrix at once: O(count²) memory, for small batches.
     case dense
     /// A block of rows at a time: O(count · width + rows · count) memory, on any device, and faster for large batches.
     ///

@@ -46,3 +46,56 @@ public struct SigmoidLoss: RowwiseLoss {
         return (terms.sum(), Tensor(Double(rows.size(0)), dtype: .int64, device: rows.device))
     }
 }
+
+// Without labels and masks both the loss and its gradients come from one pass over the scores: with logits
+// z = s · x·yᵀ + b of N samples, the loss is −Σᵢⱼ log σ(±zᵢⱼ) / N, + for the matching pairs, and dzᵢⱼ = ∓σ(∓zᵢⱼ) / N.
+extension SigmoidLoss: LossByFormula {
+    func byFormula(_ batch: PairBatch, _ plan: ScorePlan) throws(ConcordError) -> Tensor? {
+        guard batch.first.device.kind == .cpu, !batch.comparesWithItself, batch.masks.isEmpty,
+            batch.labels == nil || duplicates == .negatives
+        else { return nil }
+        switch plan {
+        case .dense:
+            return try onePass(batch, blockRows: ScorePlan.defaultRows, nil) { inputs in
+                SigmoidLoss(logitScale: inputs[2], logitBias: inputs[3]).wholeMean(inputs[0], inputs[1])
+            }
+        case .tiled(let rows): return try onePass(batch, blockRows: rows, nil)
+        case .gathered(let group, let rows): return try onePass(batch, blockRows: rows, group)
+        }
+    }
+
+    /// - Parameter value: the loss by automatic differentiation, for second derivatives.
+    private func onePass(
+        _ batch: PairBatch, blockRows: Int, _ group: ProcessGroup?, of value: (([Tensor]) -> Tensor)? = nil
+    ) throws(ConcordError) -> Tensor {
+        let inputs = [batch.first, batch.second, logitScale, logitBias]
+        let needsGradient = isGradientEnabled && inputs.contains(where: \.requiresGradient)
+        let x = batch.first.detached()  // [own, width]
+        let columns = try GatheredBatch(batch.second.detached(), labels: nil, group)
+        let count = Double(columns.vectors.size(0))
+        return try withoutGradient { () throws(ConcordError) in
+            let scale = logitScale.to(x.dtype).exp().item()
+            let found = Tensor.sigmoidScores(
+                rows: x, columns: columns.vectors, own: columns.own.lowerBound, scale: scale, blockRows: blockRows,
+                bias: logitBias.to(x.dtype).item(), factor: scale / count, forGradients: needsGradient)
+            let biasGradient = found.sums.selected(axis: 0, at: 1) / count
+            let sum = found.sums.selected(axis: 0, at: 0).cloned()
+            try group?.allReduce(sum)
+            let loss = try LossInput.checkResult(Tensor(sum.item() / count, dtype: x.dtype))
+            guard needsGradient else { return loss }
+            try group?.allReduce(found.columns)
+            let own = found.columns.narrowed(axis: 0, from: columns.own.lowerBound, count: columns.own.count)
+            // z − b is proportional to x, so the gradient of log s is Σ dz · (z − b) = Σ dx · x.
+            let scaleGradient = found.rows.unsqueezed(1).matmul(x.unsqueezed(2)).to(.float64).sum()
+            let ofParameter: (Tensor, Tensor) -> Tensor = { $0.to($1.precise.dtype).to($1.device) }
+            return withGradient {
+                loss.withGradients(
+                    [
+                        (batch.first, found.rows), (batch.second, own),
+                        (logitScale, ofParameter(scaleGradient, logitScale)),
+                        (logitBias, ofParameter(biasGradient, logitBias)),
+                    ], of: value)
+            }
+        }
+    }
+}

@@ -59,13 +59,17 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
             let count = averaging == .nonZero ? sums.nonZero : sums.chosen
             return (loss.to(rows.dtype), count.to(rows.dtype))
         }
-        let distances = distance.matrix(rows, columns)  // [rows, columns]
+        let choosesOne = mining.choosesOne
+        // The gradients of one pair a row need no matrix.
+        let distances = choosesOne ? withoutGradient { distance.matrix(rows, columns) } : distance.matrix(rows, columns)
         let (positives, negatives) = withoutGradient {
             choose(distances.detached(), block.pairs(with: columns, duplicates: duplicates))
         }
         let isValid = positives.isValid.logicalAnd(negatives.isValid)  // [rows, places]
-        let toPositives = distances.gathered(axis: 1, positives.indices)
-        let toNegatives = distances.gathered(axis: 1, negatives.indices)
+        let toChosen: (ChosenPairs) -> Tensor = {
+            choosesOne ? distance.chosen(rows, columns, $0.indices) : distances.gathered(axis: 1, $0.indices)
+        }
+        let toPositives = toChosen(positives), toNegatives = toChosen(negatives)
         let losses = penalty(toPositives - toNegatives + margin) * isValid
         let counted = averaging == .nonZero ? losses.detached().greater(than: 0) : isValid
         return (losses.to(.float64).sum().to(rows.dtype), counted.sum().to(rows.dtype))

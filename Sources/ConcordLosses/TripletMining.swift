@@ -38,6 +38,15 @@ public enum TripletMining: Hashable, Sendable {
         }
     }
 
+    /// Whether each anchor has one triplet.
+    var choosesOne: Bool {
+        switch self {
+        case .batchHard: true
+        case .easyHard(let positive, let negative): positive != .all && negative != .all
+        default: false
+        }
+    }
+
     func check() throws(ConcordError) {
         if case .easyHard(let positive, let negative) = self { try Self.check(positive: positive, negative: negative) }
     }

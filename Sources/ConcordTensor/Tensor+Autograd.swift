@@ -91,17 +91,57 @@ extension Tensor {
     ///
     /// - Parameters:
     ///   - gradients: For each input the gradient of this number, of the input's shape. Their memory is taken over: the
-    ///     backward pass changes them, unless it retains the graph. Second derivatives are those of the gradients,
-    ///     which have to be computed with gradients on for that; asking for them otherwise is a failed operation.
+    ///     backward pass changes them, unless it retains the graph.
+    ///   - value: Computes this number from the inputs, by recorded operations. Second derivatives are those of what it
+    ///     returns. Without it they are those of the gradients, which have to be computed with gradients on for that;
+    ///     asking for them otherwise is a failed operation.
     package func withGradients(
-        _ gradients: [(input: Tensor, gradient: Tensor)], file: StaticString = #fileID, line: UInt = #line
+        _ gradients: [(input: Tensor, gradient: Tensor)], of value: (([Tensor]) -> Tensor)? = nil,
+        file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
+        var body = ctorch_gradients_body()
+        if let value {
+            let again = GradientsAnew(value: value, inputs: gradients.map(\.input))
+            body = ctorch_gradients_body(
+                context: Unmanaged.passRetained(again).toOpaque(),
+                run: { context, gradients, _ in
+                    guard let context, let gradients else { return }
+                    Unmanaged<GradientsAnew>.fromOpaque(context).takeUnretainedValue().write(to: gradients)
+                },
+                release: { context in
+                    if let context { Unmanaged<GradientsAnew>.fromOpaque(context).release() }
+                })
+        }
         var result: OpaquePointer?
         let status = withExtendedLifetime(gradients) {
             ctorch_known_gradients(
-                handle, handles(gradients.map(\.input)), handles(gradients.map(\.gradient)), gradients.count, &result)
+                handle, handles(gradients.map(\.input)), handles(gradients.map(\.gradient)), gradients.count, body,
+                &result)
         }
         if status != CTORCH_OK { operationFailed("withGradients", status, file, line) }
         return Tensor(handle: result)
+    }
+}
+
+/// Gradients that can be differentiated again.
+private final class GradientsAnew {
+    let value: ([Tensor]) -> Tensor
+    let inputs: [Tensor]
+
+    init(value: @escaping ([Tensor]) -> Tensor, inputs: [Tensor]) {
+        self.value = value
+        self.inputs = inputs
+    }
+
+    /// Writes a handle with a reference for each input, or none where the value does not depend on it.
+    func write(to handles: UnsafeMutablePointer<OpaquePointer?>) {
+        let learned = inputs.indices.filter { inputs[$0].requiresGradient }
+        // Views: of an input that is there twice, each has a gradient of its own.
+        let views = inputs.map { Tensor.callOperator("aten::alias", [.tensor($0)])[0] }
+        let gradients = Tensor.gradients(
+            of: [value(views)], withRespectTo: learned.map { views[$0] }, creatingGraph: true)
+        for (index, gradient) in zip(learned, gradients) {
+            if let gradient { handles[index] = ctorch_retain(gradient.handle) }
+        }
     }
 }

@@ -61,6 +61,9 @@ import Testing
             "Barlow Twins": { try barlowTwinsLoss(first: $0[0], second: $0[1]).total },
             "VICReg": { try vicRegLoss(first: $0[0], second: $0[1]).total },
         ]
+        losses["batchHard triplets, Euclidean"] = {
+            try TripletMarginLoss(margin: 0.3, mining: .batchHard)($0[0], $0[1], labels: labels())
+        }
         let minings: [TripletMining] = [.any, .all, .hard, .semiHard, .easy, .batchHard, .batchSemiHard]
         for mining in minings {
             for penalty in [TripletPenalty.hinge, .softplus] {
@@ -183,7 +186,7 @@ import Testing
         let inputs = Self.leaves(), labels = Tensor(Self.labels)
         let losses = try [
             tripletLoss(embeddings: inputs[0], labels: labels, penalty: .softplus, mining: .any),
-            tripletLoss(embeddings: inputs[0], labels: labels, mining: .batchHard),
+            tripletLoss(embeddings: inputs[0], labels: labels, mining: .batchSemiHard),
             contrastiveLoss(embeddings: inputs[0], labels: labels),
         ]
         for loss in losses {

@@ -141,15 +141,39 @@ const bool is_installed = [] {
   return true;
 }();
 
+/// Computes gradients anew, with a graph.
+class GradientsBody {
+ public:
+  explicit GradientsBody(ctorch_gradients_body body) : body_(body) {}
+  GradientsBody(const GradientsBody &) = delete;
+  ~GradientsBody() { body_.release(body_.context); }
+
+  std::vector<at::Tensor> run(size_t count) const {
+    std::vector<ctorch_tensor *> handles(count, nullptr);
+    body_.run(body_.context, handles.data(), static_cast<intptr_t>(count));
+    std::vector<at::Tensor> result;
+    for (ctorch_tensor *handle : handles) {
+      result.push_back(retained(handle));
+      ctorch_release(handle);
+    }
+    return result;
+  }
+
+ private:
+  ctorch_gradients_body body_;
+};
+
 /// A result whose gradients were computed with it. A gradient that is itself the result of recorded operations has
-/// derivatives; of any other, second derivatives are not known.
+/// derivatives, and so has one that can be computed anew; of any other, second derivatives are not known.
 struct KnownGradients : torch::autograd::Node {
   std::vector<torch::autograd::SavedVariable> gradients;
+  std::shared_ptr<GradientsBody> body;
   bool is_last = false, is_released = false;
 
   void will_release_variables() override { is_last = true; }
   void release_variables() override {
     gradients.clear();
+    body.reset();
     is_released = true;
   }
   std::string name() const override { return "KnownGradients"; }
@@ -158,11 +182,18 @@ struct KnownGradients : torch::autograd::Node {
     TORCH_CHECK(!is_released, "a second backward pass needs the graph that the first one did not retain");
     torch::autograd::variable_list results(gradients.size());
     if (!outputs[0].defined()) return results;
+    const bool is_differentiable = c10::GradMode::is_enabled();
+    std::vector<at::Tensor> anew;
+    if (is_differentiable && body) anew = body->run(gradients.size());
     for (size_t index = 0; index < gradients.size(); ++index) {
       if (!task_should_compute_output(index)) continue;
+      if (!anew.empty()) {
+        if (anew[index].defined()) results[index] = anew[index] * outputs[0].to(anew[index].device());
+        continue;
+      }
       at::Tensor gradient = gradients[index].unpack();
       const auto factor = outputs[0].to(gradient.device());
-      if (c10::GradMode::is_enabled()) {
+      if (is_differentiable) {
         TORCH_CHECK(
             gradient.requires_grad(),
             "the gradients of this result were computed with it and cannot be differentiated; for second derivatives "
@@ -184,12 +215,16 @@ struct KnownGradients : torch::autograd::Node {
 
 int32_t ctorch_known_gradients(
     ctorch_tensor *value, ctorch_tensor *const *inputs, ctorch_tensor *const *gradients, intptr_t count,
-    ctorch_tensor **result) {
+    ctorch_gradients_body body, ctorch_tensor **result) {
+  // Released in any case.
+  std::shared_ptr<GradientsBody> anew;
+  if (body.run) anew = std::make_shared<GradientsBody>(body);
   return guarded([&] {
     const auto all = tensors(inputs, count);
     auto copy = In(value)->detach().clone();
     if (torch::autograd::compute_requires_grad(at::TensorList(all))) {
       auto node = c10::make_intrusive<KnownGradients>();
+      node->body = std::move(anew);
       const auto known = tensors(gradients, count);
       for (size_t index = 0; index < all.size(); ++index) {
         TORCH_CHECK(

@@ -1,6 +1,5 @@
 #include "few_rows.h"
 
-#include <ATen/TensorIterator.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/empty.h>
@@ -11,6 +10,8 @@
 #include <cmath>
 #include <string>
 #include <vector>
+
+#include "parallel.h"
 
 namespace {
 
@@ -63,21 +64,6 @@ const Kernels &kernels() {
   return kernels;
 }
 
-/// Calls `body` for parts of `0..<count`, on as many of libtorch's threads as have `smallestPart` each.
-///
-/// `at::parallel_for` is a template, which needs the OpenMP that libtorch was compiled with; loops over tensors are
-/// compiled in libtorch.
-void forParts(int64_t count, int64_t smallestPart, c10::function_ref<void(int64_t begin, int64_t end)> body) {
-  const at::Tensor places = at::empty({count}, at::kByte);
-  const char *const first = static_cast<const char *>(places.const_data_ptr());
-  at::TensorIterator::borrowing_nullary_op(places).for_each(
-      [&](char **data, const int64_t *, int64_t length) {
-        const int64_t begin = data[0] - first;
-        body(begin, begin + length);
-      },
-      smallestPart);
-}
-
 bool isInference() { return !at::GradMode::is_enabled() && !at::autocast::is_autocast_enabled(at::kCPU); }
 
 /// Whether it is of the plain kind, with the numbers of a row side by side.
@@ -120,7 +106,7 @@ std::optional<at::Tensor> fewRowsLinear(
       .resultStride = outputs,
       .columnsAhead = 3,  // the next tile
   };
-  forParts((outputs + unit - 1) / unit, smallestPart / (unit * inputs) + 1, [&](int64_t begin, int64_t end) {
+  ctorch::forParts((outputs + unit - 1) / unit, smallestPart / (unit * inputs) + 1, [&](int64_t begin, int64_t end) {
     kernels().innerProducts(products, begin * unit, std::min(end * unit, outputs));
   });
   return result;
@@ -143,7 +129,7 @@ std::optional<at::Tensor> fewRowsAttention(
   // Heads side by side, as the layer behind reads them.
   const at::Tensor result = at::empty({batch, queries, heads, width}, query.options());
   const float factor = scale ? *scale : 1 / std::sqrt(static_cast<double>(width));
-  forParts(batch * heads, smallestPart / (keys * width) + 1, [&](int64_t begin, int64_t end) {
+  ctorch::forParts(batch * heads, smallestPart / (keys * width) + 1, [&](int64_t begin, int64_t end) {
     std::vector<float> scores(queries * keys);
     for (int64_t index = begin; index < end; ++index) {
       const int64_t row = index / heads, head = index % heads;

@@ -98,10 +98,18 @@ int32_t ctorch_gradients(
     ctorch_tensor *const *outputs, ctorch_tensor *const *gradients, intptr_t count, ctorch_tensor *const *inputs,
     intptr_t inputs_count, bool retain_graph, bool create_graph, ctorch_tensor ***results, intptr_t *results_count);
 
-/// A copy of `value` `[]` with these gradients with respect to the inputs, of which it takes over the memory.
+/// What computes gradients anew, as functions of the inputs, for derivatives of higher order: `run` puts `count` of them
+/// into `gradients`, NULL for none. `context` is released once no graph needs it.
+typedef struct {
+  void *context;
+  void (*run)(void *context, ctorch_tensor **gradients, intptr_t count);
+  void (*release)(void *context);
+} ctorch_gradients_body;
+/// A copy of `value` `[]` with these gradients with respect to the inputs, of which it takes over the memory. `body` is
+/// all 0 where there is none.
 int32_t ctorch_known_gradients(
     ctorch_tensor *value, ctorch_tensor *const *inputs, ctorch_tensor *const *gradients, intptr_t count,
-    ctorch_tensor **result);
+    ctorch_gradients_body body, ctorch_tensor **result);
 
 /// Set the mode of this thread and return the old one.
 bool ctorch_set_gradient_mode(bool enabled);
@@ -182,6 +190,28 @@ void ctorch_reducer_release(ctorch_reducer *reducer);
 int32_t ctorch_reducer_prepare(ctorch_reducer *reducer, ctorch_tensor *loss, ctorch_tensor **result);
 /// The bytes of the gradients that were handed over for summation since.
 int64_t ctorch_reducer_bytes(ctorch_reducer *reducer);
+
+// Scores of all pairs of rows and columns on the CPU, float32 or float64. `own` is the column that matches the first row,
+// `scale` multiplies inner products, and `block_rows` is the most rows that a thread works on at a time.
+
+/// The logits of the matching pairs; the largest of all others and the sum of their exponentials relative to it, of rows
+/// and of columns; and logits to give to `ctorch_score_gradients`, if `keeps`.
+int32_t ctorch_score_statistics(
+    ctorch_tensor *rows, ctorch_tensor *columns, intptr_t own, double scale, intptr_t block_rows, bool keeps,
+    ctorch_tensor ***results, intptr_t *count);
+/// The gradients where that of a logit is `factor` times the sum of its softmaxes in row and column, and times `matched`
+/// for the matching pairs.
+int32_t ctorch_score_gradients(
+    ctorch_tensor *rows, ctorch_tensor *columns, intptr_t own, double scale, intptr_t block_rows, ctorch_tensor *kept,
+    ctorch_tensor *row_maxima, ctorch_tensor *row_inverse_sums, ctorch_tensor *column_maxima,
+    ctorch_tensor *column_inverse_sums, ctorch_tensor *matched, double factor, ctorch_tensor **row_gradient,
+    ctorch_tensor **column_gradient);
+/// Of `-log σ(±(logit + bias))`, + for the matching pairs: the sum and its derivative by the bias, float64 `[2]`; and,
+/// if needed, the gradients of rows and columns times `factor`.
+int32_t ctorch_sigmoid_scores(
+    ctorch_tensor *rows, ctorch_tensor *columns, intptr_t own, double scale, intptr_t block_rows, double bias,
+    double factor, bool needs_gradients, ctorch_tensor **sums, ctorch_tensor **row_gradient,
+    ctorch_tensor **column_gradient);
 
 // Kernels of optimizers
 

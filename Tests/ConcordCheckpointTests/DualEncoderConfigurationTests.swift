@@ -83,18 +83,18 @@ import Testing
         ("another model", #"{"model_type": "blip"}"#, "known are: clip, siglip"),
         (
             "a string for a number", #"{"projection_dim": "512"}"#,
-            "`projection_dim` in config.json must be a whole number, not \"512\""
+            "`projection_dim` in config.json must be a whole number from 0, not \"512\""
         ),
         (
             "a fraction", #"{"text_config": {"hidden_size": 8.5}}"#,
-            "`text_config.hidden_size` in config.json must be a whole number, not 8.5"
+            "`text_config.hidden_size` in config.json must be a whole number from 0, not 8.5"
         ),
         (
             "a tower of another kind", #"{"vision_config": 3}"#,
-            "`vision_config` of config.json must be an object, not 3"
+            "`vision_config` in config.json must be an object, not 3"
         ),
         ("a size of zero", #"{"text_config": {"num_hidden_layers": 0}}"#, "`text_config.num_hidden_layers` is 0"),
-        ("a negative size", #"{"vision_config": {"hidden_size": -4}}"#, "must be at least 0"),
+        ("a negative size", #"{"vision_config": {"hidden_size": -4}}"#, "must be a whole number from 0, not -4"),
         ("an enormous size", #"{"vision_config": {"image_size": 4611686018427387904}}"#, "vision_config.image_size"),
         (
             "heads that do not divide the width", #"{"text_config": {"num_attention_heads": 7}}"#,
@@ -179,7 +179,7 @@ import Testing
             for (text, message) in [
                 (#"{"text_config": {"layer_norm_eps": NaN}}"#, "`text_config.layer_norm_eps`"),
                 (#"{"logit_scale_init_value": -Infinity}"#, "must be a number, not −∞"),
-                (#"{"vision_config": {"hidden_size": NaN}}"#, "must be a whole number, not NaN"),
+                (#"{"vision_config": {"hidden_size": NaN}}"#, "must be a whole number from 0, not NaN"),
             ] {
                 let error = #expect(throws: ConcordError.self) { try load(text) }
                 #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")

@@ -39,7 +39,7 @@ import Testing
 
     @Test(arguments: [
         (#""format_version": 2"#, #""format_version": 3"#, "later than the 2"),
-        (#""format_version": 2"#, #""format_version": 0"#, "at least 1"),
+        (#""format_version": 2"#, #""format_version": 0"#, "a whole number from 1"),
         (#""format_version": 2"#, #""version": 2"#, "`format_version` in concord.json is missing"),
         (#""architecture": "clip""#, #""architecture": "flamingo""#, "known are: clip, siglip, coca, dual-encoder"),
         (#""activation""#, #""activatoin""#, "did you mean `activation`?"),
@@ -48,7 +48,7 @@ import Testing
         (#""classToken""#, #""middle""#, "known are: classToken, average, none, attention"),
         (#""weights_layout": "huggingface""#, #""weights_layout": "keras""#, "known are: huggingface, open_clip"),
         (#""preprocessing": ""#, #""preprocessing": "../"#, "not the plain name"),
-        (#""steps": 260"#, #""steps": -1"#, "at least 0"),
+        (#""steps": 260"#, #""steps": -1"#, "a whole number from 0"),
         (#""model.safetensors""#, #""../model.safetensors""#, "not the plain name"),
         (#""sha256": {"#, #""sha256": {"x": "beef", "#, "not a SHA-256"),
         (#""training": {"#, #""training": {"mood": "good", "#, "`training.mood`"),

@@ -138,7 +138,7 @@ import Testing
         ("vision_cfg.norm_kwargs", "{\"elementwise_affine\": false}", "`vision_cfg.norm_kwargs.elementwise_affine`"),
         ("vision_cfg.act_kwargs", "{\"approximate\": \"sigmoid\"}", "known are: tanh, none"),
         ("vision_cfg.registers", "4", "`vision_cfg.registers` in open_clip_config.json is not known"),
-        ("vision_cfg.head_width", "0", "at least 1"),
+        ("vision_cfg.head_width", "0", "a whole number from 1"),
         ("vision_cfg.head_width", "100", "not a multiple"),
         ("vision_cfg.mlp_ratio", "1e300", "`vision_cfg.mlp_ratio`"),
         ("vision_cfg.timm_model_name", "\"eva02_base_patch16_clip_224\"", "of timm's towers these are supported"),

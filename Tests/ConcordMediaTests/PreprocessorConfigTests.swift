@@ -182,7 +182,7 @@ struct PreprocessorConfigTests {
         Broken("no resize", #"{"size": 32, "crop_size": 32, "do_resize": false}"#, "has do_resize false"),
         Broken("no rescale", #"{"size": 32, "crop_size": 32, "do_rescale": false}"#, "has do_rescale false"),
         Broken("another rescale", #"{"size": 32, "crop_size": 32, "rescale_factor": 1}"#, "has rescale_factor 1"),
-        Broken("a flag in words", #"{"size": 32, "crop_size": 32, "do_resize": "yes"}"#, "write true or false"),
+        Broken("a flag in words", #"{"size": 32, "crop_size": 32, "do_resize": "yes"}"#, "must be true or false"),
         Broken("padding", #"{"size": 32, "crop_size": 32, "do_pad": true}"#, "has do_pad true"),
         Broken(
             "KOSMOS-2's flag", #"{"image_processor_type": "CLIPImageProcessor", "use_square_size": true}"#,

@@ -100,9 +100,12 @@ import Testing
         ("[{\"id\": \"a\", \(hash), \"scopes\": [\"all\"]}]", "known are: embed"),
         ("[{\"id\": \"a\", \(hash), \"scope\": []}]", "did you mean `scopes`"),
         ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"scopes\": []}]", "twice"),
-        ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"burst\": 0}}]", "`burst`"),
-        ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"items_per_second\": -1}}]", "`items_per_second`"),
-        ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"items\": 1}}]", "unknown member `items`"),
+        ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"burst\": 0}}]", "`limits.burst`"),
+        (
+            "[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"items_per_second\": -1}}]",
+            "`limits.items_per_second`"
+        ),
+        ("[{\"id\": \"a\", \(hash), \"scopes\": [], \"limits\": {\"items\": 1}}]", "`limits.items`"),
         (
             "[{\"id\": \"a\", \(hash), \"scopes\": []}, {\"id\": \"a\", \(hash), \"scopes\": []}]",
             "has the id `a` again"

@@ -43,9 +43,9 @@ extension DualEncoderConfiguration {
 
 extension JSONFields {
     /// Blocks that are not OpenAI's, in either tower.
-    static let otherBlocks = [
-        "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc",
-    ]
+    static var otherBlocks: [String] {
+        ["block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"]
+    }
 
     func refuseOtherBlocks() throws(ConcordError) {
         for name in Self.otherBlocks {

@@ -187,5 +187,5 @@ extension JSONFields {
         !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0x2F || $0 == 0x5C || $0 == 0 }
     }
 
-    private static let notPlain = "is not the plain name of a file of the folder; make the folder again"
+    private static var notPlain: String { "is not the plain name of a file of the folder; make the folder again" }
 }

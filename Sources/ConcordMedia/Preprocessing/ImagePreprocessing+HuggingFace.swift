@@ -44,34 +44,34 @@ extension ImagePreprocessing {
             throw ConcordError(
                 .invalidConfiguration, "the preprocessing configuration is \(config.text()); write a JSON object")
         }
-        let reader = PreprocessingReader(config: config, defaults: try ImageProcessorDefaults.of(config))
-        guard try reader.flag("do_resize") else {
+        let reader = try JSONFields(preprocessing: config, defaults: ImageProcessorDefaults.of(config))
+        guard try reader.boolean("do_resize", default: false) else {
             throw reader.problem("has do_resize false, but images must have one size; write true, and the size")
         }
-        guard try reader.flag("do_rescale") else {
+        guard try reader.boolean("do_rescale", default: false) else {
             throw reader.problem("has do_rescale false, but pixels must be scaled to 0…1; write true")
         }
-        guard let factor = reader.value("rescale_factor")?.double, abs(factor * 255 - 1) < 1e-6 else {
+        guard let factor = reader["rescale_factor"]?.double, abs(factor * 255 - 1) < 1e-6 else {
             throw reader.problem(
-                "has rescale_factor \(reader.value("rescale_factor")?.text() ?? "null"), but only 1/255 is supported; "
+                "has rescale_factor \(reader["rescale_factor"]?.text() ?? "null"), but only 1/255 is supported; "
                     + "write 0.00392156862745098, and image_mean and image_std for pixels of 0…1")
         }
-        for key in ["do_pad", "use_square_size"] where try reader.flag(key) {
+        for key in ["do_pad", "use_square_size"] where try reader.boolean(key, default: false) {
             throw reader.problem("has \(key) true, which is not supported; write false, and the size you mean")
         }
-        guard let resample = reader.value("resample")?.int, let filter = ResampleFilter(rawValue: resample) else {
+        guard let resample = reader["resample"]?.int, let filter = ResampleFilter(rawValue: resample) else {
             throw reader.problem(
-                "has resample \(reader.value("resample")?.text() ?? "null"); known are 0 (nearest), 1 (lanczos), "
+                "has resample \(reader["resample"]?.text() ?? "null"); known are 0 (nearest), 1 (lanczos), "
                     + "2 (bilinear), 3 (bicubic) and 4 (box)")
         }
         let (size, mode) = try Self.resize(reader)
-        let crops = try reader.flag("do_center_crop")
+        let crops = try reader.boolean("do_center_crop", default: false)
         guard crops || mode == .squash else {
             throw reader.problem(
                 "has do_center_crop false and the size of one edge, but the output must be square; write "
                     + "do_center_crop true and a crop_size, or a size of {\"height\": 224, \"width\": 224}")
         }
-        let normalizes = try reader.flag("do_normalize")
+        let normalizes = try reader.boolean("do_normalize", default: false)
         self.init(
             size: size, resizeMode: mode, filter: filter, cropSize: crops ? try reader.square("crop_size") : size,
             cropRule: try reader.cropRule() ?? .huggingFace,
@@ -121,8 +121,8 @@ extension ImagePreprocessing {
         return .object(members)
     }
 
-    private static func resize(_ reader: PreprocessingReader) throws(ConcordError) -> (Int, ResizeMode) {
-        guard let value = reader.value("size") else {
+    private static func resize(_ reader: JSONFields) throws(ConcordError) -> (Int, ResizeMode) {
+        guard let value = reader["size"] else {
             throw reader.problem("lacks size; write {\"shortest_edge\": 224} or {\"height\": 224, \"width\": 224}")
         }
         if let members = value.members {
@@ -135,7 +135,7 @@ extension ImagePreprocessing {
                         + "{\"height\": 224, \"width\": 224}")
             }
         }
-        let defaultsToSquare = try reader.flag("default_to_square")
+        let defaultsToSquare = try reader.boolean("default_to_square", default: false)
         guard value.elements != nil || defaultsToSquare else {
             return (try reader.edge("size", value), .shortestEdge)
         }
@@ -154,10 +154,10 @@ enum ImageProcessorDefaults {
             .init("do_resize", true), .init("do_rescale", true), .init("do_normalize", true),
             .init("rescale_factor", .number(1 / 255)),
         ]
-        let reader = PreprocessingReader(config: config, defaults: [:])
-        guard let type = reader.value("image_processor_type") ?? reader.value("feature_extractor_type") else {
+        let reader = try JSONFields(preprocessing: config)
+        guard let type = reader["image_processor_type"] ?? reader["feature_extractor_type"] else {
             // The middle is cut out of what would not be square otherwise, and where a crop size asks for it.
-            let crops = reader.value("crop_size") != nil || reader.value("size")?["height"] == nil
+            let crops = reader["crop_size"] != nil || reader["size"]?["height"] == nil
             return .object(shared + [.init("do_center_crop", .bool(crops)), .init("resample", 3)])
         }
         let suffix = suffixes.first { type.string?.hasSuffix($0) == true }

@@ -21,8 +21,8 @@ extension ImagePreprocessing {
         let clip = ImagePreprocessing.clip(size: 224)
         // Null says nothing there.
         let members = own.members?.filter { !$0.value.isNull } ?? []
-        let reader = PreprocessingReader(
-            config: .object(members),
+        let reader = try JSONFields(
+            preprocessing: .object(members),
             defaults: [
                 "size": .integer(imageSize), "mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest",
                 "fill_color": 0, "mean": .array(clip.mean.map(JSONValue.number)),
@@ -31,31 +31,31 @@ extension ImagePreprocessing {
         guard own.isNull || own.members != nil else {
             throw reader.problem("has preprocess_cfg \(own.text()); write a JSON object")
         }
-        guard reader.value("mode")?.string == "RGB" else {
-            throw reader.problem("has mode \(reader.value("mode")?.text() ?? ""); only \"RGB\" is supported")
+        guard reader["mode"]?.string == "RGB" else {
+            throw reader.problem("has mode \(reader["mode"]?.text() ?? ""); only \"RGB\" is supported")
         }
-        for key in ["mean", "std"] where reader.value(key)?.double == 0 {
+        for key in ["mean", "std"] where reader[key]?.double == 0 {
             throw reader.problem("has \(key) 0, which open_clip treats as CLIP's; write three numbers")
         }
         _ = try reader.square("size")
         let size = try reader.edge("image size", .integer(imageSize))
         let filter: ResampleFilter
-        switch reader.value("interpolation")?.string {
+        switch reader["interpolation"]?.string {
         // `random` means one of the two while training.
         case "bicubic", "random": filter = .bicubic
         case "bilinear": filter = .bilinear
         default:
             throw reader.problem(
-                "has interpolation \(reader.value("interpolation")?.text() ?? ""); write \"bicubic\" or \"bilinear\"")
+                "has interpolation \(reader["interpolation"]?.text() ?? ""); write \"bicubic\" or \"bilinear\"")
         }
         let mode: ResizeMode
-        switch reader.value("resize_mode")?.string {
+        switch reader["resize_mode"]?.string {
         case "shortest": mode = .shortestEdge
         case "longest": mode = .longestEdge
         case "squash": mode = .squash
         default:
             throw reader.problem(
-                "has resize_mode \(reader.value("resize_mode")?.text() ?? ""); write \"shortest\", \"longest\" or "
+                "has resize_mode \(reader["resize_mode"]?.text() ?? ""); write \"shortest\", \"longest\" or "
                     + "\"squash\"")
         }
         self.init(
@@ -104,8 +104,8 @@ extension ImagePreprocessing {
     }
 
     /// `fill_color`: one byte for all channels, or one for each.
-    private static func color(_ reader: PreprocessingReader) throws(ConcordError) -> [UInt8] {
-        let value = reader.value("fill_color")
+    private static func color(_ reader: JSONFields) throws(ConcordError) -> [UInt8] {
+        let value = reader["fill_color"]
         let values = value?.int.map { [$0, $0, $0] } ?? value?.elements?.compactMap(\.int) ?? []
         guard values.count == 3, value?.elements?.count ?? 3 == 3, values.allSatisfy({ (0...255).contains($0) }) else {
             throw reader.problem(

@@ -17,8 +17,8 @@ extension ArtifactManifest {
         guard !name.isEmpty else { throw fields.failure("name", "is empty") }
         precision = try fields.choice("precision")
         embeddingWidth = try fields.integer("embedding_width", in: 1...Int.max)
-        logitScale = try fields.finite("logit_scale")
-        logitBias = try fields.finite("logit_bias")
+        logitScale = try fields.optionalNumber("logit_scale")
+        logitBias = try fields.optionalNumber("logit_bias")
         vectorSpace = try fields.sha256("vector_space")
         report = fields["report"] == nil ? nil : try fields.fileName("report")
         tool = try fields.string("tool")
@@ -153,19 +153,12 @@ extension ArtifactCanary {
 extension JSONFields {
     /// A list of finite numbers.
     fileprivate func numbers(_ name: String) throws(ConcordError) -> [Double] {
-        guard let value = self[name] else { throw failure(name, "is missing") }
+        guard let value = self[name] else { throw failure(name, .missing) }
         let elements = value.elements ?? []
         let numbers = elements.compactMap(\.double)
         guard value.elements != nil, numbers.count == elements.count else {
             throw failure(name, "must be a list of numbers")
         }
         return numbers
-    }
-
-    /// A finite number; `nil` when it is absent.
-    fileprivate func finite(_ name: String) throws(ConcordError) -> Double? {
-        guard let number = try optionalNumber(name) else { return nil }
-        guard number.isFinite else { throw failure(name, "is \(number), not a finite number") }
-        return number
     }
 }

@@ -116,17 +116,7 @@ extension ServingError {
         ServingError(.invalidInput, message, parameter: parameter, code: code)
     }
 
-    static func missing(_ parameter: String) -> ServingError {
-        .invalid(parameter, "The field \"\(parameter)\" is required.", code: "missing")
-    }
-
-    static func unknown(_ parameter: String, known: some Sequence<String>) -> ServingError {
-        let nearest = NearestName.suggestion(for: parameter, among: known)
-        return .invalid(
-            parameter,
-            "The field \"\(parameter.shortened())\" is unknown." + (nearest.map { " Did you mean \"\($0)\"?" } ?? ""),
-            code: "unknown_parameter")
-    }
+    static func missing(_ parameter: String) -> ServingError { ServingError(.missing, at: FieldPlace(parameter)) }
 
     static func tooLarge(_ message: String, parameter: String? = nil) -> ServingError {
         ServingError(.tooLarge, message, parameter: parameter)
@@ -154,4 +144,30 @@ extension ServingError {
 extension String {
     /// The beginning of a text from a client that is quoted to it.
     func shortened(to count: Int = 64) -> String { self.count > count ? prefix(count) + "…" : self }
+}
+
+extension ServingError: FieldError {
+    /// What the client is told of a field. Its value, which may be long or secret, is not repeated.
+    package init(_ problem: FieldProblem, at place: FieldPlace) {
+        let name = place.name
+        func invalid(_ message: String, code: String = "invalid_value") -> ServingError {
+            .invalid(name.isEmpty ? nil : name, message, code: code)
+        }
+        self =
+            switch problem {
+            case .missing: invalid("The field \"\(name)\" is required.", code: "missing")
+            case .repeated: invalid("The field \"\(name)\" occurs twice.")
+            case .unknown(let known):
+                invalid(
+                    "The field \"\(name.shortened())\" is unknown."
+                        + (NearestName.suggestion(for: place.member, among: known).map { " Did you mean \"\($0)\"?" }
+                            ?? ""),
+                    code: "unknown_parameter")
+            case .wrong(let expected, _): invalid("\(name.isEmpty ? "The body" : name) must be \(expected).")
+            case .unknownChoice(_, let known):
+                invalid(
+                    "\(name) must be \(known.count == 1 ? "" : "one of ")"
+                        + known.map { "\"\($0)\"" }.joined(separator: ", ") + ".")
+            }
+    }
 }

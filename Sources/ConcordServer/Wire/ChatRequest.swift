@@ -160,7 +160,7 @@ struct MessageContentKind: FieldKind {
 
     func value(of json: JSONValue, _ name: String) throws(ServingError) -> [ContentPart] {
         if let text = json.string { return [.text(text, parameter: name)] }
-        guard json.elements != nil else { throw wrong(name, "a string or an array") }
+        guard json.elements != nil else { throw wrong(name, "a string or an array", json) }
         var parts: [ContentPart] = []
         for fields in try Self.parts.value(of: json, name).values() { parts.append(try ContentPart(fields)) }
         return parts

@@ -22,7 +22,8 @@ struct EmbeddingFields: FieldGroup {
         "Cohere's and Voyage's texts and pictures.")
     let inputType = Field("input_type", .unused(["type": "string"]), "Accepted and not used.")
     let embeddingTypes = Field(
-        "embedding_types", .list(of: ChoiceKind(EmbeddingRequest.formatNames), upTo: 8), "Cohere's formats.")
+        "embedding_types", .list(of: ChoiceKind<EmbeddingRequest.Format>.choice(EmbeddingRequest.formatNames), upTo: 8),
+        "Cohere's formats.")
     let outputDimension = Field("output_dimension", Field<IntegerKind>.dimensions.kind, "As dimensions.")
     let truncate = Field(
         "truncate", TruncationKind(), "Whether texts that are too long lose their ends, or are refused.")
@@ -91,7 +92,7 @@ struct EmbeddingInputKind: FieldKind {
 
 /// Jina's flag, or Cohere's word.
 struct TruncationKind: FieldKind {
-    private static let words = ChoiceKind(["NONE": false, "END": true, "none": false, "end": true])
+    private static let words: ChoiceKind<Bool> = .choice(["NONE": false, "END": true, "none": false, "end": true])
 
     var schema: JSONValue { ["oneOf": [["type": "boolean"], Self.words.schema]] }
 

@@ -2,123 +2,13 @@ import ConcordCore
 
 // What most fields hold. Errors are for the client; not one of them names a file.
 
-struct TextKind: PlainFieldKind {
-    var schema: JSONValue { ["type": "string"] }
-
-    func value(of json: JSONValue, _ name: String) throws(ServingError) -> String {
-        guard let text = json.string else { throw wrong(name, "a string") }
-        return text
-    }
-
-    func value(ofText text: String, _ name: String) throws(ServingError) -> String { text }
-}
-
-/// A text with a character at least.
-struct FilledTextKind: PlainFieldKind {
-    var schema: JSONValue { ["type": "string", "minLength": 1] }
-
-    func value(of json: JSONValue, _ name: String) throws(ServingError) -> String {
-        guard let text = json.string, !text.isEmpty else { throw wrong(name, "a string with a character") }
-        return text
-    }
-
-    func value(ofText text: String, _ name: String) throws(ServingError) -> String {
-        guard !text.isEmpty else { throw .invalid(name, "\(name) is empty.") }
-        return text
-    }
-}
-
-struct FlagKind: PlainFieldKind {
-    var schema: JSONValue { ["type": "boolean"] }
-
-    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Bool {
-        guard let flag = json.bool else { throw wrong(name, "true or false") }
-        return flag
-    }
-
-    func value(ofText text: String, _ name: String) throws(ServingError) -> Bool {
-        switch text.trimmed.lowercased() {
-        case "true", "1", "on", "yes": return true
-        case "false", "0", "off", "no": return false
-        default: throw wrong(name, "true or false")
-        }
-    }
-}
-
-struct IntegerKind: PlainFieldKind {
-    let range: ClosedRange<Int>
-
-    private var isOpen: Bool { range.upperBound == .max }
-
-    var schema: JSONValue {
-        let minimum: [JSONValue.Member] = [.init("type", "integer"), .init("minimum", .integer(range.lowerBound))]
-        return .object(minimum + (isOpen ? [] : [.init("maximum", .integer(range.upperBound))]))
-    }
-
-    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Int {
-        try checked(json.int, name)
-    }
-
-    func value(ofText text: String, _ name: String) throws(ServingError) -> Int {
-        try checked(Int(text.trimmed), name)
-    }
-
-    private func checked(_ number: Int?, _ name: String) throws(ServingError) -> Int {
-        guard let number, range.contains(number) else {
-            throw wrong(
-                name,
-                isOpen
-                    ? "a whole number from \(range.lowerBound)"
-                    : "a whole number in \(range.lowerBound)…\(range.upperBound)")
-        }
-        return number
-    }
-}
-
-struct NumberKind: PlainFieldKind {
-    let range: ClosedRange<Double>
-
-    var schema: JSONValue {
-        ["type": "number", "minimum": .number(range.lowerBound), "maximum": .number(range.upperBound)]
-    }
-
-    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Double {
-        try checked(json.double, name)
-    }
-
-    func value(ofText text: String, _ name: String) throws(ServingError) -> Double {
-        try checked(Double(text.trimmed), name)
-    }
-
-    private func checked(_ number: Double?, _ name: String) throws(ServingError) -> Double {
-        guard let number, range.contains(number) else {
-            throw wrong(name, "a number in \(range.lowerBound)…\(range.upperBound)")
-        }
-        return number
-    }
-}
-
-/// One of some words, each with what it stands for.
-struct ChoiceKind<Value: Sendable>: PlainFieldKind {
-    let choices: [(word: String, value: Value)]
-
-    init(_ choices: KeyValuePairs<String, Value>) { self.choices = choices.map { ($0.key, $0.value) } }
-
-    var schema: JSONValue { ["type": "string", "enum": .array(choices.map { .string($0.word) })] }
-
-    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Value {
-        guard let text = json.string else { throw wrong(name, "a string") }
-        return try value(ofText: text, name)
-    }
-
-    func value(ofText text: String, _ name: String) throws(ServingError) -> Value {
-        guard let choice = choices.first(where: { $0.word == text }) else {
-            let words = choices.map { "\"\($0.word)\"" }
-            throw wrong(name, words.count == 1 ? words[0] : "one of " + words.joined(separator: ", "))
-        }
-        return choice.value
-    }
-}
+// Those that ConcordCore reads and describes, from JSON and from texts.
+extension TextKind: PlainFieldKind {}
+extension FilledTextKind: PlainFieldKind {}
+extension FlagKind: PlainFieldKind {}
+extension IntegerKind: PlainFieldKind {}
+extension NumberKind: PlainFieldKind {}
+extension ChoiceKind: PlainFieldKind {}
 
 /// Several of a kind, each of which is read when it is asked for: one that is wrong need not spoil the others.
 struct ListKind<Element: FieldKind>: FieldKind {
@@ -129,7 +19,7 @@ struct ListKind<Element: FieldKind>: FieldKind {
     var formSchema: JSONValue { ["type": "array", "items": element.formSchema, "maxItems": .integer(maximum)] }
 
     func value(of json: JSONValue, _ name: String) throws(ServingError) -> FieldList<Element> {
-        guard let elements = json.elements else { throw wrong(name, "an array") }
+        guard let elements = json.elements else { throw wrong(name, "an array", json) }
         try check(count: elements.count, name)
         return FieldList(kind: element, name: name, content: .json(elements))
     }
@@ -215,7 +105,7 @@ struct ImageKind: FieldKind {
     var formSchema: JSONValue { ["type": "string", "format": "binary"] }
 
     func value(of json: JSONValue, _ name: String) throws(ServingError) -> ImageSource {
-        guard let text = json.string else { throw wrong(name, "a string") }
+        guard let text = json.string else { throw wrong(name, "a string", json) }
         return try ImageText.source(text, parameter: name, allowsBare: allowsBare)
     }
 
@@ -268,7 +158,7 @@ extension FieldKind where Self == NumberKind {
 
 extension FieldKind {
     static func choice<Value>(_ choices: KeyValuePairs<String, Value>) -> Self where Self == ChoiceKind<Value> {
-        ChoiceKind(choices)
+        ChoiceKind(choices.map { ($0.key, $0.value) })
     }
 
     static func list<Element>(of element: Element, upTo maximum: Int) -> Self where Self == ListKind<Element> {

@@ -1,10 +1,10 @@
 import ConcordCore
 
 /// The fields of one object in a request, read by the group that describes them; `null` and, in forms, an empty text are
-/// as if they were not there. (`JSONFields` reads the objects in files of a model.)
+/// as if they were not there.
 struct RequestFields<Group: FieldGroup>: Sendable {
     private enum Content: Sendable {
-        case json([String: JSONValue])
+        case json(FieldReader<ServingError>)
         case parts([MultipartForm.Part])
     }
 
@@ -16,24 +16,16 @@ struct RequestFields<Group: FieldGroup>: Sendable {
     ///
     /// - Parameter path: what the object is called in errors; empty for the whole body.
     init(_ value: JSONValue, path: String = "") throws(ServingError) {
-        guard let list = value.members else {
-            throw .invalid(path.isEmpty ? nil : path, "\(path.isEmpty ? "The body" : path) must be a JSON object.")
-        }
         let definition = Group.definition
-        var members: [String: JSONValue] = [:]
-        for member in list {
-            guard let field = definition.byName[member.name] else {
-                // Clients send null for what they know and do not use, also for what is newer than this server.
-                if member.value.isNull || Group.isOpen { continue }
-                throw .unknown(Self.name(member.name, in: path), known: definition.names)
-            }
-            guard members.updateValue(member.value, forKey: member.name) == nil else {
-                let name = Self.name(member.name, in: path)
-                throw .invalid(name, "The field \"\(name)\" occurs twice.")
-            }
-            if !member.value.isNull { try field.check(member.value, Self.name(member.name, in: path)) }
+        let prefix = path.isEmpty ? "" : path + "."
+        // Clients send null for what they know and do not use, also for what is newer than this server.
+        let members = value.members?.filter { definition.byName[$0.name] != nil || !($0.value.isNull || Group.isOpen) }
+        let reader = try FieldReader<ServingError>(members.map(JSONValue.object) ?? value, prefix: prefix)
+        try reader.refuseUnknown(definition.names)
+        for member in members ?? [] where !member.value.isNull {
+            try definition.byName[member.name]?.check(member.value, reader.place(of: member.name).name)
         }
-        content = .json(members)
+        content = .json(reader)
         self.path = path
     }
 
@@ -52,7 +44,7 @@ struct RequestFields<Group: FieldGroup>: Sendable {
     private init(parts: [MultipartForm.Part], except: Set<String>) throws(ServingError) {
         let definition = Group.definition
         for part in parts where definition.byName[part.name] == nil || except.contains(part.name) {
-            throw .unknown(part.name, known: definition.names)
+            throw ServingError(.unknown(known: definition.names), at: FieldPlace(part.name))
         }
         content = .parts(parts)
         path = ""
@@ -88,8 +80,8 @@ struct RequestFields<Group: FieldGroup>: Sendable {
 
     private func value<Kind: FieldKind>(_ kind: Kind, _ name: String) throws(ServingError) -> Kind.Value? {
         switch content {
-        case .json(let members):
-            guard let value = members[name], !value.isNull else { return nil }
+        case .json(let reader):
+            guard let value = reader[name] else { return nil }
             return try kind.value(of: value, Self.name(name, in: path))
         case .parts(let parts):
             let own = parts.filter { $0.name == name && ($0.isFile || !$0.bytes.isEmpty) }
@@ -177,19 +169,27 @@ extension FieldKind {
 
     func check(_ value: JSONValue, _ name: String) throws(ServingError) {}
 
-    func wrong(_ name: String, _ expected: String) -> ServingError {
-        .invalid(name, "\(name) must be \(expected).")
+    func wrong(_ name: String, _ expected: String, _ found: JSONValue) -> ServingError {
+        ServingError(.wrong(expected: expected, found: found), at: FieldPlace(name))
     }
 }
 
-/// A kind whose values are texts in forms and queries.
-protocol PlainFieldKind: FieldKind {
-    func value(ofText text: String, _ name: String) throws(ServingError) -> Value
-}
+/// A kind whose values are texts in forms, queries and headers.
+protocol PlainFieldKind: FieldKind, PlainKind {}
 
 extension PlainFieldKind {
+    func value(of json: JSONValue, _ name: String) throws(ServingError) -> Value {
+        do throws(FieldProblem) { return try value(of: json) } catch { throw ServingError(error, at: FieldPlace(name)) }
+    }
+
+    func value(ofText text: String, _ name: String) throws(ServingError) -> Value {
+        do throws(FieldProblem) { return try value(ofText: text) } catch {
+            throw ServingError(error, at: FieldPlace(name))
+        }
+    }
+
     func value(of parts: [MultipartForm.Part], _ name: String) throws(ServingError) -> Value {
-        guard parts.count == 1 else { throw .invalid(name, "The field \"\(name)\" occurs twice.") }
+        guard parts.count == 1 else { throw ServingError(.repeated, at: FieldPlace(name)) }
         guard !parts[0].isFile else { throw .invalid(name, "\(name) is no file.") }
         return try value(ofText: MultipartForm.text(parts[0]), name)
     }

@@ -1,34 +1,25 @@
 import ConcordCore
 
-/// Typed access to a preprocessing configuration: what the file says, or what its reader takes where the file is silent.
-struct PreprocessingReader {
-    let config: JSONValue
-    /// Values for members that the file lacks; an object.
-    let defaults: JSONValue
-
+// What the files of image preprocessing hold besides plain values.
+extension JSONFields {
     /// The edges, in pixels, that a configuration may ask for.
-    static let edges = 1...8192
+    private static var edges: ClosedRange<Int> { 1...8192 }
 
-    func problem(_ text: String) -> ConcordError {
-        ConcordError(.invalidConfiguration, "the preprocessing configuration \(text)")
+    /// The members of a configuration, and those of its program where the file is silent. Null does not bring back the
+    /// default.
+    ///
+    /// - Parameter defaults: an object.
+    init(preprocessing config: JSONValue, defaults: JSONValue = [:]) throws(ConcordError) {
+        let missing = (defaults.members ?? []).filter { config[$0.name] == nil }
+        try self.init(
+            config.members.map { .object($0 + missing) } ?? config, path: "the preprocessing configuration")
     }
 
-    /// A member; nil for null, which does not bring back the default.
-    func value(_ key: String) -> JSONValue? {
-        let value = config[key] ?? defaults[key]
-        return value?.isNull == true ? nil : value
-    }
-
-    /// A truth value; false where it is null or not there.
-    func flag(_ key: String) throws(ConcordError) -> Bool {
-        guard let value = value(key) else { return false }
-        guard let flag = value.bool else { throw problem("has \(key) \(value.text()); write true or false") }
-        return flag
-    }
+    func problem(_ text: String) -> ConcordError { ConcordError(.invalidConfiguration, "\(path) \(text)") }
 
     /// Three numbers, one for each channel; a single one stands for all three.
     func channels(_ key: String) throws(ConcordError) -> [Double] {
-        let value = value(key)
+        let value = self[key]
         let numbers = value?.double.map { [$0, $0, $0] } ?? value?.elements?.compactMap(\.double) ?? []
         guard numbers.count == 3, value?.elements?.count ?? 3 == 3, numbers.allSatisfy({ Float($0).isFinite }) else {
             throw problem("lacks a usable \(key); write three numbers, as in [0.5, 0.5, 0.5]")
@@ -57,7 +48,7 @@ struct PreprocessingReader {
 
     /// The edge of a square: a number, `[height, width]`, or `{"height": …, "width": …}`.
     func square(_ key: String) throws(ConcordError) -> Int {
-        let value = value(key)
+        let value = self[key]
         if let members = value?.members, Set(members.map(\.name)) != ["height", "width"] {
             throw problem("has \(key) \(value?.text() ?? ""); write {\"height\": 224, \"width\": 224}")
         }
@@ -77,7 +68,7 @@ struct PreprocessingReader {
 
     /// Our own addition to both formats, which their readers ignore; nil where it is not there.
     func cropRule() throws(ConcordError) -> ImagePreprocessing.CropRule? {
-        guard let value = value("crop_rule") else { return nil }
+        guard let value = self["crop_rule"] else { return nil }
         // Folders written by the first versions spell it with an underscore.
         let name = value.string == "hugging_face" ? "huggingface" : value.string
         guard let rule = name.flatMap(ImagePreprocessing.CropRule.init) else {

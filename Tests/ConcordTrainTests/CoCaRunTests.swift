@@ -188,10 +188,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (["--beams", "0"], "0 beams"), (["--prompt", ""], "prompt"),
-        (["--strategy", "sample", "--top-p", "1.5"], "topP"),
+        (["--beams", "0"], "--beams is 0"), (["--prompt", ""], "prompt"),
+        (["--strategy", "sample", "--top-p", "1.5"], "--top-p is 1.5"),
         (["--max-tokens", "90"], "context of 16"), (["--strategy", "greedy", "--top-k", "3"], "--top-k"),
-        (["--strategy", "beam", "--stream"], "--stream"), (["--results", "9"], "9"), (["--output", "x"], "--data"),
+        (["--strategy", "beam", "--stream"], "--stream"), (["--results", "9", "--beams", "6"], "--results is 9"),
+        (["--output", "x"], "--data"),
     ]) func impossibleOptionsAreRefused(_ options: [String], _ text: String) throws {
         try withModel { folder, model in
             let result = try Program.run(

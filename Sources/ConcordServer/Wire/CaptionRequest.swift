@@ -10,7 +10,7 @@ struct CaptionRequest: JSONContent, FormContent {
         let model = Field<TextKind>.model
         let prompt = Field("prompt", .text, "What the caption begins with; it is part of it.")
         let strategy = Field(
-            "strategy", .choice(["greedy": GenerationChoice.Strategy.greedy, "beam": .beam, "sample": .sample]),
+            "strategy", .choice(["greedy": GenerationSettings.Strategy.greedy, "beam": .beam, "sample": .sample]),
             "The likeliest token each time, the likeliest caption of a search with beams, or draws.")
         let beams = Field("beams", .integer(in: 1...16), "Captions that the search keeps at a time.")
         let maxTokens = Field<IntegerKind>.maxTokens
@@ -46,10 +46,14 @@ struct CaptionRequest: JSONContent, FormContent {
         streams = try fields.value(\.stream) ?? false
         maxTokens = try fields.value(\.maxTokens)
         stops = try fields.value(\.stop) ?? []
-        options = try GenerationChoice(
-            strategy: fields.value(\.strategy), beams: fields.value(\.beams), temperature: fields.value(\.temperature),
-            topP: fields.value(\.topP), topK: fields.value(\.topK), seed: fields.value(\.seed)
-        ).options(streams: streams)
+        var settings = GenerationSettings()
+        settings.strategy = try fields.value(\.strategy)
+        settings.beams = try fields.value(\.beams)
+        settings.temperature = try fields.value(\.temperature)
+        settings.topP = try fields.value(\.topP)
+        settings.topK = try fields.value(\.topK)
+        settings.seed = try fields.value(\.seed).map(UInt64.init)
+        options = try settings.options(streams: streams)
     }
 
     /// A form, a JSON object, or the image as the whole body, with the rest in the query.
@@ -71,49 +75,22 @@ struct CaptionRequest: JSONContent, FormContent {
     private static let fromBody: Set<String> = ["image"]
 }
 
-/// The generation options of a request.
-struct GenerationChoice {
-    enum Strategy: Sendable {
-        case greedy, beam, sample
-    }
-
-    var strategy: Strategy?
-    var beams: Int?
-    var temperature: Double?
-    var topP: Double?
-    var topK: Int?
-    var seed: Int?
-    var results = 1
-
-    /// Greedy where nothing is said; what only another strategy would use is refused. The length is for the model to find.
+extension GenerationSettings {
+    /// The options: greedy where nothing is said. The length is for the model to find.
+    ///
+    /// - Parameter streams: whether the tokens are sent as they are found.
     func options(streams: Bool) throws(ServingError) -> GenerationOptions {
-        let isSampled = temperature.map { $0 > 0 } ?? false || topK != nil || (topP ?? 1) < 1
-        let strategy = strategy ?? (beams.map { $0 > 1 } ?? false ? .beam : isSampled ? .sample : .greedy)
-        if strategy != .beam, let beams, beams > 1 {
-            throw .invalid("beams", "beams are for the strategy \"beam\".")
+        let options: GenerationOptions
+        do throws(GenerationOptions.Problem) { options = try self.options(default: .greedy) } catch {
+            let name = error.setting == .resultCount ? "n" : error.setting.rawValue
+            throw .invalid(name, "\(name) \(error.text).")
         }
-        if strategy != .sample, isSampled {
-            throw .invalid("temperature", "temperature, top_p and top_k are for the strategy \"sample\".")
-        }
-        if strategy == .sample, temperature == 0 || topP == 0 {
-            throw .invalid(
-                temperature == 0 ? "temperature" : "top_p", "Above 0 is needed for the strategy \"sample\".")
-        }
-        if streams, strategy == .beam {
+        guard streams else { return options }
+        if case .beam = options.strategy {
             throw .invalid("stream", "A search with beams knows its caption only at the end; it cannot be streamed.")
         }
-        if streams, results > 1 { throw .invalid("n", "Only one caption can be streamed.") }
-        if results > 1, strategy == .greedy {
-            throw .invalid("n", "The likeliest caption is one; set a temperature above 0 for several.")
-        }
-        let choice: GenerationStrategy =
-            switch strategy {
-            case .greedy: .greedy
-            case .beam: .beam(width: max(beams ?? 6, results))
-            case .sample:
-                .sample(temperature: temperature ?? 1, topK: topK, topP: topP ?? 1, seed: UInt64(max(seed ?? 0, 0)))
-            }
-        return GenerationOptions(strategy: choice, resultCount: results)
+        if options.resultCount > 1 { throw .invalid("n", "Only one caption can be streamed.") }
+        return options
     }
 }
 

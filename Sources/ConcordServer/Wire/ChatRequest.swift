@@ -29,11 +29,13 @@ struct ChatRequest: JSONContent {
         let temperature = try fields.value(\.temperature)
         let topP = try fields.value(\.topP)
         let isSampled = (temperature ?? 0) > 0
-        options = try GenerationChoice(
-            temperature: isSampled ? temperature : nil,
-            // Without a temperature the likeliest token is taken, whatever share top_p leaves.
-            topP: isSampled ? topP : nil, seed: fields.value(\.seed), results: fields.value(\.n) ?? 1
-        ).options(streams: streams)
+        var settings = GenerationSettings()
+        settings.temperature = isSampled ? temperature : nil
+        // Without a temperature the likeliest token is taken, whatever share top_p leaves.
+        settings.topP = isSampled ? topP : nil
+        settings.seed = try fields.value(\.seed).map(UInt64.init)
+        settings.resultCount = try fields.value(\.n)
+        options = try settings.options(streams: streams)
 
         let messages = try fields.value(\.messages).values()
         guard !messages.isEmpty else { throw .missing("messages") }

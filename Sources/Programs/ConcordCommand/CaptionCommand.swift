@@ -54,7 +54,7 @@ struct CaptionCommand: ParsableCommand {
             throw ValidationError("--output, --split and --force work only with --data.")
         }
         guard stream else { return }
-        if generation.strategy == .beam {
+        if generation.settings.strategy(default: .greedy) == .beam {
             throw ValidationError(
                 "Beam search chooses its tokens only at the end; use --strategy greedy or sample with --stream.")
         }

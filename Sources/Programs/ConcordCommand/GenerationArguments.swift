@@ -3,34 +3,33 @@ import Concord
 
 /// The options of caption generation.
 struct GenerationArguments: ParsableArguments {
-    enum Strategy: String, ExpressibleByArgument, CaseIterable {
-        case beam, greedy, sample
-    }
+    @Option(
+        help: ArgumentHelp(
+            "beam (beam search), greedy (the most likely token at each step) or sample (random sampling); by default the "
+                + "one that the other options ask for, else beam.", valueName: "strategy"))
+    var strategy: GenerationSettings.Strategy?
 
-    @Option(help: "beam (beam search), greedy (the most likely token at each step) or sample (random sampling).")
-    var strategy: Strategy?
-
-    @Option(help: "Number of beams.")
-    var beams = 6
+    @Option(help: "Number of beams (default: 6, or as many as --results).")
+    var beams: Int?
 
     @Option(help: "Number of beam groups for diverse beam search.")
-    var beamGroups = 1
+    var beamGroups: Int?
 
     @Option(help: "Diversity penalty between beam groups (default: 0.5 with several groups).")
     var diversityPenalty: Double?
 
-    @Option(help: "Length penalty of beam search: above 0 favors long captions, below 0 short ones.")
-    var lengthPenalty = 1.0
+    @Option(help: "Length penalty of beam search: above 0 favors long captions, below 0 short ones (default: 1).")
+    var lengthPenalty: Double?
 
-    @Option(help: "Sampling temperature: below 1 favors likely tokens.")
-    var temperature = 1.0
+    @Option(help: "Sampling temperature: below 1 favors likely tokens (default: 1).")
+    var temperature: Double?
 
     @Option(help: "Sample from the k most likely tokens.")
     var topK: Int?
 
     @Option(
         help: "Sample from the fewest most likely tokens whose probabilities sum to at least this (nucleus sampling).")
-    var topP = 1.0
+    var topP: Double?
 
     @Option(help: "Random seed of sampling.")
     var seed: UInt64 = 0
@@ -56,18 +55,36 @@ struct GenerationArguments: ParsableArguments {
     @Option(help: "Number of captions per image; more than one needs beam search or sampling.")
     var results = 1
 
-    private static let searchKeys = "--beam-groups, --diversity-penalty and --length-penalty"
-
     func validate() throws {
-        let strategy = strategy ?? .beam
-        if strategy != .beam, beamGroups != 1 || diversityPenalty != nil || lengthPenalty != 1 {
-            throw ValidationError("\(Self.searchKeys) work only with --strategy beam.")
+        do throws(GenerationOptions.Problem) { _ = try settings.options(default: .beam) } catch {
+            throw ValidationError("\(Self.flag(error.setting)) \(error.text).")
         }
-        if strategy != .sample, temperature != 1 || topK != nil || topP != 1 {
-            throw ValidationError("--temperature, --top-k and --top-p work only with --strategy sample.")
-        }
-        do throws(ConcordError) { try options(strategy, usualTokens: max(30, minTokens)).validate() } catch {
-            throw ValidationError(error.message)
+    }
+
+    /// The options as they were given.
+    var settings: GenerationSettings {
+        var settings = GenerationSettings()
+        settings.strategy = strategy
+        settings.beams = beams
+        settings.beamGroups = beamGroups
+        settings.diversityPenalty = diversityPenalty
+        settings.lengthPenalty = lengthPenalty
+        settings.temperature = temperature
+        settings.topK = topK
+        settings.topP = topP
+        settings.seed = seed
+        settings.maxTokens = maxTokens
+        settings.minTokens = minTokens
+        settings.resultCount = results
+        settings.repetitionPenalty = repetitionPenalty
+        return settings
+    }
+
+    private static func flag(_ setting: GenerationOptions.Setting) -> String {
+        switch setting {
+        case .resultCount: "--results"
+        case .allowedTokens: "--vocabulary"
+        default: "--" + setting.rawValue.replacing("_", with: "-")
         }
     }
 
@@ -77,9 +94,11 @@ struct GenerationArguments: ParsableArguments {
     /// The options for a model, which needs its tokenizer.
     ///
     /// - Parameter default: the strategy if the user names none.
-    func options(for captioner: Captioner, default: Strategy = .beam) throws -> GenerationOptions {
-        var options = options(
-            strategy ?? `default`, usualTokens: captioner.usualTokens(prompt: try prompt(for: captioner)))
+    func options(
+        for captioner: Captioner, default: GenerationSettings.Strategy = .beam
+    ) throws -> GenerationOptions {
+        var options = try settings.options(
+            default: `default`, usualTokens: captioner.usualTokens(prompt: try prompt(for: captioner)))
         if let vocabulary {
             let reader = try LineReader(path: vocabulary)
             var tokens = Set<Int32>()
@@ -95,20 +114,6 @@ struct GenerationArguments: ParsableArguments {
 
     /// The tokens that captions start with; nil for the start token alone.
     func prompt(for captioner: Captioner) throws -> [Int32]? { try prompt.map { try captioner.prompt($0) } }
-
-    private func options(_ strategy: Strategy, usualTokens: Int) -> GenerationOptions {
-        let choice: GenerationStrategy =
-            switch strategy {
-            case .greedy: .greedy
-            case .sample: .sample(temperature: temperature, topK: topK, topP: topP, seed: seed)
-            case .beam:
-                .beam(
-                    width: beams, groups: beamGroups,
-                    // Vijayakumar et al. recommend 0.2 to 0.8.
-                    diversityPenalty: diversityPenalty ?? (beamGroups > 1 ? 0.5 : 0), lengthPenalty: lengthPenalty)
-            }
-        return GenerationOptions(
-            strategy: choice, maxTokens: maxTokens ?? usualTokens, minTokens: minTokens, resultCount: results,
-            repetitionPenalty: repetitionPenalty)
-    }
 }
+
+extension GenerationSettings.Strategy: ExpressibleByArgument {}

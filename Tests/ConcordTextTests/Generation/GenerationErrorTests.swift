@@ -6,8 +6,11 @@ import Testing
 @Suite struct GenerationErrorTests {
     static let refused: [(GenerationOptions, String)] = [
         (GenerationOptions(maxTokens: 0), "maxTokens is 0; ask for 1 token at least"),
-        (GenerationOptions(maxTokens: 4, minTokens: 5), "minTokens is 5; it is between 0 and maxTokens, which is 4"),
-        (GenerationOptions(minTokens: -1), "minTokens is -1; it is between 0 and maxTokens"),
+        (
+            GenerationOptions(maxTokens: 4, minTokens: 5),
+            "minTokens is 5; it is between 0 and the most tokens, which are 4"
+        ),
+        (GenerationOptions(minTokens: -1), "minTokens is -1; it is between 0 and the most tokens"),
         (GenerationOptions(resultCount: 0), "resultCount is 0; ask for 1"),
         (GenerationOptions(resultCount: 2), "resultCount is 2, but the greedy strategy has one"),
         (GenerationOptions(repetitionPenalty: 0), "repetitionPenalty is 0.0; it is above 0"),
@@ -18,16 +21,16 @@ import Testing
         (GenerationOptions(strategy: .sample(topK: 0)), "topK is 0; keep 1 token at least"),
         (GenerationOptions(strategy: .sample(topP: 0)), "topP is 0.0; it is above 0 and at most 1"),
         (GenerationOptions(strategy: .sample(topP: 1.5)), "topP is 1.5; it is above 0 and at most 1"),
-        (GenerationOptions(strategy: .beam(width: 0)), "a search with 0 beams finds nothing; use 1 beam at least"),
+        (GenerationOptions(strategy: .beam(width: 0)), "width is 0; use 1 beam at least"),
         (GenerationOptions(strategy: .beam(width: 2), resultCount: 3), "resultCount is 3, more than the 2 beams"),
-        (GenerationOptions(strategy: .beam(groups: 0)), "0 groups of beams; use 1 group at least"),
+        (GenerationOptions(strategy: .beam(groups: 0)), "groups is 0; use 1 group at least"),
         (
             GenerationOptions(strategy: .beam(width: 6, groups: 4, diversityPenalty: 1)),
-            "6 beams do not divide into 4 groups of equal size; use a multiple of 4"
+            "width is 6, which does not divide into 4 groups of equal size; use a multiple of 4"
         ),
         (
             GenerationOptions(strategy: .beam(width: 6, groups: 3)),
-            "3 groups of beams without a diversityPenalty would all find the same"
+            "diversityPenalty is 0, and 3 groups of beams would all find the same"
         ),
         (GenerationOptions(strategy: .beam(diversityPenalty: -1)), "diversityPenalty is -1.0; it is 0 or above"),
         (GenerationOptions(strategy: .beam(lengthPenalty: .infinity)), "lengthPenalty is inf; it is a finite number"),
@@ -39,7 +42,10 @@ import Testing
                 + "ask for 39 new ones at most"
         ),
         (GenerationOptions(maxTokens: .max), "do not fit the context of 40"),
-        (GenerationOptions(strategy: .beam(width: .max)), "9223372036854775807 beams are too many; use 1024 at most"),
+        (
+            GenerationOptions(strategy: .beam(width: .max)),
+            "width is 9223372036854775807; use 1 beam at least and 1024 at most"
+        ),
         (GenerationOptions(strategy: .sample(), resultCount: 1025), "ask for 1 result at least and 1024 at most"),
     ]
 

@@ -30,7 +30,8 @@ extension EmbeddingEncoder {
         guard let model = try folder.loadModel(dtype: dtype, device: device) as? Self else {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(folder.path) holds \(folder.architecture.kindName), which is no \(Self.self); name another folder")
+                "\(folder.path) holds \(folder.architecture.configuration.kindName), which is no "
+                    + "\(Self.self); name another folder")
         }
         return model
     }

@@ -152,7 +152,7 @@ import Testing
         #expect((text.projection != .none) == hasProjection && text.layers == 1 && text.contextLength == 12)
         #expect(text.pooling == (isSigLIP ? .last : .firstEndToken) && text.isCausal != isSigLIP)
         #expect(folder.architecture.vision == nil && folder.preprocessing == nil)
-        #expect(ModelManifest.Architecture(folder.architecture) == .textTower)
+        #expect(folder.architecture.configuration.kind == .textTower)
         try reads(folder, backFrom: name)
     }
 
@@ -178,7 +178,10 @@ import Testing
     private func reads(_ folder: ModelFolder, backFrom name: String) throws {
         let path = Self.golden(name) + "/config.json"
         let original = try JSONValue(parsing: Files.read(path), source: path)
-        let written = folder.architecture.singleTowerJSON()
+        let documents = try folder.architecture.configuration.documents(
+            .huggingFace, .init(dtype: .float32, preprocessing: nil, tokenizer: nil)
+        ).documents
+        let written = try #require(documents.first?.document)
         for member in written.members ?? [] where member.name != "vision_use_head" {
             #expect(original[member.name] == member.value || member.name == "projection_dim", "\(member.name)")
         }

@@ -36,7 +36,7 @@ extension DualEncoderConfiguration {
             throw fields.failure(
                 "model_type",
                 "is `\(other)`, which is no model that can be read; known are: clip, siglip, vision-text-dual-encoder, "
-                    + ModelFolder.Architecture.SingleTower.allCases.map(\.rawValue).joined(separator: ", "))
+                    + SingleTower.allCases.map(\.rawValue).joined(separator: ", "))
         }
         try validate(path: path)
     }

@@ -7,49 +7,6 @@ import ConcordText
 /// It reads folders of transformers, open_clip and sentence-transformers, and Concord's own, which are transformers'
 /// with a ``ModelManifest``.
 public struct ModelFolder: Sendable {
-    public enum Architecture: Sendable, Hashable {
-        case dualEncoder(DualEncoderConfiguration)
-        /// A text tower alone, as sentence-transformers keeps them.
-        case sentenceEncoder(BERTConfiguration)
-        case coca(CoCaConfiguration)
-        /// The text tower of a CLIP or SigLIP alone, which gives vectors of that width.
-        case textTower(TextTransformerConfiguration, width: Int)
-        /// The image tower of a CLIP or SigLIP alone, which gives vectors of that width.
-        case imageTower(VisionTransformerConfiguration, width: Int)
-
-        /// The text tower; nil for a model of images alone.
-        public var text: TextTowerConfiguration? {
-            switch self {
-            case .dualEncoder(let configuration): configuration.text
-            case .sentenceEncoder(let configuration): .bert(configuration)
-            case .coca(let configuration): .transformer(configuration.text)
-            case .textTower(let text, _): .transformer(text)
-            case .imageTower: nil
-            }
-        }
-
-        /// The image tower; nil for a model of texts alone.
-        public var vision: VisionTransformerConfiguration? {
-            switch self {
-            case .dualEncoder(let configuration): configuration.vision
-            case .sentenceEncoder, .textTower: nil
-            case .coca(let configuration): configuration.vision
-            case .imageTower(let vision, _): vision
-            }
-        }
-
-        /// A noun phrase for messages.
-        package var kindName: String {
-            switch self {
-            case .dualEncoder: "a model of two towers"
-            case .sentenceEncoder: "a sentence encoder"
-            case .coca: "a CoCa"
-            case .textTower: "a text tower alone"
-            case .imageTower: "an image tower alone"
-            }
-        }
-    }
-
     public let path: String
     public let architecture: Architecture
     /// The names and arrangement of the model's parameters in the weights.
@@ -78,12 +35,16 @@ public struct ModelFolder: Sendable {
         self.path = path
         let manifest = Files.exists(path + "/" + ModelManifest.fileName) ? try ModelManifest(folder: path) : nil
         self.manifest = manifest
-        var found = try FolderContents(path, manifest: manifest)
-        if found.hasWeights { try found.fit(to: try CheckpointReader(path: found.weights)) }
+        let files = try FolderFiles(path, manifest: manifest)
+        var found = try files.contents()
+        if found.hasWeights {
+            found.architecture = try found.architecture.configuration.fitted(
+                to: CheckpointReader(path: found.weights), &found.layout)
+        }
         architecture = found.architecture
         layout = found.layout
         weights = found.weights
-        preprocessing = try found.preprocessing(manifest: manifest)
+        preprocessing = architecture.vision == nil ? nil : try files.preprocessing(found.layout)
         if let manifest {
             try manifest.check(found.architecture, found.layout, path: path)
             if let mode = manifest.quirks.tokenizer { found.tokenizer.clipMode = mode }

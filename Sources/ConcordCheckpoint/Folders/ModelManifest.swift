@@ -4,17 +4,6 @@ import ConcordText
 
 /// `concord.json`: the properties of a model that Hugging Face's files leave open.
 public struct ModelManifest: Sendable, Hashable {
-    /// The kinds of models, by the tokens of `architecture`.
-    public enum Architecture: String, Sendable, Hashable, CaseIterable {
-        case clip, siglip, coca
-        /// Two towers of which the text tower is a BERT.
-        case dualEncoder = "dual-encoder"
-        case sentenceEncoder = "sentence-encoder"
-        /// One tower of a CLIP or SigLIP alone.
-        case textTower = "text-tower"
-        case imageTower = "image-tower"
-    }
-
     /// The pooling of a text's tokens into one vector.
     package enum TextPooling: Sendable, Hashable {
         case transformer(TextTransformerConfiguration.Pooling)
@@ -118,14 +107,14 @@ public struct ModelManifest: Sendable, Hashable {
         weightsLayout: CheckpointLayout.Family = .huggingFace, preprocessing: String? = nil,
         hashes: [String: String] = [:], training: Training? = nil
     ) {
-        self.architecture = Architecture(architecture)
+        self.architecture = architecture.configuration.kind
         quirks = Quirks(architecture, tokenizer: tokenizer, crop: crop)
         self.weightsLayout = weightsLayout
         self.hashes = hashes
         self.training = training
         contextLength = architecture.text?.contextLength
         if architecture.vision != nil {
-            let usual = weightsLayout == .openCLIP ? FolderContents.openCLIPName : "preprocessor_config.json"
+            let usual = weightsLayout == .openCLIP ? FolderFiles.openCLIPName : "preprocessor_config.json"
             self.preprocessing = preprocessing ?? usual
         }
     }
@@ -165,23 +154,6 @@ public struct ModelManifest: Sendable, Hashable {
     }
 }
 
-extension ModelManifest.Architecture {
-    /// The kind of a model.
-    package init(_ architecture: ModelFolder.Architecture) {
-        switch architecture {
-        case .sentenceEncoder: self = .sentenceEncoder
-        case .coca: self = .coca
-        case .textTower: self = .textTower
-        case .imageTower: self = .imageTower
-        case .dualEncoder(let configuration):
-            switch configuration.text {
-            case .bert: self = .dualEncoder
-            case .transformer: self = configuration.vision.pooling == .attention ? .siglip : .clip
-            }
-        }
-    }
-}
-
 extension ModelManifest.TextPooling {
     /// The raw value; no two kinds of towers share one.
     package var name: String {
@@ -205,7 +177,7 @@ extension ModelManifest {
                     + "save the model again")
         }
         let found = Quirks(architecture, tokenizer: nil, crop: nil)
-        try compare("architecture", self.architecture.rawValue, Architecture(architecture).rawValue)
+        try compare("architecture", self.architecture.rawValue, architecture.configuration.kind.rawValue)
         try compare("weights_layout", weightsLayout.rawValue, layout.family.rawValue)
         try compare("text.activation", quirks.textActivation?.rawValue, found.textActivation?.rawValue)
         try compare("text.pooling", quirks.textPooling?.name, found.textPooling?.name)

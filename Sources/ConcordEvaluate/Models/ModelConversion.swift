@@ -37,15 +37,8 @@ package struct ModelConversion {
                 "\(output) already contains a model (\(old[0])); name another folder, or use --force to replace it")
         }
         let model = try EmbeddingModel.load(source, dtype: nil)
-        if layout == .huggingFace, case .dualEncoder(let configuration) = try model.architecture() {
-            // A folder in Concord's own form would not be what was asked for.
-            _ = try configuration.huggingFaceJSON()
-        }
-        if layout == .huggingFace, case .coca = try model.architecture() {
-            throw ConcordError(
-                .invalidConfiguration,
-                "transformers has no class for CoCa; use `--to open_clip`")
-        }
+        // A folder in Concord's own form would not be what was asked for.
+        if layout == .huggingFace { try model.architecture().configuration.requireTransformersClass() }
         let temporary = target + ".tmp-\(getpid())"
         do {
             try model.save(to: temporary, layout: layout, training: ModelFolder(source).manifest?.training)

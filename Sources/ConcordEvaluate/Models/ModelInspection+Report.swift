@@ -10,7 +10,7 @@ extension ModelInspection {
     /// - Parameter listingTensors: whether to add name, dtype, shape and file of every tensor.
     package func json(listingTensors: Bool = false) -> JSONValue {
         let manifest = folder.manifest
-        let kind = ModelManifest.Architecture(folder.architecture).rawValue
+        let kind = folder.architecture.configuration.kind.rawValue
         let total = parameterCounts.map(\.count).reduce(0, +)
         var members: [JSONValue.Member] = [
             .init("model", .string(folder.path)),
@@ -23,20 +23,15 @@ extension ModelInspection {
             .init("dtypes", .object(dtypes.map { .init($0.name, .integer($0.count)) })),
             .init("files", .array(files)),
         ]
-        let width: Int? =
-            switch folder.architecture {
-            case .dualEncoder(let configuration): configuration.projectionWidth
-            case .coca(let configuration): configuration.projectionWidth
-            case .textTower(_, let width), .imageTower(_, let width): width
-            case .sentenceEncoder: nil
-            }
-        if let width { members.append(.init("projection_width", .integer(width))) }
+        if let width = folder.architecture.configuration.projectedWidth {
+            members.append(.init("projection_width", .integer(width)))
+        }
         if logits != nil { members.append(.init("logits", logitsJSON)) }
         if let vision = folder.architecture.vision {
             members.append(.init("vision", .object(Self.members(of: vision))))
         }
-        if case .coca(let configuration) = folder.architecture {
-            members.append(.init("decoder", .object(Self.members(of: configuration.decoder))))
+        if let decoder = folder.architecture.decoder {
+            members.append(.init("decoder", .object(Self.members(of: decoder))))
         }
         if let text = folder.text { members.append(.init("text", .object(Self.members(of: text)))) }
         if let tokenizer { members.append(.init("tokenizer", .object(Self.members(of: tokenizer)))) }

@@ -107,10 +107,10 @@ public final class ExportedModel: Sendable {
             imageTower = nil
         }
         if let prefill, let step {
-            guard case .coca(let configuration) = model.architecture else {
+            guard model.architecture.decoder != nil, case .transformer(let transformer) = tower else {
                 throw contradiction("it has caption graphs, but the configuration of a model that does not caption")
             }
-            captioning = try CaptionGraphs(prefill: prefill, step: step, configuration.text)
+            captioning = try CaptionGraphs(prefill: prefill, step: step, transformer)
         } else {
             captioning = nil
         }

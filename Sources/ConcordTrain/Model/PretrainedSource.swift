@@ -12,8 +12,8 @@ struct PretrainedSource {
     /// The folder that each tower comes from; nil for a new one. With `model.start` both are the same.
     private let image, text: ModelFolder?
     private let imageSide: (tower: VisionTransformerConfiguration, projectionWidth: Int)?
-    /// The model of `model.start`, where that is a CoCa.
-    private let coca: CoCaConfiguration?
+    /// The model of `model.start`, where its towers cannot be taken alone.
+    private let whole: (any ArchitectureConfiguration)?
 
     /// Reads the configurations of the folders; no weights yet.
     ///
@@ -32,42 +32,36 @@ struct PretrainedSource {
         }
         guard let image else {
             imageSide = nil
-            coca = nil
+            whole = nil
             return
         }
-        if recipe.start != nil, case .coca(let configuration) = image.architecture {
-            imageSide = (configuration.towers.vision, configuration.projectionWidth)
-            coca = configuration
-            return
-        }
-        coca = nil
-        let side: (tower: VisionTransformerConfiguration, projectionWidth: Int)
-        switch image.architecture {
-        case .dualEncoder(let configuration): side = (configuration.vision, configuration.projectionWidth)
-        case .imageTower(let vision, let width) where recipe.start == nil: side = (vision, width)
-        case .imageTower:
-            throw ConcordError(
-                .invalidConfiguration,
-                "\(image.path) holds an image tower alone, so there is no text tower to start from; name it as "
-                    + "model.image_tower")
-        case .sentenceEncoder, .textTower:
+        let configuration = image.architecture.configuration
+        guard let tower = configuration.towerPair?.vision ?? configuration.imageTower else {
             throw ConcordError(
                 .invalidConfiguration,
                 "\(image.path) holds a text encoder alone, so there is no image tower to train; name it as "
                     + "model.text_tower")
-        case .coca:
+        }
+        guard recipe.start == nil || configuration.textTower != nil else {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(image.path) holds a CoCa, whose towers cannot be taken alone; name it as model.start, or name a "
-                    + "model of two towers")
+                "\(image.path) holds an image tower alone, so there is no text tower to start from; name it as "
+                    + "model.image_tower")
         }
-        guard side.tower.pooling != .none else {
+        imageSide = (tower, configuration.projectedWidth ?? tower.width)
+        whole = configuration.captionDecoder == nil ? nil : configuration
+        guard recipe.start != nil || whole == nil else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(image.path) holds \(configuration.kindName), whose towers cannot be taken alone; name it as "
+                    + "model.start, or name a model of two towers")
+        }
+        guard whole != nil || tower.pooling != .none else {
             throw ConcordError(
                 .invalidConfiguration,
                 "the image tower of \(image.path) gives a vector for each patch, not one for the image; start from "
                     + "another model")
         }
-        imageSide = side
     }
 
     /// The models as the recipe names them; nil where it names none.
@@ -111,23 +105,20 @@ struct PretrainedSource {
 
     // MARK: The model
 
-    /// The architecture, CoCa or towers alone, around towers that ``configuration(newTextTower:)`` gave.
+    /// The architecture, with a decoder or the towers alone, around towers that ``configuration(newTextTower:)`` gave.
     ///
     /// - Throws: `.invalidConfiguration` for parts that do not fit together.
     func architecture(_ towers: DualEncoderConfiguration) throws(ConcordError) -> ModelFolder.Architecture {
-        var configuration: CoCaConfiguration
-        if let coca {
-            configuration = coca
-            configuration.vision.imageSize = towers.vision.imageSize
-            configuration.text.contextLength = towers.text.contextLength
-            configuration.initialLogitScale = towers.initialLogitScale
-        } else if recipe.kind == .coca, recipe.start == nil, case .transformer(let text) = towers.text {
-            configuration = recipe.newCoCa(towers, text)
+        let architecture: ModelFolder.Architecture
+        if let whole {
+            architecture = whole.resized(to: towers)
+        } else if recipe.kind.hasDecoder, recipe.start == nil, case .transformer(let text) = towers.text {
+            architecture = recipe.newCoCa(towers, text).architecture
         } else {
             return .dualEncoder(towers)
         }
-        try configuration.validate(path: "the model of this recipe")
-        return .coca(configuration)
+        try architecture.configuration.validate(path: "the model of this recipe")
+        return architecture
     }
 
     /// The two towers.
@@ -140,9 +131,7 @@ struct PretrainedSource {
         var configuration = DualEncoderConfiguration(
             text: try textTower() ?? newTextTower() ?? .transformer(.init()), vision: try imageTower(),
             initialLogitScale: DualEncoderConfiguration.clipLogitScale)
-        if let coca {
-            configuration.initialLogitScale = coca.initialLogitScale
-        } else if recipe.start != nil, let image, case .dualEncoder(let start) = image.architecture {
+        if recipe.start != nil, let start = image?.architecture.configuration.towerPair {
             configuration.initialLogitScale = start.initialLogitScale
             configuration.initialLogitBias = start.initialLogitBias
         }
@@ -169,7 +158,7 @@ struct PretrainedSource {
 
     /// The loaded text tower, with the context and the projection that the recipe wants; nil for a new one.
     private func textTower() throws(ConcordError) -> TextTowerConfiguration? {
-        guard let text, let tower = coca?.towers.text ?? text.text else { return nil }
+        guard let text, let tower = whole?.towerPair?.text ?? text.text else { return nil }
         switch (withContext(tower), recipe.textProjection) {
         case (let tower, .tower): return tower
         case (.transformer(var tower), let projection):
@@ -221,11 +210,7 @@ struct PretrainedSource {
     private func fixedWidth(_ tower: TextTowerConfiguration) -> Int? {
         guard tower.hasProjection else { return text == nil ? nil : tower.width }
         guard let text, recipe.textProjection == .tower else { return nil }
-        switch text.architecture {
-        case .dualEncoder(let configuration): return configuration.projectionWidth
-        case .textTower(_, let width): return width
-        case .sentenceEncoder, .coca, .imageTower: return tower.width
-        }
+        return text.architecture.configuration.projectedWidth ?? tower.width
     }
 
     /// The sources of the weights of a model of that architecture.

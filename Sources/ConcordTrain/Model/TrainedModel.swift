@@ -129,7 +129,7 @@ extension Recipe.LossSection {
 
     /// Throws `.invalidConfiguration` for what the model that is trained has no use for, or cannot do.
     func check(_ architecture: ModelFolder.Architecture) throws(ConcordError) {
-        guard case .coca = architecture else {
+        guard architecture.decoder != nil else {
             guard !objectives.contains(.captioning) else {
                 throw ConcordError(
                     .invalidConfiguration,

@@ -18,6 +18,8 @@ extension Recipe {
             case clip
             /// Two towers, and a decoder that writes captions.
             case coca
+
+            var hasDecoder: Bool { self == .coca }
         }
 
         /// Of a new model.
@@ -145,7 +147,7 @@ extension Recipe.ModelSection {
                 ["kind"] + Self.imageKeys + Self.textKeys + Self.captionKeys + ["projection_width", "activation"],
                 beside: "start")
         }
-        if kind == .coca, imageTower != nil || textTower != nil {
+        if kind.hasDecoder, imageTower != nil || textTower != nil {
             throw ConcordError(
                 .invalidConfiguration,
                 "\(source): model.kind coca starts from nothing; name a whole CoCa as model.start, or leave "
@@ -176,7 +178,7 @@ extension Recipe.ModelSection {
         let text = newTextTower(ids.vocabularySize, ids.start, ids.end, ids.pad)
         let towers = DualEncoderConfiguration(
             text: .transformer(text), vision: newImageTower, projectionWidth: projectionWidth)
-        try kind == .coca ? newCoCa(towers, text).validate(path: source) : towers.validate(path: source)
+        try kind.hasDecoder ? newCoCa(towers, text).validate(path: source) : towers.validate(path: source)
     }
 
     /// A CoCa of the recipe's sizes around two new towers.

@@ -122,3 +122,7 @@ package struct SentenceEncoder: TextEncoder {
     package var architecture: ModelFolder.Architecture? { .sentenceEncoder(configuration) }
     package var embeddingWidth: Int { configuration.width }
 }
+
+extension BERTConfiguration: ModelConfiguration {
+    package func makeModel(store: ParameterStore) -> SentenceEncoder { SentenceEncoder(self, store: store) }
+}

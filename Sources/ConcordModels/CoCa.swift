@@ -151,3 +151,7 @@ public struct CoCa: CaptioningModel {
     public var architecture: ModelFolder.Architecture? { .coca(configuration) }
     public var embeddingWidth: Int { configuration.projectionWidth }
 }
+
+extension CoCaConfiguration: ModelConfiguration {
+    package func makeModel(store: ParameterStore) -> CoCa { CoCa(self, store: store) }
+}

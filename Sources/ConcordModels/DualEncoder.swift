@@ -61,3 +61,7 @@ public struct DualEncoder: ImageTextEncoder {
     public var architecture: ModelFolder.Architecture? { .dualEncoder(configuration) }
     public var embeddingWidth: Int { configuration.projectionWidth }
 }
+
+extension DualEncoderConfiguration: ModelConfiguration {
+    package func makeModel(store: ParameterStore) -> DualEncoder { DualEncoder(self, store: store) }
+}

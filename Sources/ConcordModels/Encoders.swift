@@ -8,8 +8,8 @@ import Foundation
 ///
 /// A model says what it can do by the protocols that it conforms to: ``TextEncoder``, ``ImageEncoder``,
 /// ``ImageTextEncoder`` for both in one space, and ``CaptioningModel``. Training, evaluation, search and export ask for a
-/// protocol, never for a type, so a new architecture is its own file, its configuration, and a line of
-/// `ModelFolder.Architecture.makeModel(store:)`.
+/// protocol, never for a type, so a new architecture is its own file, its configuration, and its lines of
+/// `ModelFolder.Architecture`.
 public protocol EmbeddingEncoder {
     var store: ParameterStore { get }
     var embeddingWidth: Int { get }
@@ -27,11 +27,13 @@ extension EmbeddingEncoder {
     ///   that does not fit.
     public static func load(_ folder: String, dtype: DType? = .float32, device: Device = .cpu) throws -> Self {
         let folder = try ModelFolder(folder)
-        guard let model = try folder.loadModel(dtype: dtype, device: device) as? Self else {
+        guard folder.architecture.modelType is Self.Type,
+            let model = try folder.loadModel(dtype: dtype, device: device) as? Self
+        else {
             throw ConcordError(
                 .invalidConfiguration,
-                "\(folder.path) holds \(folder.architecture.configuration.kindName), which is no "
-                    + "\(Self.self); name another folder")
+                "\(folder.path) holds \(folder.architecture.configuration.kindName), which is no \(Self.self); name "
+                    + "another folder")
         }
         return model
     }

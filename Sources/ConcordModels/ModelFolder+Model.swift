@@ -3,18 +3,31 @@ import ConcordCore
 import ConcordNN
 import ConcordTensor
 
+/// The configuration of a model that is computed here. The conformance stands in the file of the model.
+package protocol ModelConfiguration: ArchitectureConfiguration {
+    associatedtype Model: EmbeddingEncoder
+
+    /// Makes the model, its parameters drawn or read by the store.
+    func makeModel(store: ParameterStore) -> Model
+}
+
 extension ModelFolder.Architecture {
     /// Makes the model of this architecture, its parameters drawn or read by the store.
-    ///
-    /// The only place that knows which type computes which architecture: a new one adds a line here.
-    public func makeModel(store: ParameterStore) -> any EmbeddingEncoder {
-        switch self {
-        case .dualEncoder(let configuration): DualEncoder(configuration, store: store)
-        case .coca(let configuration): CoCa(configuration, store: store)
-        case .sentenceEncoder(let configuration): SentenceEncoder(configuration, store: store)
-        case .textTower(let configuration, let width): SingleTextTower(configuration, width: width, store: store)
-        case .imageTower(let configuration, let width): SingleImageTower(configuration, width: width, store: store)
+    public func makeModel(store: ParameterStore) -> any EmbeddingEncoder { model.makeModel(store: store) }
+
+    /// The type of the model of this architecture.
+    var modelType: any EmbeddingEncoder.Type {
+        func modelType<Configuration: ModelConfiguration>(of _: Configuration) -> any EmbeddingEncoder.Type {
+            Configuration.Model.self
         }
+        return modelType(of: model)
+    }
+
+    private var model: any ModelConfiguration {
+        guard let model = configuration as? any ModelConfiguration else {
+            preconditionFailure("\(type(of: configuration)) does not conform to ModelConfiguration")
+        }
+        return model
     }
 }
 

@@ -70,3 +70,15 @@ package struct SingleImageTower: ImageEncoder {
     }
     package var visionConfiguration: VisionTransformerConfiguration { vision.configuration }
 }
+
+extension SingleTextTowerConfiguration: ModelConfiguration {
+    package func makeModel(store: ParameterStore) -> SingleTextTower {
+        SingleTextTower(text, width: width, store: store)
+    }
+}
+
+extension SingleImageTowerConfiguration: ModelConfiguration {
+    package func makeModel(store: ParameterStore) -> SingleImageTower {
+        SingleImageTower(vision, width: width, store: store)
+    }
+}

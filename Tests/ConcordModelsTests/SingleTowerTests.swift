@@ -118,4 +118,24 @@ import Testing
             message { _ = try SentenceEncoder.load(vision) }.contains(
                 "an image tower alone, which is no SentenceEncoder"))
     }
+
+    /// The kind is known before any weight is read: these do not fit.
+    @Test func anotherModelIsToldWithoutItsWeights() throws {
+        try withTemporaryFolder { folder in
+            try FileManager.default.copyItem(atPath: GoldenFolder.path("clip-text"), toPath: folder + "/model")
+            let path = folder + "/model/config.json"
+            let config = try JSONValue(contentsOf: path).members ?? []
+            let layers = try #require(config.first { $0.name == "num_hidden_layers" }?.value.int)
+            let more = config.map { $0.name == "num_hidden_layers" ? .init($0.name, .integer(layers + 1)) : $0 }
+            try Files.replace(path, with: JSONValue.object(more).text())
+            let own = #expect(throws: ConcordError.self) { try SingleTextTower.load(folder + "/model") }
+            #expect(own?.code == .invalidCheckpoint)
+            let other = #expect(throws: ConcordError.self) { try DualEncoder.load(folder + "/model") }
+            #expect(other?.code == .invalidConfiguration && other?.message.contains("no DualEncoder") == true)
+        }
+    }
+
+    @Test func everyKindOfFolderHasAModel() {
+        for kind in ModelFolder.Architecture.kinds { #expect(kind is any ModelConfiguration.Type, "\(kind)") }
+    }
 }

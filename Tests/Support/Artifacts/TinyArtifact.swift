@@ -25,7 +25,7 @@ public struct TinyArtifact {
 
     public static let imageSize = 16, patchSize = 8, width = 16, heads = 2, embeddingWidth = 12, contextLength = 20
     /// The file of all graphs' weights.
-    public static let weightsFile = GraphFiles.weights
+    public static let weightsFile = "weights.data"
     /// Rows of the picture's tokens.
     public static let pictureTokens = 4
     public static let logitScale = 25.0

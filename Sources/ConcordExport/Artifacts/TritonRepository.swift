@@ -1,9 +1,10 @@
 import ConcordCore
+import ConcordONNX
 import ConcordRuntime
 
 /// A model repository of NVIDIA's Triton Inference Server: a folder for each graph, with its configuration and, as
 /// version 1, the graph itself.
-package enum TritonRepository {
+enum TritonRepository {
     /// What a graph's batches have at the most.
     private static let maximumBatchSize = 16
     /// What Triton waits for further requests at the most, in microseconds.
@@ -15,7 +16,7 @@ package enum TritonRepository {
     /// Writes each graph below a folder of its role's name.
     ///
     /// - Returns: the path of each graph within the repository.
-    package static func write(
+    static func write(
         _ models: [ArtifactManifest.GraphRole: OnnxModel], to folder: String
     ) throws -> [ArtifactManifest.GraphRole: String] {
         var paths: [ArtifactManifest.GraphRole: String] = [:]
@@ -34,7 +35,7 @@ package enum TritonRepository {
     }
 
     /// The configuration of a model, in the text form of Protocol Buffers.
-    package static func configuration(_ name: String, _ model: OnnxModel) -> String {
+    static func configuration(_ name: String, _ model: OnnxModel) -> String {
         func values(_ field: String, _ values: [OnnxValueInfoProto]) -> String {
             let entries = values.map { value in
                 let axes = axes(value, open: "-1")

@@ -1,10 +1,11 @@
 import ConcordCore
+import ConcordONNX
 import ConcordRuntime
 
 /// The graphs of an artifact folder as files.
-package enum GraphFiles {
+enum GraphFiles {
     /// The file of the graphs' constants.
-    package static let weights = "weights.data"
+    static let weights = "weights.data"
     /// Constants that have no more bytes than this together stay in the graphs' own files.
     static let mostInlineBytes = 4 << 20
 
@@ -14,7 +15,7 @@ package enum GraphFiles {
     /// loading faster, and needs less memory, than parsing all of them out of a graph's own file.
     ///
     /// - Returns: the name of each graph's file.
-    package static func write(
+    static func write(
         _ models: [ArtifactManifest.GraphRole: OnnxModel], to folder: String
     ) throws(ConcordError) -> [ArtifactManifest.GraphRole: String] {
         var names: [ArtifactManifest.GraphRole: String] = [:], files: [(model: OnnxModel, path: String)] = []

@@ -199,11 +199,8 @@ extension GraphSessions {
             let picture = PreparedImage.canary(size: preprocessing.cropSize)
             image = try embed(images: [picture]).vectors
             if let captioner = model.encoder as? any CaptioningModel {
-                let rule = try CaptionRule(
-                    CaptionSession(
-                        captioner, pixels: Tensor(picture.pixels, shape: [1, 3, picture.size, picture.size])))
-                let count = min(8, captioner.textTransformer.contextLength - 1)
-                caption = try self.caption(of: picture, rule: rule, count: count)
+                let text = captioner.textTransformer
+                caption = try self.caption(of: picture, text, count: min(8, text.contextLength - 1))
             }
         }
         return ArtifactCanary(

@@ -134,10 +134,7 @@ public final class CaptionSession: DecodingSession {
     public var contextLength: Int { model.textTransformer.contextLength }
     public var startToken: Int32 { Int32(model.textTransformer.startToken) }
     public var endToken: Int32 { Int32(model.textTransformer.endToken) }
-    public var padToken: Int32? {
-        let text = model.textTransformer
-        return text.padToken == text.endToken ? nil : Int32(text.padToken)
-    }
+    public var padToken: Int32? { model.textTransformer.captionPadToken }
     public var rowCount: Int { cache.rowCount }
 
     public func select(rows: [Int]) throws(ConcordError) {

@@ -149,6 +149,9 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
     /// Whether padding changes a text's vector, so that every row must fill the context.
     package var readsPadding: Bool { !isCausal || pooling == .last && classTokenMask == nil }
 
+    /// The token that never comes in a caption; nil where rows are filled with the end token.
+    package var captionPadToken: Int32? { padToken == endToken ? nil : Int32(padToken) }
+
     /// Rows of the position table.
     package var positions: Int { contextLength + (classTokenMask == nil ? 0 : 1) }
 }

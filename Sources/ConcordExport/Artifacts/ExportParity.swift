@@ -82,7 +82,9 @@ public struct ExportParity: Sendable, Hashable {
             let found = try sessions.embed(images: pictures)
             images.add(found.vectors, expected.scalars(as: Float.self), inputs: pictures.count)
             if let captioner = model.encoder as? any CaptioningModel, let tokens = found.tokens {
-                try parity.compareCaptions(of: pictures, captioner, GraphSessions.Captions(sessions, tokens: tokens))
+                try parity.compareCaptions(
+                    of: pictures, captioner, GraphSessions.Captions(sessions, tokens: tokens, captioner.textTransformer)
+                )
             }
             done += pictures.count
             progress(done)
@@ -105,40 +107,70 @@ public struct ExportParity: Sendable, Hashable {
     private mutating func compareCaptions(
         of pictures: ArraySlice<PreparedImage>, _ model: any CaptioningModel, _ graphs: GraphSessions.Captions
     ) throws {
-        var graphs = graphs
         let size = model.visionConfiguration.imageSize
         let session = try CaptionSession(
             model, pixels: Tensor(pictures.flatMap(\.pixels), shape: [pictures.count, 3, size, size]))
-        let rule = CaptionRule(session), vocabulary = session.vocabularySize
-        var measure = logits ?? Measure(), different = 0
-        var next = [Int32](repeating: session.startToken, count: pictures.count)
-        var isOpen = [Bool](repeating: true, count: pictures.count)
-        for _ in 0..<min(30, session.contextLength - 1) where isOpen.contains(true) {
-            let found = try graphs.read(next)
-            var expected: [Float] = []
-            try session.read(next) { logits throws(ConcordError) in
-                if case .float32(let values) = logits { expected = Array(values) }
-            }
-            for row in pictures.indices.map({ $0 - pictures.startIndex }) where isOpen[row] {
-                let range = row * vocabulary..<(row + 1) * vocabulary
-                guard expected.count >= range.upperBound, found.count == expected.count else {
-                    throw ConcordError(.shapeMismatch, "\(found.count) logits where there should be \(expected.count)")
-                }
-                measure.add(found[range], expected[range], inputs: 1)
-                let choice = rule.choice(expected[range])
-                if rule.choice(found[range]).token != choice.token, Double(choice.lead) > tolerance { different += 1 }
-                next[row] = choice.token
-                isOpen[row] = choice.token != rule.endToken
-            }
-        }
+        let comparison = CaptionComparison(session, graphs, tolerance: tolerance)
+        let options = GenerationOptions(maxTokens: min(30, session.contextLength - 1))
+        _ = try TokenGenerator(comparison, requests: pictures.map { _ in GenerationRequest(options: options) }).run()
+        var measure = logits ?? Measure()
+        measure.inputs += comparison.measure.inputs
+        measure.largestError = max(measure.largestError, comparison.measure.largestError)
         logits = measure
-        differentTokens += different
+        differentTokens += comparison.differentTokens
     }
 }
 
-extension CaptionRule {
-    init(_ session: CaptionSession) {
-        self.init(startToken: session.startToken, endToken: session.endToken, padToken: session.padToken)
+/// A model that writes captions, while graphs read the same tokens and are compared with it.
+private final class CaptionComparison: DecodingSession {
+    private let model: CaptionSession
+    private let graphs: GraphSessions.Captions
+    private let tolerance: Double
+    private(set) var measure = ExportParity.Measure()
+    /// Tokens that are others, where the model's own is ahead by more than the tolerance.
+    private(set) var differentTokens = 0
+
+    init(_ model: CaptionSession, _ graphs: GraphSessions.Captions, tolerance: Double) {
+        self.model = model
+        self.graphs = graphs
+        self.tolerance = tolerance
+    }
+
+    var vocabularySize: Int { model.vocabularySize }
+    var contextLength: Int { model.contextLength }
+    var startToken: Int32 { model.startToken }
+    var endToken: Int32 { model.endToken }
+    var padToken: Int32? { model.padToken }
+    var rowCount: Int { model.rowCount }
+
+    func select(rows: [Int]) throws(ConcordError) {
+        try model.select(rows: rows)
+        try graphs.select(rows: rows)
+    }
+
+    func read(
+        _ tokens: [Int32], logits body: (TokenLogits) throws(ConcordError) -> Void
+    ) throws(ConcordError) {
+        let found = try graphs.read(tokens)
+        try model.read(tokens) { expected throws(ConcordError) in
+            guard expected.count == found.count, found.count == rowCount * vocabularySize else {
+                throw ConcordError(
+                    .shapeMismatch, "\(found.count) logits where there should be \(expected.count)")
+            }
+            found.withUnsafeBufferPointer { compare(.float32($0), with: expected) }
+            try body(expected)
+        }
+    }
+
+    private func compare(_ found: TokenLogits, with expected: TokenLogits) {
+        for row in 0..<rowCount {
+            measure.add(
+                found.values(row: row, vocabularySize: vocabularySize),
+                expected.values(row: row, vocabularySize: vocabularySize), inputs: 1)
+            let own = expected.mostLikely(row: row, vocabularySize: vocabularySize, padToken: padToken)
+            let other = found.mostLikely(row: row, vocabularySize: vocabularySize, padToken: padToken)
+            if let own, own.token != other?.token, own.lead > tolerance { differentTokens += 1 }
+        }
     }
 }
 

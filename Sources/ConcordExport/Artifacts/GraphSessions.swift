@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordEvaluate
 import ConcordRuntime
@@ -52,19 +53,34 @@ struct GraphSessions {
         return inputs
     }
 
-    /// Captions of pictures that go on token by token, all with the same number of tokens.
-    struct Captions {
-        let sessions: GraphSessions
-        let rowCount: Int
+    /// The graphs in the middle of captions, for `TokenGenerator`: a row for each picture to begin with.
+    final class Captions: DecodingSession {
+        private let sessions: GraphSessions
+        private let text: TextTransformerConfiguration
+        private(set) var rowCount: Int
         /// What the next run takes besides the new tokens.
         private var state: [String: OnnxValue]
         private var hasTokens = false
 
-        /// - Parameter tokens: of the pictures, `[batch, pictureTokens, width]`.
-        init(_ sessions: GraphSessions, tokens: OnnxValue) {
+        /// - Parameters:
+        ///   - tokens: of the pictures, `[batch, pictureTokens, width]`.
+        ///   - text: the model's text tower, which knows the tokens of captions.
+        init(_ sessions: GraphSessions, tokens: OnnxValue, _ text: TextTransformerConfiguration) {
             self.sessions = sessions
+            self.text = text
             rowCount = tokens.shape[0]
             state = ["tokens": tokens]
+        }
+
+        var vocabularySize: Int { text.vocabularySize }
+        var contextLength: Int { text.contextLength }
+        var startToken: Int32 { Int32(text.startToken) }
+        var endToken: Int32 { Int32(text.endToken) }
+        var padToken: Int32? { text.captionPadToken }
+
+        func select(rows: [Int]) throws(ConcordError) {
+            for name in state.keys { try state[name]?.select(rows: rows) }
+            rowCount = rows.count
         }
 
         /// What the run takes that reads `ids`, `[rows, count]` row by row.
@@ -76,23 +92,28 @@ struct GraphSessions {
 
         /// Reads the next tokens of all rows, `[rows, count]` row by row, and gives the logits of the tokens that follow,
         /// `[rows, vocabulary]`.
-        mutating func read(_ ids: [Int32]) throws(ConcordError) -> [Float] {
+        func read(_ ids: [Int32]) throws(ConcordError) -> [Float] {
             let results = try sessions.run(hasTokens ? .captionStep : .captionPrefill, inputs(ids))
             hasTokens = true
             state = CaptionState.next(state, results)
             return try sessions.value("logits", results).values()
         }
+
+        func read(
+            _ tokens: [Int32], logits body: (TokenLogits) throws(ConcordError) -> Void
+        ) throws(ConcordError) {
+            let logits = try read(tokens)
+            try logits.withUnsafeBufferPointer { logits throws(ConcordError) in try body(.float32(logits)) }
+        }
     }
 
     /// The greedy caption of one picture, without the start token; an end token is its last.
-    func caption(of image: PreparedImage, rule: CaptionRule, count: Int) throws(ConcordError) -> [Int32] {
+    func caption(
+        of image: PreparedImage, _ text: TextTransformerConfiguration, count: Int
+    ) throws(ConcordError) -> [Int32] {
         guard let tokens = try embed(images: [image]).tokens else { return [] }
-        var captions = Captions(self, tokens: tokens), next = rule.startToken, caption: [Int32] = []
-        while caption.count < count, next != rule.endToken {
-            next = rule.choice(try captions.read([next])[...]).token
-            caption.append(next)
-        }
-        return caption
+        let request = GenerationRequest(options: GenerationOptions(maxTokens: count))
+        return try TokenGenerator(Captions(self, tokens: tokens, text), requests: [request]).run()[0][0].tokens
     }
 
     fileprivate func value(_ name: String, _ results: [String: OnnxValue]) throws(ConcordError) -> OnnxValue {
@@ -100,26 +121,5 @@ struct GraphSessions {
             throw ConcordError(.inference, "a graph gave no output '\(name)'; export the model again")
         }
         return value
-    }
-}
-
-/// The special tokens of captions, and which token is the likeliest.
-struct CaptionRule {
-    let startToken, endToken: Int32
-    /// Never chosen; nil where there is none.
-    let padToken: Int32?
-
-    /// The likeliest token of a row of logits, of equals the one with the lowest id, and by how much it is ahead.
-    func choice(_ logits: ArraySlice<Float>) -> (token: Int32, lead: Float) {
-        var best = (token: Int32(0), value: -Float.infinity), second = -Float.infinity
-        for (token, value) in logits.enumerated() where Int32(token) != padToken {
-            if value > best.value {
-                second = best.value
-                best = (Int32(token), value)
-            } else {
-                second = max(second, value)
-            }
-        }
-        return (best.token, best.value - second)
     }
 }

@@ -129,8 +129,10 @@ struct QuantizationSamples: Sendable {
         _ model: EmbeddingModel, _ sessions: GraphSessions
     ) throws {
         for (pictures, texts) in zip(Self.batches(pictures), Self.batches(captions)) {
-            guard let tokens = try sessions.embed(images: pictures).tokens else { return }
-            var run = GraphSessions.Captions(sessions, tokens: tokens)
+            guard let captioner = model.encoder as? any CaptioningModel,
+                let tokens = try sessions.embed(images: pictures).tokens
+            else { return }
+            let run = GraphSessions.Captions(sessions, tokens: tokens, captioner.textTransformer)
             let batch = try model.tokenBatch(Array(texts))
             // The shortest caption says how far, so that nothing reads padding.
             let length = max(1, min((batch.lengths.min() ?? 1) - 1, Self.captionLength))

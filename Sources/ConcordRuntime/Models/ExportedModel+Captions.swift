@@ -77,7 +77,7 @@ final class ExportedCaptionSession: DecodingSession {
     var contextLength: Int { graphs.text.contextLength }
     var startToken: Int32 { Int32(graphs.text.startToken) }
     var endToken: Int32 { Int32(graphs.text.endToken) }
-    var padToken: Int32? { graphs.text.padToken == graphs.text.endToken ? nil : Int32(graphs.text.padToken) }
+    var padToken: Int32? { graphs.text.captionPadToken }
     var rowCount: Int { imageOfRow.count }
 
     func select(rows: [Int]) throws(ConcordError) {

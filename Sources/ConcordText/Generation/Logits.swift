@@ -6,10 +6,38 @@ public enum TokenLogits {
     case float32(UnsafeBufferPointer<Float>)
     case float64(UnsafeBufferPointer<Double>)
 
-    var count: Int {
+    package var count: Int {
         switch self {
         case .float32(let logits): logits.count
         case .float64(let logits): logits.count
+        }
+    }
+
+    /// The token that greedy decoding takes after a row, and how far its logit is ahead of the second; nil where every
+    /// token that may come has probability 0.
+    ///
+    /// - Parameter padToken: never comes.
+    package func mostLikely(
+        row: Int, vocabularySize: Int, padToken: Int32?
+    ) -> (token: Int32, lead: Double)? {
+        func scan<Scalar: LogitScalar>(_ all: UnsafeBufferPointer<Scalar>) -> [LogitScan.Candidate] {
+            let logits = UnsafeBufferPointer(rebasing: all[row * vocabularySize..<(row + 1) * vocabularySize])
+            return LogitScan(logits, count: 2) { Int32($0) != padToken }.top
+        }
+        let top =
+            switch self {
+            case .float32(let logits): scan(logits)
+            case .float64(let logits): scan(logits)
+            }
+        return top.first.map { ($0.token, top.count > 1 ? $0.logit - top[1].logit : .infinity) }
+    }
+
+    /// A row's logits in single precision.
+    package func values(row: Int, vocabularySize: Int) -> [Float] {
+        let range = row * vocabularySize..<(row + 1) * vocabularySize
+        return switch self {
+        case .float32(let logits): Array(logits[range])
+        case .float64(let logits): logits[range].map(Float.init)
         }
     }
 }

@@ -17,7 +17,7 @@ import Synchronization
 //   HTTP/AccessRules.swift             hosts and origins; with keys also HTTP/APIKeys.swift
 //   HTTP/RouteCall.swift               the request as its handler sees it: body (JSON or a form), model, quota
 //   Wire/RequestFields.swift           the fields of a body: read by what also describes them in /openapi.json
-//   Wire/FieldKinds.swift
+//   Wire/FieldKinds.swift             kinds of the service's own; plain values are in ConcordCore/PlainKinds.swift
 //   Wire/EmbeddingFields.swift
 //   Wire/EmbeddingRequest.swift        what the request asks for
 //   Wire/ImageText.swift               images as base64, data URI or address (then also Fetching/)

@@ -65,7 +65,7 @@ package struct ScoreStatistics {
     package let rows: ExponentialSums
     package var columns: ExponentialSums
     /// Logits that the gradients need again, where some are kept.
-    var kept: Tensor? = nil
+    package var kept: Tensor? = nil
 }
 
 /// The largest of some logits and the sum of exponentials relative to it.
@@ -96,9 +96,9 @@ package struct Softmaxes {
     /// The largest logit, and one over the sum of exponentials relative to it.
     package let maximum, inverseSum: Tensor
     /// The probability of all but the matching pair.
-    let othersShare: Tensor
+    package let othersShare: Tensor
     /// Minus the logarithm of the probability of the matching pair.
-    let losses: Tensor
+    package let losses: Tensor
 
     package init(matched: Tensor, others: ExponentialSums) {
         maximum = others.maximum.maximum(matched)

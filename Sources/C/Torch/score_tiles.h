@@ -39,7 +39,9 @@ struct Scores {
 constexpr int64_t wholeVectors(int64_t count) { return (count + longestVector - 1) / longestVector * longestVector; }
 
 /// `result = keeping · result + scale · left · right`, on the calling thread where it is one of several.
-inline void addProduct(at::Tensor result, const at::Tensor &left, const at::Tensor &right, double keeping, double scale) {
+inline void addProduct(
+    at::Tensor result, const at::Tensor &left, const at::Tensor &right, double keeping, double scale
+) {
   at::_ops::addmm_out::call(result, left, right, keeping, scale, result);
 }
 
@@ -56,7 +58,13 @@ class Grid {
     // Small batches are shared out, too.
     blockRows_ = std::min(scores.blockRows, std::clamp<int64_t>(wholeVectors(rows_ / 8), 64, 512));
     tileColumns_ = std::clamp<int64_t>(wholeVectors(columns_ / 4), 128, 512);
+    // A millisecond for each thread at least: beside busy programs, one to wait for takes many.
+    constexpr int64_t smallestPart = 1 << 25;
+    const int64_t parts = rows_ * columns_ * scores.rows.size(1) / smallestPart;
+    threads_ = std::max<int64_t>(1, std::min({parts, blocks(), static_cast<int64_t>(at::get_num_threads())}));
   }
+
+  int64_t threads() const { return threads_; }
 
   int64_t blocks() const { return (rows_ + blockRows_ - 1) / blockRows_; }
   int64_t tiles() const { return (columns_ + tileColumns_ - 1) / tileColumns_; }
@@ -70,7 +78,7 @@ class Grid {
   }
 
  private:
-  int64_t rows_, columns_, blockRows_, tileColumns_;
+  int64_t rows_, columns_, blockRows_, tileColumns_, threads_;
 };
 
 /// The blocks' turns to add to what the columns of a tile have in common.
@@ -116,7 +124,7 @@ template <typename MakeBody>
 void forBlocks(const Grid &grid, MakeBody makeBody) {
   std::atomic<int64_t> next = 0;
   Turns turns(grid.tiles());
-  forParts(std::min<int64_t>(at::get_num_threads(), grid.blocks()), 1, [&](int64_t, int64_t) {
+  forParts(grid.threads(), 1, [&](int64_t, int64_t) {
     // The threads have modes of their own.
     at::AutoDispatchBelowADInplaceOrView withoutAutograd;
     const OneThreadProducts oneThread;

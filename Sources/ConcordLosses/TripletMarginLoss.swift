@@ -59,20 +59,28 @@ public struct TripletMarginLoss: RowwiseLoss, Hashable, Sendable {
             let count = averaging == .nonZero ? sums.nonZero : sums.chosen
             return (loss.to(rows.dtype), count.to(rows.dtype))
         }
-        let choosesOne = mining.choosesOne
+        let pairs = withoutGradient { block.pairs(with: columns, duplicates: duplicates) }
+        guard mining.choosesOne else {
+            let distances = distance.matrix(rows, columns)  // [rows, columns]
+            let chosen = withoutGradient { choose(distances.detached(), pairs) }
+            return terms(chosen) { distances.gathered(axis: 1, $0) }
+        }
         // The gradients of one pair a row need no matrix.
-        let distances = choosesOne ? withoutGradient { distance.matrix(rows, columns) } : distance.matrix(rows, columns)
-        let (positives, negatives) = withoutGradient {
-            choose(distances.detached(), block.pairs(with: columns, duplicates: duplicates))
+        let chosen = withoutGradient {
+            mining.extremes(distance, rows, columns, pairs) ?? choose(distance.matrix(rows, columns), pairs)
         }
-        let isValid = positives.isValid.logicalAnd(negatives.isValid)  // [rows, places]
-        let toChosen: (ChosenPairs) -> Tensor = {
-            choosesOne ? distance.chosen(rows, columns, $0.indices) : distances.gathered(axis: 1, $0.indices)
-        }
-        let toPositives = toChosen(positives), toNegatives = toChosen(negatives)
+        return terms(chosen) { distance.chosen(rows, columns, $0) }
+    }
+
+    /// - Parameter distances: those of each row to the columns with some indices, both `[rows, places]`.
+    private func terms(
+        _ chosen: (positives: ChosenPairs, negatives: ChosenPairs), distances: (_ indices: Tensor) -> Tensor
+    ) -> (sum: Tensor, count: Tensor) {
+        let isValid = chosen.positives.isValid.logicalAnd(chosen.negatives.isValid)  // [rows, places]
+        let toPositives = distances(chosen.positives.indices), toNegatives = distances(chosen.negatives.indices)
         let losses = penalty(toPositives - toNegatives + margin) * isValid
         let counted = averaging == .nonZero ? losses.detached().greater(than: 0) : isValid
-        return (losses.to(.float64).sum().to(rows.dtype), counted.sum().to(rows.dtype))
+        return (losses.to(.float64).sum().to(losses.dtype), counted.sum().to(losses.dtype))
     }
 
     /// The summed hinge, float64, which is linear in the distances as long as the same triplets have a loss.

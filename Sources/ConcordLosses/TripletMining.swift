@@ -47,6 +47,25 @@ public enum TripletMining: Hashable, Sendable {
         }
     }
 
+    /// The one triplet of each anchor, found without the matrix of distances; nil for choices, distances, types and
+    /// devices that there is no such loop for.
+    func extremes(
+        _ distance: EmbeddingDistance, _ rows: Tensor, _ columns: Tensor, _ pairs: BlockPairs
+    ) -> (positives: ChosenPairs, negatives: ChosenPairs)? {
+        var (positive, negative) = (PairChoice.hard, PairChoice.hard)
+        if case .easyHard(let first, let second) = self { (positive, negative) = (first, second) }
+        guard rows.device.kind == .cpu, rows.dtype == .float32, positive != .semiHard, negative != .semiHard,
+            distance == .euclidean() || distance == .squaredEuclidean
+        else { return nil }
+        let found = Tensor.extremeColumns(
+            rows: rows, columns: columns, areSquared: distance == .squaredEuclidean, positives: pairs.positives,
+            farthestPositive: positive == .hard, negatives: pairs.negatives, farthestNegative: negative == .easy)
+        let chosen: (Tensor) -> ChosenPairs = {
+            ChosenPairs(indices: $0.clamped(min: 0), isValid: $0.greaterOrEqual(to: 0))
+        }
+        return (chosen(found.positive), chosen(found.negative))
+    }
+
     func check() throws(ConcordError) {
         if case .easyHard(let positive, let negative) = self { try Self.check(positive: positive, negative: negative) }
     }

@@ -61,4 +61,21 @@ extension Tensor {
                 rows.handle, columns.handle, own, scale, blockRows, bias, factor, forGradients, $0, $1, $2)
         }
     }
+    /// Of each float32 row its farthest or nearest column among positives and among negatives, bool `[rows, columns]`:
+    /// int64 `[rows, 1]`, the first of equally far ones, -1 where there is none.
+    ///
+    /// Distances are Euclidean or their squares, computed in float64 and compared in float32.
+    package static func extremeColumns(
+        rows: Tensor, columns: Tensor, areSquared: Bool, positives: Tensor, farthestPositive: Bool, negatives: Tensor,
+        farthestNegative: Bool, file: StaticString = #fileID, line: UInt = #line
+    ) -> (positive: Tensor, negative: Tensor) {
+        performPair(
+            "extreme_columns", [.tensor(rows), .tensor(columns), .tensor(positives), .tensor(negatives)],
+            ["are_squared": .bool(areSquared)], file, line
+        ) {
+            ctorch_extreme_columns(
+                rows.handle, columns.handle, areSquared, positives.handle, farthestPositive, negatives.handle,
+                farthestNegative, $0, $1)
+        }
+    }
 }

@@ -128,6 +128,32 @@ import Testing
         }
     }
 
+    /// Of float32 the triplets are found tile by tile; of float64 in the matrix of all distances.
+    @Test(arguments: [EmbeddingDistance.euclidean(), .squaredEuclidean], [PairChoice.hard, .easy])
+    func chosenTriplets(_ distance: EmbeddingDistance, _ positive: PairChoice) throws {
+        for negative in [PairChoice.hard, .easy] {
+            try expectTripletsOfFloat64(distance, positive, negative)
+        }
+    }
+
+    private func expectTripletsOfFloat64(
+        _ distance: EmbeddingDistance, _ positive: PairChoice, _ negative: PairChoice
+    ) throws {
+        let sides = Self.sides(Shape(count: 150, width: 6), dtype: .float32)
+        // The last classes have one sample.
+        let labels = Tensor((0..<150).map { $0 < 140 ? $0 % 20 : $0 })
+        let loss = try TripletMarginLoss(
+            margin: 5, distance: distance, mining: .easyHard(positive: positive, negative: negative))
+        for isTwoSided in [true, false] {
+            let run: ([Tensor]) throws -> Tensor = {
+                try isTwoSided ? loss($0[0], $0[1], labels: labels) : loss($0[0], labels: labels)
+            }
+            let expected = try LossAndGradients(sides.map { $0.to(.float64) }, run)
+            #expect(expected.value[0] > 0)
+            try LossAndGradients(sides, run).expectClose(to: expected, relative: 1e-5, "two sides: \(isTwoSided)")
+        }
+    }
+
     /// Logits beyond float32 are an error, not a number.
     @Test func overflowIsFound() {
         for side in [Tensor.full([40, 4], 1e25), .full([40, 4], -1e25)] {

@@ -212,6 +212,12 @@ int32_t ctorch_sigmoid_scores(
     ctorch_tensor *rows, ctorch_tensor *columns, intptr_t own, double scale, intptr_t block_rows, double bias,
     double factor, bool needs_gradients, ctorch_tensor **sums, ctorch_tensor **row_gradient,
     ctorch_tensor **column_gradient);
+/// Of each float32 row the farthest or nearest column of a mask of positives and of one of negatives, bool
+/// `[rows, columns]`: int64 `[rows, 1]`, the first of equally far ones, -1 where there is none. Distances are Euclidean,
+/// or their squares, computed in float64 and compared in float32.
+int32_t ctorch_extreme_columns(
+    ctorch_tensor *rows, ctorch_tensor *columns, bool are_squared, ctorch_tensor *positives, bool farthest_positive,
+    ctorch_tensor *negatives, bool farthest_negative, ctorch_tensor **positive, ctorch_tensor **negative);
 
 // Kernels of optimizers
 

@@ -95,7 +95,7 @@ public final class Trainer {
         let pass = forward(batch, step)
         let terms = try terms(of: pass, step)
         let (loss, value) = try total(terms.flatMap(\.self), step)
-        let updates = step - skippedSteps
+        let updates = max(0, step - skippedSteps)
         var report = TrainingStep(step: step + 1, loss: value, learningRate: options.schedule(updates))
         report.modelValues = model.loggedValues
         report.lossScale = scaler?.scale

@@ -38,12 +38,19 @@ public struct TrainingStep: Sendable {
 
     /// All values under the names that `metrics.jsonl` and TensorBoard show.
     public var values: [(name: String, value: Double)] {
-        let parts = terms.count > 1 ? terms.map { ($0.name + "_loss", $0.value) } : []
-        let scale = lossScale.map { [("loss_scale", $0), ("skipped", Double(skippedSteps))] } ?? []
-        return [("epoch", Double(epoch)), ("loss", loss)] + parts + [("learning_rate", learningRate)] + modelValues
-            + measurements + [("gradient_norm", gradientNorm)] + scale + [
-                ("samples_per_second", samplesPerSecond), ("data_wait", dataWait),
-            ]
+        var values: [(name: String, value: Double)] = [("epoch", Double(epoch)), ("loss", loss)]
+        if terms.count > 1 { values += terms.map { (name: $0.name + "_loss", value: $0.value) } }
+        values.append((name: "learning_rate", value: learningRate))
+        values += modelValues
+        values += measurements
+        values.append((name: "gradient_norm", value: gradientNorm))
+        if let lossScale {
+            values.append((name: "loss_scale", value: lossScale))
+            values.append((name: "skipped", value: Double(skippedSteps)))
+        }
+        values.append((name: "samples_per_second", value: samplesPerSecond))
+        values.append((name: "data_wait", value: dataWait))
+        return values
     }
 
     /// A value by its name, such as `accuracy`: the share of pairs whose partner scores highest in the batch, over both
@@ -75,13 +82,13 @@ final class TrainingClock {
 
     /// The report as the progress bar shows it.
     func line(_ report: TrainingStep, total: Int) -> ProgressLine {
-        ProgressLine(
+        let skipped = report.skippedSteps > 0 ? ["\(report.skippedSteps) skipped"] : []
+        return ProgressLine(
             unit: "step", done: report.step, total: total, doneBefore: firstStep,
             elapsed: (ContinuousClock.now - start) / .seconds(1),
             details: ["loss \(NumberText.fixed(report.loss, decimals: 3))"]
                 + (report["accuracy"].map { ["acc \(NumberText.fixed(100 * $0, decimals: 0)) %"] } ?? [])
-                + ["\(NumberText.fixed(report.samplesPerSecond, decimals: 0)) samples/s"]
-                + (report.skippedSteps > 0 ? ["\(report.skippedSteps) skipped"] : []))
+                + ["\(NumberText.fixed(report.samplesPerSecond, decimals: 0)) samples/s"] + skipped)
     }
 }
 

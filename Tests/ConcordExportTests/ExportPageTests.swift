@@ -10,7 +10,7 @@ import Testing
 #endif
 
 @Suite struct ExportPageTests {
-    private func report(_ layers: [(name: String, QuantizationReport.Layer.Precision, ratio: Double)])
+    private func report(_ layers: [(name: String, ArtifactManifest.Precision, ratio: Double)])
         -> QuantizationReport
     {
         let measures = QuantizationMeasures(
@@ -28,10 +28,11 @@ import Testing
     }
 
     private func page(
-        name: String = "emoji", layers: [(name: String, QuantizationReport.Layer.Precision, ratio: Double)]
+        name: String = "emoji", precision: ArtifactManifest.Precision = .int8,
+        layers: [(name: String, ArtifactManifest.Precision, ratio: Double)]
     ) -> String {
         var options = ExportOptions()
-        options.precision = .int8
+        options.precision = precision
         let speed = GraphSpeed(float32: 30, quantized: 12, rows: 8)
         return ExportPage(
             name: name, options: options, runtime: "1.32.0",
@@ -76,6 +77,11 @@ import Testing
         let weights = page(layers: [("a", .int8, 30), ("b", .int8Weights, 9)])
         let third = try #require(charts(weights).first { $0.contains("signal-to-noise") })
         #expect(third.contains("var(--series-2)") && third.contains(">int8-weights</tspan>"))
+        // Of an export that has only weights in 8 bits, they are what was asked for.
+        let alone = page(precision: .int8Weights, layers: [("a", .int8Weights, 30), ("b", .float32, 9)])
+        let two = try #require(charts(alone).first { $0.contains("signal-to-noise") })
+        #expect(two.contains("var(--series-0)") && !two.contains("var(--series-2)"))
+        #expect(alone.contains("<b>1</b><span>of 2 layers in int8"))
     }
 
     @Test func theHeadSaysWhatWasMeasured() {

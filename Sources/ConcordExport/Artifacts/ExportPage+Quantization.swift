@@ -8,14 +8,13 @@ extension ExportPage {
     /// Series of a chart, in the order of their colours.
     private enum Series: Int {
         case quantized, float32, weights
+    }
 
-        init(_ precision: QuantizationReport.Layer.Precision) {
-            self =
-                switch precision {
-                case .int8: .quantized
-                case .float32: .float32
-                case .int8Weights: .weights
-                }
+    private func series(of precision: ArtifactManifest.Precision) -> Series {
+        switch precision {
+        case options.precision: .quantized
+        case .float32: .float32
+        case .int8, .int8Weights: .weights
         }
     }
 
@@ -76,7 +75,7 @@ extension ExportPage {
                 graph.quantization.map { report in
                     [
                         Self.title(graph.role), "\(report.layers.count)",
-                        "\(report.layers.count { $0.precision == .int8 })",
+                        "\(report.layers.count { $0.precision == options.precision })",
                     ]
                         + [
                             report.after.meanCosine, report.before.meanCosine, report.after.worstCosine,
@@ -105,20 +104,20 @@ extension ExportPage {
     }
 
     private func layerChart(_ graph: String, _ report: QuantizationReport) -> BarChart {
-        let hasWeights = report.layers.contains { $0.precision == .int8Weights }
+        let hasWeights = report.layers.contains { series(of: $0.precision) == .weights }
         return BarChart(
             title: "\(graph): signal-to-noise ratio, dB",
             rows: report.layers.map { entry in
                 let layer = entry.layer, text = NumberText.fixed(entry.signalToNoise, decimals: 1)
-                let series = Series(entry.precision).rawValue
+                let place = series(of: entry.precision).rawValue
                 let shape = layer.shape.map(String.init).joined(separator: " × ")
                 return BarChart.Row(
                     // Weights have the names of the model's parameters; results are only numbered.
                     layer.weight.replacing(".transposed", with: ""),
                     [
                         BarChart.Bar(
-                            entry.signalToNoise, text: text, series: series,
-                            note: "\(layer.weight), \(layer.kind.rawValue) \(shape), \(seriesNames[series]): "
+                            entry.signalToNoise, text: text, series: place,
+                            note: "\(layer.weight), \(layer.kind.rawValue) \(shape), \(seriesNames[place]): "
                                 + "\(text) dB")
                     ])
             },

@@ -134,7 +134,7 @@ package struct ExportPage: Sendable {
                     "R@1, \(recall.split); float32: \(Self.percent(recall.float32))"))
         }
         if let mean = reports.map(\.after.meanCosine).min(), let worst = reports.map(\.after.worstCosine).min() {
-            let kept = layers.count { $0.precision != .int8 }
+            let kept = layers.count { $0.precision != options.precision }
             figures += [
                 .init(
                     NumberText.fixed(mean, decimals: 5),

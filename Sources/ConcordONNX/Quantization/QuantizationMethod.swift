@@ -6,11 +6,11 @@ public enum QuantizationMethod: Hashable, Sendable {
     case weights(WeightQuantization)
     case calibrated(StaticQuantization)
 
-    /// What a quantized model holds under `OnnxModelMetadata.quantizationMethodKey`.
-    public var name: String {
+    /// What it makes of a layer. A quantized model holds its name under `OnnxModelMetadata.quantizationMethodKey`.
+    public var precision: ArtifactManifest.Precision {
         switch self {
-        case .weights: "int8-weights"
-        case .calibrated: "int8"
+        case .weights: .int8Weights
+        case .calibrated: .int8
         }
     }
 
@@ -66,7 +66,7 @@ public enum QuantizationMethod: Hashable, Sendable {
         let isQuantized = model.proto.metadataProps.contains { $0.key == methodKey }
         return editor.finish(
             metadata: isQuantized
-                ? [:] : [methodKey: name, OnnxModelMetadata.weightBitsKey: "\(weightBits)"])
+                ? [:] : [methodKey: precision.rawValue, OnnxModelMetadata.weightBitsKey: "\(weightBits)"])
     }
 
     /// Adds the nodes that stand for a layer.

@@ -1,24 +1,17 @@
 import ConcordCore
+import ConcordRuntime
 
 /// What quantization did to a model: its size, how near it stays to the float32 one, and what each layer became.
 public struct QuantizationReport: Hashable, Sendable {
     /// What one layer became.
     public struct Layer: Hashable, Sendable {
-        /// How a layer is computed.
-        public enum Precision: String, Hashable, Sendable {
-            /// By the report's method.
-            case int8
-            /// Its weight alone has 8 bits, as with ``WeightQuantization``: the calibrated form cost too much.
-            case int8Weights = "int8-weights"
-            case float32
-        }
-
         public let layer: QuantizableLayer
-        public internal(set) var precision: Precision
+        /// That of the report's method; where it cost too much, weights alone in 8 bits, or float32.
+        public internal(set) var precision: ArtifactManifest.Precision
         /// What ``LayerErrors`` found for the report's method, in decibels.
         public let signalToNoise: Double
 
-        package init(layer: QuantizableLayer, precision: Precision, signalToNoise: Double) {
+        package init(layer: QuantizableLayer, precision: ArtifactManifest.Precision, signalToNoise: Double) {
             self.layer = layer
             self.precision = precision
             self.signalToNoise = signalToNoise
@@ -80,7 +73,7 @@ public struct QuantizationReport: Hashable, Sendable {
     /// All of it as a document. Sizes are in bytes; infinite numbers are null.
     public var json: JSONValue {
         var members: [JSONValue.Member] = [
-            .init("method", .string(method.name)), .init("weight_bits", .integer(method.weightBits)),
+            .init("method", .string(method.precision.rawValue)), .init("weight_bits", .integer(method.weightBits)),
             .init("float32_bytes", .integer(float32ByteCount)),
             .init("quantized_bytes", .integer(quantizedByteCount)), .init("ratio", .number(ratio)),
         ]

@@ -67,7 +67,7 @@ public struct QuantizationSearch: Sendable {
             quantizedByteCount: quantized.fileByteCount, before: before, after: after,
             layers: layers.map { layer in
                 QuantizationReport.Layer(
-                    layer: layer, precision: keeping.contains(layer.name) ? .float32 : .int8,
+                    layer: layer, precision: keeping.contains(layer.name) ? .float32 : method.precision,
                     signalToNoise: errors.signalToNoise[layer.name] ?? .nan)
             })
         return (quantized, report)

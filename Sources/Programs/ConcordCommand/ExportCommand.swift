@@ -26,11 +26,6 @@ struct ExportCommand: ParsableCommand {
               concord export --model M --format triton --output repository
             """)
 
-    enum Quantization: String, ExpressibleByArgument, CaseIterable {
-        case int8
-        case weights = "int8-weights"
-    }
-
     @OptionGroup var location: ModelFolderOptions
 
     @Option(help: "The folder to create.")
@@ -51,7 +46,7 @@ struct ExportCommand: ParsableCommand {
         help:
             "int8 (weights and activations, calibrated on --data) or int8-weights (weights only, without calibration)."
     )
-    var quantize: Quantization?
+    var quantize: ArtifactManifest.Precision?
 
     @Option(help: "Model name stored in the export (default: the folder's name).")
     var name: String?
@@ -68,7 +63,7 @@ struct ExportCommand: ParsableCommand {
         options.usesFusedOperations = !plainOperations
         options.replaces = force
         options.name = name
-        options.precision = quantize.map { $0 == .int8 ? .int8 : .int8Weights } ?? .float32
+        options.precision = quantize ?? .float32
         let folder = try location.weightsPath()
         let fileOptions = try file.options(maximumSkippedFraction: 0.1)
         let dataset = try data.map {
@@ -86,3 +81,13 @@ struct ExportCommand: ParsableCommand {
 }
 
 extension ExportOptions.Format: ExpressibleByArgument {}
+
+extension ArtifactManifest.Precision: ExpressibleByArgument {
+    /// float32 is what an export has without the option.
+    public init?(argument: String) {
+        self.init(rawValue: argument)
+        if self == .float32 { return nil }
+    }
+
+    public static var allValueStrings: [String] { allCases.filter { $0 != .float32 }.map(\.rawValue) }
+}

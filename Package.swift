@@ -250,7 +250,12 @@ if let libtorch {
         library("Concord", modules),
         program("ConcordCommand", ["Concord", "ConcordServeArguments"] + modules + [argumentParser]),
         // Compares all execution plans of the losses; `make bench` prints its table, and the tests of the losses run it.
-        program("PlanMatrix", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordLosses", argumentParser]),
+        program(
+            "PlanMatrix",
+            [
+                "ConcordCore", "ConcordCheckpoint", "ConcordData", "ConcordTensor", "ConcordNN", "ConcordLosses",
+                "ConcordModels", "ConcordTrain", argumentParser,
+            ]),
 
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),

@@ -70,11 +70,11 @@ extension AdamW {
     ///
     /// All processes call it. The tensors come one by one, so that no process holds all moments.
     ///
-    /// - Parameter path: the file, on rank 0; the others write nothing.
+    /// - Parameter path: the file, on rank 0; nil on the others, which only take part.
     /// - Throws: `.processGroup`; `.fileSystem` on rank 0, after which the others cannot go on.
-    public func save(to path: String) throws {
+    public func save(to path: String?) throws {
         guard let shards else {
-            try TensorFile.write(namedState, to: path)
+            if let path { try TensorFile.write(namedState, to: path) }
             return
         }
         // In the order in which the file is written.
@@ -86,7 +86,7 @@ extension AdamW {
                 try withoutGradient { try self.collect(entry, shards).withUnsafeBytes(write) }
             }
         }
-        if shards.group.rank == 0 {
+        if let path {
             try SafetensorsWriter.write(to: path, tensors: entries)
         } else {
             try SafetensorsWriter.produce(entries)

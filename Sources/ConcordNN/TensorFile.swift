@@ -15,11 +15,15 @@ public enum TensorFile {
             })
     }
 
-    /// All tensors of a file by name.
-    public static func read(_ path: String) throws -> [String: Tensor] {
+    /// The tensors of a file by name.
+    ///
+    /// - Parameter isWanted: says by the name which ones are read.
+    public static func read(
+        _ path: String, where isWanted: (String) -> Bool = { _ in true }
+    ) throws -> [String: Tensor] {
         let file = try SafetensorsFile(path: path)
         var tensors = [String: Tensor]()
-        for entry in file.entries {
+        for entry in file.entries where isWanted(entry.name) {
             tensors[entry.name] = try file.withUnsafeBytes(of: entry) {
                 Tensor(copying: $0, shape: entry.shape, dtype: entry.dtype)
             }

@@ -6,7 +6,7 @@ import Testing
 /// Every plan gives the loss and the gradients of the one-process float64 reference: see `Sources/Programs/PlanMatrix`.
 @Suite struct PlanMatrixTests {
     @Test(arguments: [1, 2, 4]) func allPlansAgree(_ world: Int) throws {
-        let rows = try Self.rows(world: world)
+        let rows = try Self.rows(["--worlds", "\(world)"])
         // 4 losses × 3 types × the plans that a world of that size can run.
         #expect(rows.count == 4 * 3 * (world == 1 ? 6 : 2))
         for row in rows {
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    private static func rows(world: Int) throws -> [JSONValue] {
+    static func rows(_ arguments: [String]) throws -> [JSONValue] {
         let folders = [Bundle.main.bundlePath, (CommandLine.arguments[0] as NSString).deletingLastPathComponent]
         let path = try #require(
             folders.map { $0 + "/PlanMatrix" }.first { FileManager.default.isExecutableFile(atPath: $0) })
@@ -31,7 +31,7 @@ import Testing
             _ = FileManager.default.createFile(atPath: output, contents: nil)
             let process = Process()
             process.executableURL = URL(fileURLWithPath: path)
-            process.arguments = ["--json", "--worlds", "\(world)"]
+            process.arguments = ["--json"] + arguments
             process.standardOutput = FileHandle(forWritingAtPath: output)
             try process.run()
             process.waitUntilExit()

@@ -101,7 +101,8 @@ import Testing
     @Test func withoutRankZeroThereIsNoMeeting() throws {
         let error = try #require(
             #expect(throws: ConcordError.self) {
-                try ProcessGroup(host: "127.0.0.1", port: ProcessMembership.freePort(), rank: 1, worldSize: 2, timeout: 0.3)
+                try ProcessGroup(
+                    host: "127.0.0.1", port: ProcessMembership.freePort(), rank: 1, worldSize: 2, timeout: 0.3)
             })
         #expect(error.code == .processGroup)
         #expect(error.message.contains("rank 1") && error.message.contains("WORLD_SIZE"))

@@ -18,9 +18,12 @@ public enum Program {
 
     /// Starts the program, or any other, with its output going to files in `folder`.
     ///
-    /// - Parameter environment: variables to set beside those of this process.
+    /// - Parameters:
+    ///   - environment: variables to set beside those of this process.
+    ///   - directory: where it works; nil is where this process does.
     public static func start(
-        _ arguments: [String], executable: String = path, in folder: String, environment: [String: String] = [:]
+        _ arguments: [String], executable: String = path, in folder: String, environment: [String: String] = [:],
+        directory: String? = nil
     ) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
@@ -33,6 +36,7 @@ public enum Program {
         }
         process.standardInput = FileHandle.nullDevice
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         try process.run()
         return process
     }

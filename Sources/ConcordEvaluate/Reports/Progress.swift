@@ -84,6 +84,11 @@ public final class ProgressBar {
         self.pace = pace
     }
 
+    /// A bar that shows nothing.
+    package static var silent: ProgressBar {
+        ProgressBar(isInteractive: false, usesColor: false, width: { 80 }, write: { _ in })
+    }
+
     /// Shows a new state, unless the last one was written too short a time ago. The first and the last always show.
     public func update(_ line: ProgressLine) {
         let pause = isInteractive ? pace.redraw : pace.plainLine

@@ -19,36 +19,39 @@ public final class GradientReducer {
         case bfloat16
     }
 
-    private let group: ProcessGroup
+    private let group: ProcessGroup?
     private let parameters: [Tensor]
-    /// Nil for a group of one.
+    /// Nil for one process.
     private let handle: OpaquePointer?
 
     /// Compares the parameters with those of the other processes.
     ///
-    /// - Parameter parameters: leaves that require gradients, on the CPU; frozen ones are left out.
+    /// - Parameters:
+    ///   - parameters: leaves that require gradients, on the CPU where there are several processes; frozen ones are left
+    ///     out.
+    ///   - group: the processes; nil for one.
     /// - Throws: `.processGroup`, on all processes, when one has others, by number, shape or dtype; `.invalidArgument` for
     ///   a tensor that takes no gradient or is not on the CPU.
     public init(
-        _ parameters: [Tensor], group: ProcessGroup, compression: Compression = .none
+        _ parameters: [Tensor], group: ProcessGroup?, compression: Compression = .none
     ) throws(ConcordError) {
         if let place = parameters.firstIndex(where: { !$0.isLeaf || !$0.requiresGradient }) {
             throw ConcordError(
                 .invalidArgument,
                 "parameter \(place) of shape \(parameters[place].shape) takes no gradient; leave out what is frozen")
         }
-        if let other = parameters.first(where: { $0.device != .cpu }) {
-            throw ConcordError(.invalidArgument, "parameters on \(other.device) cannot be summed by Gloo; use the CPU")
-        }
         self.group = group
         self.parameters = parameters
-        guard group.worldSize > 1, !parameters.isEmpty else {
+        guard let group, group.worldSize > 1, !parameters.isEmpty else {
             handle = nil
             return
         }
+        if let other = parameters.first(where: { $0.device != .cpu }) {
+            throw ConcordError(.invalidArgument, "parameters on \(other.device) cannot be summed by Gloo; use the CPU")
+        }
         var handle: OpaquePointer?
         let status = ctorch_reducer_create(
-            group.connection?.handle, parameters.map(\.handle), parameters.count, compression == .bfloat16, &handle)
+            try group.handle, parameters.map(\.handle), parameters.count, compression == .bfloat16, &handle)
         try group.check(status, "comparison of parameters")
         self.handle = handle
     }
@@ -69,8 +72,16 @@ public final class GradientReducer {
         let status = withExtendedLifetime((prepared, gradient)) {
             ctorch_backward([prepared.handle], [gradient?.handle], 1, false)
         }
-        guard status != CTORCH_OK else { return }
-        if status == CTORCH_PROCESS_GROUP { try group.check(status, "sum of gradients") }
+        guard status != CTORCH_OK else {
+            // As on several processes, where the others may have had more.
+            if handle == nil {
+                for parameter in parameters where parameter.gradient == nil {
+                    parameter.gradient = .zeros(like: parameter.detached())
+                }
+            }
+            return
+        }
+        if status == CTORCH_PROCESS_GROUP { try group?.check(status, "sum of gradients") }
         throw ConcordError(
             .tensorOperation, "backward pass: \(ctorch_last_error().map { String(cString: $0) } ?? "unknown error")")
     }
@@ -80,15 +91,16 @@ public final class GradientReducer {
     /// - Throws: `.processGroup`.
     private func prepare(_ loss: Tensor) throws(ConcordError) -> Tensor {
         guard let handle else { return loss }
+        _ = try group?.handle
         var result: OpaquePointer?
         let status = withExtendedLifetime(loss) { ctorch_reducer_prepare(handle, loss.handle, &result) }
-        try group.check(status, "preparation of a backward pass")
+        try group?.check(status, "preparation of a backward pass")
         return Tensor(handle: result)
     }
 
     /// The bytes that this process sent in the last backward pass: a ring sends each gradient 2 (W − 1) / W times.
     public var bytesSent: Int {
-        guard let handle else { return 0 }
+        guard let handle, let group else { return 0 }
         return Int(ctorch_reducer_bytes(handle)) * 2 * (group.worldSize - 1) / group.worldSize
     }
 }

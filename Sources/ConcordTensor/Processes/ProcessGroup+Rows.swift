@@ -49,18 +49,3 @@ extension ProcessGroup {
                 + "\(Array(theirs)) of \(type.rawValue); all ranks must embed to the same width and type")
     }
 }
-
-extension ProcessGroup {
-    /// Sums the gradients of shared parameters over the ranks, each of which has its part.
-    ///
-    /// - Parameter tensors: leaves, in the same order on all ranks; one without a gradient counts as zeros.
-    /// - Throws: `.processGroup`.
-    public func sumGradients(of tensors: [Tensor]) throws(ConcordError) {
-        guard worldSize > 1 else { return }
-        for tensor in tensors {
-            let gradient = tensor.gradient ?? .zeros(like: tensor.detached())
-            try allReduce(gradient)
-            tensor.gradient = gradient
-        }
-    }
-}

@@ -109,7 +109,7 @@ public final class ProcessGroup {
     package func allReduce(_ tensor: Tensor, _ reduction: Reduction = .sum) throws(ConcordError) {
         guard worldSize > 1 else { return }
         let status = withExtendedLifetime(tensor) {
-            ctorch_all_reduce(connection?.handle, tensor.handle, reduction.rawValue)
+            ctorch_all_reduce(handle, tensor.handle, reduction.rawValue)
         }
         try check(status, "all-reduce of \(tensor.shape)")
     }
@@ -119,10 +119,11 @@ public final class ProcessGroup {
     /// - Throws: `.processGroup`.
     package func allGather(_ tensor: Tensor) throws(ConcordError) -> [Tensor] {
         guard worldSize > 1 else { return [tensor.detached()] }
+        let handle = try handle
         var results: UnsafeMutablePointer<OpaquePointer?>?
         var count = 0
         let status = withExtendedLifetime(tensor) {
-            ctorch_all_gather(connection?.handle, tensor.handle, &results, &count)
+            ctorch_all_gather(handle, tensor.handle, &results, &count)
         }
         try check(status, "all-gather of \(tensor.shape)")
         defer { ctorch_free(results) }
@@ -134,8 +135,20 @@ public final class ProcessGroup {
     /// - Throws: `.processGroup`.
     package func broadcast(_ tensor: Tensor, from root: Int = 0) throws(ConcordError) {
         guard worldSize > 1 else { return }
-        let status = withExtendedLifetime(tensor) { ctorch_broadcast(connection?.handle, tensor.handle, Int32(root)) }
+        let handle = try handle
+        let status = withExtendedLifetime(tensor) { ctorch_broadcast(handle, tensor.handle, Int32(root)) }
         try check(status, "broadcast of \(tensor.shape)")
+    }
+
+    /// The group as the seam knows it.
+    ///
+    /// - Throws: `.processGroup` once this process has left.
+    var handle: OpaquePointer {
+        get throws(ConcordError) {
+            if let handle = connection?.handle { return handle }
+            throw ConcordError(
+                .processGroup, "rank \(rank) has left its group of \(worldSize), and asks for the others")
+        }
     }
 
     /// Throws for a call of the seam that failed: as `.processGroup` with the name of the process that is the cause, where

@@ -3,6 +3,7 @@ import ConcordCore
 import ConcordData
 import ConcordEvaluate
 import ConcordMedia
+import ConcordTensor
 import ConcordText
 
 /// The data of a run, and what follows from them.
@@ -56,10 +57,11 @@ struct TrainingData {
             earlierPlan: plans?.before)
     }
 
-    /// The order of the images of every epoch.
-    func sampler(seed: Int) -> DistributedSampler {
+    /// The order of the images of every epoch, and this process's part of each batch.
+    func sampler(seed: Int, group: ProcessGroup?) -> DistributedSampler {
         DistributedSampler(
-            count: split.examples.items.count, batchSize: plan.batchSize, seed: UInt64(seed), dropLast: true)
+            count: split.examples.items.count, batchSize: plan.batchSize, seed: UInt64(seed), rank: group?.rank ?? 0,
+            worldSize: group?.worldSize ?? 1, dropLast: true)
     }
 }
 

@@ -23,12 +23,14 @@ struct TrainingCheckpoint {
     private var averages: String { path + "/averages.safetensors" }
     private var state: String { path + "/state.json" }
 
-    /// Saves a checkpoint and removes all but the newest that the recipe keeps.
+    /// Saves a checkpoint and removes all but the newest that the recipe keeps. All processes of a run call it; rank 0
+    /// writes.
     ///
     /// - Throws: `.fileSystem`, for example on a full disk; older checkpoints are then still there.
     static func save(
-        step: Int, trainer: Trainer, recipe: Recipe, data: TrainingData, in folder: RunFolder
+        step: Int, trainer: Trainer, recipe: Recipe, data: TrainingData, in folder: RunFolder, isWriter: Bool = true
     ) throws {
+        guard isWriter else { return try trainer.optimizer.save(to: nil) }
         let name = prefix + String(step)
         let final = folder.checkpoints + "/" + name
         let draft = TrainingCheckpoint(path: folder.checkpoints + "/.\(name).tmp", step: step)
@@ -36,7 +38,7 @@ struct TrainingCheckpoint {
             try? FileManager.default.removeItem(atPath: draft.path)
             try Files.makeFolder(draft.path)
             try TensorFile.write(trainer.model.store.resumable.map { ($0.name, $0.tensor) }, to: draft.weights)
-            try TensorFile.write(trainer.optimizer.namedState, to: draft.optimizer)
+            try trainer.optimizer.save(to: draft.optimizer)
             if let averages = trainer.averages { try TensorFile.write(averages.namedState, to: draft.averages) }
             let state = JSONValue.object(
                 [
@@ -131,7 +133,9 @@ struct TrainingCheckpoint {
     /// - Throws: `.invalidCheckpoint` when a tensor or the scale is missing or misshapen.
     func restore(_ trainer: Trainer) throws {
         try trainer.model.store.restore(TensorFile.read(weights), path: weights)
-        try trainer.optimizer.restore(TensorFile.read(optimizer), path: optimizer)
+        // Where processes share out the moments, each reads its part.
+        let moments = Set(trainer.optimizer.namedState.map(\.0))
+        try trainer.optimizer.restore(TensorFile.read(optimizer, where: moments.contains), path: optimizer)
         try trainer.averages?.restore(TensorFile.read(averages), path: averages)
         try restoreScale(trainer)
     }
@@ -176,6 +180,12 @@ struct RunFingerprint {
     init(_ dataset: CaptionDataset, _ start: PretrainedSource) throws(ConcordError) {
         captions = (dataset.captionFile, try FileHash(.sha256, ofFile: dataset.captionFile).hexadecimal)
         weights = try start.hashes()
+    }
+
+    /// What processes compare of it.
+    var texts: [(name: String, text: String)] {
+        [("the caption file", captions.sha256)]
+            + weights.map { ("the file \(($0.path as NSString).lastPathComponent) of the first weights", $0.sha256) }
     }
 
     /// The members of a checkpoint's `state.json`.

@@ -86,14 +86,16 @@ extension TrainingRun {
     func makeTrainer(_ model: any ImageTextEncoder, _ plan: TrainingPlan) throws(ConcordError) -> Trainer {
         let train = recipe.train
         let layerDecay = train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil
-        let options = Trainer.Options(
+        var options = Trainer.Options(
             schedule: plan.schedule(train),
             optimizer: AdamW.Options(
                 beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
             plan: recipe.loss.executionPlan(accumulating: train.accumulate, batchSize: plan.batchSize),
             learningRateScale: { layerDecay?.factor(for: $0) ?? 1 }, precision: train.precision,
             gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
-            averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed))
+            averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed), group: members.group)
+        options.gradientCompression = train.gradientCompression
+        options.shardsOptimizer = train.shardsOptimizer
         return Trainer(model: model, objectives: try recipe.loss.makeObjectives(for: model), options: options)
     }
 }

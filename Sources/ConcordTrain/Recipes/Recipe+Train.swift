@@ -22,6 +22,10 @@ extension Recipe {
         package var layerDecay: Double
         public var adapters: AdapterSection
         package var textCacheMegabytes: Int
+        /// How gradients are sent between processes.
+        public var gradientCompression: GradientReducer.Compression
+        /// Whether processes share out the optimizer's moments.
+        public var shardsOptimizer: Bool
         public var device: String
         /// 0 saves by steps alone.
         package var checkpointMinutes: Double
@@ -35,7 +39,7 @@ extension Recipe {
                     + "--resume with a higher number, or --epochs-more.")
             batchSize = try read.integer(
                 "train.batch_size", or: Recipe.automatic, in: 2...1_000_000,
-                "Images per step; auto takes 256, and fewer for small data sets.")
+                "Images per step, of all processes together; auto takes 256, and fewer for small data sets.")
             accumulate = try read.integer(
                 "train.accumulate", 1, in: 1...1_000_000,
                 "Gradient accumulation: the batch goes through the model in this many parts, with memory for one. The "
@@ -96,10 +100,17 @@ extension Recipe {
                 "Layer-wise decay of the learning rate: factor from each block to the one below; 1 gives all "
                     + "layers the same rate.")
             adapters = try AdapterSection(&read)
+            gradientCompression = try read.choice(
+                "train.gradient_compression", GradientReducer.Compression.none,
+                "Gradients between processes as they are, or as bfloat16: half the bytes, sums of 8 bits.")
+            shardsOptimizer = try read.flag(
+                "train.shard_optimizer", false,
+                "Have each of several processes keep its part of AdamW's moments (ZeRO stage 1). Same weights, and "
+                    + "the same checkpoints.")
             device = try read.text("train.device", "cpu", "cpu, cuda, cuda:N or mps.")
             threads = try read.integer(
                 "train.threads", 0, in: 0...4096,
-                "Threads of tensor operations; 0 is all cores.")
+                "Threads of tensor operations in each process; 0 shares out all cores.")
             logEvery = try read.integer(
                 "train.log_every", 1, in: steps,
                 "Steps between lines of metrics.jsonl.")

@@ -28,6 +28,11 @@ public final class Trainer {
         public var seed: UInt64
         /// The processes that share each batch; nil for one.
         public var group: ProcessGroup?
+        /// How gradients are sent between processes.
+        public var gradientCompression = GradientReducer.Compression.none
+        /// Whether the processes share out the optimizer's moments: each keeps its part of them (ZeRO stage 1). The
+        /// weights have the same bits.
+        public var shardsOptimizer = false
 
         public init(
             schedule: LearningRateSchedule, optimizer: AdamW.Options = .init(), plan: ExecutionPlan = .dense,
@@ -58,6 +63,8 @@ public final class Trainer {
     package let scaler: GradientScaler?
     /// Steps that moved nothing, because a gradient overflowed. The schedule does not count them.
     var skippedSteps = 0
+    /// Made at the first step.
+    private var reducer: GradientReducer?
 
     /// Prepares the optimizer for the parameters that are trainable now.
     public init(model: any TrainableModel, objectives: [any TrainingObjective], options: Options) {
@@ -67,7 +74,8 @@ public final class Trainer {
         plan = options.group.map { options.plan.gathered(over: $0) } ?? options.plan
         outputs = objectives.reduce(into: []) { $0.formUnion($1.outputs) }
         optimizer = AdamW(
-            model.store.trainable, options: options.optimizer, learningRateScale: options.learningRateScale)
+            model.store.trainable, options: options.optimizer,
+            sharedBy: options.shardsOptimizer ? options.group : nil, learningRateScale: options.learningRateScale)
         averages = options.averageDecay.map { ExponentialMovingAverage(model.store.trainable, decay: $0) }
         scaler = options.precision.dtype(on: model.store.device) == .float16 ? GradientScaler() : nil
     }
@@ -101,11 +109,12 @@ public final class Trainer {
         report.lossScale = scaler?.scale
 
         model.store.clearGradients()
-        loss.backward(gradient: scaler.map { Tensor($0.scale, dtype: loss.dtype, device: loss.device) })
-        try options.group?.sumGradients(of: model.store.trainable.map(\.tensor))
+        try backward(loss)
+        report.bytesSent = reducer?.bytesSent ?? 0
         if try scaler?.unscale(model.store.trainable, group: options.group) ?? true {
             report.gradientNorm = GradientClipping.clip(model.store.trainable, maximum: options.gradientClip)
             optimizer.step(learningRate: report.learningRate)
+            try optimizer.shareUpdates()
             model.didUpdate()
             averages?.update(step: updates)
         } else {
@@ -157,6 +166,19 @@ public final class Trainer {
                     + "from the beginning or from an earlier checkpoint")
         }
         return (loss, value)
+    }
+
+    /// Gives every parameter the gradient of the batch of all processes. A parameter that no sample reaches, of a tower
+    /// whose modality the batch lacks, has a gradient of zero, on one process as on several.
+    private func backward(_ loss: Tensor) throws(ConcordError) {
+        let reducer =
+            try reducer
+            ?? GradientReducer(
+                model.store.trainable.map(\.tensor), group: options.group, compression: options.gradientCompression)
+        self.reducer = reducer
+        // The reducer sums over processes, so the scale is the same for any number of them.
+        try reducer.backward(
+            loss, gradient: scaler.map { Tensor($0.scale, dtype: loss.dtype, device: loss.device) })
     }
 
     /// Runs `body` with the weights that a model is saved with: the averages where there are any, adapters merged.

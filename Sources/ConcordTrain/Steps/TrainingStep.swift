@@ -27,6 +27,8 @@ public struct TrainingStep: Sendable {
     package var warnings: [EmbeddingWarning] = []
     /// Images a second since the last report.
     package var samplesPerSecond = 0.0
+    /// The bytes of gradients that this process sent to the others; 0 for a run on its own.
+    public var bytesSent = 0
     /// Share of the time since the last report that the trainer waited for data.
     package var dataWait = 0.0
 
@@ -44,6 +46,7 @@ public struct TrainingStep: Sendable {
         values += modelValues
         values += measurements
         values.append((name: "gradient_norm", value: gradientNorm))
+        if bytesSent > 0 { values.append((name: "bytes_sent", value: Double(bytesSent))) }
         if let lossScale {
             values.append((name: "loss_scale", value: lossScale))
             values.append((name: "skipped", value: Double(skippedSteps)))

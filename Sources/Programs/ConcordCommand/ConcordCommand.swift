@@ -1,6 +1,7 @@
 import ArgumentParser
 import Concord
 import ConcordServeArguments
+import Foundation
 
 @main
 struct ConcordCommand: AsyncParsableCommand {
@@ -51,10 +52,22 @@ struct ConcordCommand: AsyncParsableCommand {
         } catch {
             // A misspelled option also explains why another one seems to be missing.
             let misspelled = exitCode(for: error) == .validationFailure ? MisspelledArgument(arguments, of: self) : nil
-            guard let misspelled else { exit(withError: error) }
+            guard let misspelled else { end(with: error) }
             Message.note("Error: \(misspelled.message)\nUsage: \(usageString(for: misspelled.command))")
             exit(withError: ExitCode.validationFailure)
         }
+    }
+
+    /// Prints an error and ends: where there is a launcher, it prints the error of the process that is the cause.
+    private static func end(with error: any Error) -> Never {
+        if let lost = error as? LostProcess {
+            if !LaunchedProcess.report(lost.message) { Message.note("Error: \(lost.message)") }
+            fflush(nil)
+            // Threads that wait for the dead process end with this one, and not before.
+            _exit(ProcessGroup.failureStatus)
+        }
+        if error is ConcordError, LaunchedProcess.report("\(error)") { exit(withError: ExitCode.failure) }
+        exit(withError: error)
     }
 }
 

@@ -45,7 +45,7 @@ struct MatrixCell {
 
     func execution(_ group: ProcessGroup) -> ExecutionPlan {
         // Tiles and chunks that divide no batch here.
-        let chunk = Batch.chunk
+        let chunk = PairSamples.chunk
         return switch plan {
         case .dense: .dense
         case .tiled: .tiled(rows: 3)
@@ -121,7 +121,7 @@ struct MatrixTable {
     func print() {
         Swift.print("Largest error of loss and gradients (both towers, logit scale, logit bias) against one process")
         Swift.print(
-            "in float64 that holds all at once; dropout on, \(Batch.count) samples, last batch and chunk uneven.")
+            "in float64 that holds all at once; dropout on, \(PairSamples.count) samples, last batch and chunk uneven.")
         line("loss", "plan", "processes", "float64", "float32", "bfloat16")
         for row in rows where row.cell.embeddings == .float64 {
             let same = rows.filter {

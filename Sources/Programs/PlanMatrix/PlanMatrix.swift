@@ -15,6 +15,8 @@ struct PlanMatrix: ParsableCommand {
         abstract: "Compare every execution plan with the one-process float64 reference.")
 
     @Option(help: "Worlds of so many processes.") var worlds: [Int] = [1, 2, 4]
+    @Flag(help: "Compare whole runs of training instead of single losses.") var runs = false
+    @Flag(help: "With --runs: every recipe once.") var small = false
     @Flag(help: "One JSON line for each cell.") var json = false
     @Option(help: .hidden) var worker: String?
     @Option(help: .hidden) var scenario: GroupScenario?
@@ -22,11 +24,15 @@ struct PlanMatrix: ParsableCommand {
     func run() throws {
         TorchRuntime.threadCount = 1
         if let worker {
-            try Worker(folder: worker).run()
+            if runs { try RunWorker(folder: worker, isSmall: small).run() } else { try Worker(folder: worker).run() }
             return
         }
         if let scenario {
             try scenario.run()
+            return
+        }
+        if runs {
+            try compareRuns()
             return
         }
         let rows = try worlds.flatMap { try World(size: $0).compare() }
@@ -34,6 +40,16 @@ struct PlanMatrix: ParsableCommand {
             for row in rows { print(row.json.text()) }
         } else {
             MatrixTable(rows).print()
+        }
+    }
+
+    private func compareRuns() throws {
+        var references: [RunCell: (losses: [Double], weights: [(String, Tensor)])] = [:]
+        let rows = try worlds.flatMap { try RunWorld(size: $0, isSmall: small).compare(&references) }
+        if json {
+            for row in rows { print(row.json.text()) }
+        } else {
+            RunTable(rows).print()
         }
     }
 }

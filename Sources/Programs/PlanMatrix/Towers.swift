@@ -2,7 +2,7 @@ import ConcordCore
 import ConcordTensor
 
 /// The samples of the matrix and how processes share them.
-struct Batch {
+struct PairSamples {
     static let count = 23, width = 6, chunk = 4, classes = 9
 
     /// Inputs of the two towers, float64 `[samples, width]`, and classes, int64 `[samples]`.
@@ -16,7 +16,7 @@ struct Batch {
         labels = Tensor((0..<Self.count).map { $0 * 7 % Self.classes })
     }
 
-    private init(_ batch: Batch, _ part: Range<Int>) {
+    private init(_ batch: PairSamples, _ part: Range<Int>) {
         let rows: (Tensor) -> Tensor = { $0.narrowed(axis: 0, from: part.lowerBound, count: part.count) }
         first = rows(batch.first)
         second = rows(batch.second)
@@ -24,9 +24,9 @@ struct Batch {
     }
 
     /// The samples of a process: 13 and 10 of two, 7, 7, 7 and 2 of four.
-    func part(rank: Int, worldSize: Int) -> Batch {
+    func part(rank: Int, worldSize: Int) -> PairSamples {
         let share = Self.count / worldSize + 2
-        return Batch(self, min(rank * share, Self.count)..<min((rank + 1) * share, Self.count))
+        return PairSamples(self, min(rank * share, Self.count)..<min((rank + 1) * share, Self.count))
     }
 }
 
@@ -45,7 +45,7 @@ struct Towers {
         }
         func tower() -> (inner: Tensor, outer: Tensor) {
             (
-                leaf(.normal([8, Batch.width], standardDeviation: 0.4, generator: generator)),
+                leaf(.normal([8, PairSamples.width], standardDeviation: 0.4, generator: generator)),
                 leaf(.normal([5, 8], standardDeviation: 0.4, generator: generator))
             )
         }

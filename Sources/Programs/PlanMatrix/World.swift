@@ -2,7 +2,6 @@ import ConcordCore
 import ConcordLosses
 import ConcordNN
 import ConcordTensor
-import Foundation
 
 /// A number of processes that run their cells of the matrix, and the reference that they are compared with.
 struct World {
@@ -12,54 +11,31 @@ struct World {
     ///
     /// - Throws: `.processGroup` when one of them fails.
     func compare() throws -> [MatrixRow] {
-        let folder = FileManager.default.temporaryDirectory.path + "/plan-matrix-" + UUID().uuidString
-        try Files.makeFolder(folder)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try runProcesses(folder)
-        let results = try TensorFile.read(folder + "/results.safetensors")
-        return try MatrixCell.all(worldSize: size).map { cell in
-            let reference = try reference(cell)
-            var row = MatrixRow(cell: cell, world: size)
-            for (name, expected) in reference {
-                guard let actual = results[cell.name + ":" + name] else {
-                    throw ConcordError(.processGroup, "no result of \(cell.name) for \(name)")
+        try ProcessWorld(size: size).run([]) { results in
+            try MatrixCell.all(worldSize: size).map { cell in
+                let reference = try reference(cell)
+                var row = MatrixRow(cell: cell, world: size)
+                for (name, expected) in reference {
+                    guard let actual = results[cell.name + ":" + name] else {
+                        throw ConcordError(.processGroup, "no result of \(cell.name) for \(name)")
+                    }
+                    row.add(name, actual.scalars(), expected)
                 }
-                row.add(name, actual.scalars(), expected)
+                return row
             }
-            return row
         }
-    }
-
-    private func runProcesses(_ folder: String) throws {
-        let port = try ProcessMembership.freePort()
-        let processes = try (0..<size).map { rank in
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-            process.arguments = ["--worker", folder]
-            var environment = ProcessInfo.processInfo.environment
-            environment["MASTER_ADDR"] = "127.0.0.1"
-            environment["MASTER_PORT"] = "\(port)"
-            environment["RANK"] = "\(rank)"
-            environment["WORLD_SIZE"] = "\(size)"
-            process.environment = environment
-            try process.run()
-            return process
-        }
-        for process in processes { process.waitUntilExit() }
-        guard let failed = processes.firstIndex(where: { $0.terminationStatus != 0 }) else { return }
-        throw ConcordError(.processGroup, "rank \(failed) of a world of \(size) failed; see its message above")
     }
 
     /// Loss and gradients in float64, in one process, with all activations and all scores at once. The towers are called
     /// on the same pieces, so that dropout draws the same numbers.
     private func reference(_ cell: MatrixCell) throws -> [(name: String, values: [Double])] {
-        let towers = Towers(.float64), whole = Batch()
+        let towers = Towers(.float64), whole = PairSamples()
         var firsts: [Tensor] = [], seconds: [Tensor] = []
         for rank in 0..<size {
             let batch = whole.part(rank: rank, worldSize: size)
             let embed = towers.embed(Towers.generator(rank: rank))
             func pieces(_ inputs: Tensor, _ tower: ([Tensor]) -> Tensor) -> [Tensor] {
-                let count = inputs.size(0), length = cell.plan.isCached ? Batch.chunk : max(count, 1)
+                let count = inputs.size(0), length = cell.plan.isCached ? PairSamples.chunk : max(count, 1)
                 return stride(from: 0, to: count, by: length).map {
                     tower([inputs.narrowed(axis: 0, from: $0, count: min(length, count - $0))])
                 }
@@ -90,7 +66,7 @@ struct Worker {
         guard let group = try ProcessGroup.fromEnvironment(timeout: 60) else {
             throw ConcordError(.invalidConfiguration, "a worker needs MASTER_ADDR, MASTER_PORT, RANK and WORLD_SIZE")
         }
-        let batch = Batch().part(rank: group.rank, worldSize: group.worldSize)
+        let batch = PairSamples().part(rank: group.rank, worldSize: group.worldSize)
         var results: [(String, Tensor)] = []
         for cell in MatrixCell.all(worldSize: group.worldSize) {
             let towers = Towers(cell.computation), plan = cell.execution(group)
@@ -100,14 +76,13 @@ struct Worker {
             let second = plan.embed([batch.second.to(cell.computation)], generators: [generator], embed.second)
             let loss = try cell.value(
                 towers, first.to(cell.embeddings), second.to(cell.embeddings), labels: batch.labels, plan.scores)
-            loss.backward()
+            try GradientReducer(towers.parameters.map(\.tensor), group: group).backward(loss)
             results.append((cell.name + ":loss", loss.detached().to(.float64)))
-            try group.sumGradients(of: towers.parameters.map(\.tensor))
             for (name, parameter) in towers.parameters {
                 let gradient = parameter.gradient ?? .zeros(like: parameter.detached())
                 results.append((cell.name + ":" + name, gradient.to(.float64)))
             }
         }
-        if group.rank == 0 { try TensorFile.write(results, to: folder + "/results.safetensors") }
+        if group.rank == 0 { try TensorFile.write(results, to: ProcessWorld.results(in: folder)) }
     }
 }

@@ -84,6 +84,21 @@ private func docsDatasets() async throws {
     }
 }
 
+// docs/distributed-training.md
+private func docsDistributedTraining() async throws {
+    do {
+        // snippet 1
+        let model: DualEncoder = given()
+        let loss: (ProcessGroup) throws -> Tensor = given()
+        do {
+            if let group = try ProcessGroup.fromEnvironment() {
+                let reducer = try GradientReducer(model.store.trainable.map(\.tensor), group: group)
+                try reducer.backward(loss(group))
+            }
+        }
+    }
+}
+
 // docs/embedding-and-search.md
 private func docsEmbeddingAndSearch() async throws {
     do {
@@ -183,8 +198,8 @@ private func docsFromTutorials() async throws {
                                                 let loss: InfoNCE = given()
                                                 do {
                                                     if let group = try ProcessGroup.fromEnvironment() {  // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
-                                                        try loss(imageVectors, textVectors, plan: .gathered(group)).backward()
-                                                        try group.sumGradients(of: store.trainable.map(\.tensor))
+                                                        let reducer = try GradientReducer(store.trainable.map(\.tensor), group: group)
+                                                        try reducer.backward(loss(imageVectors, textVectors, plan: .gathered(group)))
                                                     }
                                                     do {
                                                         // snippet 8
@@ -376,8 +391,8 @@ private func docsLosses() async throws {
                         let loss: InfoNCE = given()
                         do {
                             if let group = try ProcessGroup.fromEnvironment() {              // MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE
-                                try loss(images, texts, plan: .gathered(group)).backward()
-                                try group.sumGradients(of: store.trainable.map(\.tensor))
+                                let reducer = try GradientReducer(store.trainable.map(\.tensor), group: group)      // once
+                                try reducer.backward(loss(images, texts, plan: .gathered(group)))                   // every step
                             }
                         }
                     }

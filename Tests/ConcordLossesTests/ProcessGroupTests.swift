@@ -192,6 +192,37 @@ import Testing
         }
         for (rank, result) in results.enumerated() { #expect(try result.get() == rank) }
     }
+
+    /// A gradient that overflows on one rank, as it does where each has its own part, is everybody's.
+    @Test func allRanksSkipAStepThatOneHasToSkip() throws {
+        let results = try runRanks(2) { group in
+            let store = ParameterStore(seed: 1), scope = ParameterScope(store)
+            let weights = ["first", "second"].map { scope.parameter($0, [2], .ones) }
+            var options = GradientScaler.Options()
+            options.initialScale = 8
+            let scaler = GradientScaler(options: options)
+            let taken = try [true, false, true].map { isGood in
+                for weight in weights { weight.gradient = Tensor([8, 16] as [Float]) }
+                if !isGood, group.rank == 1 { weights[1].gradient = Tensor([8, .infinity] as [Float]) }
+                return try scaler.unscale(store.trainable, group: group)
+            }
+            let gradient = weights[0].gradient?.scalars(as: Double.self) ?? []
+            var message = ""
+            do {
+                for _ in 0..<3 {
+                    if group.rank == 1 { weights[1].gradient = Tensor([8, .infinity] as [Float]) }
+                    _ = try scaler.unscale(store.trainable, group: group)
+                }
+            } catch { message = "\(error)" }
+            return (taken, gradient, message)
+        }
+        for result in results {
+            let (taken, gradient, message) = try result.get()
+            #expect(taken == [true, false, true])
+            #expect(gradient == [2, 4])  // by the scale that came down to 4
+            #expect(message.contains("second"), "\(message)")
+        }
+    }
 }
 
 /// The place that environment variables give a process.
@@ -250,37 +281,6 @@ import Testing
         for (list, first) in [("node1", "node1"), ("a,b", "a"), ("a,b[1-2]", "a"), ("n[7]-ib,x", "n7-ib")] {
             let named = step.merging(["SLURM_STEP_NODELIST": list]) { $1 }
             #expect(try ProcessMembership.fromEnvironment(named)?.host == first)
-        }
-    }
-
-    /// A gradient that overflows on one rank, as it does where each has its own part, is everybody's.
-    @Test func allRanksSkipAStepThatOneHasToSkip() throws {
-        let results = try runRanks(2) { group in
-            let store = ParameterStore(seed: 1), scope = ParameterScope(store)
-            let weights = ["first", "second"].map { scope.parameter($0, [2], .ones) }
-            var options = GradientScaler.Options()
-            options.initialScale = 8
-            let scaler = GradientScaler(options: options)
-            let taken = try [true, false, true].map { isGood in
-                for weight in weights { weight.gradient = Tensor([8, 16] as [Float]) }
-                if !isGood, group.rank == 1 { weights[1].gradient = Tensor([8, .infinity] as [Float]) }
-                return try scaler.unscale(store.trainable, group: group)
-            }
-            let gradient = weights[0].gradient?.scalars(as: Double.self) ?? []
-            var message = ""
-            do {
-                for _ in 0..<3 {
-                    if group.rank == 1 { weights[1].gradient = Tensor([8, .infinity] as [Float]) }
-                    _ = try scaler.unscale(store.trainable, group: group)
-                }
-            } catch { message = error.message }
-            return (taken, gradient, message)
-        }
-        for result in results {
-            let (taken, gradient, message) = try result.get()
-            #expect(taken == [true, false, true])
-            #expect(gradient == [2, 4])  // by the scale that came down to 4
-            #expect(message.contains("second"), "\(message)")
         }
     }
 }

@@ -30,7 +30,9 @@ import Testing
 
     private func batch(_ step: Int) throws -> Batch {
         var random = RandomSource(seed: UInt64(step), stream: 1)
-        let ids = (0..<8).flatMap { _ in [Int32(1)] + (0..<6).map { _ in Int32(2 + random.index(below: 36)) } + [39] }
+        let ids = (0..<8).flatMap { _ -> [Int32] in
+            [1] + (0..<6).map { _ in Int32(2 + random.index(below: 36)) } + [39]
+        }
         return try Batch([
             .image: ModalityBatch(Tensor.normal([8, 3, 16, 16], generator: Generator(seed: UInt64(step)))),
             .text: ModalityBatch(Tensor(ids, shape: [8, 8])),

@@ -108,6 +108,7 @@ public final class ProcessGroup {
     /// - Throws: `.processGroup`.
     package func allReduce(_ tensor: Tensor, _ reduction: Reduction = .sum) throws(ConcordError) {
         guard worldSize > 1 else { return }
+        let handle = try handle
         let status = withExtendedLifetime(tensor) {
             ctorch_all_reduce(handle, tensor.handle, reduction.rawValue)
         }
@@ -122,9 +123,7 @@ public final class ProcessGroup {
         let handle = try handle
         var results: UnsafeMutablePointer<OpaquePointer?>?
         var count = 0
-        let status = withExtendedLifetime(tensor) {
-            ctorch_all_gather(handle, tensor.handle, &results, &count)
-        }
+        let status = withExtendedLifetime(tensor) { ctorch_all_gather(handle, tensor.handle, &results, &count) }
         try check(status, "all-gather of \(tensor.shape)")
         defer { ctorch_free(results) }
         return (0..<count).map { Tensor(handle: results?[$0]) }

@@ -171,11 +171,14 @@ public final class Trainer {
     /// Gives every parameter the gradient of the batch of all processes. A parameter that no sample reaches, of a tower
     /// whose modality the batch lacks, has a gradient of zero, on one process as on several.
     private func backward(_ loss: Tensor) throws(ConcordError) {
-        let reducer =
-            try reducer
-            ?? GradientReducer(
+        let reducer: GradientReducer
+        if let made = self.reducer {
+            reducer = made
+        } else {
+            reducer = try GradientReducer(
                 model.store.trainable.map(\.tensor), group: options.group, compression: options.gradientCompression)
-        self.reducer = reducer
+            self.reducer = reducer
+        }
         // The reducer sums over processes, so the scale is the same for any number of them.
         try reducer.backward(
             loss, gradient: scaler.map { Tensor($0.scale, dtype: loss.dtype, device: loss.device) })

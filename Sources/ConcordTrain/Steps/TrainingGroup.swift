@@ -1,7 +1,10 @@
 import ConcordCore
 import ConcordData
 import ConcordEvaluate
+import ConcordModels
+import ConcordNN
 import ConcordTensor
+import ConcordText
 
 /// The processes of a run. All take the same steps; rank 0 writes and prints. A run on its own is its only process.
 struct TrainingGroup {

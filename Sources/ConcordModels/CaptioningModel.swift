@@ -69,7 +69,8 @@ extension CaptioningModel {
         let joint = RowEncoder(
             [.image, .text], outputs: [.embedding(.image), .embedding(.text), .captionStates]
         ) { inputs in
-            let pixels = inputs[0].values.flattened(to: 1), ids = inputs[1].values  // [rows, 3, s, s], [rows, captions, T]
+            let pixels = inputs[0].values.flattened(to: 1)  // [rows, 3, size, size]
+            let ids = inputs[1].values  // [rows, captions, tokens]
             let output = self(pixels, ids)
             return [output.images, output.texts, output.states].map { rows in
                 rows.reshaped([pixels.size(0), -1] + rows.shape.dropFirst())

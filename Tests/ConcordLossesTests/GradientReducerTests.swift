@@ -89,14 +89,14 @@ import Testing
             let parameter = Tensor.zeros([4])
             parameter.requiresGradient = true
             let reducer = try GradientReducer([parameter], group: group, compression: .bfloat16)
-            let factors = Tensor([1, 100, 1.0 / 3, 1e30].map { Float($0) })
+            let factors = Tensor([1, 100, 0.7, 1e30].map { Float($0) })
             try reducer.backward((parameter * factors).sum())
             return (parameter.gradient?.scalars(as: Double.self) ?? [], reducer.bytesSent)
         }
         for result in results {
             let (values, bytes) = try result.get()
             #expect(values[0] == 3 && values[1] == 300)
-            #expect(values[2] != 1 && abs(values[2] - 1) < 0x1p-7)
+            #expect(abs(values[2] / 2.1 - 1) < 0x1p-7 && abs(values[2] / 2.1 - 1) > 1e-4)
             #expect(abs(values[3] / 3e30 - 1) < 0x1p-7)
             #expect(bytes == 4 * 2 * 4 / 3)
         }

@@ -89,7 +89,7 @@ import Testing
     @Test func whoDoesNotComeIsNamed() throws {
         let port = try ProcessMembership.freePort()
         let results = try runThreads(2) { rank in
-            try ProcessGroup(host: "127.0.0.1", port: port, rank: rank, worldSize: 4, timeout: 1.5).rank
+            try ProcessGroup(host: "127.0.0.1", port: port, rank: rank, worldSize: 4, timeout: 6).rank
         }
         for result in results {
             let error = #expect(throws: ConcordError.self) { try result.get() }

@@ -1,7 +1,8 @@
 // Gradients of several processes added up while the backward pass runs: libtorch's data-parallel engine, c10d::Reducer
 // (Li et al. 2020, "PyTorch Distributed"). It collects gradients in buckets, and starts to reduce a bucket as soon as
 // the last of its gradients is there.
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/variable.h>
@@ -51,14 +52,8 @@ struct GradientReducer {
 
 GradientReducer &reducer(ctorch_reducer *handle) { return *reinterpret_cast<GradientReducer *>(handle); }
 
-/// Throws on all processes when one has other parameters than rank 0. The library's check throws on that one alone.
-void verify(Group &group, const std::vector<at::Tensor> &parameters) {
-  std::string difference;
-  try {
-    c10d::verify_params_across_processes(group.processes, parameters, std::nullopt);
-  } catch (const c10::Error &error) {
-    difference = error.what_without_backtrace();
-  }
+/// Throws on all processes when one of them has found a difference.
+void agree(Group &group, const std::string &difference) {
   std::vector<at::Tensor> first = {at::full({}, difference.empty() ? group.world_size : group.rank, at::kLong)};
   c10d::AllreduceOptions options;
   options.reduceOp = c10d::ReduceOp::MIN;
@@ -68,6 +63,29 @@ void verify(Group &group, const std::vector<at::Tensor> &parameters) {
   if (rank == group.rank) throw ProcessGroupFailure(difference);
   throw ProcessGroupFailure(
       "rank " + std::to_string(rank) + " trains parameters of another number, shape or dtype than rank 0");
+}
+
+/// Throws on all processes when one has other parameters than rank 0.
+void verify(Group &group, const std::vector<at::Tensor> &parameters) {
+  // The library's check throws on one alone, and does not look at dtypes.
+  std::string difference;
+  try {
+    c10d::verify_params_across_processes(group.processes, parameters, std::nullopt);
+  } catch (const c10::Error &error) {
+    difference = error.what_without_backtrace();
+  }
+  agree(group, difference);
+  std::vector<int64_t> own;
+  for (const auto &parameter : parameters) own.push_back(static_cast<int64_t>(parameter.scalar_type()));
+  std::vector<at::Tensor> types = {at::tensor(own, at::kLong)};
+  group.wait(group.gloo->broadcast(types));
+  for (size_t index = 0; index < own.size() && difference.empty(); ++index) {
+    const auto theirs = static_cast<at::ScalarType>(types[0][index].item<int64_t>());
+    if (theirs != parameters[index].scalar_type())
+      difference = "parameter " + std::to_string(index) + " is " + toString(parameters[index].scalar_type()) +
+                   ", that of rank 0 is " + toString(theirs);
+  }
+  agree(group, difference);
 }
 
 /// Hands the loss's gradient on, and no gradient to all parameters. A parameter that the loss does not depend on takes
@@ -121,7 +139,7 @@ int32_t ctorch_reducer_prepare(ctorch_reducer *handle, ctorch_tensor *loss, ctor
       throw ProcessGroupFailure(error.what());
     }
     all.bytes = 0;
-    const at::Tensor &value = In(loss);
+    const at::Tensor value = retained(loss);
     auto node = c10::make_intrusive<AllParameters>();
     node->add_next_edge(torch::autograd::impl::gradient_edge(value));
     for (const auto &parameter : all.parameters)

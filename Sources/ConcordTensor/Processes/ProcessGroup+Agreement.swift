@@ -15,8 +15,8 @@ extension ProcessGroup {
                 (name: pair.elements?.first?.string ?? "", text: pair.elements?.last?.string ?? "")
             } ?? []
         }
-        for (rank, list) in lists.enumerated() {
-            for (index, (name, text)) in lists[0].enumerated() {
+        for (index, (name, text)) in lists[0].enumerated() {
+            for (rank, list) in lists.enumerated() {
                 guard index < list.count, list[index].name == name else {
                     throw ConcordError(
                         .processGroup, "rank 0 has \(name), rank \(rank) does not; start all ranks with one command")

@@ -2,7 +2,7 @@
 //
 //   the recipe        Recipes/Recipe.swift, Recipe+Model.swift, Recipe+Loss.swift, Recipe+Train.swift
 //   the data          Data/TrainingData.swift, TrainingSplit.swift, TrainingPlan.swift
-//   the model         Model/PretrainedSource.swift, TrainedModel.swift, FineTuning.swift
+//   the model         Model/TrainedModel.swift, PretrainedSource.swift, FineTuning.swift
 //   a step            Steps/Trainer.swift, ForwardPass.swift, TrainingStep.swift
 //   the loss          Recipes/Recipe+Loss.swift, Steps/ContrastiveObjective.swift, then ConcordLosses
 //   the run's files   Files/RunFolder.swift, TrainingCheckpoint.swift, MetricsLog.swift
@@ -12,12 +12,9 @@ import ConcordCheckpoint
 import ConcordCore
 import ConcordData
 import ConcordEvaluate
-import ConcordLosses
-import ConcordMedia
 import ConcordModels
 import ConcordNN
 import ConcordTensor
-import ConcordText
 import Foundation
 
 /// A training run, from the recipe to the report.
@@ -125,47 +122,6 @@ public final class TrainingRun {
             recipe.train.threads > 0
             ? recipe.train.threads : members.group?.place.coreCount ?? ProcessInfo.processInfo.activeProcessorCount
         return try .read(recipe, in: folder, resumes: resumes, epochsMore: epochsMore, bar: bar)
-    }
-
-    /// Makes tokenizer, model, loss and trainer.
-    ///
-    /// - Parameter isRehearsal: whether nothing is written, not even the tokenizer.
-    func setUp(_ data: TrainingData, isRehearsal: Bool = false) throws -> Setup {
-        let examples = data.split.examples
-        let source = data.source
-
-        let tokenizer: any Tokenizer
-        var towers: DualEncoderConfiguration
-        if let loaded = try source.tokenizer() {
-            tokenizer = loaded
-            towers = try source.configuration(newTextTower: nil)
-        } else {
-            let new = try recipe.tokenizer.makeTokenizer(examples, resuming: data.checkpoint == nil ? nil : folder.path)
-            if !isRehearsal, data.checkpoint == nil, members.isWriter {
-                try new.write(to: folder.path, contextLength: recipe.model.contextLength)
-            }
-            tokenizer = new
-            towers = try source.configuration(newTextTower: recipe.model.newTextTower(new))
-        }
-        try recipe.loss.configure(&towers, start: recipe.model.start)
-        let architecture = try source.architecture(towers)
-        try recipe.loss.check(architecture)
-
-        let contextLength = towers.text.contextLength
-        let preprocessing = try source.preprocessing()
-        let survey = DataSurvey(examples, recipe.data.sampling, tokenizer, contextLength: contextLength)
-        for note in survey.notes(recipe, imageSize: preprocessing.cropSize) { bar.print(note) }
-        if let note = recipe.train.precision.note(on: device) { bar.print(note) }
-        let collator = try recipe.data.makeCollator(
-            examples, preprocessing: preprocessing, tokenizer: tokenizer, contextLength: contextLength,
-            seed: recipe.seed)
-
-        let model = try makeModel(architecture, from: source)
-        let embeddingModel = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
-        try embeddingModel.checkSaving()
-        return Setup(
-            data: data, survey: survey, tokenizer: tokenizer, collator: collator, model: model,
-            embeddingModel: embeddingModel, trainer: try makeTrainer(model, data.plan))
     }
 
     /// Restores the state of the checkpoint.

@@ -3,6 +3,7 @@ import ConcordCore
 import ConcordData
 import ConcordEvaluate
 import ConcordLosses
+import ConcordMedia
 import ConcordModels
 import ConcordNN
 import ConcordTensor
@@ -37,6 +38,47 @@ extension TrainingRun {
             return try Batch(
                 modalities, count: samples.count, sampleIDs: samples.sampleIDs, firstRow: samples.rows.lowerBound)
         }
+    }
+
+    /// Makes tokenizer, model, loss and trainer.
+    ///
+    /// - Parameter isRehearsal: whether nothing is written, not even the tokenizer.
+    func setUp(_ data: TrainingData, isRehearsal: Bool = false) throws -> Setup {
+        let examples = data.split.examples
+        let source = data.source
+
+        let tokenizer: any Tokenizer
+        var towers: DualEncoderConfiguration
+        if let loaded = try source.tokenizer() {
+            tokenizer = loaded
+            towers = try source.configuration(newTextTower: nil)
+        } else {
+            let new = try recipe.tokenizer.makeTokenizer(examples, resuming: data.checkpoint == nil ? nil : folder.path)
+            if !isRehearsal, data.checkpoint == nil, members.isWriter {
+                try new.write(to: folder.path, contextLength: recipe.model.contextLength)
+            }
+            tokenizer = new
+            towers = try source.configuration(newTextTower: recipe.model.newTextTower(new))
+        }
+        try recipe.loss.configure(&towers, start: recipe.model.start)
+        let architecture = try source.architecture(towers)
+        try recipe.loss.check(architecture)
+
+        let contextLength = towers.text.contextLength
+        let preprocessing = try source.preprocessing()
+        let survey = DataSurvey(examples, recipe.data.sampling, tokenizer, contextLength: contextLength)
+        for note in survey.notes(recipe, imageSize: preprocessing.cropSize) { bar.print(note) }
+        if let note = recipe.train.precision.note(on: device) { bar.print(note) }
+        let collator = try recipe.data.makeCollator(
+            examples, preprocessing: preprocessing, tokenizer: tokenizer, contextLength: contextLength,
+            seed: recipe.seed)
+
+        let model = try makeModel(architecture, from: source)
+        let embeddingModel = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
+        try embeddingModel.checkSaving()
+        return Setup(
+            data: data, survey: survey, tokenizer: tokenizer, collator: collator, model: model,
+            embeddingModel: embeddingModel, trainer: try makeTrainer(model, data.plan))
     }
 
     /// Makes the model with its first weights; what the recipe freezes does not train.

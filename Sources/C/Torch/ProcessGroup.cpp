@@ -1,4 +1,7 @@
 // Groups of processes that compute together: c10d's Gloo backend, met through its TCP store.
+#include <c10/util/Logging.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -147,6 +150,8 @@ int32_t ctorch_broadcast(ctorch_process_group *handle, ctorch_tensor *tensor, in
 int32_t ctorch_store_create(
     const char *host, uint16_t port, bool is_server, const char *prefix, int64_t timeout, ctorch_store **result) {
   return guarded([&] {
+    // c10d writes a warning with all frames of the stack for each broken connection; the error says the same in a line.
+    FLAGS_caffe2_log_level = std::max(FLAGS_caffe2_log_level, 2);
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = is_server;

@@ -47,10 +47,11 @@ public final class ProcessGroup {
             heartbeat = nil
             return
         }
-        let store = try Meeting.hold(place, timeout: timeout)
-        let connection = try Connection(store, place, timeout: timeout)
-        self.connection = connection
-        heartbeat = try Heartbeat(place, silence: silence, grace: grace) { connection.fail($0) }
+        (connection, heartbeat) = try withoutPipeSignal { () throws(ConcordError) in
+            let store = try Meeting.hold(place, timeout: timeout)
+            let connection = try Connection(store, place, timeout: timeout)
+            return (connection, try Heartbeat(place, silence: silence, grace: grace) { connection.fail($0) })
+        }
     }
 
     /// Connects to the other processes of a group on this machine, or of one that meets at another.
@@ -191,4 +192,15 @@ extension ProcessGroup {
             handle = nil
         }
     }
+}
+
+/// Runs `body` so that it and the threads that it starts get an error, and no signal that ends the process, when they
+/// write to a connection that is gone.
+private func withoutPipeSignal<Result>(_ body: () throws(ConcordError) -> Result) throws(ConcordError) -> Result {
+    var pipe = sigset_t(), before = sigset_t()
+    sigemptyset(&pipe)
+    sigaddset(&pipe, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &pipe, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    return try body()
 }

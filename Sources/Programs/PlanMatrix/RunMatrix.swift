@@ -121,7 +121,7 @@ struct RunSteps {
     private var options: Trainer.Options {
         var options = Trainer.Options(
             schedule: LearningRateSchedule(.cosine, peak: 1e-3, warmupSteps: 3, totalSteps: Self.count),
-            plan: cell.isCached ? .cached(chunk: 3, scores: .tiled(rows: 4)) : .dense, gradientClip: 1,
+            plan: cell.isCached ? .cached(chunk: 2, scores: .tiled(rows: 4)) : .dense, gradientClip: 1,
             averageDecay: 0.9, seed: 5, group: group)
         options.shardsOptimizer = cell.isSharded
         return options

@@ -13,12 +13,10 @@ public struct Dropout {
 
     /// `[rows, …]` → the same shape.
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        guard random.store.isTraining, probability > 0 else { return x }
-        if probability == 1 { return x * Tensor.zeros(like: x.detached()) }
-        let mask = withoutGradient { Tensor.empty(like: x) }
-        random.fill(mask) { $0.fillBernoulli(probability: 1 - probability, generator: $1) }
-        withoutGradient { mask.formMultiply(1 / (1 - probability)) }
-        return x * mask
+        guard random.store.isTraining else { return x }
+        return x.dropout(probability: probability) { mask in
+            random.fill(mask) { $0.fillBernoulli(probability: 1 - probability, generator: $1) }
+        }
     }
 }
 

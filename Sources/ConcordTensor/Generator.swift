@@ -67,11 +67,20 @@ extension Tensor {
     public func dropout(
         probability: Double, generator: Generator?, file: StaticString = #fileID, line: UInt = #line
     ) -> Tensor {
+        dropout(probability: probability, file: file, line: line) { mask in
+            mask.fillBernoulli(probability: 1 - probability, generator: generator, file: file, line: line)
+        }
+    }
+
+    /// As ``dropout(probability:generator:file:line:)``, with a mask that `draw` fills with ones and zeros.
+    package func dropout(
+        probability: Double, file: StaticString = #fileID, line: UInt = #line, _ draw: (_ mask: Tensor) -> Void
+    ) -> Tensor {
         precondition((0...1).contains(probability), "a dropout probability is in 0...1, not \(probability)")
         if probability == 0 { return self }
         if probability == 1 { return self * Tensor.zeros(like: self, file: file, line: line) }
         let mask = Tensor.empty(like: self, file: file, line: line)
-        mask.fillBernoulli(probability: 1 - probability, generator: generator, file: file, line: line)
+        draw(mask)
         mask.formMultiply(1 / (1 - probability), file: file, line: line)
         return self * mask
     }

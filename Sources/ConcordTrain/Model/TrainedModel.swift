@@ -21,6 +21,8 @@ extension TrainingRun {
         /// The same model, as its users see it.
         let embeddingModel: EmbeddingModel
         let trainer: Trainer
+        /// Whether the loss asks which captions of a batch read the same.
+        let needsGroups: Bool
 
         /// The samples of the loader as the trainer takes them.
         ///
@@ -31,9 +33,11 @@ extension TrainingRun {
                 modalities[.image] = ModalityBatch(Tensor(pixels, shape: [samples.count] + shape))
             }
             if case .tokens(let views) = samples[.text] {
+                let groups = needsGroups ? ModalityBatch.groups(of: views) : nil
                 modalities[.text] =
-                    frozenTexts?.batch(of: views)
-                    ?? ModalityBatch(captions: views, tokenizer: tokenizer, tower: model.textConfiguration)
+                    frozenTexts?.batch(of: views, groups: groups)
+                    ?? ModalityBatch(
+                        captions: views, tokenizer: tokenizer, tower: model.textConfiguration, groups: groups)
             }
             return try Batch(
                 modalities, count: samples.count, sampleIDs: samples.sampleIDs, firstRow: samples.rows.lowerBound)
@@ -78,7 +82,8 @@ extension TrainingRun {
         try embeddingModel.checkSaving()
         return Setup(
             data: data, survey: survey, tokenizer: tokenizer, collator: collator, model: model,
-            embeddingModel: embeddingModel, trainer: try makeTrainer(model, data.plan))
+            embeddingModel: embeddingModel, trainer: try makeTrainer(model, data.plan),
+            needsGroups: recipe.loss.needsGroups)
     }
 
     /// Makes the model with its first weights; what the recipe freezes does not train.
@@ -128,11 +133,13 @@ extension TrainingRun {
     func makeTrainer(_ model: any ImageTextEncoder, _ plan: TrainingPlan) throws(ConcordError) -> Trainer {
         let train = recipe.train
         let layerDecay = train.layerDecay < 1 ? LayerDecay(train.layerDecay, model: model) : nil
+        let processes = members.group?.worldSize ?? 1
         var options = Trainer.Options(
             schedule: plan.schedule(train),
             optimizer: AdamW.Options(
                 beta1: train.beta1, beta2: train.beta2, epsilon: train.epsilon, weightDecay: train.weightDecay),
-            plan: recipe.loss.executionPlan(accumulating: train.accumulate, batchSize: plan.batchSize),
+            plan: recipe.loss.executionPlan(
+                accumulating: train.accumulate, rowCount: (plan.batchSize + processes - 1) / processes),
             learningRateScale: { layerDecay?.factor(for: $0) ?? 1 }, precision: train.precision,
             gradientClip: train.gradientClip > 0 ? train.gradientClip : nil,
             averageDecay: train.emaDecay > 0 ? train.emaDecay : nil, seed: UInt64(recipe.seed), group: members.group)

@@ -194,13 +194,18 @@ extension Recipe {
 extension Recipe.LossSection {
     private func isWanted(_ objective: Objective) -> Bool { objectives.isEmpty || objectives.contains(objective) }
 
+    /// Whether the loss asks which captions of a batch read the same.
+    var needsGroups: Bool { duplicates != .negatives }
+
     /// The execution plan of a batch through towers and loss.
     ///
-    /// - Parameter parts: those of `train.accumulate`: one pass each, with gradient caching, so that a contrastive loss
-    ///   compares all pairs of the batch.
-    func executionPlan(accumulating parts: Int, batchSize: Int) -> ExecutionPlan {
+    /// - Parameters:
+    ///   - parts: those of `train.accumulate`: one pass each, with gradient caching, so that a contrastive loss compares
+    ///     all pairs of the batch.
+    ///   - rowCount: the most rows of a batch that a process has.
+    func executionPlan(accumulating parts: Int, rowCount: Int) -> ExecutionPlan {
         let scores: ScorePlan = plan == .dense ? .dense : .tiled(rows: tileRows)
-        if parts > 1 { return .cached(chunk: (batchSize + parts - 1) / parts, scores: scores) }
+        if parts > 1 { return .cached(chunk: (rowCount + parts - 1) / parts, scores: scores) }
         return plan == .cached ? .cached(chunk: chunk, scores: scores) : .whole(scores)
     }
 
@@ -214,9 +219,7 @@ extension Recipe.LossSection {
         let weight = captioner == nil ? 1 : contrastiveWeight
         if isWanted(.contrastive), weight > 0 {
             result.append(
-                ContrastiveObjective(
-                    try makeLoss(for: model), weight: weight, matryoshkaWidths: matryoshka,
-                    usesGroups: duplicates != .negatives))
+                ContrastiveObjective(try makeLoss(for: model), weight: weight, matryoshkaWidths: matryoshka))
         }
         if let captioner, isWanted(.captioning), captionWeight > 0 {
             let loss = CaptionLoss(

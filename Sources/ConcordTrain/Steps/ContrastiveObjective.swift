@@ -7,30 +7,28 @@ import ConcordTensor
 ///
 /// A row's views are compared in pairs: the first of one modality with the first of the other, and so on; one view
 /// stands for all where the other modality has several, as an image with several captions. The term is the mean over
-/// the pairs of views, each a mean over the batch of all processes.
+/// the pairs of views, each a mean over the batch of all processes. Where the batch has groups, the loss says what values
+/// of one group are to each other.
 public struct ContrastiveObjective: TrainingObjective {
     private let loss: any ContrastiveLoss
     private let first, second: Modality
     private let weight: Double
     private let widths: [Int]
-    private let usesGroups: Bool
     private let name: String
 
     /// - Parameters:
     ///   - matryoshkaWidths: leading columns of the embeddings over which the loss is averaged (Kusupati et al. 2022);
     ///     empty compares the whole embeddings alone.
-    ///   - usesGroups: whether the loss is told which values say the same; it says what such samples are to each other.
     ///   - name: of the term, and a suffix of what is measured where it is not the default.
     public init(
         _ loss: any ContrastiveLoss, between first: Modality = .image, and second: Modality = .text,
-        weight: Double = 1, matryoshkaWidths: [Int] = [], usesGroups: Bool = true, name: String = "contrastive"
+        weight: Double = 1, matryoshkaWidths: [Int] = [], name: String = "contrastive"
     ) {
         self.loss = loss
         self.first = first
         self.second = second
         self.weight = weight
         widths = matryoshkaWidths
-        self.usesGroups = usesGroups
         self.name = name
     }
 
@@ -76,7 +74,7 @@ public struct ContrastiveObjective: TrainingObjective {
             )
         }
         let (x, y) = (one.selecting(rows), other.selecting(rows))  // [rows, views, width]
-        let groups = usesGroups ? groups(pass, rows)?.to(x.device) : nil  // [rows, views]
+        let groups = groups(pass, rows)?.to(x.device)  // [rows, views]
         return (0..<count).map { view in
             func part(_ values: Tensor) -> Tensor { values.selected(axis: 1, at: min(view, values.size(1) - 1)) }
             return Pair(first: part(x), second: part(y), groups: groups.map(part))

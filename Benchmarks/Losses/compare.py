@@ -13,7 +13,6 @@ pass, less what was resident just before. open_clip gets nine tenths of the mach
 --plot writes the counts as a picture, docs/images/loss-cost.svg by default.
 """
 import argparse
-import contextlib
 import json
 import pathlib
 import signal
@@ -23,6 +22,9 @@ import sys
 import tempfile
 
 import loss_plot
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Support"))
+from company import company  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONCORD = ROOT / "Benchmarks/.build/release/loss-benchmark"
@@ -85,18 +87,6 @@ class Comparison:
                     open_clip = False
             sides["concord"] += run(self.command("concord", count, repeats, "--loss", loss))
         return {name: summary(entries) if entries else None for name, entries in sides.items()}
-
-
-@contextlib.contextmanager
-def company(count):
-    """Processes that never rest."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
 
 
 def title(text, columns):

@@ -105,7 +105,7 @@ let package = Package(
         system("CYAML", "yaml-0.1", apt: "libyaml-dev", brew: "libyaml"),
         library("ConcordCore", ["CYAML"]),
 
-        // Texts and images.
+        // Texts, images and sounds.
         system("CSentencePieceLibrary", "sentencepiece", apt: "libsentencepiece-dev", brew: "sentencepiece"),
         .target(name: "CSentencePiece", dependencies: ["CSentencePieceLibrary"], path: "Sources/C/SentencePiece"),
         system("CUTF8Proc", "libutf8proc", apt: "libutf8proc-dev", brew: "utf8proc"),
@@ -114,7 +114,13 @@ let package = Package(
         system("CTIFF", "libtiff-4", apt: "libtiff-dev", brew: "libtiff"),
         system("CAVIF", "libavif", apt: "libavif-dev", brew: "libavif"),
         system("CHarfBuzz", "harfbuzz", apt: "libharfbuzz-dev", brew: "harfbuzz"),
-        library("ConcordMedia", ["ConcordCore", "CVips", "CTIFF", "CAVIF", "CHarfBuzz"]),
+        system("CSndFile", "sndfile", apt: "libsndfile1-dev", brew: "libsndfile"),
+        system("CSoxr", "soxr", apt: "libsoxr-dev", brew: "libsoxr"),
+        // KissFFT's double precision is a C++ header, which scripts/setup.sh installs.
+        .target(name: "CKissFFT", path: "Sources/C/KissFFT"),
+        library(
+            "ConcordMedia",
+            ["ConcordCore", "CVips", "CTIFF", "CAVIF", "CHarfBuzz", "CSndFile", "CSoxr", "CKissFFT"]),
 
         // Files of models and of data.
         system("CCurl", "libcurl", apt: "libcurl4-openssl-dev", brew: "curl"),

@@ -33,6 +33,8 @@ esac
 # pkg-config, libvips-dev,
 # libtiff-dev, libavif-dev         image decoding
 # libharfbuzz-dev                  glyphs of the emoji font
+# libsndfile1-dev, libsoxr-dev,
+# libkissfft-dev                   sounds: files, sample rates, Fourier transforms
 # libsentencepiece-dev             text of SigLIP models
 # libutf8proc-dev                  normalization forms of Unicode
 # libyaml-dev                      recipes and settings
@@ -44,8 +46,9 @@ esac
 # unicode-cldr-core                pictures and captions of `concord dataset emoji`
 readonly APT_PACKAGES=(
     ca-certificates git make pkg-config g++ libc6-dev zlib1g-dev libcurl4 libxml2 libncurses6 tzdata
-    python3-pip python3-venv libvips-dev libtiff-dev libavif-dev libharfbuzz-dev libsentencepiece-dev libutf8proc-dev
-    libyaml-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libgloo-dev patchelf fonts-noto-color-emoji unicode-cldr-core
+    python3-pip python3-venv libvips-dev libtiff-dev libavif-dev libharfbuzz-dev libsndfile1-dev libsoxr-dev libkissfft-dev
+    libsentencepiece-dev libutf8proc-dev libyaml-dev libcurl4-openssl-dev libssl-dev libxxhash-dev libgloo-dev patchelf
+    fonts-noto-color-emoji unicode-cldr-core
 )
 
 install_apt_packages() { # PACKAGE…
@@ -76,7 +79,8 @@ install_system_packages() {
     if [ "$(uname)" = Darwin ]; then # Untested.
         command -v brew >/dev/null || fail "Homebrew is needed: https://brew.sh"
         local formula
-        for formula in pkgconf vips libtiff libavif harfbuzz sentencepiece utf8proc libyaml curl openssl@3 xxhash; do
+        for formula in pkgconf vips libtiff libavif harfbuzz libsndfile libsoxr kissfft sentencepiece utf8proc libyaml curl \
+            openssl@3 xxhash; do
             brew list --versions "$formula" >/dev/null || { say "Installing $formula"; brew install "$formula"; }
         done
     elif command -v apt-get >/dev/null; then

@@ -14,6 +14,8 @@ public struct ConcordError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let malformedText = Code(rawValue: "malformedText")
         /// An image that cannot be decoded, is truncated, or is larger than allowed.
         public static let invalidImage = Code(rawValue: "invalidImage")
+        /// A sound that cannot be decoded, is empty, truncated or not finite, or is longer than allowed.
+        public static let invalidAudio = Code(rawValue: "invalidAudio")
         /// A tokenizer file that is inconsistent or of an unsupported kind.
         public static let invalidTokenizer = Code(rawValue: "invalidTokenizer")
         /// A caption file or data folder that cannot be used.

@@ -1,0 +1,90 @@
+import CSndFile
+
+/// A file format that is decoded, known by its bytes: names and extensions are not trusted.
+enum AudioFormat: CaseIterable {
+    case wav, flac, ogg, mp3
+
+    /// The name of the format for people.
+    var name: String {
+        switch self {
+        case .wav: "WAV"
+        case .flac: "FLAC"
+        case .ogg: "Ogg"
+        case .mp3: "MP3"
+        }
+    }
+
+    /// What the first bytes of a file promise; nil where they promise no sound.
+    init?(of bytes: UnsafeRawBufferPointer) {
+        let file = FileBytes(bytes: bytes)
+        if (file.starts("RIFF") || file.starts("RF64")) && file.starts("WAVE", at: 8) {
+            self = .wav
+        } else if file.starts("fLaC") {
+            self = .flac
+        } else if file.starts("OggS") {
+            self = .ogg
+        } else if file.starts("ID3") || Self.isFrameOfMPEG(file) {
+            self = .mp3
+        } else {
+            return nil
+        }
+    }
+
+    /// Whether libsndfile's name of a whole file's format is one of those that are read.
+    static func isRead(_ format: Int32) -> Bool {
+        let read = [
+            SNDFILE_SEAM_WAV, SNDFILE_SEAM_WAV_EXTENSIBLE, SNDFILE_SEAM_RF64, SNDFILE_SEAM_FLAC, SNDFILE_SEAM_OGG,
+            SNDFILE_SEAM_MPEG,
+        ]
+        return read.contains(Int(format) & SF_FORMAT_TYPEMASK)
+    }
+
+    /// Whether a file begins with the header of a frame of MPEG audio: eleven bits of 1, then no reserved values.
+    private static func isFrameOfMPEG(_ file: FileBytes) -> Bool {
+        guard let first = try? file.byte(0), let second = try? file.byte(1), let third = try? file.byte(2) else {
+            return false
+        }
+        let (version, layer) = (second >> 3 & 3, second >> 1 & 3)
+        let (bits, rate) = (third >> 4, third >> 2 & 3)
+        return first == 0xFF && second & 0xE0 == 0xE0 && version != 1 && layer != 0 && bits != 15 && rate != 3
+    }
+
+    /// Whether the file ends before what its own headers announce. libsndfile reads such files as far as they go.
+    func isTruncated(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let file = FileBytes(bytes: bytes)
+        do throws(ImageFault) {
+            switch self {
+            case .wav: return try Self.isTruncatedWAV(file)
+            case .ogg: return try Self.isTruncatedOgg(file)
+            // libsndfile counts the samples that the header announces, and those that it finds.
+            case .flac, .mp3: return false
+            }
+        } catch {
+            return true
+        }
+    }
+
+    private static func isTruncatedWAV(_ file: FileBytes) throws(ImageFault) -> Bool {
+        // What is written to a pipe does not know its length, and announces (nearly) the largest there is.
+        let unknown = 0x7FFF_0000
+        var offset = 12
+        while offset < file.count {
+            let size = try file.littleEndian(offset + 4, count: 4)
+            if file.starts("data", at: offset) { return size < unknown && size > file.count - offset - 8 }
+            offset += 8 + size + size % 2
+        }
+        return true
+    }
+
+    /// Whether a file of Ogg pages ends within one.
+    private static func isTruncatedOgg(_ file: FileBytes) throws(ImageFault) -> Bool {
+        var offset = 0
+        while offset < file.count {
+            guard file.starts("OggS", at: offset) else { return true }
+            let segments = try file.byte(offset + 26)
+            let body = try file.range(offset + 27, count: segments).reduce(0) { $0 + Int($1) }
+            offset += 27 + segments + body
+        }
+        return offset != file.count
+    }
+}

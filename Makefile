@@ -61,11 +61,12 @@ bench: build peers ## Compare speed with the Python peers, side by side on this 
 peers: setup ## Make .peers, the Python environment that golden files and benchmarks use
 	@scripts/peers.sh
 
-parity: demo peers ## Compare with the peers: the demo's tokenizer, a real sentence encoder, full-size checkpoints
+parity: demo peers ## Compare with the peers: the demo's tokenizer, a real sentence encoder, full-size checkpoints, audio
 	.peers/bin/python scripts/check_tokenizer.py --model runs/emoji-demo
 	@scripts/minilm.sh
 	.peers/bin/python scripts/check_sentence_encoder.py
 	.peers/bin/python Benchmarks/Checkpoints/compare.py --only parity
+	.peers/bin/python Benchmarks/Audio/compare.py --only parity
 
 golden: peers ## Make all golden files of the tests anew
 	@for script in scripts/golden/make_*.py; do echo "==> $$script"; .peers/bin/python "$$script" || exit 1; done

@@ -15,6 +15,10 @@ let package = Package(
             dependencies: [.product(name: "ConcordData", package: "concord")],
             path: "Images", exclude: ["compare.py", "pillow.py"]),
         .executableTarget(
+            name: "audio-benchmark",
+            dependencies: [.product(name: "ConcordData", package: "concord")],
+            path: "Audio", exclude: ["compare.py", "transformers_features.py"]),
+        .executableTarget(
             name: "training-benchmark",
             dependencies: [
                 .product(name: "Concord", package: "concord"),

@@ -11,7 +11,7 @@ compgen -G "data/emoji/captions.*" >/dev/null || .build/release/concord dataset 
 printf '\n==> Execution plans of the losses\n'
 .build/release/PlanMatrix
 .build/release/PlanMatrix --runs --worlds 1 --worlds 2 --worlds 3 --worlds 4
-for benchmark in Images Checkpoints Training Losses Cached CoCa Serving; do
+for benchmark in Images Audio Checkpoints Training Losses Cached CoCa Serving; do
     printf '\n==> %s\n' "$benchmark"
     .peers/bin/python "Benchmarks/$benchmark/compare.py"
 done

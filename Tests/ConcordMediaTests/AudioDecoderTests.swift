@@ -155,9 +155,9 @@ struct AudioDecoderTests {
         var wav = WAVFile.samples16([1, 2, 3])
         wav.announcedBytes = 60
         expectRefused(wav.bytes, saying: "damaged or truncated")
-        // FLAC's number of samples, 36 bits, ends at byte 26.
+        // FLAC's number of samples, 36 bits, ends with byte 25.
         var flac = try file(.flac)
-        flac[24] = 1
+        flac[23] = 1
         expectRefused(flac, saying: "damaged or truncated")
         flac[22] = 0xFF
         expectRefused(flac, saying: "longer than the 600.0 s allowed")

@@ -153,26 +153,32 @@ class Plan final : public ckissfft_plan {
 
   /// The frames that begin at `rows`, times the window.
   void load(const float *const *rows, Numbers *values) const {
+    const bool isPlain = !removesMean && preEmphasis == 0;
+    Vector sum{};
     int index = 0;
     for (; index + LANES <= frame; index += LANES) {
       Singles block[LANES];
       for (int lane = 0; lane < LANES; ++lane) __builtin_memcpy(&block[lane], rows[lane] + index, sizeof(Singles));
       transpose(block);
-      for (int lane = 0; lane < LANES; ++lane) values[index + lane] = __builtin_convertvector(block[lane], Vector);
+      for (int row = 0; row < LANES; ++row) {
+        const Vector value = __builtin_convertvector(block[row], Vector);
+        values[index + row] = isPlain ? value * window[index + row] : value;
+        sum += value;
+      }
     }
-    for (; index < frame; ++index)
-      for (int lane = 0; lane < LANES; ++lane) values[index].value[lane] = rows[lane][index];
-    if (removesMean) {
-      Vector sum{};
-      for (index = 0; index < frame; ++index) sum += values[index].value;
-      sum /= double(frame);
-      for (index = 0; index < frame; ++index) values[index].value -= sum;
+    for (; index < frame; ++index) {
+      Vector value;
+      for (int lane = 0; lane < LANES; ++lane) value[lane] = rows[lane][index];
+      values[index] = isPlain ? value * window[index] : value;
+      sum += value;
     }
-    if (preEmphasis != 0) {
-      for (index = frame - 1; index > 0; --index) values[index].value -= preEmphasis * values[index - 1].value;
-      values[0].value *= 1 - preEmphasis;
+    if (isPlain) return;
+    const Vector mean = removesMean ? sum / double(frame) : Vector{};
+    for (index = frame - 1; index > 0; --index) {
+      const Vector predecessor = values[index - 1].value - mean;
+      values[index] = (values[index].value - mean - preEmphasis * predecessor) * window[index];
     }
-    for (index = 0; index < frame; ++index) values[index].value *= window[index];
+    values[0] = (values[0].value - mean) * (1 - preEmphasis) * window[0];
   }
 
   /// The logarithms of the bands' energies, those of one band side by side.

@@ -72,6 +72,7 @@ public struct AudioExtractor: Sendable {
             plan.frames(of: count) { target in
                 filled = short.fill(
                     target, count: count, from: UnsafeBufferPointer(rebasing: sound[start..<(start + kept)]))
+                return filled
             }
         }
         let channels = preprocessing.clip.channels

@@ -5,6 +5,8 @@ import ConcordCore
 final class MelPlan: @unchecked Sendable {  // Nothing of it changes, and KissFFT's plan is only read, see its header.
     let mel: MelSpectrogram
     private let plan: OpaquePointer
+    /// The logarithm of each band of a silent frame.
+    private let silence: Float
 
     /// Throws `.invalidConfiguration` for values that make no spectrogram.
     init(_ mel: MelSpectrogram) throws(ConcordError) {
@@ -35,6 +37,9 @@ final class MelPlan: @unchecked Sendable {  // Nothing of it changes, and KissFF
                 .unavailable,
                 "there is no memory for a transform of \(mel.transformSize) points; free some")
         }
+        var silence = [Float](repeating: 0, count: mel.bins)
+        ckissfft_run(plan, [Float](repeating: 0, count: mel.frameSize), 1, &silence)
+        self.silence = silence[0]
         self.plan = plan
         self.mel = mel
     }
@@ -47,25 +52,31 @@ final class MelPlan: @unchecked Sendable {  // Nothing of it changes, and KissFF
             samples.withUnsafeBufferPointer { source in
                 if let start = source.baseAddress { target.update(from: start, count: source.count) }
             }
+            return samples.count
         }
     }
 
-    /// The logarithms of the frames of a sound that `fill` writes, all `count` samples of it.
-    func frames(of count: Int, writtenBy fill: (UnsafeMutablePointer<Float>) -> Void) -> MelFrames {
+    /// The logarithms of the frames of a sound of `count` samples, all of which `fill` writes; it returns after how many
+    /// there is only silence.
+    func frames(of count: Int, writtenBy fill: (UnsafeMutablePointer<Float>) -> Int) -> MelFrames {
         let frames = mel.frameCount(samples: count)
         guard frames > 0 else { return MelFrames(values: [], frames: 0, bins: mel.bins) }
         let margin = mel.centering == .none ? 0 : mel.frameSize / 2
+        var heard = frames
         let signal = [Float](unsafeUninitializedCapacity: count + 2 * margin) { buffer, initialized in
             if let start = buffer.baseAddress {
-                fill(start + margin)
+                let filled = fill(start + margin)
                 extend(start, count: count, margin: margin)
+                // Frames that begin behind it have nothing in them, also where the end is mirrored.
+                if filled < count { heard = min(frames, (filled + margin) / mel.hop + 1) }
             }
             initialized = count + 2 * margin
         }
         var values = [Float](unsafeUninitializedCapacity: frames * mel.bins) { target, initialized in
             signal.withUnsafeBufferPointer { source in
-                ckissfft_run(plan, source.baseAddress, Int64(frames), target.baseAddress)
+                ckissfft_run(plan, source.baseAddress, Int64(heard), target.baseAddress)
             }
+            target[(heard * mel.bins)..<(frames * mel.bins)].initialize(repeating: silence)
             initialized = frames * mel.bins
         }
         limitRange(&values)

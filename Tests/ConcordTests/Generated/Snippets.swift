@@ -546,6 +546,48 @@ private func docsServing() async throws {
     }
 }
 
+// docs/sounds.md
+private func docsSounds() async throws {
+    do {
+        // snippet 1
+        let clip = try AudioDecoder.read("beach/waves.ogg")  // mono, -1…1, at the file's own rate
+        let preprocessing = AudioPreprocessing.clap()
+        let features = try preprocessing(clip)  // [1, 1001, 64], in decibels
+        _ = clip
+        _ = preprocessing
+        _ = features
+        do {
+            // snippet 2
+            let limits = AudioLimits(maximumSeconds: 30, maximumBytes: 4 << 20)
+            let voice = try AudioDecoder.read("voice.opus", limits: limits)
+            _ = limits
+            _ = voice
+            do {
+                // snippet 3
+                let extractor = try AudioPreprocessing.whisper().extractor()
+                let heard = try extractor(voice, sampleID: 7)
+                _ = extractor
+                _ = heard
+                do {
+                    // snippet 4
+                    let front = try AudioPreprocessing(folder: "models/clap")
+                    try Files.replace("models/copy/preprocessor_config.json", with: front.preprocessorConfig().text(pretty: true))
+                    _ = front
+                    do {
+                        // snippet 5
+                        let augmentation = AudioAugmentation.speech
+                        let other = augmentation(clip, seed: 1, epoch: 3, sampleID: 42)
+                        let masked = augmentation(features, seed: 1, epoch: 3, sampleID: 42)
+                        _ = augmentation
+                        _ = other
+                        _ = masked
+                    }
+                }
+            }
+        }
+    }
+}
+
 // docs/tensors.md
 private func docsTensors() async throws {
     do {

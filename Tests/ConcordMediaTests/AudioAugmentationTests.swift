@@ -43,7 +43,7 @@ struct AudioAugmentationTests {
         #expect(clips.count == keys.count)
         #expect(changed.count == keys.count)
         // Again, on other threads and in another order.
-        await withTaskGroup(of: Bool.self) { group in
+        await withTaskGroup(of: Bool.self) { [clips, changed] group in
             for (seed, epoch, sample) in keys.reversed() {
                 group.addTask {
                     clips.contains(augmentation(clip, seed: seed, epoch: epoch, sampleID: sample))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Audio front ends, Concord and transformers: every value of their features, and the time that they take, one thread each,
-in one run.
+"""Audio front ends, Concord and transformers: every value of their features, their configurations, and the time that they
+take, one thread each, in one run.
 
 Usage: .peers/bin/python Benchmarks/Audio/compare.py [--only parity|speed] [--rounds 5] [--json]
 The two sides take turns, so that a drift of the machine's speed meets both; the table shows the medians. Sounds and the
@@ -49,6 +49,9 @@ def parity():
         samples, output = f"{folder}/samples", f"{folder}/features"
         for name, lengths in LENGTHS.items():
             extract, extractor, _ = script.EXTRACTORS[name]
+            config = subprocess.run([CONCORD, "config", name], check=True, capture_output=True, text=True).stdout
+            loaded = type(extractor).from_dict(json.loads(config))
+            assert json.loads(loaded.to_json_string()) == json.loads(extractor.to_json_string()), (name, config)
             worst, count, same = 0.0, 0, 0
             for length in lengths:
                 for number in range(3):

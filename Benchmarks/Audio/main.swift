@@ -6,6 +6,7 @@ import Foundation
 // made before; prints the seconds that each pass took, one a line. The first, unmeasured pass warms up.
 // audio-benchmark features NAME SAMPLES OUTPUT NUMBER: writes the features of a file of float32 samples, whose sample has
 // that number, as float32; prints their shape.
+// audio-benchmark config NAME: prints the preprocessor_config.json.
 
 func fail(_ message: String) -> Never {
     FileHandle.standardError.write(Data((message + "\n").utf8))
@@ -28,8 +29,8 @@ func preprocessing(_ name: String) -> AudioPreprocessing {
 }
 
 let arguments = CommandLine.arguments
-guard arguments.count >= 5 else {
-    fail("usage: audio-benchmark speed NAME SECONDS PASSES | features NAME SAMPLES OUTPUT NUMBER")
+guard arguments.count >= 3, arguments[1] == "config" || arguments.count >= 5 else {
+    fail("usage: audio-benchmark speed NAME SECONDS PASSES | features NAME SAMPLES OUTPUT NUMBER | config NAME")
 }
 let extractor = try preprocessing(arguments[2]).extractor()
 let rate = extractor.preprocessing.sampleRate
@@ -57,5 +58,6 @@ case "features":
     let features = try extractor(AudioClip(samples: samples, sampleRate: rate), sampleID: number)
     try Files.replace(arguments[4], with: features.values.withUnsafeBytes(Array.init))
     print(features.channels, features.frames, features.bins, features.isLonger)
-default: fail("audio-benchmark: \(arguments[1]) is neither speed nor features")
+case "config": print(extractor.preprocessing.preprocessorConfig().text())
+default: fail("audio-benchmark: \(arguments[1]) is none of speed, features and config")
 }

@@ -26,89 +26,110 @@ public enum AudioDecoder {
     package static func decode(
         _ bytes: UnsafeRawBufferPointer, name: String, limits: AudioLimits = .standard
     ) throws(ConcordError) -> AudioClip {
-        func problem(_ text: String) -> ConcordError { ConcordError(.invalidAudio, "the sound \(name) \(text)") }
+        try SoundFile(name: name, limits: limits).decode(bytes)
+    }
+}
 
+/// Decodes one sound file, on the calling thread.
+private struct SoundFile {
+    let name: String
+    let limits: AudioLimits
+
+    func decode(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> AudioClip {
+        let format = try format(bytes)
+        let damaged = problem("is a damaged or truncated \(format.name) file; get the file again or remove it")
+        guard !format.isTruncated(bytes), let reader = sndfile_seam_open(bytes.baseAddress, bytes.count) else {
+            throw damaged
+        }
+        defer { sndfile_seam_close(reader) }
+        let info = reader.pointee.info
+        try check(info)
+        let samples = try samples(of: reader, info, bytes: bytes.count)
+        // An MP3 file's length is counted in frames, whose last may hold less.
+        let slack = format == .mp3 ? 2 * 1152 : 0
+        guard !sndfile_seam_failed(reader), samples.count >= Int(info.frames) - slack else { throw damaged }
+        guard !samples.isEmpty else { throw problem("has no samples; get the file again or remove it") }
+        guard samples.allAreFinite else {
+            throw problem("holds NaN or infinity among its samples; make it anew or remove it")
+        }
+        return AudioClip(samples: samples, sampleRate: Int(info.samplerate))
+    }
+
+    private func format(_ bytes: UnsafeRawBufferPointer) throws(ConcordError) -> AudioFormat {
         guard bytes.count > 0 else { throw problem("is empty; get the file again") }
         guard bytes.count <= limits.maximumBytes else {
             throw problem(
                 "has \(bytes.count) bytes, more than the \(limits.maximumBytes) allowed; shorten it or raise the limit")
         }
-        let known = "WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3"
         guard let format = AudioFormat(of: bytes) else {
             let found = ImageFormat(of: bytes)?.name ?? ImageFormat.otherName(bytes)
             throw problem(
-                (found.map { "is \($0)," } ?? "is") + " not a sound in a supported format (\(known)); convert it, for "
-                    + "example with `ffmpeg -i IN OUT.flac`, or remove it")
+                (found.map { "is \($0)," } ?? "is") + " not a sound in a supported format (\(AudioFormat.known)); "
+                    + "convert it, for example with `ffmpeg -i IN OUT.flac`, or remove it")
         }
-        let damaged = "is a damaged or truncated \(format.name) file; get the file again or remove it"
-        guard !format.isTruncated(bytes), let reader = sndfile_seam_open(bytes.baseAddress, bytes.count) else {
-            throw problem(damaged)
-        }
-        defer { sndfile_seam_close(reader) }
-        let info = reader.pointee.info
+        return format
+    }
+
+    /// Checks what the header announces, before anything is decoded.
+    private func check(_ info: SF_INFO) throws(ConcordError) {
         guard AudioFormat.isRead(info.format) else {
-            throw problem("is in a format that is not supported; known are \(known); convert it to one of them")
+            throw problem("is in a format that is not supported; known are \(AudioFormat.known); convert it")
         }
-        let (channels, rate, announced) = (Int(info.channels), Int(info.samplerate), Int(info.frames))
-        guard (1...max(limits.maximumChannels, 1)).contains(channels) else {
+        guard (1...max(limits.maximumChannels, 1)).contains(Int(info.channels)) else {
             throw problem(
-                "has \(channels) channels, more than the \(limits.maximumChannels) allowed; mix it down or raise the "
-                    + "limit")
+                "has \(info.channels) channels, more than the \(limits.maximumChannels) allowed; mix it down or raise "
+                    + "the limit")
         }
-        guard limits.sampleRates.contains(rate) else {
+        guard limits.sampleRates.contains(Int(info.samplerate)) else {
             throw problem(
-                "has a sample rate of \(rate) Hz, outside the allowed \(limits.sampleRates.lowerBound) to "
+                "has a sample rate of \(info.samplerate) Hz, outside the allowed \(limits.sampleRates.lowerBound) to "
                     + "\(limits.sampleRates.upperBound) Hz; resample it or change the limit")
         }
-        let most = Int(exactly: (limits.maximumSeconds * Double(rate)).rounded(.down)) ?? Int.max
-        func tooLong(_ samples: Int) -> ConcordError {
-            problem(
-                "lasts \(NumberText.fixed(Double(samples) / Double(rate), decimals: 1)) s, longer than the "
-                    + "\(NumberText.fixed(limits.maximumSeconds, decimals: 1)) s allowed; cut it or raise the limit")
-        }
-        guard announced <= most else { throw tooLong(announced) }
+        try checkLength(Int(info.frames), info)
+    }
 
+    private func checkLength(_ samples: Int, _ info: SF_INFO) throws(ConcordError) {
+        let seconds = Double(samples) / Double(info.samplerate)
+        guard seconds > limits.maximumSeconds else { return }
+        throw problem(
+            "lasts \(NumberText.fixed(seconds, decimals: 1)) s, longer than the "
+                + "\(NumberText.fixed(limits.maximumSeconds, decimals: 1)) s allowed; cut it or raise the limit")
+    }
+
+    /// The means of all channels.
+    private func samples(
+        of reader: UnsafeMutablePointer<sndfile_seam_reader>, _ info: SF_INFO, bytes: Int
+    ) throws(ConcordError) -> [Float] {
+        let channels = Int(info.channels)
+        let block = max(1, 16_384 / channels)
+        var values = [Float](repeating: 0, count: block * channels)
         var samples: [Float] = []
         // As many as are announced, but no more than the bytes can be worth at once: a header may lie.
-        samples.reserveCapacity(min(max(announced, 0), bytes.count * 64))
-        let block = max(1, 16_384 / channels)
-        let count = channels
-        let isComplete = withUnsafeTemporaryAllocation(of: Float.self, capacity: block * count) { values -> Bool in
-            while let start = values.baseAddress {
-                let read = Int(sndfile_seam_read(reader, start, Int64(block)))
-                guard read > 0 else { break }
-                appendMeans(of: start, frames: read, channels: count, to: &samples)
-                guard samples.count <= most else { return false }
-            }
-            return true
+        samples.reserveCapacity(min(max(Int(info.frames), 0), bytes * 64))
+        while true {
+            let frames = Int(sndfile_seam_read(reader, &values, Int64(block)))
+            guard frames > 0 else { return samples }
+            Self.appendMeans(of: values, frames: frames, channels: channels, to: &samples)
+            try checkLength(samples.count, info)
         }
-        guard isComplete else { throw tooLong(samples.count) }
-        // An MP3 file's length is counted in frames, whose last may hold less.
-        let slack = format == .mp3 ? 2 * 1152 : 0
-        guard !sndfile_seam_failed(reader), samples.count >= announced - slack else { throw problem(damaged) }
-        guard !samples.isEmpty else { throw problem("has no samples; get the file again or remove it") }
-        guard samples.allAreFinite else {
-            throw problem("holds NaN or infinity among its samples; make it anew or remove it")
-        }
-        return AudioClip(samples: samples, sampleRate: rate)
     }
 
     /// Appends the mean of the channels of each frame: their sum from the first on, divided, in single precision.
-    private static func appendMeans(
-        of values: UnsafePointer<Float>, frames: Int, channels: Int, to samples: inout [Float]
-    ) {
+    private static func appendMeans(of values: [Float], frames: Int, channels: Int, to samples: inout [Float]) {
         guard channels > 1 else {
-            samples.append(contentsOf: UnsafeBufferPointer(start: values, count: frames))
+            samples += values[..<frames]
             return
         }
-        let divisor = Float(channels)
-        for frame in 0..<frames {
-            let row = values + frame * channels
-            var sum = row[0]
-            for channel in 1..<channels { sum += row[channel] }
-            samples.append(sum / divisor)
+        values.withUnsafeBufferPointer { values in
+            for frame in 0..<frames {
+                var sum = values[frame * channels]
+                for channel in 1..<channels { sum += values[frame * channels + channel] }
+                samples.append(sum / Float(channels))
+            }
         }
     }
+
+    private func problem(_ text: String) -> ConcordError { ConcordError(.invalidAudio, "the sound \(name) \(text)") }
 }
 
 /// Limits for sounds, which are checked before any sample is decoded.

@@ -14,6 +14,9 @@ enum AudioFormat: CaseIterable {
         }
     }
 
+    /// The formats that are read, for people.
+    static let known = "WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3"
+
     /// What the first bytes of a file promise; nil where they promise no sound.
     init?(of bytes: UnsafeRawBufferPointer) {
         let file = FileBytes(bytes: bytes)

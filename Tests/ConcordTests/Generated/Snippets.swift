@@ -123,6 +123,12 @@ private func docsEmojiDataset() async throws {
         let summary = try EmojiDatasetBuilder(languages: ["en", "de"], size: 128).build(to: "data/emoji")
         print(summary.pictures, summary.heldOut)
         _ = summary
+        do {
+            // snippet 2
+            let summary = try SpokenEmojiBuilder(voiceCount: 12).build(to: "data/spoken")
+            print(summary.clips, "clips,", summary.minutes, "minutes")
+            _ = summary
+        }
     }
 }
 

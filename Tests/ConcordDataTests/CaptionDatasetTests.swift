@@ -28,7 +28,7 @@ import Testing
             ])
         #expect(dataset.skipped.isEmpty)
         #expect(dataset.rowCount == 3)
-        #expect(Files.exists(dataset.path(of: dataset.items[1])))
+        #expect(Files.exists(dataset.path(of: dataset.items[1]) ?? ""))
     }
 
     @Test func readsTableWithByteOrderMarkCRLFAndQuotedNewlines() throws {
@@ -117,7 +117,7 @@ import Testing
         }
         let dataset = try CaptionDataset(imagesAt: folder.path)
         #expect(dataset.items.map(\.image) == ["Z.JPG", "a.png", "b.png", "c.png", "deep/d.png", "deep/er/e.webp"])
-        #expect(dataset.items.allSatisfy { $0.captions.isEmpty && Files.exists(dataset.path(of: $0)) })
+        #expect(dataset.items.allSatisfy { $0.captions.isEmpty && Files.exists(dataset.path(of: $0) ?? "") })
         // With a caption file it is a data set.
         try folder.write("captions.csv", "image,caption\nb.png,x\n")
         #expect(try CaptionDataset(imagesAt: folder.path).items.map(\.image) == ["b.png"])

@@ -55,7 +55,7 @@ import Testing
         let dataset = try dataset()
         let batch = try builder(dataset).batch(epoch: 0, indices: [7, 2])
         let expected = try [7, 2].flatMap { index in
-            ImagePreprocessing.clip(size: 8)(try Image(contentsOf: dataset.path(of: dataset.items[index])))
+            ImagePreprocessing.clip(size: 8)(try Image(contentsOf: #require(dataset.path(of: dataset.items[index]))))
         }
         #expect(batch[.image] == .numbers(expected, shape: [3, 8, 8]))
         #expect(batch.sampleIDs == [7, 2] && batch.count == 2 && batch.rows == 0..<2)

@@ -46,7 +46,7 @@ import Testing
         let table = "image,caption\ndeep\\d.png,x\n.\\a.png,y\nodd\\name.png,z\n"
         let dataset = try files.read("captions.csv", table.utf8)
         #expect(dataset.items.map(\.image) == ["deep/d.png", "a.png", "odd\\name.png"])
-        #expect(dataset.notes == ["the backslashes in the paths of 2 images were treated as slashes"])
+        #expect(dataset.notes == ["the backslashes in the paths of 2 files were treated as slashes"])
         let row = try files.skippedFromTable("C:\\data\\c.png,text,\n")
         #expect(row.reason == .missingImage && row.detail.contains("a Windows path"))
     }
@@ -61,11 +61,11 @@ import Testing
             """
         let dataset = try files.read("captions.jsonl", rows.utf8)
         #expect(
-            dataset.items.map { Array($0.image.utf8) } == [
+            dataset.items.map { Array($0.name.utf8) } == [
                 Array("e\u{301}te\u{301}/u\u{308}.png".utf8), Array("\u{E9}/\u{E4}.png".utf8),
             ])
         #expect(dataset.items[0].captions.map(\.text) == ["x", "y"])
-        #expect(dataset.notes.count == 1 && dataset.notes[0].contains("2 images"), "\(dataset.notes)")
+        #expect(dataset.notes.count == 1 && dataset.notes[0].contains("2 files"), "\(dataset.notes)")
     }
 
     @Test func aSecondColumnOfTheSameNameIsSaid() throws {

@@ -21,7 +21,7 @@ import Testing
     }
 
     private func names(_ dataset: CaptionDataset, _ held: HeldOutImages) -> Set<String> {
-        Set(held.indices.map { dataset.items[$0].image })
+        Set(held.indices.map { dataset.items[$0].name })
     }
 
     @Test func theChoiceFollowsFromTheNamesAlone() throws {

@@ -1,15 +1,21 @@
 import ConcordCore
 
-/// Images with captions, from a folder with `captions.jsonl`, `captions.tsv` or `captions.csv`.
+/// Images with captions and sounds, from a folder with `captions.jsonl`, `captions.tsv` or `captions.csv`.
 ///
 /// A JSON line holds `image` and `caption` (a string) or `captions` (strings, or objects with `text`, `language` and
-/// `kind`), and, if need be, `split`, `language` and `kind`. Tables have a header with the same names; see
+/// `kind`), and, if need be, `audio`, `split`, `language` and `kind`. Tables have a header with the same names; see
 /// ``CaptionFileOptions`` for others. Rows of one image are merged. Rows that cannot be used are listed in `skipped`.
+///
+/// A file with sounds may leave image, caption or sound of a row out: what is not there is absent, and nothing stands for
+/// it. Where an image has many sounds, they are in a file of their own beside the captions, `sounds.jsonl`, `.tsv` or
+/// `.csv`: a row a sound, with `audio`, the `image` that it belongs to, if any, and the `caption` that it says.
 public struct CaptionDataset: Sendable {
-    /// The folder that image paths are relative to.
+    /// The folder that the paths of images and sounds are relative to.
     public let folder: String
     /// The caption file that was read.
     package let captionFile: String
+    /// The file with sounds that was read beside it; nil where there is none.
+    package let soundFile: String?
     /// One element an image, in the order of the file.
     public let items: [CaptionItem]
     /// The rows that could not be used, in the order of the file.
@@ -21,6 +27,8 @@ public struct CaptionDataset: Sendable {
 
     /// The names of caption files, in a dataset's folder.
     package static let captionFiles = ["captions.jsonl", "captions.tsv", "captions.csv"]
+    /// The names of files with sounds, beside a caption file.
+    package static let soundFiles = ["sounds.jsonl", "sounds.tsv", "sounds.csv"]
 
     /// Whether a folder has a caption file.
     package static func isDataset(_ folder: String) -> Bool {
@@ -29,14 +37,18 @@ public struct CaptionDataset: Sendable {
 
     /// A dataset of given items.
     public init(folder: String, items: [CaptionItem], captionFile: String = "") {
-        self.init(folder: folder, captionFile: captionFile, items: items, skipped: [], rowCount: items.count, notes: [])
+        self.init(
+            folder: folder, captionFile: captionFile, soundFile: nil, items: items, skipped: [], rowCount: items.count,
+            notes: [])
     }
 
     private init(
-        folder: String, captionFile: String, items: [CaptionItem], skipped: [SkippedRow], rowCount: Int, notes: [String]
+        folder: String, captionFile: String, soundFile: String?, items: [CaptionItem], skipped: [SkippedRow],
+        rowCount: Int, notes: [String]
     ) {
         self.folder = folder
         self.captionFile = captionFile
+        self.soundFile = soundFile
         self.items = items
         self.skipped = skipped
         self.rowCount = rowCount
@@ -53,8 +65,24 @@ public struct CaptionDataset: Sendable {
         let folder = Files.parent(of: file)
         var collector = try CaptionCollector(folder: folder, file: file, options: options)
         try CaptionFileReader.read(file, options: options, into: &collector)
+        let sounds = try Self.soundFile(beside: file)
+        if let sounds {
+            // The names of columns that the caption file has say nothing of this one.
+            var usual = CaptionFileOptions()
+            usual.checksImages = options.checksImages
+            usual.allowsImagesOutsideFolder = options.allowsImagesOutsideFolder
+            usual.onBadInput = options.onBadInput
+            collector.begin(sounds: sounds)
+            try CaptionFileReader.read(sounds, options: usual, isOfSounds: true, into: &collector)
+        }
+        if options.onBadInput == .fail, let first = collector.skipped.first(where: { $0.reason.isOfInput }) {
+            throw ConcordError(
+                .invalidDataset,
+                "\(first.file) line \(first.line): \(first.detail); correct it, or choose what is done with such rows "
+                    + "(data.on_bad_input skip or absent)")
+        }
         let items = collector.captionItems
-        let lost = collector.skipped.filter { $0.caption == nil }
+        let lost = collector.skipped.filter { $0.caption == nil && !$0.isPartial }
         if Double(lost.count) > options.maximumSkippedFraction * Double(collector.rowCount) {
             throw SkippedRow.tooMany(
                 lost, of: collector.rowCount, noun: "rows", in: file, limit: options.maximumSkippedFraction)
@@ -63,8 +91,8 @@ public struct CaptionDataset: Sendable {
             throw ConcordError(.invalidDataset, "\(file) has no usable rows; add rows with an image and a caption")
         }
         self.init(
-            folder: folder, captionFile: file, items: items, skipped: collector.skipped, rowCount: collector.rowCount,
-            notes: collector.notes)
+            folder: folder, captionFile: file, soundFile: sounds, items: items, skipped: collector.skipped,
+            rowCount: collector.rowCount, notes: collector.notes)
     }
 
     private static func captionFile(at path: String) throws(ConcordError) -> String {
@@ -85,12 +113,42 @@ public struct CaptionDataset: Sendable {
         return found[0]
     }
 
-    /// The path of an item's image.
-    public func path(of item: CaptionItem) -> String { path(ofImage: item.image) }
+    /// The file with sounds beside a caption file of the usual name; nil where there is none.
+    private static func soundFile(beside file: String) throws(ConcordError) -> String? {
+        let folder = Files.parent(of: file)
+        guard captionFiles.contains(where: { file == folder + "/" + $0 || file == $0 }) else { return nil }
+        let found = soundFiles.map { folder + "/" + $0 }.filter(Files.exists)
+        guard found.count < 2 else {
+            throw ConcordError(
+                .invalidDataset, "\(folder) holds more than one of \(soundFiles.joined(separator: ", ")); keep one")
+        }
+        return found.first
+    }
 
-    /// The path of the image that an item calls `image`.
-    public func path(ofImage image: String) -> String {
-        image.utf8.first == UInt8(ascii: "/") ? image : "\(folder)/\(image)"
+    /// The path of an item's image; nil for an item without one.
+    public func path(of item: CaptionItem) -> String? { item.image.map(path(ofFile:)) }
+
+    /// The path of a sound.
+    public func path(of sound: Sound) -> String { path(ofFile: sound.path) }
+
+    /// The path of the image or sound that an item calls `file`.
+    public func path(ofFile file: String) -> String {
+        file.utf8.first == UInt8(ascii: "/") ? file : "\(folder)/\(file)"
+    }
+
+    /// The items that have an image. `skipped` and `rowCount` stay those of the file.
+    public var withImages: CaptionDataset {
+        guard items.contains(where: { $0.image == nil }) else { return self }
+        return replacing(items.filter { $0.image != nil })
+    }
+
+    /// The paths of the images, absolute or relative as the folder is, in the order of the items that have one.
+    package var imagePaths: [String] { items.compactMap(path(of:)) }
+
+    private func replacing(_ items: [CaptionItem]) -> CaptionDataset {
+        CaptionDataset(
+            folder: folder, captionFile: captionFile, soundFile: soundFile, items: items, skipped: skipped,
+            rowCount: rowCount, notes: notes)
     }
 
     /// The items of one split, with the captions of one language and of certain kinds; nil does not filter.
@@ -105,42 +163,106 @@ public struct CaptionDataset: Sendable {
                 (language == nil || caption.language == language)
                     && (kinds == nil || caption.kind.map { kinds?.contains($0) ?? true } ?? false)
             }
-            guard !captions.isEmpty else { return nil }
-            return CaptionItem(image: item.image, captions: captions, split: item.split, line: item.line)
+            // What has no captions at all was not filtered by them.
+            let isUncaptioned = item.captions.isEmpty && !item.sounds.isEmpty && language == nil && kinds == nil
+            guard !captions.isEmpty || isUncaptioned else { return nil }
+            return CaptionItem(
+                image: item.image, captions: captions, sounds: item.sounds, split: item.split, line: item.line)
         }
-        return CaptionDataset(
-            folder: folder, captionFile: captionFile, items: chosen, skipped: skipped, rowCount: rowCount, notes: notes)
+        return replacing(chosen)
     }
 
     /// The same images in other splits: those that `split` says, which is asked of each; nil is none.
     package func assigning(_ split: (CaptionItem) -> String?) -> CaptionDataset {
-        let assigned = items.map {
-            CaptionItem(image: $0.image, captions: $0.captions, split: split($0), line: $0.line)
-        }
-        return CaptionDataset(
-            folder: folder, captionFile: captionFile, items: assigned, skipped: skipped, rowCount: rowCount,
-            notes: notes)
+        replacing(
+            items.map {
+                CaptionItem(
+                    image: $0.image, captions: $0.captions, sounds: $0.sounds, split: split($0), line: $0.line)
+            })
     }
 }
 
-/// An image with all its captions.
+/// An image with all its captions and sounds, or captions and sounds without an image.
 public struct CaptionItem: Sendable, Hashable {
     /// The image's path, relative to the dataset's folder, without `.` parts and doubled slashes; as it is written for
-    /// one outside the folder.
-    public let image: String
-    /// At least one caption, in the order of the file; none in a folder of images without a caption file.
+    /// one outside the folder. Nil where there is none.
+    public let image: String?
+    /// The captions, in the order of the file; none in a folder of images without a caption file.
     public let captions: [Caption]
+    /// The sounds, in the order of the file.
+    public let sounds: [Sound]
     /// The split that the file puts the image in, when it says so.
     public let split: String?
-    /// The line of the caption file, from 1, where the image's first row begins.
+    /// The line of the caption file, from 1, where the item's first row begins.
     public let line: Int
 
-    public init(image: String, captions: [Caption], split: String? = nil, line: Int = 0) {
+    public init(
+        image: String?, captions: [Caption], sounds: [Sound] = [], split: String? = nil, line: Int = 0
+    ) {
         self.image = image
         self.captions = captions
+        self.sounds = sounds
         self.split = split
         self.line = line
     }
+
+    /// What messages and lists call it: its image, or else its first sound or caption.
+    package var name: String { image ?? sounds.first?.path ?? captions.first?.text ?? "line \(line)" }
+
+    /// The sounds that training may hear, where it takes the item: those that the file puts into no other split.
+    package var trainedSounds: [Sound] { sounds.filter { $0.split == nil } }
+}
+
+/// A sound of an item: what is said or heard.
+public struct Sound: Sendable, Hashable {
+    /// The path, relative to the dataset's folder.
+    public let path: String
+    /// What is said, or describes what is heard, where the file says it.
+    public let caption: String?
+    /// The language as a BCP 47 tag (`en`, `zh`), when the file says so.
+    public let language: String?
+    /// Who speaks, when the file says so.
+    public let voice: String?
+    /// The rows of evaluation tables that it counts in (`trained`, `human`, …), when the file says so.
+    public let condition: String?
+    /// The split of a sound that is in another one than its item; nil for one that goes where its item goes.
+    public let split: String?
+    /// The line from 1, and the file, that name it.
+    package let line: Int
+    package let file: String
+
+    public init(
+        path: String, caption: String? = nil, language: String? = nil, voice: String? = nil,
+        condition: String? = nil, split: String? = nil
+    ) {
+        self.init(
+            path: path, caption: caption, language: language, voice: voice, condition: condition, split: split, line: 0,
+            file: "")
+    }
+
+    package init(
+        path: String, caption: String?, language: String?, voice: String?, condition: String?, split: String?,
+        line: Int, file: String
+    ) {
+        self.path = path
+        self.caption = caption
+        self.language = language
+        self.voice = voice
+        self.condition = condition
+        self.split = split
+        self.line = line
+        self.file = file
+    }
+}
+
+/// What is done with an image or a sound that is missing, or cannot be decoded.
+public enum BadInputPolicy: String, Sendable, Hashable, CaseIterable {
+    /// It is an error.
+    case fail
+    /// Its row is left out; while training another takes its place.
+    case skip
+    /// Its row goes on without it.
+    case absent
 }
 
 /// One text that describes an image.

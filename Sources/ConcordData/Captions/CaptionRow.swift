@@ -13,8 +13,10 @@ struct CaptionRow {
         }
     }
 
-    let image: String
-    let split: String?
+    /// The paths as they are written; nil for what the row does not have.
+    let image, audio: String?
+    let split, language, voice, condition: String?
+    /// None in a row that may be without.
     let captions: [Result<Caption, Problem>]
     /// Whether a member that was read is there twice.
     var isAmbiguous = false
@@ -25,9 +27,13 @@ struct JSONCaptionRow {
     let options: CaptionFileOptions
     private let imageNames: [String]
     private let captionNames: [String]
+    private let audioNames: [String]
+    private let isOfSounds: Bool
 
-    init(options: CaptionFileOptions) {
+    init(options: CaptionFileOptions, isOfSounds: Bool) {
         self.options = options
+        self.isOfSounds = isOfSounds
+        audioNames = options.audioColumn.map { [$0] } ?? CaptionFileOptions.audioColumns
         imageNames = options.imageColumn.map { [$0] } ?? CaptionFileOptions.imageColumns
         captionNames = options.captionColumns ?? CaptionFileOptions.captionColumns
     }
@@ -52,28 +58,45 @@ struct JSONCaptionRow {
             throw .init(.invalidJSON, error.message)
         }
         guard value.members != nil else { throw .init(.wrongType, "the row is not a JSON object") }
-        guard let imageName = imageNames.first(where: { value[$0] != nil }) else {
-            throw .init(.missingField, "no member `\(imageNames.joined(separator: "` or `"))`")
+        func present(_ name: String) -> Bool { value[name].map { !$0.isNull } ?? false }
+        let audioName = audioNames.first(where: present)
+        let audio = try audioName.flatMap { name throws(CaptionRow.Problem) in try string(name, of: value) }
+        guard audio != nil || !isOfSounds else { throw .init(.missingField, "no member `\(audioNames[0])`") }
+        // A row with a sound may be without image or captions.
+        guard let imageName = imageNames.first(where: { audio == nil ? value[$0] != nil : present($0) }) else {
+            guard audio != nil else {
+                throw .init(.missingField, "no member `\(imageNames.joined(separator: "` or `"))`")
+            }
+            return try row(value, image: nil, audio: audio, names: [audioName])
         }
         guard let image = value[imageName]?.string else {
             throw .init(.wrongType, "`\(imageName)` is not a string")
         }
+        return try row(value, image: image, audio: audio, names: [imageName, audioName])
+    }
+
+    private func row(
+        _ value: JSONValue, image: String?, audio: String?, names: [String?]
+    ) throws(CaptionRow.Problem) -> CaptionRow {
         var present = captionNames.filter { value[$0] != nil }
         if options.captionColumns == nil { present = Array(present.prefix(1)) }
-        guard !present.isEmpty else {
+        if audio != nil { present = present.filter { value[$0]?.isNull == false } }
+        guard !present.isEmpty || audio != nil else {
             throw .init(.missingField, "no member `\(captionNames.joined(separator: "` or `"))`")
         }
         let language = try string(options.languageColumn, of: value) ?? options.language
         let kind = try string(options.kindColumn, of: value)
-        let split = try string(options.splitColumn, of: value)
         let captions = present.flatMap { name in
             let value = value[name] ?? .null
             return (value.elements ?? [value]).map { caption($0, language: language, kind: kind) }
         }
-        let isAmbiguous = ([imageName] + present).contains { name in
+        let isAmbiguous = (names.compactMap(\.self) + present).contains { name in
             (value.members?.count { $0.name == name } ?? 0) > 1
         }
-        return CaptionRow(image: image, split: split, captions: captions, isAmbiguous: isAmbiguous)
+        return CaptionRow(
+            image: image, audio: audio, split: try string(options.splitColumn, of: value), language: language,
+            voice: try string(options.voiceColumn, of: value),
+            condition: try string(options.conditionColumn, of: value), captions: captions, isAmbiguous: isAmbiguous)
     }
 
     private func string(_ name: String, of value: JSONValue) throws(CaptionRow.Problem) -> String? {
@@ -107,20 +130,24 @@ struct JSONCaptionRow {
 /// Reads rows of a `captions.csv` or `captions.tsv`, whose header says which column is which.
 struct DelimitedCaptionRow {
     private let columnCount: Int
-    private let image: Int
+    private let image, audio: Int?
     private let captions: [Int]
-    private let split, language, kind: Int?
+    private let split, language, kind, voice, condition: Int?
     private let defaultLanguage: String?
     /// Notes for the user on the header.
     let notes: [String]
 
     /// Whether a header has the columns that are needed.
-    static func hasColumns(_ header: DelimitedParser.Row, _ options: CaptionFileOptions) -> Bool {
-        (try? DelimitedCaptionRow(header: header, options: options, source: "")) != nil
+    static func hasColumns(
+        _ header: DelimitedParser.Row, _ options: CaptionFileOptions, _ isOfSounds: Bool
+    ) -> Bool {
+        (try? DelimitedCaptionRow(header: header, options: options, isOfSounds: isOfSounds, source: "")) != nil
     }
 
     /// Finds the columns in the header. Throws `.invalidDataset` when one is missing.
-    init(header: DelimitedParser.Row, options: CaptionFileOptions, source: String) throws(ConcordError) {
+    init(
+        header: DelimitedParser.Row, options: CaptionFileOptions, isOfSounds: Bool, source: String
+    ) throws(ConcordError) {
         let names = header.fields.map { String(decoding: $0, as: UTF8.self).trimmed }
         func column(_ name: String) -> Int? { names.firstIndex { $0.utf8.elementsEqual(name.utf8) } }
         func required(_ candidates: [String]) throws(ConcordError) -> Int {
@@ -138,19 +165,28 @@ struct DelimitedCaptionRow {
             throw ConcordError(.invalidDataset, "\(source) has an unclosed quote in its header; close it")
         }
         columnCount = names.count
-        image = try required(options.imageColumn.map { [$0] } ?? CaptionFileOptions.imageColumns)
+        func first(_ candidates: [String]) -> Int? { candidates.lazy.compactMap(column).first }
+        let imageNames = options.imageColumn.map { [$0] } ?? CaptionFileOptions.imageColumns
+        let audioNames = options.audioColumn.map { [$0] } ?? CaptionFileOptions.audioColumns
+        audio = try isOfSounds || options.audioColumn != nil ? required(audioNames) : first(audioNames)
+        // A table of sounds may be without images or captions.
+        image = try audio == nil || options.imageColumn != nil ? required(imageNames) : first(imageNames)
         if let wanted = options.captionColumns {
             var indices: [Int] = []
             for name in wanted { indices.append(try required([name])) }
             captions = indices
-        } else {
+        } else if audio == nil {
             captions = [try required(CaptionFileOptions.captionColumns)]
+        } else {
+            captions = first(CaptionFileOptions.captionColumns).map { [$0] } ?? []
         }
         split = column(options.splitColumn)
         language = column(options.languageColumn)
         kind = column(options.kindColumn)
+        voice = column(options.voiceColumn)
+        condition = column(options.conditionColumn)
         defaultLanguage = options.language
-        let used = Set(([image, split, language, kind].compactMap(\.self) + captions).map { names[$0] })
+        let used = Set(([image, audio, split, language, kind].compactMap(\.self) + captions).map { names[$0] })
         notes = used.sorted().compactMap { name in
             let count = names.count { $0 == name }
             return count > 1 ? "\(source) has \(count) columns named `\(name)`; the first was used" : nil
@@ -190,8 +226,12 @@ struct DelimitedCaptionRow {
         for column in captions { texts.append(try text(column).trimmed) }
         // A table with a column a caption leaves cells blank where an image has fewer captions.
         let filled = texts.filter { !$0.isEmpty }
+        // In a table with sounds a blank cell says that there is none; in others an image and a caption have to be there.
+        let image = try audio == nil ? self.image.map(text) : optional(self.image)
+        let isBlank = filled.isEmpty && audio == nil
         return CaptionRow(
-            image: try text(image), split: try optional(split),
-            captions: (filled.isEmpty ? [""] : filled).map { .success(Caption($0, language: language, kind: kind)) })
+            image: image, audio: try optional(audio), split: try optional(split), language: language,
+            voice: try optional(voice), condition: try optional(condition),
+            captions: (isBlank ? [""] : filled).map { .success(Caption($0, language: language, kind: kind)) })
     }
 }

@@ -51,8 +51,8 @@ package struct HeldOutImages: Sendable {
 
     /// The images by the hash of their names.
     private static func order(_ items: [CaptionItem]) -> [Int] {
-        let keys = items.map { FileHash(.xxh128, of: Array($0.image.utf8)).hexadecimal }
-        return items.indices.sorted { (keys[$0], items[$0].image) < (keys[$1], items[$1].image) }
+        let keys = items.map { FileHash(.xxh128, of: Array($0.name.utf8)).hexadecimal }
+        return items.indices.sorted { (keys[$0], items[$0].name) < (keys[$1], items[$1].name) }
     }
 
     private static func choose(
@@ -113,7 +113,7 @@ private final class ImageCopies {
     private var ofHash: [String: [Int]] = [:]
 
     init(_ items: [CaptionItem], in dataset: CaptionDataset) {
-        paths = items.map(dataset.path)
+        paths = items.map { dataset.path(of: $0) ?? "" }
         sizes = paths.map { Files.size($0) ?? -1 }
         for (index, size) in sizes.enumerated() where size >= 0 { ofSize[size, default: []].append(index) }
     }

@@ -9,10 +9,12 @@ public struct SkippedRow: Sendable, Hashable {
         /// A path that is empty or leads out of the dataset's folder.
         case invalidPath
         /// A URL or data URI in place of a path.
-        case remoteImage
-        case missingImage
-        /// An image that is there and cannot be decoded; found while loading.
-        case undecodableImage
+        case remoteImage, remoteSound
+        case missingImage, missingSound
+        /// An image or sound that is there and cannot be decoded; found while loading.
+        case undecodableImage, undecodableSound
+        /// A row with neither image, caption nor sound.
+        case emptyRow
         case emptyCaption
         /// The same caption in the same language for the same image, again.
         case duplicateCaption
@@ -23,6 +25,9 @@ public struct SkippedRow: Sendable, Hashable {
         package var isOfImage: Bool {
             [.invalidPath, .remoteImage, .missingImage, .undecodableImage].contains(self)
         }
+
+        /// Whether an image or a sound is at fault.
+        package var isOfInput: Bool { isOfImage || [.remoteSound, .missingSound, .undecodableSound].contains(self) }
     }
 
     /// The caption file.
@@ -32,21 +37,28 @@ public struct SkippedRow: Sendable, Hashable {
     /// The caption of the row, from 1, when the others of the row were used; nil when the whole row was skipped.
     public let caption: Int?
     public let reason: Reason
+    /// Whether the row is used without the image or sound that is at fault.
+    public let isPartial: Bool
     /// The problem, with the value.
     package let detail: String
 
-    public init(file: String, line: Int, caption: Int? = nil, reason: Reason, detail: String) {
+    public init(
+        file: String, line: Int, caption: Int? = nil, reason: Reason, isPartial: Bool = false, detail: String
+    ) {
         self.file = file
         self.line = line
         self.caption = caption
         self.reason = reason
+        self.isPartial = isPartial
         self.detail = detail
     }
 
     public var json: JSONValue {
         var members: [JSONValue.Member] = [.init("file", .string(file)), .init("line", .integer(line))]
         if let caption { members.append(.init("caption", .integer(caption))) }
-        members += [.init("reason", .string(reason.rawValue)), .init("detail", .string(detail))]
+        members.append(.init("reason", .string(reason.rawValue)))
+        if isPartial { members.append(.init("absent", .bool(true))) }
+        members.append(.init("detail", .string(detail)))
         return .object(members)
     }
 

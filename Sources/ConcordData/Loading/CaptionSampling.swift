@@ -1,9 +1,11 @@
 import ConcordCore
 
-/// The sampling of captions for an image that has several.
+/// The sampling of captions, and of sounds, for an image that has several.
 public struct CaptionSampling: Sendable, Hashable {
     /// Captions drawn for each image of a batch: the number of slots.
     package var captionsPerImage: Int
+    /// Sounds drawn for each image that has some: one, which is compared with all captions, or one for each slot.
+    package var soundsPerImage = 1
     /// The relative sampling weight of each kind; within a kind all captions are alike.
     ///
     /// Empty: all kinds alike. Otherwise kinds that are not named are not drawn; captions without a kind weigh 1.
@@ -38,14 +40,22 @@ public struct CaptionSampling: Sendable, Hashable {
                     + "of 0 or more; got \(captionsPerImage) captions, \(languages.count) languages, weights \(weights)"
             )
         }
+        guard soundsPerImage == 1 || soundsPerImage == captionsPerImage else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(soundsPerImage) sounds per image cannot be paired with \(captionsPerImage) captions; draw one, or as many"
+            )
+        }
         let captions = dataset.items.lazy.flatMap(\.captions)
         try Self.require(languages.compactMap(\.self), "language", among: Set(captions.compactMap(\.language)))
         try Self.require(weights.keys.sorted(), "kind", among: Set(captions.compactMap(\.kind)))
         for item in dataset.items where !item.captions.contains(where: mayDraw) {
+            // Sounds may be without words.
+            if item.captions.isEmpty, !item.sounds.isEmpty { continue }
             let kinds = Set(item.captions.compactMap(\.kind)).sorted().joined(separator: ", ")
             throw ConcordError(
                 .invalidConfiguration,
-                "no caption of \(item.image) can be sampled: its kinds (\(kinds)) have no weight; give one of them a "
+                "no caption of \(item.name) can be sampled: its kinds (\(kinds)) have no weight; give one of them a "
                     + "weight, or filter the dataset")
         }
     }
@@ -81,6 +91,19 @@ public struct CaptionSampling: Sendable, Hashable {
                 used.insert(UTF8Key(text))
             }
             return text
+        }
+    }
+
+    /// Draws the sounds of an item, one for each slot: in the slot's language where there are such, else in any.
+    func sounds(of item: CaptionItem, random: inout RandomSource) -> [Sound] {
+        let sounds = item.trainedSounds
+        guard !sounds.isEmpty else { return [] }
+        return (0..<soundsPerImage).map { slot in
+            // A sound for all slots is of any language.
+            let language = soundsPerImage > 1 && slot < languages.count ? languages[slot] : nil
+            let matching = language == nil ? sounds : sounds.filter { $0.language == language }
+            let candidates = matching.isEmpty ? sounds : matching
+            return candidates[random.index(below: candidates.count)]
         }
     }
 

@@ -29,11 +29,13 @@ package struct CaptionEvaluation {
     ) throws -> CaptionEvaluation {
         let hasNames = dataset.items.contains { $0.captions.contains { $0.kind == "name" } }
         let kind = kind ?? (hasNames ? "name" : nil)
-        let chosen = dataset.items.filter { split == "all" || $0.split == split }.compactMap { item in
+        let items = dataset.items.filter { split == "all" || $0.split == split }
+        let chosen: [(image: String, path: String, references: [String])] = items.compactMap { item in
             let texts = item.captions.filter {
                 (language == nil || $0.language == language) && (kind == nil || $0.kind == kind)
             }.map { captioner.tokenizer.decode(captioner.tokenizer.encode($0.text)) }
-            return texts.isEmpty ? nil : (image: item.image, path: dataset.path(of: item), references: texts)
+            guard !texts.isEmpty, let image = item.image else { return nil }
+            return (image: image, path: dataset.path(ofFile: image), references: texts)
         }
         guard !chosen.isEmpty else {
             throw ConcordError(

@@ -30,7 +30,7 @@ package struct CaptionRun {
     private let options: GenerationOptions
     private let batchSize: Int
 
-    private var names: [String] { images.items.map(\.image) }
+    private var names: [String] { images.items.compactMap(\.image) }
 
     /// - Parameters:
     ///   - model: the folder that `captioner` is from; its weights tell whether earlier lines are of the same model.
@@ -50,7 +50,7 @@ package struct CaptionRun {
         guard !Files.exists(output) else {
             throw ConcordError(.fileSystem, "\(output) already exists; name another file, or use --force to replace it")
         }
-        let names = images.items.map(\.image)
+        let names = images.items.compactMap(\.image)
         self.output = try ResumableOutput(
             output,
             settings: [
@@ -77,7 +77,7 @@ package struct CaptionRun {
         let batches = stride(from: done, to: names.count, by: batchSize).map { $0..<min($0 + batchSize, names.count) }
         let loader = PrefetchLoader(batches: 0..<batches.count) {
             [images, captioner = captioner.preprocessing] index in
-            DecodedBatch(batches[index].map { images.path(of: images.items[$0]) }, captioner)
+            DecodedBatch(batches[index].map { images.path(ofFile: names[$0]) }, captioner)
         }
         var failures = earlierFailures, end = done
         for range in batches {

@@ -19,7 +19,7 @@ public final class ImageSearch {
         /// The image with all its captions.
         public let item: CaptionItem
         /// The image's path within the data set.
-        public var image: String { item.image }
+        public var image: String { item.image ?? "" }
         /// Cosine to the query.
         public let score: Double
         /// The image's first caption.
@@ -45,7 +45,7 @@ public final class ImageSearch {
     }
 
     /// The path of a result's image.
-    func path(of result: Result) -> String { dataset.path(of: result.item) }
+    func path(of result: Result) -> String { dataset.path(ofFile: result.image) }
 
     /// The `top` images with the highest cosine, best first.
     public func find(_ query: Query, top: Int) throws -> [Result] {
@@ -129,13 +129,14 @@ public struct ImageGallery {
         model: EmbeddingModel, dataset: CaptionDataset, maximumSkippedFraction: Double = 0.1, batchSize: Int = 128,
         group: ProcessGroup? = nil, progress: ProgressDisplay? = nil
     ) throws {
-        let items = dataset.items, preprocessing = try model.imageSide().preprocessing
+        let items = dataset.withImages.items, paths = dataset.imagePaths
+        let preprocessing = try model.imageSide().preprocessing
         let all = stride(from: 0, to: items.count, by: batchSize).map { $0..<min($0 + batchSize, items.count) }
         // Whole batches, so that each is the one that a single process embeds.
         let (rank, ranks) = (group?.rank ?? 0, group?.worldSize ?? 1)
         let batches = Array(all[rank * all.count / ranks..<(rank + 1) * all.count / ranks])
         let loader = PrefetchLoader(batches: 0..<batches.count) { index in
-            DecodedBatch(batches[index].map { dataset.path(of: items[$0]) }, preprocessing)
+            DecodedBatch(batches[index].map { paths[$0] }, preprocessing)
         }
         let total = batches.reduce(0) { $0 + $1.count }
         var part = Part(), done = 0
@@ -143,7 +144,7 @@ public struct ImageGallery {
             guard let batch = try loader.next(unless: { InterruptSignal.hasArrived }) else { break }
             part.skipped += batch.failures.map { failure in
                 let index = range.lowerBound + failure.row
-                return SkippedInput(index: index, path: items[index].image, reason: failure.error.message)
+                return SkippedInput(index: index, path: items[index].name, reason: failure.error.message)
             }
             guard Double(part.skipped.count) <= maximumSkippedFraction * Double(items.count) else {
                 throw Self.tooMany(part.skipped, of: items.count)

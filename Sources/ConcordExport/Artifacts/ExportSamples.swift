@@ -40,7 +40,7 @@ public struct ExportSamples: Sendable {
             let size = preprocessing.cropSize
             pictures.append(.canary(size: size))
             if let data {
-                let chosen = Self.spread(data.items, count: pictureCount - 1)
+                let chosen = Self.spread(data.withImages.items, count: pictureCount - 1)
                 let found = Self.decoded(chosen, of: data, preprocessing, problems: &problems)
                 guard !found.isEmpty || pictureCount < 2 else {
                     throw ConcordError(
@@ -67,8 +67,9 @@ public struct ExportSamples: Sendable {
         _ items: [CaptionItem], of data: CaptionDataset, _ preprocessing: ImagePreprocessing, problems: inout [String]
     ) -> [(item: CaptionItem, picture: PreparedImage)] {
         items.compactMap { item in
+            guard let path = data.path(of: item) else { return nil }
             do throws(ConcordError) {
-                let image = try Image(contentsOf: data.path(of: item))
+                let image = try Image(contentsOf: path)
                 return (item, PreparedImage(size: preprocessing.cropSize, pixels: preprocessing(image)))
             } catch {
                 problems.append(error.message)

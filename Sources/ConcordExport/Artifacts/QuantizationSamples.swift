@@ -54,10 +54,12 @@ struct QuantizationSamples: Sendable {
         let held = ["held-out", "test", "validation", "val"].first { name in data.items.contains { $0.split == name } }
         result.split = held ?? "all"
         let evaluated = prepare(
-            ExportSamples.spread(data.items.filter { held == nil || $0.split == held }, count: evaluationCount),
+            ExportSamples.spread(
+                data.withImages.items.filter { held == nil || $0.split == held }, count: evaluationCount),
             data, model)
         let calibrated = prepare(
-            ExportSamples.spread(data.items.filter { held == nil || $0.split != held }, count: calibrationCount),
+            ExportSamples.spread(
+                data.withImages.items.filter { held == nil || $0.split != held }, count: calibrationCount),
             data, model)
         guard calibrated.captions.count >= 16 else {
             throw ConcordError(

@@ -57,8 +57,8 @@ package struct DataSurvey: Sendable {
         distinctCaptions = holders.count
         mostShared = most
 
-        let count = min(Self.sampleSize, images)
-        let sample = (0..<count).map { examples.path(of: examples.items[$0 * images / count]) }
+        let paths = examples.imagePaths, count = min(Self.sampleSize, paths.count)
+        let sample = (0..<count).map { paths[$0 * paths.count / count] }
         var hashes = Set<String>(), edges = [Int](), read = 0
         for path in sample {
             guard let bytes = try? Files.read(path, limit: ImageLimits.standard.maximumBytes) else { continue }
@@ -113,7 +113,7 @@ package struct DataSurvey: Sendable {
             warnings.append(
                 "all \(sampled) images that were looked at are the same, byte for byte, so nothing can be learned; check "
                     + "how they were made")
-        } else if 2 * distinctSampled <= sampled {
+        } else if sampled > 0, 2 * distinctSampled <= sampled {
             warnings.append(
                 "of \(sampled) images that were looked at only \(distinctSampled) differ; copies with different captions "
                     + "cannot be told apart")

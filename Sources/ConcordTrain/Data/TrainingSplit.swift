@@ -34,14 +34,14 @@ struct TrainingSplit {
             recipe.data.heldOutFraction.map { $0 > 0 ? max(1, Int((Double(pool.count) * $0).rounded())) : 0 }
             ?? (isUpToTheData ? HeldOutImages.usualCount(of: pool.count) : 0)
         let chosen = known == nil ? HeldOutImages(count, of: pool, in: dataset) : nil
-        heldOut = known ?? chosen.map { $0.indices.map { pool[$0].image } } ?? []
+        heldOut = known ?? chosen.map { $0.indices.map { pool[$0].name } } ?? []
         let held = Set(heldOut)
         self.dataset =
             held.isEmpty && (given != nil || others.isEmpty)
             ? dataset
             : dataset.assigning { item in
                 guard isTrained(item.split) else { return item.split }
-                return held.contains(item.image) ? Self.heldOut : held.isEmpty ? item.split ?? Self.train : Self.train
+                return held.contains(item.name) ? Self.heldOut : held.isEmpty ? item.split ?? Self.train : Self.train
             }
         examples = CaptionDataset(
             folder: dataset.folder,
@@ -140,7 +140,7 @@ extension RunFolder {
         }
         let held = Set(list)
         return dataset.assigning { item in
-            held.contains(item.image) ? TrainingSplit.heldOut : item.split ?? TrainingSplit.train
+            held.contains(item.name) ? TrainingSplit.heldOut : item.split ?? TrainingSplit.train
         }
     }
 }

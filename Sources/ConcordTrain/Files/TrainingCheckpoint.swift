@@ -173,32 +173,41 @@ struct TrainingCheckpoint {
 /// Hashes of the files that a run reads again when it is resumed, so that it goes on with the same ones or not at all.
 struct RunFingerprint {
     private let captions: (path: String, sha256: String)
+    /// The file with sounds; nil where there is none.
+    private let sounds: (path: String, sha256: String)?
     /// The weights that the run starts from.
     private let weights: [(path: String, sha256: String)]
 
     /// Throws `.fileSystem` or `.invalidCheckpoint` for files that cannot be read.
     init(_ dataset: CaptionDataset, _ start: PretrainedSource) throws(ConcordError) {
         captions = (dataset.captionFile, try FileHash(.sha256, ofFile: dataset.captionFile).hexadecimal)
+        sounds = try dataset.soundFile.map { path throws(ConcordError) in
+            (path: path, sha256: try FileHash(.sha256, ofFile: path).hexadecimal)
+        }
         weights = try start.hashes()
     }
 
     /// What processes compare of it.
     var texts: [(name: String, text: String)] {
-        [("the caption file", captions.sha256)]
+        var texts = [(name: "the caption file", text: captions.sha256)]
+        if let sounds { texts.append((name: "the file with sounds", text: sounds.sha256)) }
+        return texts
             + weights.map { ("the file \(($0.path as NSString).lastPathComponent) of the first weights", $0.sha256) }
     }
 
     /// The members of a checkpoint's `state.json`.
     var members: [JSONValue.Member] {
-        [
+        let sounds = sounds.map { [JSONValue.Member("sounds_sha256", .string($0.sha256))] } ?? []
+        return [
             .init("captions_sha256", .string(captions.sha256)),
             .init("weights_sha256", .array(weights.map { .string($0.sha256) })),
-        ]
+        ] + sounds
     }
 
     /// The path of a file that is not what a saved state says; nil when all are.
     func firstChange(since saved: JSONValue) -> String? {
         guard saved["captions_sha256"]?.string == captions.sha256 else { return captions.path }
+        if let sounds, saved["sounds_sha256"]?.string != sounds.sha256 { return sounds.path }
         let old = saved["weights_sha256"]?.elements?.map(\.string) ?? []
         return weights.indices.first { $0 >= old.count || old[$0] != weights[$0].sha256 }.map { weights[$0].path }
     }

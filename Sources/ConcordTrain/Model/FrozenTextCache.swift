@@ -51,11 +51,13 @@ struct FrozenTextCache {
     }
 
     /// The unit vectors of captions that are in the cache, `[view][row]`, as the values of a batch.
-    func batch(of captions: [[[Int32]]], groups: Tensor?) -> ModalityBatch {
+    ///
+    /// - Parameter rows: the places of the rows in the batch; nil for all.
+    func batch(of captions: [[[Int32]]], rows: [Int]? = nil, groups: Tensor?) -> ModalityBatch {
         let vectors = vectors(of: captions.flatMap(\.self))  // [views · rows, width]
         return ModalityBatch(
             vectors.reshaped([captions.count, -1] + vectors.shape.dropFirst()).transposed(0, 1),
-            groups: groups, hasViews: true, isEmbedded: true)
+            rows: rows, groups: groups, hasViews: true, isEmbedded: true)
     }
 
     /// `[captions, width]`
@@ -87,13 +89,18 @@ struct TokenTensors {
 extension ModalityBatch {
     /// Captions of the rows of a batch.
     ///
-    /// - Parameter captions: token ids, `[view][row]`, special tokens included.
-    init(captions: [[[Int32]]], tokenizer: any Tokenizer, tower: TextTowerConfiguration, groups: Tensor?) {
+    /// - Parameters:
+    ///   - captions: token ids, `[view][row]`, special tokens included.
+    ///   - rows: the places of the rows in the batch; nil for all.
+    init(
+        captions: [[[Int32]]], rows: [Int]? = nil, tokenizer: any Tokenizer, tower: TextTowerConfiguration,
+        groups: Tensor?
+    ) {
         let tokens = TokenTensors(captions.flatMap(\.self), tokenizer: tokenizer, tower: tower)
         func byRow(_ tensor: Tensor) -> Tensor {  // [views · rows, …] → [rows, views, …]
             tensor.reshaped([captions.count, -1] + tensor.shape.dropFirst()).transposed(0, 1)
         }
-        self.init(byRow(tokens.ids), lengths: byRow(tokens.lengths), groups: groups, hasViews: true)
+        self.init(byRow(tokens.ids), lengths: byRow(tokens.lengths), rows: rows, groups: groups, hasViews: true)
     }
 
     /// Numbers that captions with the same tokens share, on every process: int64 `[rows, views]`.

@@ -30,14 +30,24 @@ extension TrainingRun {
         func batch(_ samples: SampleBatch, _ frozenTexts: FrozenTextCache?) throws(ConcordError) -> Batch {
             var modalities = [Modality: ModalityBatch]()
             if case .numbers(let pixels, let shape) = samples[.image] {
-                modalities[.image] = ModalityBatch(Tensor(pixels, shape: [samples.count] + shape))
+                let rows = samples.rows(with: .image)
+                modalities[.image] = ModalityBatch(
+                    Tensor(pixels, shape: [rows?.count ?? samples.count] + shape), rows: rows)
             }
             if case .tokens(let views) = samples[.text] {
                 let groups = needsGroups ? ModalityBatch.groups(of: views) : nil
+                let rows = samples.rows(with: .text)
                 modalities[.text] =
-                    frozenTexts?.batch(of: views, groups: groups)
+                    frozenTexts?.batch(of: views, rows: rows, groups: groups)
                     ?? ModalityBatch(
-                        captions: views, tokenizer: tokenizer, tower: model.textConfiguration, groups: groups)
+                        captions: views, rows: rows, tokenizer: tokenizer, tower: model.textConfiguration,
+                        groups: groups)
+            }
+            if case .frames(let values, let views, let shape, let lengths) = samples[.audio] {
+                modalities[.audio] = ModalityBatch(
+                    Tensor(values, shape: [lengths.count / views, views] + shape),
+                    lengths: Tensor(lengths, shape: [lengths.count / views, views]), rows: samples.rows(with: .audio),
+                    hasViews: true)
             }
             return try Batch(
                 modalities, count: samples.count, sampleIDs: samples.sampleIDs, firstRow: samples.rows.lowerBound)

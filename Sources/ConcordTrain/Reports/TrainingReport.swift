@@ -288,7 +288,7 @@ struct CaptionSection {
         return try (0..<count).map { index in
             let place = (2 * index + 1) * found.images.count / (2 * count)
             let captioned = found.images[place]
-            let image = try Image(contentsOf: dataset.path(ofImage: captioned.image))
+            let image = try Image(contentsOf: dataset.path(ofFile: captioned.image))
             return ImageGrid.Query(
                 caption: captioned.references.joined(separator: " / "), image: try ImageGrid.Thumbnail(of: image),
                 results: [

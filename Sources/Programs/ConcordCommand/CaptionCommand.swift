@@ -137,13 +137,13 @@ struct CaptionCommand: ParsableCommand {
         if summary.earlier > 0 { Message.note("resumed after \(summary.earlier) images of an earlier run") }
         if summary.isInterrupted {
             let done = summary.earlier + summary.captioned
-            Message.note("stopped after \(done) of \(dataset.items.count) images; run the same command to resume")
+            Message.note("stopped after \(done) of \(dataset.imagePaths.count) images; run the same command to resume")
             throw ExitCode(130)
         }
         print("captions: \(output)")
         if summary.failures > 0 {
             Message.warn([
-                "\(summary.failures) of \(dataset.items.count) images could not be read; see their lines in \(output)"
+                "\(summary.failures) of \(dataset.imagePaths.count) images could not be read; see their lines in \(output)"
             ])
         }
         guard summary.failures == 0, !dataset.skipped.contains(where: { $0.reason.isOfImage }) else {

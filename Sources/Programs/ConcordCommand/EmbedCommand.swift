@@ -60,7 +60,7 @@ struct EmbedCommand: ParsableCommand {
         try Files.checkIsWritable(output)
         let folder = try model.folder()
         let dataset = try source.dataset()
-        let paths = dataset.map { dataset in dataset.items.map(dataset.path(of:)) } ?? source.images
+        let paths = dataset.map(\.imagePaths) ?? source.images
         let inputs =
             try input.map { try EmbeddingInputs(contentsOf: $0) }
             ?? EmbeddingInputs(texts.map(EmbeddingInput.text) + paths.map(EmbeddingInput.image))

@@ -1,12 +1,17 @@
 import ConcordCore
 import ConcordText
 
-/// Finds the images that a caption file names, which may have been written on another system than this.
+/// Finds the images and sounds that a caption file names, which may have been written on another system than this.
 ///
 /// Paths are relative to the folder of the file. An absolute path, or one that climbs out of the folder, is taken where
 /// it leads back into it, under whatever name. Where there is no such file, backslashes are read as slashes (tables of
 /// Windows), and names in the other normal forms of Unicode (macOS) are looked for.
-struct ImagePaths: ~Copyable {
+struct MediaPaths: ~Copyable {
+    /// What a path leads to.
+    enum Kind: String {
+        case image, sound
+    }
+
     private let folder: String
     private let descriptor: Int32
     private let options: CaptionFileOptions
@@ -14,9 +19,9 @@ struct ImagePaths: ~Copyable {
     private let roots: [String]
     /// The real paths of folders that absolute paths have named.
     private var realFolders: [String: String] = [:]
-    /// Images that were found with slashes in place of backslashes.
+    /// Files that were found with slashes in place of backslashes.
     private var slashedCount = 0
-    /// Images whose names are in another normal form than the file says.
+    /// Files whose names are in another normal form than the file says.
     private var otherFormCount = 0
 
     /// Throws `.fileSystem` for a folder that cannot be opened.
@@ -35,27 +40,26 @@ struct ImagePaths: ~Copyable {
     var notes: [String] {
         var notes = [String]()
         if slashedCount > 0 {
-            notes.append("the backslashes in the paths of \(slashedCount) images were treated as slashes")
+            notes.append("the backslashes in the paths of \(slashedCount) files were treated as slashes")
         }
         if otherFormCount > 0 {
             notes.append(
-                "the names of \(otherFormCount) images are in another Unicode normal form (NFC or NFD) than those of "
+                "the names of \(otherFormCount) files are in another Unicode normal form (NFC or NFD) than those of "
                     + "their files, which were used")
         }
         return notes
     }
 
-    /// The path of an image below the folder, without `.` and `..`; absolute for an image outside, where that is
-    /// allowed.
-    mutating func resolve(_ path: String) throws(CaptionRow.Problem) -> String {
+    /// The path of a file below the folder, without `.` and `..`; absolute for a file outside, where that is allowed.
+    mutating func resolve(_ path: String, _ kind: Kind = .image) throws(CaptionRow.Problem) -> String {
         guard !path.isEmpty, !path.utf8.contains(0) else {
-            throw .init(.invalidPath, "the image path is empty or damaged")
+            throw .init(.invalidPath, "the \(kind.rawValue) path is empty or damaged")
         }
-        try Self.refuseURL(path)
+        try Self.refuseURL(path, kind)
         let placed = try placed(path)
-        guard options.checksImages, !isImage(placed) else { return placed }
+        guard options.checksImages, !isFile(placed) else { return placed }
         let slashed = try self.placed(Self.slashed(path))
-        if slashed != placed, isImage(slashed) {
+        if slashed != placed, isFile(slashed) {
             slashedCount += 1
             return slashed
         }
@@ -65,7 +69,7 @@ struct ImagePaths: ~Copyable {
         }
         let isOfWindows = Self.slashed(path).dropFirst().hasPrefix(":/")
         throw .init(
-            .missingImage,
+            kind == .image ? .missingImage : .missingSound,
             "there is no file \(path)"
                 + (isOfWindows ? ", a Windows path; make it relative to the caption file" : ""))
     }
@@ -74,17 +78,17 @@ struct ImagePaths: ~Copyable {
         String(decoding: path.utf8.map { $0 == UInt8(ascii: "\\") ? UInt8(ascii: "/") : $0 }, as: UTF8.self)
     }
 
-    private static func refuseURL(_ path: String) throws(CaptionRow.Problem) {
+    private static func refuseURL(_ path: String, _ kind: Kind) throws(CaptionRow.Problem) {
         let isData = path.utf8.starts(with: "data:".utf8) && path.contains(";base64,")
         guard isData || path.isURL else { return }
         let shown = path.count > 120 ? String(path.prefix(120)) + "…" : path
         throw .init(
-            .remoteImage,
-            "\(shown) is a \(isData ? "data URI" : "URL"), but images are read from files; "
+            kind == .image ? .remoteImage : .remoteSound,
+            "\(shown) is a \(isData ? "data URI" : "URL"), but \(kind.rawValue)s are read from files; "
                 + (isData ? "save it to a file and name the file" : "download it and name the file"))
     }
 
-    private func isImage(_ path: String) -> Bool {
+    private func isFile(_ path: String) -> Bool {
         var status = stat()
         return fstatat(descriptor, path, &status, 0) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
@@ -162,7 +166,7 @@ struct ImagePaths: ~Copyable {
 
     // MARK: Normal forms
 
-    /// The path of an image whose folders and name are those of `path` in any normal form; nil where there is none.
+    /// The path of a file whose folders and name are those of `path` in any normal form; nil where there is none.
     private func inOtherForm(_ path: String) -> String? {
         guard !path.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         let isAbsolute = path.utf8.first == UInt8(ascii: "/")
@@ -177,7 +181,7 @@ struct ImagePaths: ~Copyable {
             guard let next else { return nil }
             found = next
         }
-        return isImage(found) ? found : nil
+        return isFile(found) ? found : nil
     }
 }
 

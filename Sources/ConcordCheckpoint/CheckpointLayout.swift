@@ -19,12 +19,17 @@ public struct CheckpointLayout: Sendable, Hashable {
     let prefix: String
     /// Prefix that the file leaves out: that of its tower, if it has only one tower.
     let root: String
+    /// Names of what a file may hold besides the model, such as a decoder that is not used here.
+    package let others: [NamePattern]
 
-    init(_ family: Family, rules: [KeyRule] = [], prefix: String = "", root: String = "") {
+    init(
+        _ family: Family, rules: [KeyRule] = [], prefix: String = "", root: String = "", others: [NamePattern] = []
+    ) {
         self.family = family
         self.rules = rules
         self.prefix = prefix
         self.root = root
+        self.others = others
     }
 
     /// transformers' `CLIPModel`, `VisionTextDualEncoderModel`, `BertModel` and their kin: the names are the model's
@@ -200,7 +205,7 @@ extension CheckpointLayout {
             guard let shape = checkpoint[prefix + name]?.entry.shape, shape.isEmpty || shape == [1] else { continue }
             added.append(KeyRule(name, name, leadingAxes: shape.count))
         }
-        return CheckpointLayout(family, rules: added + rules, prefix: prefix, root: root)
+        return CheckpointLayout(family, rules: added + rules, prefix: prefix, root: root, others: others)
     }
 
     /// The layout of a file that holds the tower of that root alone.
@@ -215,7 +220,8 @@ extension CheckpointLayout {
     ) throws(ConcordError) -> CheckpointLayout {
         let name = root + parameter
         let hasRoot = checkpoint.tensors.contains { $0.name == name || $0.name.hasSuffix("." + name) }
-        return try CheckpointLayout(family, rules: rules, root: hasRoot ? "" : root).fitted(to: checkpoint, by: name)
+        return try CheckpointLayout(family, rules: rules, root: hasRoot ? "" : root, others: others).fitted(
+            to: checkpoint, by: name)
     }
 
     /// The prefix of a name in the file; empty if the name is not in the file.

@@ -7,9 +7,9 @@ import Foundation
 /// A model that gives unit vectors.
 ///
 /// A model says what it can do by the protocols that it conforms to: ``TextEncoder``, ``ImageEncoder``,
-/// ``ImageTextEncoder`` for both in one space, and ``CaptioningModel``. Training, evaluation, search and export ask for a
-/// protocol, never for a type, so a new architecture is its own file, its configuration, and its lines of
-/// `ModelFolder.Architecture`.
+/// ``AudioEncoder``, ``ImageTextEncoder`` for images and texts in one space, and ``CaptioningModel``. Training,
+/// evaluation, search and export ask for a protocol, never for a type, so a new architecture is its own file, its
+/// configuration, and its lines of `ModelFolder.Architecture`.
 public protocol EmbeddingEncoder {
     var store: ParameterStore { get }
     var embeddingWidth: Int { get }
@@ -57,6 +57,17 @@ public protocol ImageEncoder: EmbeddingEncoder {
 
     /// Unit vectors of normalized images: `[batch, 3, size, size] → [batch, embeddingWidth]`.
     func embedImages(_ pixels: Tensor) -> Tensor
+}
+
+/// A model that turns sounds into unit vectors.
+public protocol AudioEncoder: EmbeddingEncoder {
+    var audioConfiguration: AudioTowerConfiguration { get }
+
+    /// Unit vectors of spectrograms: `[batch, channels, frames, bins] → [batch, embeddingWidth]`.
+    ///
+    /// - Parameter lengths: frames of each clip that are no padding, int64 `[batch]`: more than the spectrogram's for a
+    ///   clip that is longer than what its spectrogram shows; nil when all are whole and none is padded.
+    func embedAudio(_ features: Tensor, lengths: Tensor?) -> Tensor
 }
 
 /// A model that turns images and texts into unit vectors of one space, where cosines compare them.

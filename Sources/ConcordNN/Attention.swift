@@ -17,18 +17,28 @@ public struct SelfAttention {
     private let heads: Int
     private let isCausal: Bool
 
+    /// Which of the four linear layers have a bias.
+    public enum Biases: Sendable {
+        case all, outputOnly
+        /// Those of keys change nothing, so some models have none.
+        case allButKeys
+    }
+
     /// Makes the layer; without initializers its weights start as torch's `nn.Linear` does. Biases start at zero.
     public init(
         _ scope: ParameterScope, width: Int, heads: Int, isCausal: Bool = false, names: Names = .clip,
-        input: Initializer? = nil, output outputWeight: Initializer? = nil
+        biases: Biases = .all, input: Initializer? = nil, output outputWeight: Initializer? = nil
     ) {
-        func linear(_ name: String, _ weight: Initializer?, _ target: LowRankAdaptation.Target) -> Linear {
+        func linear(
+            _ name: String, _ weight: Initializer?, _ target: LowRankAdaptation.Target, hasBias: Bool = true
+        ) -> Linear {
             Linear(
-                scope / name, width, width, weightInitializer: weight, biasInitializer: .zeros, target: target)
+                scope / name, width, width, hasBias: hasBias, weightInitializer: weight, biasInitializer: .zeros,
+                target: target)
         }
-        query = linear(names.query, input, .q)
-        key = linear(names.key, input, .k)
-        value = linear(names.value, input, .v)
+        query = linear(names.query, input, .q, hasBias: biases != .outputOnly)
+        key = linear(names.key, input, .k, hasBias: biases == .all)
+        value = linear(names.value, input, .v, hasBias: biases != .outputOnly)
         output = linear(names.output, outputWeight, .out)
         self.heads = heads
         self.isCausal = isCausal
@@ -74,10 +84,12 @@ public struct SelfAttention {
         let shape = [batch, tokens, heads, width / heads]
         func split(_ y: Tensor) -> Tensor { y.reshaped(shape).transposed(1, 2) }  // [B, T, C] → [B, H, T, D]
         // A recorded graph is one for all sizes, so it is always the same path.
-        guard shape[0] * shape[1] >= Self.fewestTokensToJoin, !isRecordingOperations else {
+        guard shape[0] * shape[1] >= Self.fewestTokensToJoin, !isRecordingOperations,
+            (key.bias == nil) == (value.bias == nil)
+        else {
             return (split(query(x)), split(key(x)), split(value(x)))
         }
-        let parts = Tensor.linear(x, weight: joined(\.weight), bias: joined(\.bias))
+        let parts = Tensor.linear(x, weight: joined(\.weight), bias: key.bias == nil ? nil : joined(\.bias))
             .reshaped([shape[0], shape[1], 3, shape[2], shape[3]])
             .permuted([2, 0, 3, 1, 4])  // [B, T, 3 · C] → [B, T, 3, H, D] → [3, B, H, T, D]
         // Adapters stay apart from the joined product: each of the three may have one or not.

@@ -1,4 +1,5 @@
 import ConcordCheckpoint
+import ConcordCore
 import ConcordTensor
 
 /// An affine map of the last axis: `[…, inputs] → […, outputs]`, keys `weight` `[outputs, inputs]` and `bias`.
@@ -73,6 +74,7 @@ extension Activation {
         case .tanhGELU: x.gelu(tanhApproximation: true)
         // OpenAI's approximation, x · σ(1.702 x).
         case .quickGELU: x * (1.702 * x).sigmoid()
+        case .relu: x.relu()
         }
     }
 }
@@ -100,23 +102,82 @@ public struct MultilayerPerceptron {
 public struct Convolution2D {
     public let weight: Tensor
     public let bias: Tensor?
-    private let stride: Int
-    private let padding: Int
+    private let stride: [Int]
+    private let padding: [Int]
 
     /// Makes the layer with torch's default initialization.
     public init(
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernelSize: Int, stride: Int = 1, padding: Int = 0,
         hasBias: Bool = true
     ) {
-        let fanIn = inputs * kernelSize * kernelSize
-        weight = scope.parameter("weight", [outputs, inputs, kernelSize, kernelSize], .fanIn(fanIn))
+        self.init(
+            scope, inputs, outputs, kernel: [kernelSize, kernelSize], stride: [stride, stride],
+            padding: [padding, padding], hasBias: hasBias)
+    }
+
+    /// Makes the layer with torch's default initialization; sizes are `[height, width]`.
+    package init(
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernel: [Int], stride: [Int], padding: [Int],
+        hasBias: Bool = true
+    ) {
+        let fanIn = kernel.reduce(inputs, *)
+        weight = scope.parameter("weight", [outputs, inputs] + kernel, .fanIn(fanIn))
         bias = hasBias ? scope.parameter("bias", [outputs], .fanIn(fanIn)) : nil
         self.stride = stride
         self.padding = padding
     }
 
     public func callAsFunction(_ x: Tensor) -> Tensor {
-        x.convolution2D(
-            weight: weight, bias: bias, stride: [stride, stride], padding: [padding, padding])
+        x.convolution2D(weight: weight, bias: bias, stride: stride, padding: padding)
+    }
+}
+
+/// A 1-D convolution: `[batch, inputs, count] → [batch, outputs, …]`, key `weight` `[outputs, inputs, k]` and `bias`.
+package struct Convolution1D {
+    private let weight, bias: Tensor
+    private let stride: Int
+    private let padding: Int
+
+    /// Makes the layer with torch's default initialization.
+    package init(
+        _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernelSize: Int, stride: Int = 1, padding: Int = 0
+    ) {
+        weight = scope.parameter("weight", [outputs, inputs, kernelSize], .fanIn(inputs * kernelSize))
+        bias = scope.parameter("bias", [outputs], .fanIn(inputs * kernelSize))
+        self.stride = stride
+        self.padding = padding
+    }
+
+    package func callAsFunction(_ x: Tensor) -> Tensor {
+        x.convolution1D(weight: weight, bias: bias, stride: [stride], padding: [padding])
+    }
+}
+
+/// Batch normalization by running statistics (Ioffe & Szegedy 2015), keys `weight`, `bias`, `running_mean`,
+/// `running_var` `[width]` and `num_batches_tracked`.
+///
+/// The statistics are those of the checkpoint, in training too, so that a row's values do not depend on the rows beside
+/// it.
+package struct BatchNorm {
+    private let weight, bias, mean, variance: Tensor
+    private let epsilon: Double
+    /// The shape in which the vectors meet the values.
+    private let shape: [Int]
+
+    /// - Parameter trailingAxes: axes after that of the `width` channels.
+    package init(_ scope: ParameterScope, _ width: Int, trailingAxes: Int, epsilon: Double = 1e-5) {
+        weight = scope.parameter("weight", [width], .ones)
+        bias = scope.parameter("bias", [width], .zeros)
+        mean = scope.buffer("running_mean", .zeros([width]))
+        variance = scope.buffer("running_var", .ones([width]))
+        // Nothing here reads it, but a file has it.
+        _ = scope.buffer("num_batches_tracked", .zeros([], dtype: .int64), mayDiffer: true)
+        self.epsilon = epsilon
+        shape = [width] + Array(repeating: 1, count: trailingAxes)
+    }
+
+    package func callAsFunction(_ x: Tensor) -> Tensor {
+        let deviation = (variance + epsilon).rsqrt().reshaped(shape)
+        return (x - mean.reshaped(shape)) * deviation * weight.reshaped(shape) + bias.reshaped(shape)
     }
 }

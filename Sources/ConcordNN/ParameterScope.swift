@@ -42,6 +42,15 @@ public struct ParameterScope {
         store.makeParameter(key(name), shape, initializer, isTrained: isTrained, resizing: resizing)
     }
 
+    /// Values that belong to the model and never train, as they are unless the store reads them from a checkpoint.
+    ///
+    /// - Parameters:
+    ///   - standard: the values without a checkpoint. Integers may be missing in a checkpoint, which then has these.
+    ///   - mayDiffer: whether a checkpoint's integers may be others.
+    package func buffer(_ name: String, _ standard: Tensor, mayDiffer: Bool = false) -> Tensor {
+        store.makeBuffer(key(name), standard, mayDiffer: mayDiffer)
+    }
+
     /// The adapter of the layer at this scope; nil where the store has none for such layers.
     func adapter(for target: LowRankAdaptation.Target, weight: Tensor) -> LowRankAdapter? {
         guard let adaptation = store.adaptation, adaptation.targets.contains(target),

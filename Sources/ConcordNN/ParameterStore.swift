@@ -20,6 +20,8 @@ public final class ParameterStore {
     private let dtype: DType?
     public let device: Device
     public private(set) var parameters: [Parameter] = []
+    /// Values that belong to the model and never train: running statistics, and tables of integers that files carry.
+    public private(set) var buffers: [Parameter] = []
     /// Notes on loading for the user, such as resized positions and damaged values.
     public private(set) var notes: [String] = []
     private var expected: [[KeyReport.Key]]
@@ -79,6 +81,26 @@ public final class ParameterStore {
         add(name, initializer.makeTensor(shape, generator: adapterRandom), .adapter, isTrained: true)
     }
 
+    /// Integers keep their type, whatever the dtype of the parameters.
+    func makeBuffer(_ name: String, _ standard: Tensor, mayDiffer: Bool) -> Tensor {
+        let isInteger = !standard.dtype.isFloatingPoint
+        let loaded = load(name, standard.shape, nil, as: isInteger ? standard.dtype : nil)
+        if isInteger, !mayDiffer, let loaded, loaded.dtype == standard.dtype, loaded.shape == standard.shape,
+            loaded.scalars(as: Int.self) != standard.scalars(as: Int.self)
+        {
+            failure =
+                failure
+                ?? ConcordError(
+                    .invalidCheckpoint,
+                    "`\(name)` has other values than its configuration gives; fetch or save the model again")
+        }
+        precondition(names.insert(name).inserted, "two layers make the values \(name)")
+        let values = loaded ?? standard
+        let placed = (isInteger ? values : dtype.map { values.to($0) } ?? values).to(device)
+        buffers.append(Parameter(name: name, tensor: placed, origin: loaded == nil ? .initializer : .checkpoint))
+        return placed
+    }
+
     private func add(_ name: String, _ tensor: Tensor, _ origin: Parameter.Origin, isTrained: Bool) -> Tensor {
         precondition(names.insert(name).inserted, "two layers make the parameter \(name)")
         let placed = (dtype.map { tensor.to($0) } ?? tensor).to(device)
@@ -88,7 +110,9 @@ public final class ParameterStore {
     }
 
     /// The parameter from its checkpoint; nil when no checkpoint is for it.
-    private func load(_ name: String, _ shape: [Int], _ resizing: Resizing?) -> Tensor? {
+    ///
+    /// - Parameter integers: the type of a buffer of integers, which a checkpoint need not have; nil for all others.
+    private func load(_ name: String, _ shape: [Int], _ resizing: Resizing?, as integers: DType? = nil) -> Tensor? {
         for (index, source) in sources.enumerated() {
             guard let place = source.place(of: name) else { continue }
             func expect(_ shape: [Int]) {
@@ -101,11 +125,16 @@ public final class ParameterStore {
                 return .zeros([0])
             }
             guard let tensor = found else {
+                guard integers == nil else { return nil }
                 expect(shape)
                 // Whatever size the configuration claims, a placeholder is small; `finishLoading` reports it.
                 return .zeros([0])
             }
-            if !tensor.dtype.isFloatingPoint { unreadable.append((source.reader.path, place.name, tensor.dtype)) }
+            if let integers {
+                failure = failure ?? Self.mismatch(of: tensor.dtype, with: integers, place.name, source.reader.path)
+            } else if !tensor.dtype.isFloatingPoint {
+                unreadable.append((source.reader.path, place.name, tensor.dtype))
+            }
             if tensor.shape == shape {
                 expect(shape)
                 return tensor
@@ -121,6 +150,15 @@ public final class ParameterStore {
         return nil
     }
 
+    private static func mismatch(of found: DType, with expected: DType, _ name: String, _ path: String) -> ConcordError?
+    {
+        guard found != expected else { return nil }
+        return ConcordError(
+            .invalidCheckpoint,
+            "`\(name)` of \(path) is \(found), not \(expected); use the checkpoint as it was before its types were changed"
+        )
+    }
+
     /// Throws one `.invalidCheckpoint` error for a checkpoint that does not fit, which lists every missing, unexpected
     /// and mismatched key, or that holds integers; notes which tensors hold values that are not finite. Throws
     /// `.fileSystem` for a file that could not be read, or was changed meanwhile.
@@ -132,8 +170,10 @@ public final class ParameterStore {
         }
         for (source, expected) in zip(sources, expected) { try checkReadable(source, expected) }
         for ((source, expected), found) in zip(zip(sources, expected), read) {
-            try KeyReport(expected: expected, found: found.map { .init($0.name, $0.entry.shape) })
-                .throwIfAny(source.reader.path)
+            try KeyReport(
+                expected: expected, found: found.map { .init($0.name, $0.entry.shape) },
+                ignoring: KeyReport.ignorable + source.layout.others
+            ).throwIfAny(source.reader.path)
         }
         if let first = unreadable.first {
             throw ConcordError(
@@ -226,7 +266,7 @@ public final class ParameterStore {
     }
 
     private func write(to path: String, layout: CheckpointLayout, metadata: [String: String]) throws {
-        let parameters = parameters.filter { $0.origin != .adapter }
+        let parameters = parameters.filter { $0.origin != .adapter } + buffers
         var order = [String](), pieces = [String: [(place: StoredTensor, tensor: Tensor)]]()
         for parameter in parameters {
             let place = layout.place(of: parameter.name)

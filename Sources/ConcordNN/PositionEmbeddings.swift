@@ -53,6 +53,17 @@ package enum PositionResizing {
 
 /// Position embeddings that are computed, not learned.
 package enum SinusoidalPositions {
+    /// Sines, then cosines, of positions in a line: `[count, width]`, row-major, with `width` even.
+    ///
+    /// Follows `sinusoids` in `models/whisper/modeling_whisper.py` of transformers 5.23.
+    package static func line(count: Int, width: Int) -> [Float] {
+        let half = width / 2
+        let rates = (0..<half).map { exp(-Foundation.log(10000) / Double(max(1, half - 1)) * Double($0)) }
+        return (0..<count).flatMap { place in
+            rates.map { Float(sin(Double(place) * $0)) } + rates.map { Float(cos(Double(place) * $0)) }
+        }
+    }
+
     /// Sines and cosines of a square grid's columns, then of its rows: `[leading + side², width]`, row-major.
     ///
     /// The first `leading` rows, those of class tokens, are zero. Follows `get_2d_sincos_pos_embed` in open_clip 3.3's

@@ -52,7 +52,7 @@ public struct TransformerBlock {
         norm = LayerNorm(scope / "layer_norm1", width, epsilon: configuration.layerNormEpsilon)
         attention = SelfAttention(
             scope / "self_attn", width: width, heads: configuration.heads, isCausal: configuration.isCausal,
-            input: weights.attentionInput, output: weights.attentionOutput)
+            biases: configuration.attentionBiases, input: weights.attentionInput, output: weights.attentionOutput)
         rest = FeedForward(scope, configuration, weights)
     }
 
@@ -149,6 +149,7 @@ public struct TransformerConfiguration {
     package let isCausal: Bool
     /// Initial layer scale, nil for none.
     package let layerScale: Double?
+    package let attentionBiases: SelfAttention.Biases
     package let initialization: Initialization
 
     /// The initialization of the blocks' weights; OpenAI's CLIP treats its two towers differently.
@@ -182,7 +183,8 @@ public struct TransformerConfiguration {
 
     public init(
         width: Int, intermediateWidth: Int, layers: Int, heads: Int, activation: Activation, layerNormEpsilon: Double,
-        isCausal: Bool, layerScale: Double? = nil, initialization: Initialization
+        isCausal: Bool, layerScale: Double? = nil, attentionBiases: SelfAttention.Biases = .all,
+        initialization: Initialization
     ) {
         self.width = width
         self.intermediateWidth = intermediateWidth
@@ -192,6 +194,7 @@ public struct TransformerConfiguration {
         self.layerNormEpsilon = layerNormEpsilon
         self.isCausal = isCausal
         self.layerScale = layerScale
+        self.attentionBiases = attentionBiases
         self.initialization = initialization
     }
 }

@@ -104,7 +104,7 @@ import Testing
             "patches larger than the picture", #"{"vision_config": {"patch_size": 300}}"#,
             "224 is below the patch size 300"
         ),
-        ("an unknown activation", #"{"text_config": {"hidden_act": "relu"}}"#, "known are: quick_gelu, gelu"),
+        ("an unknown activation", #"{"text_config": {"hidden_act": "selu"}}"#, "known are: quick_gelu, gelu"),
         (
             "no end token in a small vocabulary", #"{"text_config": {"vocab_size": 100}}"#,
             "`text_config.eos_token_id` in config.json is missing, and 49407"

@@ -272,7 +272,7 @@ import Testing
         (["config.json": #"{"model_type": "siglip", "vision_config": {"vision_use_head": false}}"#], "no vector"),
         (["config.json": #"{"model_type": "bert", "position_embedding_type": "relative_key"}"#], "`absolute`"),
         (["config.json": #"{"model_type": "bert", "is_decoder": true}"#], "only encoders"),
-        (["config.json": #"{"model_type": "bert", "hidden_act": "relu"}"#], "known are: quick_gelu, gelu"),
+        (["config.json": #"{"model_type": "bert", "hidden_act": "selu"}"#], "known are: quick_gelu, gelu"),
         (
             ["config.json": #"{"model_type": "vision-text-dual-encoder", "vision_config": {"model_type": "vit"}}"#],
             "only `clip_vision_model`"

@@ -81,6 +81,9 @@ struct GoldenFolder {
         case .coca: try CoCa.load(folder.path, dtype: dtype).store
         case .textTower: try SingleTextTower.load(folder.path, dtype: dtype).store
         case .imageTower: try SingleImageTower.load(folder.path, dtype: dtype).store
+        case .clap: try CLAP.load(folder.path, dtype: dtype).store
+        case .whisperEncoder: try WhisperEncoder.load(folder.path, dtype: dtype).store
+        case .ast: try AudioSpectrogramTransformer.load(folder.path, dtype: dtype).store
         }
     }
 

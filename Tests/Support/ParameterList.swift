@@ -119,6 +119,48 @@ struct ParameterList {
         if text.hasPooler { linear(scope + "pooler.dense", width, width) }
     }
 
+    /// - Parameter scope: what stands before each name, with its point.
+    mutating func htsat(_ audio: HTSATConfiguration, scope: String) {
+        let patches = scope + "patch_embed.", width = audio.patchWidth
+        norm(scope + "batch_norm", audio.bins)
+        add(patches + "proj.weight", width, 1, audio.patchSize, audio.patchSize)
+        add(patches + "proj.bias", width)
+        if audio.hasPatchNorm { norm(patches + "norm", width) }
+        if audio.fusesLongClips {
+            add(patches + "mel_conv2d.weight", width, 1, audio.patchSize, 3 * audio.patchSize)
+            add(patches + "mel_conv2d.bias", width)
+            for (branch, first) in [("local_att", 0), ("global_att", 1)] {
+                let branch = patches + "fusion_model.\(branch).", inner = width / audio.fusionReduction
+                for (index, (inputs, outputs)) in [(width, inner), (inner, width)].enumerated() {
+                    add(branch + "\(first + 3 * index).weight", outputs, inputs, 1, 1)
+                    add(branch + "\(first + 3 * index).bias", outputs)
+                    norm(branch + "\(first + 3 * index + 1)", outputs)
+                }
+            }
+        }
+        for stage in audio.depths.indices {
+            let width = width << stage, span = 2 * audio.windowSize - 1
+            let inner = Int(audio.perceptronRatio * Double(width))
+            for block in 0..<audio.depths[stage] {
+                let block = scope + "layers.\(stage).blocks.\(block).", attention = block + "attention."
+                norm(block + "layernorm_before", width)
+                add(attention + "self.relative_position_bias_table", span * span, audio.heads[stage])
+                for name in ["query", "key", "value"] {
+                    linear(attention + "self." + name, width, width, hasBias: audio.hasAttentionBias)
+                }
+                linear(attention + "output.dense", width, width)
+                norm(block + "layernorm_after", width)
+                linear(block + "intermediate.dense", width, inner)
+                linear(block + "output.dense", inner, width)
+            }
+            guard stage < audio.depths.count - 1 else { continue }
+            let merging = scope + "layers.\(stage).downsample."
+            add(merging + "reduction.weight", 2 * width, 4 * width)
+            norm(merging + "norm", 4 * width)
+        }
+        norm(scope + "norm", audio.width)
+    }
+
     mutating func textProjection(_ text: TextTowerConfiguration, _ outputs: Int) {
         let name = "text_projection", inputs = text.width
         switch text {
@@ -172,6 +214,53 @@ extension CoCaConfiguration {
     }
 }
 
+extension CLAPConfiguration {
+    /// The parameters of the model, in the order in which its layers are made.
+    package var parameters: [KeyReport.Key] {
+        var list = ParameterList()
+        list.add("logit_scale_a")
+        list.add("logit_scale_t")
+        list.bert(text, scope: "text_model.")
+        list.linear("text_projection.linear1", text.width, projectionWidth)
+        list.linear("text_projection.linear2", projectionWidth, projectionWidth)
+        list.htsat(audio, scope: "audio_model.audio_encoder.")
+        list.linear("audio_projection.linear1", audio.width, projectionWidth)
+        list.linear("audio_projection.linear2", projectionWidth, projectionWidth)
+        return list.keys
+    }
+}
+
+extension WhisperEncoderConfiguration {
+    /// The parameters of the tower, in the order in which its layers are made.
+    package var parameters: [KeyReport.Key] {
+        var list = ParameterList()
+        for (name, inputs) in [("conv1", bins), ("conv2", width)] {
+            list.add("audio_model.\(name).weight", width, inputs, 3)
+            list.add("audio_model.\(name).bias", width)
+        }
+        list.add("audio_model.embed_positions.weight", positions, width)
+        list.blocks("audio_model.layers", width: width, hidden: intermediateWidth, layers: layers, hasScale: false)
+        list.norm("audio_model.layer_norm", width)
+        return list.keys.filter { !$0.name.hasSuffix("k_proj.bias") }
+    }
+}
+
+extension ASTConfiguration {
+    /// The parameters of the tower, in the order in which its layers are made.
+    package var parameters: [KeyReport.Key] {
+        var list = ParameterList()
+        let embeddings = "audio_model.embeddings."
+        for token in ["cls_token", "distillation_token"] { list.add(embeddings + token, 1, 1, width) }
+        list.add(embeddings + "position_embeddings", 1, patchCount + 2, width)
+        list.add(embeddings + "patch_embeddings.projection.weight", width, 1, patchSize, patchSize)
+        list.add(embeddings + "patch_embeddings.projection.bias", width)
+        list.blocks("audio_model.layers", width: width, hidden: intermediateWidth, layers: layers, hasScale: false)
+        list.norm("audio_model.layer_norm", width)
+        guard !hasAttentionBias else { return list.keys }
+        return list.keys.filter { key in !["q", "k", "v"].contains { key.name.hasSuffix("\($0)_proj.bias") } }
+    }
+}
+
 extension BERTConfiguration {
     /// The parameters of the tower alone, without a projection, in the order in which its layers are made.
     package var parameters: [KeyReport.Key] {
@@ -190,6 +279,9 @@ extension ModelFolder {
         case .coca(let configuration): configuration.parameters
         case .textTower(let text, let width): Self.parameters(text, width: width)
         case .imageTower(let vision, let width): Self.parameters(vision, width: width)
+        case .clap(let configuration): configuration.parameters
+        case .whisperEncoder(let configuration): configuration.parameters
+        case .ast(let configuration): configuration.parameters
         }
     }
 

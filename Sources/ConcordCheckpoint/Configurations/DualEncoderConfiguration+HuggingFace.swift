@@ -35,7 +35,7 @@ extension DualEncoderConfiguration {
         case let other:
             throw fields.failure(
                 "model_type",
-                "is `\(other)`, which is no model that can be read; known are: clip, siglip, vision-text-dual-encoder, "
+                "is `\(other)`, which is no model that can be read; known are: clip, siglip, clap, whisper, audio-spectrogram-transformer, vision-text-dual-encoder, "
                     + SingleTower.allCases.map(\.rawValue).joined(separator: ", "))
         }
         try validate(path: path)

@@ -210,6 +210,8 @@ public enum Activation: String, Sendable, Hashable, CaseIterable {
     case gelu
     /// The approximation of x·Φ(x) by tanh, which SigLIP uses.
     case tanhGELU = "gelu_pytorch_tanh"
+    /// max(0, x).
+    case relu
 
     /// The function that transformers calls by one of its many names; nil for another function.
     ///
@@ -217,6 +219,7 @@ public enum Activation: String, Sendable, Hashable, CaseIterable {
     init?(transformersName name: String) {
         switch name {
         case "quick_gelu": self = .quickGELU
+        case "relu": self = .relu
         case "gelu", "gelu_python": self = .gelu
         case "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_new", "gelu_fast", "gelu_accurate": self = .tanhGELU
         default: return nil

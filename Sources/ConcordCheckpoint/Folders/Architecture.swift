@@ -14,6 +14,10 @@ extension ModelFolder {
         case textTower(TextTransformerConfiguration, width: Int)
         /// The image tower of a CLIP or SigLIP alone, which gives vectors of that width.
         case imageTower(VisionTransformerConfiguration, width: Int)
+        case clap(CLAPConfiguration)
+        /// The encoder of a Whisper alone.
+        case whisperEncoder(WhisperEncoderConfiguration)
+        case ast(ASTConfiguration)
 
         package var configuration: any ArchitectureConfiguration {
             switch self {
@@ -22,13 +26,17 @@ extension ModelFolder {
             case .coca(let configuration): configuration
             case .textTower(let text, let width): SingleTextTowerConfiguration(text: text, width: width)
             case .imageTower(let vision, let width): SingleImageTowerConfiguration(vision: vision, width: width)
+            case .clap(let configuration): configuration
+            case .whisperEncoder(let configuration): configuration
+            case .ast(let configuration): configuration
             }
         }
 
         /// The kinds in the order in which a folder is tried to be read as them. The last one refuses what is unknown.
         package static let kinds: [any ArchitectureConfiguration.Type] = [
             CoCaConfiguration.self, BERTConfiguration.self, SingleTextTowerConfiguration.self,
-            SingleImageTowerConfiguration.self, DualEncoderConfiguration.self,
+            SingleImageTowerConfiguration.self, CLAPConfiguration.self, WhisperEncoderConfiguration.self,
+            ASTConfiguration.self, DualEncoderConfiguration.self,
         ]
     }
 }
@@ -43,6 +51,11 @@ extension ModelManifest {
         /// One tower of a CLIP or SigLIP alone.
         case textTower = "text-tower"
         case imageTower = "image-tower"
+        /// CLAP: sounds and texts.
+        case clap
+        /// Models of sounds alone.
+        case whisperEncoder = "whisper-encoder"
+        case ast
     }
 }
 
@@ -53,10 +66,12 @@ package protocol ArchitectureConfiguration: Sendable, Hashable {
     var kind: ModelManifest.Architecture { get }
     /// A noun phrase for messages.
     var kindName: String { get }
-    /// The text tower; nil for a model of images alone.
+    /// The text tower; nil for a model without texts.
     var textTower: TextTowerConfiguration? { get }
-    /// The image tower; nil for a model of texts alone.
+    /// The image tower; nil for a model without images.
     var imageTower: VisionTransformerConfiguration? { get }
+    /// The audio tower; nil for a model without sounds.
+    var audioTower: AudioTowerConfiguration? { get }
     /// Width of the space that the towers project into; nil for a model that has no such thing.
     var projectedWidth: Int? { get }
     /// The two towers without what else the model has; nil for a model of one tower.
@@ -90,6 +105,7 @@ package protocol ArchitectureConfiguration: Sendable, Hashable {
 }
 
 extension ArchitectureConfiguration {
+    package var audioTower: AudioTowerConfiguration? { nil }
     package var towerPair: DualEncoderConfiguration? { nil }
     package var captionDecoder: CaptionDecoderConfiguration? { nil }
     package func resized(to towers: DualEncoderConfiguration) -> ModelFolder.Architecture { architecture }
@@ -97,10 +113,12 @@ extension ArchitectureConfiguration {
 }
 
 extension ModelFolder.Architecture {
-    /// The text tower; nil for a model of images alone.
+    /// The text tower; nil for a model without texts.
     public var text: TextTowerConfiguration? { configuration.textTower }
-    /// The image tower; nil for a model of texts alone.
+    /// The image tower; nil for a model without images.
     public var vision: VisionTransformerConfiguration? { configuration.imageTower }
+    /// The audio tower; nil for a model without sounds.
+    public var audio: AudioTowerConfiguration? { configuration.audioTower }
     /// The decoder of a model that writes captions; nil for others.
     package var decoder: CaptionDecoderConfiguration? { configuration.captionDecoder }
 }

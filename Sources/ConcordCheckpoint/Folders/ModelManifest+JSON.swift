@@ -14,7 +14,7 @@ extension ModelManifest {
             "training",
         ])
         architecture = try fields.choice("architecture")
-        let hasTexts = architecture != .imageTower
+        let hasTexts = ![.imageTower, .whisperEncoder, .ast].contains(architecture)
         contextLength = hasTexts ? try fields.integer("context_length", in: 2...Int.max) : nil
         guard fields["quirks"] != nil else { throw fields.failure("quirks", "is missing") }
         let quirks = try fields.object("quirks")

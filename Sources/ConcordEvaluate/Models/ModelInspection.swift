@@ -19,7 +19,7 @@ package struct ModelInspection {
     package private(set) var isVerified = false
     /// The tensors of the files.
     let checkpoint: CheckpointReader
-    /// Scalars by part of the model: `vision`, `text`, `decoder`, and `logits` for the scale and bias.
+    /// Scalars by part of the model: `vision`, `text`, `audio`, `decoder`, and `logits` for the scale and bias.
     let parameterCounts: [(part: String, count: Int)]
     let tokenizer: (any Tokenizer)?
     let preprocessing: ImagePreprocessing?
@@ -44,7 +44,7 @@ package struct ModelInspection {
             let part = Self.part(of: parameter.name, folder.architecture)
             counts[part, default: 0] += parameter.tensor.shape.reduce(1, *)
         }
-        parameterCounts = ["vision", "text", "decoder", "logits"].compactMap { part in
+        parameterCounts = ["vision", "text", "audio", "decoder", "logits"].compactMap { part in
             counts[part].flatMap { $0 > 0 ? (part, $0) : nil }
         }
         var inputNotes = [String]()
@@ -83,16 +83,22 @@ package struct ModelInspection {
     private static func checkKeys(
         _ store: ParameterStore, _ checkpoint: CheckpointReader, _ layout: CheckpointLayout
     ) throws {
+        let stored = store.parameters + store.buffers.filter { $0.origin == .checkpoint }
         let report = KeyReport(
-            expected: layout.tensors(of: store.parameters.map { .init($0.name, $0.tensor.shape) }),
-            found: checkpoint.tensors.map { .init($0.name, $0.entry.shape) })
+            expected: layout.tensors(of: stored.map { .init($0.name, $0.tensor.shape) }),
+            found: checkpoint.tensors.map { .init($0.name, $0.entry.shape) },
+            ignoring: KeyReport.ignorable + layout.others)
         // Reads the values too, so only where something is to be told.
         if !report.isExact { try store.finishLoading() }
     }
 
     private static func part(of parameter: String, _ architecture: ModelFolder.Architecture) -> String {
-        guard architecture.vision != nil else { return "text" }
-        guard architecture.text != nil else { return "vision" }
+        let towers =
+            [("vision", architecture.vision != nil), ("text", architecture.text != nil)]
+            + [("audio", architecture.audio != nil)]
+        let parts = towers.filter(\.1).map(\.0)
+        if parts.count == 1 { return parts[0] }
+        if ["audio_model.", "audio_projection."].contains(where: parameter.hasPrefix) { return "audio" }
         if parameter.hasPrefix("text_decoder.") || parameter.hasPrefix("language_head.") { return "decoder" }
         if [Tower.image.root, Tower.image.projection].contains(where: { parameter.hasPrefix($0 + ".") }) {
             return "vision"

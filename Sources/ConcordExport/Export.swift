@@ -66,6 +66,13 @@ public struct ArtifactExport {
         defer { folder.discard() }
 
         let description = try ModelFolder(source)
+        // Its texts alone would compare with nothing.
+        guard description.architecture.audio == nil else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source) holds \(description.architecture.configuration.kindName), and an artifact has no graph of an "
+                    + "audio tower; record the tower with `GraphRecorder`, or name a model of images or texts")
+        }
         let model = try EmbeddingModel.load(source)
         // Artifacts embed texts; and a model with an image tower must say how images are prepared.
         _ = try model.textSide()

@@ -93,6 +93,55 @@ import Testing
         }
     }
 
+    /// CLAP unfused and fused, Whisper's encoder and AST: tiny, with random weights.
+    @Test(arguments: ["clap", "clap-fused", "whisper", "ast"], [true, false])
+    func audioTowersGiveTheSame(_ name: String, fused: Bool) throws {
+        var htsat = HTSATConfiguration(
+            bins: 8, pictureSize: 32, patchWidth: 8, depths: [2, 2], heads: [2, 4], windowSize: 4, perceptronRatio: 2)
+        htsat.fusesLongClips = name == "clap-fused"
+        let architecture: ModelFolder.Architecture =
+            switch name {
+            case "whisper":
+                .whisperEncoder(.init(bins: 6, width: 8, intermediateWidth: 16, layers: 2, heads: 2, positions: 16))
+            case "ast":
+                .ast(
+                    .init(
+                        bins: 12, frames: 22, width: 8, intermediateWidth: 16, layers: 2, heads: 2, patchSize: 4,
+                        binStride: 3, frameStride: 5))
+            default:
+                .clap(
+                    .init(
+                        text: .init(
+                            family: .roberta, vocabularySize: 20, width: 8, intermediateWidth: 16, layers: 1, heads: 2,
+                            positions: 12, tokenTypes: 1, padToken: 1), audio: htsat, projectionWidth: 6))
+            }
+        let model = try #require(architecture.makeModel(store: ParameterStore(seed: 3)) as? any AudioEncoder)
+        let tower = model.audioConfiguration, frames = min(101, tower.frames.upperBound)
+        func features(_ batch: Int) -> Tensor { Self.pixels([batch, tower.channels, frames, tower.bins]) }
+        var recorder = GraphRecorder(sizes: ["batch": (2, 3)], parameters: model.store.parameters)
+        recorder.usesFusedOperations = fused
+        let inputs = [
+            RecordedInput(
+                "features", shape: ["batch", .fixed(tower.channels), .fixed(frames), .fixed(tower.bins)]
+            ) { features($0[0]) },
+            RecordedInput("lengths", shape: ["batch"]) { .full($0, 9, dtype: .int64) },
+        ]
+        let takesLengths = ["clap-fused", "whisper"].contains(name)
+        let graph = try recorder.record(
+            "audio", inputs: takesLengths ? inputs : [inputs[0]], outputs: ["embedding"]
+        ) { [model.embedAudio($0[0], lengths: $0.count > 1 ? $0[1] : nil)] }
+        let session = try Self.session(graph)
+        for batch in [1, 2, 7] {
+            // Whole, shorter, and longer than what is seen.
+            let lengths = Tensor((0..<batch).map { [frames, 5, frames + 1][$0 % 3] }, shape: [batch])
+            let values = features(batch)
+            let expected = withoutGradient { model.embedAudio(values, lengths: lengths) }
+            var given = ["features": try Self.value(values)]
+            if takesLengths { given["lengths"] = try Self.value(lengths) }
+            try expectClose(session.run(given)["embedding"], expected, "\(name), batch \(batch)")
+        }
+    }
+
     private func check(
         _ name: String, _ text: TextTowerConfiguration, _ fused: Bool, context: Int, _ parameters: [Parameter],
         embed: (_ ids: Tensor, _ lengths: Tensor?) -> Tensor

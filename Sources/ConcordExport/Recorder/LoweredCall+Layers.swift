@@ -26,6 +26,22 @@ extension LoweredCall {
                 ]))
     }
 
+    /// Each row of the result is a sum of rows, with weights that are taken from libtorch: ONNX Runtime's own differ in the
+    /// last digits.
+    func lowerInterpolation() throws {
+        let before = try lowering.shape(operand(0)), after = try outputShape()
+        guard before.count == 4, before[3] == after[3], let rows = before[2].fixed, let height = after[2].fixed else {
+            throw ConcordError(.invalidArgument, "only the height of a picture can be interpolated in ONNX")
+        }
+        let isAligned = bool("align_corners")
+        let weights = try lowering.constant(name: nil) {
+            Tensor.identity(rows).reshaped([1, 1, rows, rows])
+                .interpolated(height: height, width: rows, mode: .bicubic, alignCorners: isAligned)
+                .reshaped([height, rows])
+        }
+        finish(try builder.add("MatMul", [weights, edge(0)]))
+    }
+
     /// Patches that touch and do not overlap are rows of one product, which can be quantized as the others are. Returns
     /// whether it is that.
     private func lowerPatches() throws -> Bool {

@@ -28,6 +28,8 @@ extension LoweredCall {
                 try builder.add("Gather", [edge(0), scalar("index")], attributes: ["axis": .int(operandAxis("dim"))]))
         case "slice.Tensor": try lowerSlice()
         case "cat": try lowerConcatenation()
+        case "roll": try lowerRoll()
+        case "constant_pad_nd": try lowerPadding()
         case "gather":
             finish(
                 try builder.add("GatherElements", [edge(0), edge(1)], attributes: ["axis": .int(operandAxis("dim"))]))
@@ -41,6 +43,9 @@ extension LoweredCall {
         case "div.Tensor": try lowerBinary("Div")
         case "add.Scalar": try lowerScalar("Add")
         case "sub.Scalar": try lowerScalar("Sub")
+        case "rsub.Scalar":
+            let other = try number(double("other") ?? 0, like: operand(0).first.dtype)
+            finish(try builder.add("Sub", [other, edge(0)]))
         case "mul.Scalar":
             let origin = RecordedValue.Origin.scaled(try operand(0), double("other") ?? 1)
             finish(
@@ -52,6 +57,7 @@ extension LoweredCall {
         case "sqrt": try lowerUnary("Sqrt")
         case "reciprocal": try lowerUnary("Reciprocal")
         case "logical_not": try lowerUnary("Not")
+        case "relu": try lowerUnary("Relu")
         case "sigmoid": try lowerSigmoid()
         case "clamp": try lowerClamp()
         case "eq.Scalar": try lowerScalar("Equal")
@@ -61,6 +67,7 @@ extension LoweredCall {
             finish(try builder.add("Not", [equal]))
         case "le.Scalar": try lowerScalar("LessOrEqual")
         case "lt.Scalar": try lowerScalar("Less")
+        case "gt.Scalar": try lowerScalar("Greater")
         case "le.Tensor":
             var origin = RecordedValue.Origin.other
             if case .places(start: .fixed(0)) = try operand(0).origin,
@@ -94,7 +101,8 @@ extension LoweredCall {
 
         case "linear": try lowerLinear()
         case "layer_norm": try lowerLayerNorm()
-        case "conv2d": try lowerConvolution()
+        case "conv1d", "conv2d": try lowerConvolution()
+        case "upsample_bicubic2d": try lowerInterpolation()
         case "gelu": try lowerGELU()
         case "scaled_dot_product_attention": try lowerAttention()
         default:
@@ -238,6 +246,31 @@ extension LoweredCall {
                 "Slice",
                 [edge(0), list("start", 0), list("end", .max), builder.integers([axis]), list("step", 1)]),
             origin)
+    }
+
+    /// The last elements of an axis come before the others.
+    private func lowerRoll() throws {
+        var edge = try edge(0)
+        for (shift, axis) in zip(ints("shifts"), try positive(ints("dims"))) where shift != 0 {
+            func part(_ start: Int, _ end: Int) throws -> OnnxEdge {
+                try builder.add(
+                    "Slice", [edge, builder.integers([start]), builder.integers([end]), builder.integers([axis])])
+            }
+            edge = try builder.add("Concat", [part(-shift, .max), part(0, -shift)], attributes: ["axis": .int(axis)])
+        }
+        finish(edge)
+    }
+
+    private func lowerPadding() throws {
+        let amounts = ints("pad"), rank = try operandRank
+        var before = [Int](repeating: 0, count: rank), after = before
+        // The last axis comes first.
+        for index in 0..<amounts.count / 2 {
+            before[rank - 1 - index] = amounts[2 * index]
+            after[rank - 1 - index] = amounts[2 * index + 1]
+        }
+        let value = try number(double("value") ?? 0, like: outputDType)
+        finish(try builder.add("Pad", [edge(0), builder.integers(before + after), value]))
     }
 
     private func lowerFull() throws {

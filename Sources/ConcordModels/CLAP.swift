@@ -6,7 +6,7 @@ import ConcordTensor
 /// CLAP (Wu et al. 2023): sounds and texts as unit vectors of one space.
 ///
 /// Follows `ClapModel` of transformers 5.23, with its parameter names; unfused and fused.
-public struct CLAP: AudioEncoder, TextEncoder, TrainableModel {
+public struct CLAP: AudioTextEncoder {
     public let configuration: CLAPConfiguration
     public let store: ParameterStore
     private let audio: HTSAT
@@ -62,6 +62,11 @@ public struct CLAP: AudioEncoder, TextEncoder, TrainableModel {
     /// - Parameter lengths: the length of each row without its padding, int64 `[batch]`; nil when no row is padded.
     public func embedTexts(_ ids: Tensor, lengths: Tensor? = nil) -> Tensor {
         textProjection(text(ids, lengths: lengths)).normalized()
+    }
+
+    /// Scaled cosines of sounds over texts: `[n, projectionWidth]` and `[m, projectionWidth]` → `[n, m]`.
+    public func logits(sounds: Tensor, texts: Tensor) -> Tensor {
+        audioLogitScale.exp() * sounds.matmul(texts.transposed(0, 1))
     }
 
     public var audioConfiguration: AudioTowerConfiguration { .htsat(configuration.audio) }

@@ -7,7 +7,7 @@ import Foundation
 /// A model that gives unit vectors.
 ///
 /// A model says what it can do by the protocols that it conforms to: ``TextEncoder``, ``ImageEncoder``,
-/// ``AudioEncoder``, ``ImageTextEncoder`` for images and texts in one space, and ``CaptioningModel``. Training,
+/// ``AudioEncoder``, ``ImageTextEncoder`` and ``AudioTextEncoder`` for two of them in one space, and ``CaptioningModel``. Training,
 /// evaluation, search and export ask for a protocol, never for a type, so a new architecture is its own file, its
 /// configuration, and its lines of `ModelFolder.Architecture`.
 public protocol EmbeddingEncoder {
@@ -68,6 +68,12 @@ public protocol AudioEncoder: EmbeddingEncoder {
     /// - Parameter lengths: frames of each clip that are no padding, int64 `[batch]`: more than the spectrogram's for a
     ///   clip that is longer than what its spectrogram shows; nil when all are whole and none is padded.
     func embedAudio(_ features: Tensor, lengths: Tensor?) -> Tensor
+}
+
+/// A model that turns sounds and texts into unit vectors of one space, where cosines compare them.
+public protocol AudioTextEncoder: TextEncoder, AudioEncoder, TrainableModel {
+    /// Scaled cosines: `[n, width]` and `[m, width]` → `[n, m]`.
+    func logits(sounds: Tensor, texts: Tensor) -> Tensor
 }
 
 /// A model that turns images and texts into unit vectors of one space, where cosines compare them.

@@ -159,7 +159,7 @@ import Testing
             let output = folder + "/v.npy"
             for (line, problem) in [
                 ("{\"texts\": \"a\"}", "line 3: write"), ("a cat", "line 3: is not valid JSON"),
-                ("{\"text\": \"a\", \"image\": \"b\"}", "one of the two"),
+                ("{\"text\": \"a\", \"image\": \"b\"}", "one of the three"),
             ] {
                 try Files.replace(folder + "/list.jsonl", with: "{\"text\": \"a\"}\n\n\(line)\n")
                 let result = try run(["embed", "--input", folder + "/list.jsonl", "--output", output], in: folder)

@@ -8,14 +8,20 @@ package struct FolderDocuments {
     package struct Inputs {
         /// The type of most weights.
         let dtype: DType
-        /// Nil for a model of texts alone.
+        /// Nil for a model without images.
         let preprocessing: ImagePreprocessing?
+        /// Nil for a model without sounds.
+        let audioPreprocessing: AudioPreprocessing?
         /// Nil for a model of images alone.
         let tokenizer: (any Tokenizer)?
 
-        package init(dtype: DType, preprocessing: ImagePreprocessing?, tokenizer: (any Tokenizer)?) {
+        package init(
+            dtype: DType, preprocessing: ImagePreprocessing?, audioPreprocessing: AudioPreprocessing? = nil,
+            tokenizer: (any Tokenizer)?
+        ) {
             self.dtype = dtype
             self.preprocessing = preprocessing
+            self.audioPreprocessing = audioPreprocessing
             self.tokenizer = tokenizer
         }
     }
@@ -24,7 +30,7 @@ package struct FolderDocuments {
     /// Paths within the folder, and contents.
     package private(set) var documents: [(name: String, document: JSONValue)]
 
-    /// The documents of transformers: `config.json`, and for images `preprocessor_config.json`.
+    /// The documents of transformers: `config.json`, and for images or sounds `preprocessor_config.json`.
     init(
         _ layout: CheckpointLayout, config: JSONValue, _ inputs: Inputs,
         more: [(name: String, document: JSONValue)] = []
@@ -36,6 +42,8 @@ package struct FolderDocuments {
         documents = [("config.json", .object(members))]
         if let preprocessing = inputs.preprocessing {
             documents.append(("preprocessor_config.json", try preprocessing.preprocessorConfig()))
+        } else if let preprocessing = inputs.audioPreprocessing {
+            documents.append(("preprocessor_config.json", preprocessing.preprocessorConfig()))
         }
         documents += more
     }

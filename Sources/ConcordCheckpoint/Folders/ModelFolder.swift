@@ -108,6 +108,17 @@ extension TokenizerSource {
     }
 }
 
+extension ClipRule {
+    /// Spectrograms of a sound, and their frames; nil where these depend on the sound.
+    fileprivate func spectrogram(_ mel: MelSpectrogram) -> (channels: Int, frames: Int?) {
+        switch self {
+        case .whole: (1, nil)
+        case .frames(let count): (1, count)
+        case .samples(let count, _, let long): (long == .thirds ? 4 : 1, mel.frameCount(samples: count))
+        }
+    }
+}
+
 /// The document of a model folder that describes its image preprocessing.
 package enum PreprocessingSource: Sendable, Hashable {
     /// `preprocessor_config.json` or `processor_config.json` of transformers.
@@ -156,6 +167,28 @@ extension ModelFolder {
         try require(
             found.cropSize == vision.imageSize,
             "its preprocessing makes images of \(found.cropSize) pixels, its configuration wants \(vision.imageSize)")
+        return found
+    }
+
+    /// Reads the audio preprocessing of the folder's model.
+    ///
+    /// - Throws: `.fileSystem` when the folder has none; `.invalidConfiguration` for a model without sounds, for
+    ///   unsupported steps, and when the audio tower needs other spectrograms.
+    public func loadAudioPreprocessing() throws(ConcordError) -> AudioPreprocessing {
+        guard let audio = architecture.audio else {
+            throw ConcordError(.invalidConfiguration, "\(path) embeds no sounds; name a model with an audio tower")
+        }
+        let found = try AudioPreprocessing(folder: path), bins = found.mel.bins
+        try require(
+            bins == audio.bins, "its preprocessing makes \(bins) mel bins, its configuration wants \(audio.bins)")
+        let (channels, frames) = found.clip.spectrogram(found.mel)
+        try require(
+            channels == audio.channels,
+            "its preprocessing makes \(channels) spectrograms of a sound, its configuration wants \(audio.channels)")
+        try require(
+            frames.map(audio.frames.contains) ?? false,
+            "its preprocessing makes spectrograms of \(frames.map(String.init) ?? "any number of") frames, its "
+                + "configuration wants \(audio.frames.lowerBound) to \(audio.frames.upperBound)")
         return found
     }
 

@@ -87,9 +87,9 @@ public struct ModelManifest: Sendable, Hashable {
     package var quirks: Quirks
     /// The names of the weights.
     package var weightsLayout: CheckpointLayout.Family
-    /// Tokens of the longest text, start and end token included; nil for a model of images alone.
+    /// Tokens of the longest text, start and end token included; nil for a model without texts.
     public var contextLength: Int?
-    /// The file of the folder that describes the image preprocessing; nil for a model of texts alone.
+    /// The file of the folder that describes the preprocessing of images or sounds; nil for a model of texts alone.
     public var preprocessing: String?
     /// SHA-256 in hexadecimal, by file name.
     public var hashes: [String: String]
@@ -113,7 +113,7 @@ public struct ModelManifest: Sendable, Hashable {
         self.hashes = hashes
         self.training = training
         contextLength = architecture.text?.contextLength
-        if architecture.vision != nil {
+        if architecture.vision != nil || architecture.audio != nil {
             let usual = weightsLayout == .openCLIP ? FolderFiles.openCLIPName : "preprocessor_config.json"
             self.preprocessing = preprocessing ?? usual
         }

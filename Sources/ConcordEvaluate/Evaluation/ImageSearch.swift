@@ -7,11 +7,13 @@ import Foundation
 
 /// Finds the images of a data set that match a query best.
 public final class ImageSearch {
-    /// A query: a text or an image.
+    /// A query: a text, an image or a sound.
     public enum Query: Sendable {
         case text(String)
         /// The path of an image.
         case image(String)
+        /// The path of a sound.
+        case audio(String)
     }
 
     /// An image that was found.
@@ -53,6 +55,7 @@ public final class ImageSearch {
             switch query {
             case .text(let text): try model.embed(texts: [text]).vectors
             case .image(let path): try model.embed(images: [Image(contentsOf: path)])
+            case .audio(let path): try model.embed(sounds: [AudioDecoder.read(path)])
             }
         let scores = gallery.vectors.matmul(vector.transposed(0, 1)).flattened()  // [G, C] × [C, 1] → [G]
         let best = scores.topK(min(top, gallery.items.count), axis: 0)
@@ -76,6 +79,7 @@ extension ImageSearch {
             title = URL(fileURLWithPath: path).lastPathComponent
             row.caption = "The query image; most similar first"
             row.image = try .init(of: Image(contentsOf: path))
+        case .audio(let path): title = URL(fileURLWithPath: path).lastPathComponent
         }
         return HTMLPage(
             title: "Image search: \(title)",

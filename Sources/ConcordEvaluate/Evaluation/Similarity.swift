@@ -2,17 +2,17 @@ import ConcordCore
 import ConcordModels
 import ConcordTensor
 
-/// The similarity of images and texts by a model: cosines, logits and probabilities.
+/// The similarity of images, or sounds, and texts by a model: cosines, logits and probabilities.
 package struct Similarity: Sendable {
     /// The way from logits to probabilities, which depends on the loss that a model was trained with.
     package enum Probability: String, Sendable {
-        /// Over the texts of an image: they add up to one (CLIP).
+        /// Over the texts of an image or sound: they add up to one (CLIP).
         case softmax
         /// Each text by itself (SigLIP, and every model with a logit bias).
         case sigmoid
     }
 
-    /// One image against all texts, in the texts' order.
+    /// One image or sound against all texts, in the texts' order.
     package struct Row: Sendable {
         package let cosines: [Double]
         /// Scaled cosines, with the bias where the model has one.
@@ -26,25 +26,36 @@ package struct Similarity: Sendable {
     }
 
     package let probability: Probability
-    /// A row an image.
+    /// A row an image or sound.
     package let rows: [Row]
 
     /// Compares unit vectors of images `[n, width]` with those of texts `[m, width]`.
     ///
     /// - Throws: `.invalidConfiguration` for a model without images or without texts.
     package init(model: EmbeddingModel, images: Tensor, texts: Tensor) throws(ConcordError) {
-        let logits = try model.logits(images: images, texts: texts)
-        let isSigmoid = try model.imageTextEncoder().logitBias != nil
+        self.init(
+            images, texts, logits: try model.logits(images: images, texts: texts),
+            isSigmoid: try model.imageTextEncoder().logitBias != nil)
+    }
+
+    /// Compares unit vectors of sounds `[n, width]` with those of texts `[m, width]`.
+    ///
+    /// - Throws: `.invalidConfiguration` for a model without sounds or without texts.
+    package init(model: EmbeddingModel, sounds: Tensor, texts: Tensor) throws(ConcordError) {
+        self.init(sounds, texts, logits: try model.logits(sounds: sounds, texts: texts), isSigmoid: false)
+    }
+
+    private init(_ media: Tensor, _ texts: Tensor, logits: Tensor, isSigmoid: Bool) {
         let (cosines, probabilities) = withoutGradient {
             (
-                images.matmul(texts.transposed(0, 1)),
+                media.matmul(texts.transposed(0, 1)),
                 isSigmoid ? logits.to(.float64).sigmoid() : logits.to(.float64).softmax(axis: 1)
             )
         }
         probability = isSigmoid ? .sigmoid : .softmax
         let values = [cosines, logits, probabilities].map { $0.scalars(as: Double.self) }
         let width = texts.shape[0]
-        rows = (0..<images.shape[0]).map { row in
+        rows = (0..<media.shape[0]).map { row in
             let range = row * width..<(row + 1) * width
             return Row(
                 cosines: Array(values[0][range]), logits: Array(values[1][range]),

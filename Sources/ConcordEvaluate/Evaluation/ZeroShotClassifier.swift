@@ -9,6 +9,8 @@ public struct ZeroShotClassifier {
     /// The placeholder of the label in a template.
     package static let placeholder = "{}"
     public static let standardTemplates = ["a photo of a {}"]
+    /// That of transformers' pipeline for sounds.
+    public static let standardAudioTemplates = ["This is a sound of {}."]
 
     public let labels: [String]
     /// The labels' unit vectors, `[labels, width]` float32 on the host.
@@ -19,15 +21,17 @@ public struct ZeroShotClassifier {
     /// Embeds every label in every template.
     ///
     /// - Parameters:
+    ///   - modality: what is to be classified: images or sounds.
     ///   - templates: each with `{}` where the label goes.
     ///   - batchSize: texts that are embedded before progress shows.
     /// - Throws: `.invalidConfiguration` without labels or templates, for a template that has no place for the label,
-    ///   and for a model without images or without texts.
+    ///   and for a model without what is to be classified or without texts.
     public init(
-        model: EmbeddingModel, labels: [String], templates: [String] = standardTemplates, batchSize: Int = 1024,
+        model: EmbeddingModel, of modality: Modality = .image, labels: [String],
+        templates: [String] = standardTemplates, batchSize: Int = 1024,
         progress: ProgressDisplay? = nil
     ) throws(ConcordError) {
-        _ = try model.imageTextEncoder()
+        try model.checkComparison(of: modality)
         guard !labels.isEmpty else {
             throw ConcordError(.invalidConfiguration, "there are no labels; give at least one")
         }

@@ -5,30 +5,43 @@ import ConcordMedia
 import ConcordModels
 import ConcordTensor
 
-/// One text or image to embed.
+/// One text, image or sound to embed.
 public enum EmbeddingInput: Sendable, Hashable {
     case text(String)
     /// The path of an image.
     case image(String)
+    /// The path of a sound.
+    case audio(String)
 
-    /// Reads one object, `{"text": …}` or `{"image": …}`.
+    /// Reads one object, `{"text": …}`, `{"image": …}` or `{"audio": …}`.
     ///
     /// - Parameter source: what errors call it.
     /// - Throws: `.malformedText` for anything else.
     init(parsing line: [UInt8], source: String) throws(ConcordError) {
         let object = try JSONValue(parsing: line, source: source)
-        switch (object["text"]?.string, object["image"]?.string) {
-        case (let text?, nil): self = .text(text)
-        case (nil, let image?): self = .image(image)
+        switch (object["text"]?.string, object["image"]?.string, object["audio"]?.string) {
+        case (let text?, nil, nil): self = .text(text)
+        case (nil, let image?, nil): self = .image(image)
+        case (nil, nil, let audio?): self = .audio(audio)
         default:
-            throw ConcordError(.malformedText, "\(source) write {\"text\": …} or {\"image\": …}, one of the two")
+            throw ConcordError(
+                .malformedText, "\(source) write {\"text\": …}, {\"image\": …} or {\"audio\": …}, one of the three")
         }
     }
 
     var isImage: Bool { if case .image = self { true } else { false } }
+    var isAudio: Bool { if case .audio = self { true } else { false } }
+
+    fileprivate var json: JSONValue {
+        switch self {
+        case .text(let text): .object([.init("text", .string(text))])
+        case .image(let path): .object([.init("image", .string(path))])
+        case .audio(let path): .object([.init("audio", .string(path))])
+        }
+    }
 }
 
-/// Many texts and images to embed, in an order that stays the same: in memory, or in a file of any length.
+/// Many texts, images and sounds to embed, in an order that stays the same: in memory, or in a file of any length.
 public struct EmbeddingInputs: Sendable {
     private enum Source: Sendable {
         case list([EmbeddingInput])
@@ -39,6 +52,10 @@ public struct EmbeddingInputs: Sendable {
     public let count: Int
     /// The number of images among the inputs.
     package let imageCount: Int
+    /// The number of sounds among the inputs.
+    package let audioCount: Int
+    /// The number of texts among the inputs.
+    package var textCount: Int { count - imageCount - audioCount }
     /// The number of pieces that the inputs are read in.
     let pieceCount: Int
     /// Tells other inputs apart.
@@ -47,19 +64,13 @@ public struct EmbeddingInputs: Sendable {
     /// Inputs in memory.
     public init(_ inputs: [EmbeddingInput]) {
         source = .list(inputs)
-        let text = inputs.map { input in
-            switch input {
-            case .text(let text): JSONValue.object([.init("text", .string(text))])
-            case .image(let path): JSONValue.object([.init("image", .string(path))])
-            }
-        }
-        fingerprint = FileHash(.xxh128, of: Array(JSONValue.array(text).text().utf8)).hexadecimal
+        fingerprint = FileHash(.xxh128, of: Array(JSONValue.array(inputs.map(\.json)).text().utf8)).hexadecimal
         var next = inputs.makeIterator(), tally = Tally()
         while let piece = EmbeddingPieces.piece({ next.next() }) { tally.add(piece) }
-        (count, imageCount, pieceCount) = (tally.count, tally.images, tally.pieces)
+        (count, imageCount, audioCount, pieceCount) = (tally.count, tally.images, tally.sounds, tally.pieces)
     }
 
-    /// The inputs in a file with one object a line, `{"text": …}` or `{"image": …}`; blank lines are passed over.
+    /// The inputs in a file with one object a line, `{"text": …}`, `{"image": …}` or `{"audio": …}`; blank lines are passed over.
     ///
     /// The file is read once to see that every line is right, and once more while its inputs are embedded; neither keeps
     /// more than a piece of it in memory.
@@ -71,15 +82,16 @@ public struct EmbeddingInputs: Sendable {
         let pieces = try EmbeddingPieces(file: path)
         var tally = Tally()
         while let piece = try pieces.next() { tally.add(piece) }
-        (count, imageCount, pieceCount) = (tally.count, tally.images, tally.pieces)
+        (count, imageCount, audioCount, pieceCount) = (tally.count, tally.images, tally.sounds, tally.pieces)
     }
 
     private struct Tally {
-        var count = 0, images = 0, pieces = 0
+        var count = 0, images = 0, sounds = 0, pieces = 0
 
         mutating func add(_ piece: [EmbeddingInput]) {
             count += piece.count
             images += piece.count { $0.isImage }
+            sounds += piece.count { $0.isAudio }
             pieces += 1
         }
     }
@@ -97,8 +109,8 @@ public struct EmbeddingInputs: Sendable {
 ///
 /// `@unchecked Sendable`: one thread at a time calls `next()`, first that of a run, then that of its loader.
 final class EmbeddingPieces: @unchecked Sendable {
-    /// Texts are short, and those of a piece are sorted by length; decoded images take much memory.
-    private static let longest = 1024, mostImages = 64
+    /// Texts are short, and those of a piece are sorted by length; decoded images and sounds take much memory.
+    private static let longest = 1024, mostMedia = 64
 
     private let nextInput: () throws(ConcordError) -> EmbeddingInput?
     private var heldBack: [EmbeddingInput]?
@@ -132,10 +144,10 @@ final class EmbeddingPieces: @unchecked Sendable {
     static func piece<Failure: Error>(
         _ next: () throws(Failure) -> EmbeddingInput?
     ) throws(Failure) -> [EmbeddingInput]? {
-        var piece = [EmbeddingInput](), images = 0
-        while piece.count < longest, images < mostImages, let input = try next() {
+        var piece = [EmbeddingInput](), media = 0
+        while piece.count < longest, media < mostMedia, let input = try next() {
             piece.append(input)
-            if input.isImage { images += 1 }
+            if input.isImage || input.isAudio { media += 1 }
         }
         return piece.isEmpty ? nil : piece
     }
@@ -148,15 +160,15 @@ public struct EmbeddedInputs {
     public let vectors: Tensor
     /// The number of texts truncated to the context length.
     public let truncatedCount: Int
-    /// Images that cannot be read.
+    /// Images and sounds that cannot be read.
     public let skipped: [SkippedInput]
 }
 
 extension EmbeddingModel {
-    /// Unit vectors of texts and images, in the order given.
+    /// Unit vectors of texts, images and sounds, in the order given.
     ///
-    /// - Parameter isStrict: whether an image that cannot be read is an error; otherwise it is left out.
-    /// - Throws: for images as ``imageSide()``; where `isStrict`, what is wrong with the first that cannot be read.
+    /// - Parameter isStrict: whether an image or sound that cannot be read is an error; otherwise it is left out.
+    /// - Throws: for images as ``imageSide()``, for sounds as ``audioSide()``; where `isStrict`, what is wrong with the first that cannot be read.
     public func embed(
         _ inputs: [EmbeddingInput], isStrict: Bool = true, progress: ProgressDisplay? = nil
     ) throws -> EmbeddedInputs {
@@ -176,25 +188,26 @@ extension EmbeddingModel {
         return EmbeddedInputs(vectors: vectors, truncatedCount: truncated, skipped: skipped)
     }
 
-    /// Reads inputs and decodes their images on another thread, piece by piece.
+    /// Reads inputs and decodes their images and sounds on another thread, piece by piece.
     ///
     /// - Parameter pieces: what is left of the inputs, `count` pieces; nil for all.
-    /// - Throws: for images as ``imageSide()``; `.fileSystem`.
+    /// - Throws: for images as ``imageSide()``, for sounds as ``audioSide()``; `.fileSystem`.
     func loader(
         of inputs: EmbeddingInputs, pieces: EmbeddingPieces? = nil, count: Int? = nil
     ) throws(ConcordError) -> PrefetchLoader<PreparedInputs> {
         let preprocessing = inputs.imageCount > 0 ? try imageSide().preprocessing : nil
+        let extractor = inputs.audioCount > 0 ? try audioSide().preprocessing.extractor() : nil
         let pieces = if let pieces { pieces } else { try inputs.makePieces() }
         // In order, since there is one thread.
         return PrefetchLoader(batches: 0..<(count ?? inputs.pieceCount), threads: 1, ahead: 2) { _ in
             guard let piece = try pieces.next() else {
                 throw ConcordError(.invalidDataset, "the list of inputs became shorter while it was being read")
             }
-            return PreparedInputs(piece, preprocessing)
+            return PreparedInputs(piece, preprocessing, extractor)
         }
     }
 
-    /// Unit vectors `[count, width]` of a piece, NaN for images that were not decoded, and how many texts were cut.
+    /// Unit vectors `[count, width]` of a piece, NaN for images and sounds that were not decoded, and how many texts were cut.
     func embed(_ piece: PreparedInputs) throws(ConcordError) -> (vectors: Tensor, truncated: Int) {
         let (texts, truncated) =
             piece.texts.isEmpty
@@ -204,7 +217,8 @@ extension EmbeddingModel {
         if !piece.images.rows.isEmpty {
             blocks.append(try embed(pixels: piece.images.pixels, count: piece.images.rows.count))
         }
-        let order = piece.texts.map(\.row) + piece.images.rows.map { piece.imageRows[$0] }
+        if !piece.sounds.isEmpty { blocks.append(try embed(features: piece.sounds.map(\.features))) }
+        let order = piece.texts.map(\.row) + piece.images.rows.map { piece.imageRows[$0] } + piece.sounds.map(\.row)
         // The places of all others hold a row of NaN.
         blocks.append(.full([1, encoder.embeddingWidth], .nan))
         var places = [Int](repeating: order.count, count: piece.count)
@@ -213,34 +227,48 @@ extension EmbeddingModel {
     }
 }
 
-/// A piece of inputs with its images decoded.
+/// A piece of inputs with its images and sounds decoded.
 struct PreparedInputs: Sendable {
     let count: Int
     let texts: [(row: Int, text: String)]
     let images: DecodedBatch
     /// The places of the images in the piece.
     let imageRows: [Int]
-    private let paths: [String]
+    /// The sounds that could be decoded.
+    let sounds: [(row: Int, features: AudioFeatures)]
+    private let imagePaths: [String]
+    private let audioFailures: [(row: Int, path: String, error: ConcordError)]
 
-    /// - Parameter preprocessing: may be nil where there is no image.
-    init(_ inputs: [EmbeddingInput], _ preprocessing: ImagePreprocessing?) {
+    /// - Parameters:
+    ///   - preprocessing: may be nil where there is no image.
+    ///   - extractor: may be nil where there is no sound.
+    init(_ inputs: [EmbeddingInput], _ preprocessing: ImagePreprocessing?, _ extractor: AudioExtractor?) {
         count = inputs.count
         var texts = [(row: Int, text: String)](), rows = [Int](), paths = [String]()
+        var sounds = [(row: Int, features: AudioFeatures)]()
+        var failures = [(row: Int, path: String, error: ConcordError)]()
         for (row, input) in inputs.enumerated() {
             switch input {
             case .text(let text): texts.append((row, text))
             case .image(let path):
                 rows.append(row)
                 paths.append(path)
+            case .audio(let path):
+                guard let extractor else { continue }
+                do throws(ConcordError) {
+                    sounds.append((row, try extractor(AudioDecoder.read(path))))
+                } catch { failures.append((row, path, error)) }
             }
         }
-        (self.texts, imageRows, self.paths) = (texts, rows, paths)
+        (self.texts, imageRows, imagePaths) = (texts, rows, paths)
+        (self.sounds, audioFailures) = (sounds, failures)
         images = preprocessing.map { DecodedBatch(paths, $0) } ?? DecodedBatch()
     }
 
-    /// The images that cannot be read, by their places in the piece.
+    /// The images and sounds that cannot be read, by their places in the piece.
     var failures: [(row: Int, path: String, error: ConcordError)] {
-        images.failures.map { (imageRows[$0.row], paths[$0.row], $0.error) }
+        (images.failures.map { (imageRows[$0.row], imagePaths[$0.row], $0.error) } + audioFailures)
+            .sorted { $0.row < $1.row }
     }
 
     /// The same as entries of a list, where the piece begins at `start` of all inputs.
@@ -249,7 +277,7 @@ struct PreparedInputs: Sendable {
     }
 }
 
-/// An image among many that could not be used and was left out, so that the others could be.
+/// An image or sound among many that could not be used and was left out, so that the others could be.
 public struct SkippedInput: Sendable, Hashable {
     /// Its place among the inputs, from 0.
     public let index: Int

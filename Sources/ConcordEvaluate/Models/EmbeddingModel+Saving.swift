@@ -40,6 +40,7 @@ extension EmbeddingModel {
         // What keeps a side of the model from working would be missing in the new folder, too.
         let texts = encoder is any TextEncoder ? try textResult.get() : nil
         if encoder is any ImageEncoder { _ = try imageResult.get() }
+        if encoder is any AudioEncoder { _ = try audioResult.get() }
         try Files.makeFolder(folder)
         let manifestPath = folder + "/" + ModelManifest.fileName
         if Files.exists(manifestPath), unlink(manifestPath) != 0 { throw ConcordError.system("remove", manifestPath) }
@@ -77,7 +78,10 @@ extension EmbeddingModel {
     /// The files of the model's folder besides weights, tokenizer and manifest.
     private func documents(_ layout: CheckpointLayout.Family) throws(ConcordError) -> FolderDocuments {
         try architecture().configuration.documents(
-            layout, .init(dtype: dtype, preprocessing: images?.preprocessing, tokenizer: texts?.tokenizer))
+            layout,
+            .init(
+                dtype: dtype, preprocessing: images?.preprocessing, audioPreprocessing: sounds?.preprocessing,
+                tokenizer: texts?.tokenizer))
     }
 
     /// The description of the model in a folder. Throws `.invalidConfiguration` for a model that folders cannot hold.

@@ -7,10 +7,10 @@ import ConcordNN
 import ConcordTensor
 import ConcordText
 
-/// A trained model as its users see it: images and texts in, unit vectors out.
+/// A trained model as its users see it: images, texts and sounds in, unit vectors out.
 ///
-/// A model may have one of its two sides alone: a tower alone, and one whose folder lacks the tokenizer, or says not how
-/// images are prepared. What needs the other side then throws.
+/// A model may have some of these sides alone: a tower alone, and one whose folder lacks the tokenizer, or says not how
+/// images or sounds are prepared. What needs another side then throws.
 public struct EmbeddingModel {
     /// The text encoder and its tokenizer.
     public struct TextSide {
@@ -24,13 +24,22 @@ public struct EmbeddingModel {
         public let preprocessing: ImagePreprocessing
     }
 
+    /// The audio encoder and its preprocessing.
+    public struct AudioSide {
+        public let encoder: any AudioEncoder
+        public let preprocessing: AudioPreprocessing
+    }
+
     public let encoder: any EmbeddingEncoder
     let textResult: Result<TextSide, ConcordError>
     let imageResult: Result<ImageSide, ConcordError>
+    let audioResult: Result<AudioSide, ConcordError>
     /// Nil for a model that cannot embed texts; ``textSide()`` says why.
     public var texts: TextSide? { try? textResult.get() }
     /// Nil for a model that cannot embed images; ``imageSide()`` says why.
     public var images: ImageSide? { try? imageResult.get() }
+    /// Nil for a model that cannot embed sounds; ``audioSide()`` says why.
+    public var sounds: AudioSide? { try? audioResult.get() }
     /// Notes for the user on conversions when loading and on unusual weights.
     public var notes: [String] { encoder.store.notes }
 
@@ -48,27 +57,60 @@ public struct EmbeddingModel {
         self.init(encoder, tokenizer: .failure(Self.imagesOnly), preprocessing: .success(preprocessing))
     }
 
+    /// A model that embeds sounds and texts.
+    public init(encoder: any AudioTextEncoder, tokenizer: any Tokenizer, preprocessing: AudioPreprocessing) {
+        self.init(
+            encoder, tokenizer: .success(tokenizer),
+            preprocessing: .failure(Self.missing("an image tower", in: encoder)),
+            audioPreprocessing: .success(preprocessing))
+    }
+
+    /// A model that embeds sounds alone.
+    public init(encoder: any AudioEncoder, preprocessing: AudioPreprocessing) {
+        self.init(
+            encoder, tokenizer: .failure(Self.missing("a text tower", in: encoder)),
+            preprocessing: .failure(Self.missing("an image tower", in: encoder)),
+            audioPreprocessing: .success(preprocessing))
+    }
+
     private static let textsOnly = ConcordError(
         .invalidConfiguration, "this model embeds texts only; name a model with an image tower")
     private static let imagesOnly = ConcordError(
         .invalidConfiguration,
         "this model embeds images only; name a model with a text tower")
 
+    /// - Parameter tower: what the model has not.
+    private static func missing(_ tower: String, in encoder: any EmbeddingEncoder) -> ConcordError {
+        let sides = [
+            encoder is any ImageEncoder ? "images" : nil, encoder is any TextEncoder ? "texts" : nil,
+            encoder is any AudioEncoder ? "sounds" : nil,
+        ].compactMap(\.self)
+        return ConcordError(
+            .invalidConfiguration,
+            "this model embeds \(sides.joined(separator: " and ")) only; name a model with \(tower)")
+    }
+
     /// A model of which a side may lack what it needs, with the error that says what.
     init(
         _ encoder: any EmbeddingEncoder, tokenizer: Result<any Tokenizer, ConcordError>,
-        preprocessing: Result<ImagePreprocessing, ConcordError>
+        preprocessing: Result<ImagePreprocessing, ConcordError>,
+        audioPreprocessing: Result<AudioPreprocessing, ConcordError>? = nil
     ) {
         self.encoder = encoder
         if let text = encoder as? any TextEncoder {
             textResult = tokenizer.map { TextSide(encoder: text, tokenizer: $0) }
         } else {
-            textResult = .failure(Self.imagesOnly)
+            textResult = .failure(Self.missing("a text tower", in: encoder))
         }
         if let image = encoder as? any ImageEncoder {
             imageResult = preprocessing.map { ImageSide(encoder: image, preprocessing: $0) }
         } else {
-            imageResult = .failure(Self.textsOnly)
+            imageResult = .failure(Self.missing("an image tower", in: encoder))
+        }
+        if let audio = encoder as? any AudioEncoder, let audioPreprocessing {
+            audioResult = audioPreprocessing.map { AudioSide(encoder: audio, preprocessing: $0) }
+        } else {
+            audioResult = .failure(Self.missing("an audio tower", in: encoder))
         }
     }
 
@@ -90,6 +132,31 @@ public struct EmbeddingModel {
                     + "nothing to compare")
         }
         return images
+    }
+
+    /// The side that embeds sounds.
+    ///
+    /// - Throws: `.invalidConfiguration` for a model that has none; what keeps the folder's preprocessing from being read.
+    package func audioSide() throws(ConcordError) -> AudioSide { try audioResult.get() }
+
+    /// Throws as ``imageSide()``, ``audioSide()`` and ``textSide()`` where the model cannot compare a modality, images or
+    /// sounds, with texts.
+    package func checkComparison(of modality: Modality) throws(ConcordError) {
+        if modality == .audio { _ = try audioTextEncoder() } else { _ = try imageTextEncoder() }
+    }
+
+    /// The model, where it can compare sounds with texts.
+    ///
+    /// - Throws: as ``textSide()`` and ``audioSide()``; `.invalidConfiguration` for a model of both without a scale for
+    ///   them.
+    package func audioTextEncoder() throws(ConcordError) -> any AudioTextEncoder {
+        _ = try audioSide()
+        _ = try textSide()
+        guard let encoder = encoder as? any AudioTextEncoder else {
+            throw ConcordError(
+                .invalidConfiguration, "this model compares no sounds with texts; name a CLAP")
+        }
+        return encoder
     }
 
     /// The model, where it can compare images with texts.
@@ -175,6 +242,44 @@ public struct EmbeddingModel {
         return inference { encoder.logits(images: images.to($0), texts: texts.to($0)) }
     }
 
+    /// Unit vectors of sounds, `[sounds, width]` float32 on the host.
+    ///
+    /// - Throws: as ``audioSide()``; `.invalidAudio` for a sound that the preprocessing cannot use.
+    public func embed(sounds: [AudioClip]) throws(ConcordError) -> Tensor {
+        let extractor = try audioSide().preprocessing.extractor()
+        var features = [AudioFeatures]()
+        for sound in sounds { features.append(try extractor(sound)) }
+        return try embed(features: features)
+    }
+
+    /// Unit vectors of sounds by their features, `[features, width]` float32 on the host.
+    ///
+    /// - Throws: as ``audioSide()``.
+    public func embed(features: [AudioFeatures], batchSize: Int = 8) throws(ConcordError) -> Tensor {
+        let encoder = try audioSide().encoder
+        var blocks = [Tensor.zeros([0, encoder.embeddingWidth])]
+        for start in stride(from: 0, to: features.count, by: batchSize) {
+            let batch = Array(features[start..<min(start + batchSize, features.count)])
+            let frames = batch.map(\.frames).max() ?? 0
+            blocks.append(
+                inference { device in
+                    let values = Tensor.stacked(batch.map { $0.tensor(frames: frames) })
+                    // More frames than there are say that the sound is longer than what is seen of it.
+                    let lengths = batch.map { Int64($0.isLonger ? frames + 1 : $0.length) }
+                    return encoder.embedAudio(values.to(device), lengths: Tensor(lengths).to(device))
+                })
+        }
+        return Tensor.concatenated(blocks)
+    }
+
+    /// Scaled cosines of sounds and texts: `[n, width]` and `[m, width]` → `[n, m]` float32 on the host.
+    ///
+    /// - Throws: as ``audioTextEncoder()``.
+    public func logits(sounds: Tensor, texts: Tensor) throws(ConcordError) -> Tensor {
+        let encoder = try audioTextEncoder()
+        return inference { encoder.logits(sounds: sounds.to($0), texts: texts.to($0)) }
+    }
+
     private func inference(_ body: (Device) -> Tensor) -> Tensor {
         let wasTraining = encoder.store.isTraining
         encoder.store.isTraining = false
@@ -201,8 +306,8 @@ extension EmbeddingModel {
     /// Reads a model folder of Concord, transformers, open_clip or sentence-transformers: weights, tokenizer and
     /// preprocessing.
     ///
-    /// A folder without a tokenizer that can be read embeds images all the same, and one that says not how images are
-    /// prepared embeds texts; ``textSide()`` and ``imageSide()`` throw what is wrong.
+    /// A folder without a tokenizer that can be read embeds images and sounds all the same, and one that says not how these
+    /// are prepared embeds texts; ``textSide()``, ``imageSide()`` and ``audioSide()`` throw what is wrong.
     ///
     /// - Parameter dtype: of the parameters; nil keeps the checkpoint's.
     /// - Throws: a `ConcordError` that names the file at fault.
@@ -215,6 +320,15 @@ extension EmbeddingModel {
         try description.manifest?.verifyHashes(folder: folder, limit: hashedFileLimit)
         return EmbeddingModel(
             encoder, tokenizer: Result { () throws(ConcordError) in try description.loadTokenizer() },
-            preprocessing: Result { () throws(ConcordError) in try description.loadPreprocessing() })
+            preprocessing: Result { () throws(ConcordError) in try description.loadPreprocessing() },
+            audioPreprocessing: Result { () throws(ConcordError) in try description.loadAudioPreprocessing() })
+    }
+}
+
+extension AudioFeatures {
+    /// `[channels, frames, bins]`, zeros after the own frames.
+    fileprivate func tensor(frames count: Int) -> Tensor {
+        let own = Tensor(values, shape: [channels, frames, bins])
+        return frames == count ? own : own.padded([0, 0, 0, count - frames])
     }
 }

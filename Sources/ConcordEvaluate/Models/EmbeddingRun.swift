@@ -9,7 +9,7 @@ import Foundation
 ///
 /// Neither the inputs nor the vectors are ever in memory as a whole. Until all are done the rows are in
 /// `<output>.partial`, beside `<output>.partial.json`, which says what they were made with. However often the work was
-/// interrupted, the file comes out the same. Images that cannot be read are left out: their rows are NaN (`null` in JSON
+/// interrupted, the file comes out the same. Images and sounds that cannot be read are left out: their rows are NaN (`null` in JSON
 /// lines), and `<output>.skipped.jsonl` lists them.
 public struct EmbeddingRun {
     /// The outcome for the inputs.
@@ -48,7 +48,8 @@ public struct EmbeddingRun {
         _ model: EmbeddingModel, folder: String, inputs: EmbeddingInputs, output: String, startsOver: Bool = false
     ) throws(ConcordError) {
         if inputs.imageCount > 0 { _ = try model.imageSide() }
-        if inputs.imageCount < inputs.count { _ = try model.textSide() }
+        if inputs.audioCount > 0 { _ = try model.audioSide() }
+        if inputs.textCount > 0 { _ = try model.textSide() }
         self.model = model
         self.inputs = inputs
         format = try EmbeddingFile.Format(of: output)

@@ -30,12 +30,18 @@ extension ModelInspection {
         if let vision = folder.architecture.vision {
             members.append(.init("vision", .object(Self.members(of: vision))))
         }
+        if let audio = folder.architecture.audio {
+            members.append(.init("audio", .object(Self.members(of: audio))))
+        }
         if let decoder = folder.architecture.decoder {
             members.append(.init("decoder", .object(Self.members(of: decoder))))
         }
         if let text = folder.text { members.append(.init("text", .object(Self.members(of: text)))) }
         if let tokenizer { members.append(.init("tokenizer", .object(Self.members(of: tokenizer)))) }
         if let preprocessing { members.append(.init("preprocessing", .object(Self.members(of: preprocessing)))) }
+        if let audioPreprocessing {
+            members.append(.init("audio_preprocessing", .object(Self.members(of: audioPreprocessing))))
+        }
         if let training = manifest?.json()["training"] { members.append(.init("training", training)) }
         members.append(.init("notes", .array(notes.map(JSONValue.string))))
         members.append(.init("verified", .bool(isVerified)))
@@ -162,6 +168,40 @@ extension ModelInspection {
         ] + (vision.queryPooling.map(members(of:)) ?? [])
     }
 
+    private static func members(of tower: AudioTowerConfiguration) -> [JSONValue.Member] {
+        func list(_ values: [Int]) -> JSONValue { .array(values.map(JSONValue.integer)) }
+        switch tower {
+        case .htsat(let audio):
+            return [
+                .init("kind", "htsat"), .init("bins", .integer(audio.bins)),
+                .init("picture_size", .integer(audio.pictureSize)), .init("patch_size", .integer(audio.patchSize)),
+                .init("patch_stride", .integer(audio.patchStride)), .init("window_size", .integer(audio.windowSize)),
+                .init("width", .integer(audio.width)), .init("depths", list(audio.depths)),
+                .init("heads", list(audio.heads)), .init("perceptron_ratio", .number(audio.perceptronRatio)),
+                .init("activation", .string(audio.activation.rawValue)),
+                .init("layer_norm_epsilon", .number(audio.layerNormEpsilon)),
+                .init("fuses_long_clips", .bool(audio.fusesLongClips)),
+            ]
+        case .whisper(let audio):
+            return [
+                .init("kind", "whisper"), .init("bins", .integer(audio.bins)),
+                .init("frames", .integer(2 * audio.positions)), .init("width", .integer(audio.width)),
+                .init("layers", .integer(audio.layers)), .init("heads", .integer(audio.heads)),
+                .init("intermediate_width", .integer(audio.intermediateWidth)),
+                .init("activation", .string(audio.activation.rawValue)),
+            ]
+        case .ast(let audio):
+            return [
+                .init("kind", "ast"), .init("bins", .integer(audio.bins)), .init("frames", .integer(audio.frames)),
+                .init("patch_size", .integer(audio.patchSize)), .init("width", .integer(audio.width)),
+                .init("layers", .integer(audio.layers)), .init("heads", .integer(audio.heads)),
+                .init("intermediate_width", .integer(audio.intermediateWidth)),
+                .init("activation", .string(audio.activation.rawValue)),
+                .init("layer_norm_epsilon", .number(audio.layerNormEpsilon)),
+            ]
+        }
+    }
+
     private static func members(of pooling: QueryPoolingConfiguration) -> [JSONValue.Member] {
         [
             .init("query_pooling", .string(pooling.layout.rawValue)), .init("queries", .integer(pooling.queries)),
@@ -231,6 +271,26 @@ extension ModelInspection {
         }
         if let token = manifest.strippedToken { members.append(.init("stripped_token", .integer(Int(token)))) }
         return members
+    }
+
+    private static func members(of preprocessing: AudioPreprocessing) -> [JSONValue.Member] {
+        let mel = preprocessing.mel
+        let clip: [JSONValue.Member] =
+            switch preprocessing.clip {
+            case .whole: [.init("clip", "whole")]
+            case .frames(let count): [.init("clip_frames", .integer(count))]
+            case .samples(let count, let short, let long):
+                [
+                    .init("clip_samples", .integer(count)), .init("padding", .string(short.rawValue)),
+                    .init("truncation", .string(long.rawValue)),
+                ]
+            }
+        return [.init("sample_rate", .integer(preprocessing.sampleRate))] + clip + [
+            .init("transform_size", .integer(mel.transformSize)), .init("hop", .integer(mel.hop)),
+            .init("bins", .integer(mel.bins)), .init("lowest_frequency", .number(mel.frequencies.lowerBound)),
+            .init("highest_frequency", .number(mel.frequencies.upperBound)),
+            .init("mel_scale", .string(mel.scale.rawValue)),
+        ]
     }
 
     private static func members(of preprocessing: ImagePreprocessing) -> [JSONValue.Member] {

@@ -23,6 +23,7 @@ package struct ModelInspection {
     let parameterCounts: [(part: String, count: Int)]
     let tokenizer: (any Tokenizer)?
     let preprocessing: ImagePreprocessing?
+    let audioPreprocessing: AudioPreprocessing?
     /// The logit scale and, where the model has one, the logit bias.
     let logits: (scale: Double, bias: Double?)?
 
@@ -63,6 +64,11 @@ package struct ModelInspection {
             preprocessing = noting { () throws(ConcordError) in try folder.loadPreprocessing() }
         } else {
             preprocessing = nil
+        }
+        if folder.architecture.audio != nil {
+            audioPreprocessing = noting { () throws(ConcordError) in try folder.loadAudioPreprocessing() }
+        } else {
+            audioPreprocessing = nil
         }
         self.folder = folder
         self.inputNotes = inputNotes

@@ -3,14 +3,14 @@ import Concord
 
 struct EmbedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "embed", abstract: "Write the embeddings of texts or images to a file, as unit vectors.",
+        commandName: "embed", abstract: "Write the embeddings of texts, images or sounds to a file, as unit vectors.",
         discussion: """
             The output's extension selects its format: .safetensors (tensor `embeddings`), .npy or .jsonl. Rows are in
-            input order. An --input file has one JSON object per line, {"text": …} or {"image": …}, and may have
-            millions of lines. --data embeds the images of a data set, or of a folder without a caption file, and writes
+            input order. An --input file has one JSON object per line, {"text": …}, {"image": …} or {"audio": …}, and may
+            have millions of lines. --data embeds the images of a data set, or of a folder without a caption file, and writes
             OUTPUT.rows.jsonl, which names the image of each row and is itself a valid --input file.
 
-            An interrupted run resumes when the same command is run again. An image that cannot be read is skipped: its
+            An interrupted run resumes when the same command is run again. A file that cannot be read is skipped: its
             row is NaN (null in .jsonl), OUTPUT.skipped.jsonl lists it as {"index": …, "path": …, "reason": …}, with
             indices from 0, and the exit status is 1.
 
@@ -23,6 +23,7 @@ struct EmbedCommand: ParsableCommand {
             Examples:
               concord embed --model runs/emoji --text "red apple" --text "a dog" --output vectors.npy
               concord embed --model runs/emoji --image a.png --image b.png --output vectors.safetensors
+              concord embed --model laion/clap-htsat-unfused --audio a.wav b.flac --output vectors.npy
               concord embed --model runs/emoji --input list.jsonl --output vectors.jsonl
               concord embed --model runs/emoji --data photos --output photos.npy
             """)
@@ -34,7 +35,10 @@ struct EmbedCommand: ParsableCommand {
 
     @OptionGroup var source: ImageSourceOptions
 
-    @Option(help: "A file of texts and images, one JSON object per line.")
+    @Option(name: .customLong("audio"), parsing: .upToNextOption, help: "Sound files: WAV, FLAC, Ogg or MP3.")
+    var sounds: [String] = []
+
+    @Option(help: "A file of texts, images and sounds, one JSON object per line.")
     var input: String?
 
     @Option(help: "The file to write: .safetensors, .npy or .jsonl.")
@@ -47,8 +51,10 @@ struct EmbedCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        let given = [!texts.isEmpty, !source.images.isEmpty, input != nil, source.data != nil].count { $0 }
-        guard given == 1 else { throw ValidationError("Give exactly one of --text, --image, --input and --data.") }
+        let given = [!texts.isEmpty, !source.images.isEmpty, !sounds.isEmpty, input != nil, source.data != nil]
+        guard given.count(where: { $0 }) == 1 else {
+            throw ValidationError("Give exactly one of --text, --image, --audio, --input and --data.")
+        }
         guard source.split == nil || source.data != nil else { throw ValidationError("--split is for --data.") }
         guard EmbeddingFile.Format(path: output) != nil else {
             throw ValidationError("--output \(output): the extension must be .safetensors, .npy or .jsonl.")
@@ -63,7 +69,8 @@ struct EmbedCommand: ParsableCommand {
         let paths = dataset.map(\.imagePaths) ?? source.images
         let inputs =
             try input.map { try EmbeddingInputs(contentsOf: $0) }
-            ?? EmbeddingInputs(texts.map(EmbeddingInput.text) + paths.map(EmbeddingInput.image))
+            ?? EmbeddingInputs(
+                texts.map(EmbeddingInput.text) + paths.map(EmbeddingInput.image) + sounds.map(EmbeddingInput.audio))
         let model = try model.load()
         if !texts.isEmpty { Message.warn(ofSpecialTokensIn: texts, try model.textSide().tokenizer) }
         let run = try EmbeddingRun(model, folder: folder, inputs: inputs, output: output, startsOver: force)
@@ -76,13 +83,15 @@ struct EmbedCommand: ParsableCommand {
             Message.note("stopped after \(done) of \(inputs.count) inputs; run the same command to resume")
             throw ExitCode(130)
         }
-        Message.warn(ofTruncated: summary.truncatedCount, of: inputs.count - inputs.imageCount)
+        Message.warn(ofTruncated: summary.truncatedCount, of: inputs.textCount)
         let rows = dataset?.skipped ?? []
         let isImageMissing = rows.contains { $0.reason.isOfImage }
         if json { print(report(summary, inputs, width: model.encoder.embeddingWidth, run, skipped: rows).text()) }
         guard summary.skippedCount > 0 || isImageMissing else { return }
         if summary.skippedCount > 0 {
-            Message.skipped(summary.skipped, count: summary.skippedCount, of: inputs.imageCount, file: run.skippedFile)
+            Message.skipped(
+                summary.skipped, count: summary.skippedCount, of: inputs.imageCount + inputs.audioCount,
+                inputs.audioCount == 0 ? "image" : inputs.imageCount == 0 ? "sound" : "file", file: run.skippedFile)
         }
         throw ExitCode.failure
     }

@@ -3,7 +3,7 @@ import Concord
 
 struct SearchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "search", abstract: "Find the images of a data set that best match a text or an image.",
+        commandName: "search", abstract: "Find the images of a data set that best match a text, an image or a sound.",
         discussion: """
             The data set may be a folder of images without a caption file. Images that cannot be read are skipped, and
             the exit status is 1; --json and --skipped list them as {"index": …, "path": …, "reason": …}, and unusable
@@ -14,6 +14,7 @@ struct SearchCommand: ParsableCommand {
               concord search --model runs/emoji --data data/emoji --image q.png --top 5 --json
               concord search --model runs/emoji --data data/emoji --text "红苹果" --html results.html
               concord search --model openai/clip-vit-base-patch32 --data photos --text "a red car"
+              concord search --model runs/spoken --data data/spoken --audio question.wav
             """)
 
     @OptionGroup var model: ModelOptions
@@ -25,6 +26,9 @@ struct SearchCommand: ParsableCommand {
     @Option(help: "The image to search for.")
     var image: String?
 
+    @Option(help: "The sound to search for.")
+    var audio: String?
+
     @Option(help: "Number of images to return.")
     var top = 10
 
@@ -35,7 +39,9 @@ struct SearchCommand: ParsableCommand {
     var html: String?
 
     func validate() throws {
-        guard (text == nil) != (image == nil) else { throw ValidationError("Give either --text or --image.") }
+        guard [text, image, audio].count(where: { $0 != nil }) == 1 else {
+            throw ValidationError("Give one of --text, --image and --audio.")
+        }
         guard top > 0 else { throw ValidationError("--top is \(top); it must be at least 1.") }
     }
 
@@ -44,17 +50,19 @@ struct SearchCommand: ParsableCommand {
         _ = try model.folder()
         // Fails before the images are embedded, which may be slow.
         if let image { _ = try Image(contentsOf: image) }
+        if let audio { _ = try AudioDecoder.read(audio) }
         let dataset = try data.load(needsCaptions: false)
         let model = try model.load()
         if let text {
             _ = try model.imageTextEncoder()
             Message.warn(ofSpecialTokensIn: [text], try model.textSide().tokenizer)
         }
+        if audio != nil { _ = try model.audioSide() }
         let gallery = try ImageGallery(
             model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))
         let search = ImageSearch(model: model, dataset: dataset, gallery: gallery)
-        let query = text.map(ImageSearch.Query.text) ?? .image(image ?? "")
+        let query = text.map(ImageSearch.Query.text) ?? audio.map(ImageSearch.Query.audio) ?? .image(image ?? "")
         let results = try search.find(query, top: top)
         if let html { try search.page(for: query, results).write(to: html) }
         if json {

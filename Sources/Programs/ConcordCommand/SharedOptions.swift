@@ -71,11 +71,13 @@ enum Message {
             ])
     }
 
-    /// Warns about skipped images; of many, it names the first ten.
-    static func skipped(_ first: [SkippedInput], count: Int, of total: Int, file: String? = nil) {
-        for input in first.prefix(10) { warn(["skipped image \(input.index): \(input.reason)"]) }
+    /// Warns about skipped images or sounds; of many, it names the first ten.
+    static func skipped(
+        _ first: [SkippedInput], count: Int, of total: Int, _ noun: String = "image", file: String? = nil
+    ) {
+        for input in first.prefix(10) { warn(["skipped \(noun) \(input.index): \(input.reason)"]) }
         let more = count > 10 ? ", \(count - 10) of them not named here" : ""
-        warn(["skipped \(count) of \(total) images\(more)" + (file.map { "; \($0) lists them all" } ?? "")])
+        warn(["skipped \(count) of \(total) \(noun)s\(more)" + (file.map { "; \($0) lists them all" } ?? "")])
     }
 
     /// Warns about texts that contain the name of a special token.
@@ -192,22 +194,54 @@ struct DataOptions: ParsableArguments {
     }
 }
 
-/// How a command treats unreadable images among those named on the command line.
-struct UnreadableImageOptions: ParsableArguments {
-    @Flag(help: "Stop at the first image that cannot be read.")
+/// The images or sounds of a command that compares them with texts.
+struct MediaOptions: ParsableArguments {
+    @Option(name: .customLong("image"), parsing: .upToNextOption, help: "Image files.")
+    var images: [String] = []
+
+    @Option(name: .customLong("audio"), parsing: .upToNextOption, help: "Sound files: WAV, FLAC, Ogg or MP3.")
+    var sounds: [String] = []
+
+    func validate() throws {
+        guard images.isEmpty != sounds.isEmpty else { throw ValidationError("Give either --image or --audio.") }
+    }
+
+    var paths: [String] { sounds.isEmpty ? images : sounds }
+    var modality: Modality { sounds.isEmpty ? .image : .audio }
+    /// One of them, for messages.
+    var noun: String { sounds.isEmpty ? "image" : "sound" }
+
+    /// Embeds the files; those that cannot be read are left out, unless `isStrict`.
+    func embed(_ model: EmbeddingModel, isStrict: Bool) throws -> EmbeddedInputs {
+        try model.embed(
+            images.map(EmbeddingInput.image) + sounds.map(EmbeddingInput.audio), isStrict: isStrict,
+            progress: Message.progress(noun + "s", count: paths.count))
+    }
+
+    /// The similarity of the files' vectors and those of texts.
+    func similarity(_ model: EmbeddingModel, _ vectors: Tensor, texts: Tensor) throws -> Similarity {
+        try sounds.isEmpty
+            ? Similarity(model: model, images: vectors, texts: texts)
+            : Similarity(model: model, sounds: vectors, texts: texts)
+    }
+}
+
+/// How a command treats unreadable images or sounds among those named on the command line.
+struct UnreadableMediaOptions: ParsableArguments {
+    @Flag(help: "Stop at the first image or sound that cannot be read.")
     var strict = false
 
-    @Option(help: "Write the skipped images to this file, one JSON object per line.")
+    @Option(help: "Write the skipped images or sounds to this file, one JSON object per line.")
     var skipped: String?
 
     /// Checks that the list can be written: call it before anything slow.
     func check() throws { if let skipped { try Files.checkIsWritable(skipped) } }
 
-    /// Reports the skipped images on standard error and in the file, and fails if there are any.
-    func finish(_ inputs: [SkippedInput], of count: Int) throws {
+    /// Reports what was skipped on standard error and in the file, and fails if there is any.
+    func finish(_ inputs: [SkippedInput], of count: Int, _ noun: String) throws {
         if let skipped { try Files.replace(skipped, with: inputs.map { $0.json.text() + "\n" }.joined()) }
         guard !inputs.isEmpty else { return }
-        Message.skipped(inputs, count: inputs.count, of: count)
+        Message.skipped(inputs, count: inputs.count, of: count, noun)
         throw ExitCode.failure
     }
 }

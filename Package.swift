@@ -263,31 +263,44 @@ if let libtorch {
                 "ConcordModels", "ConcordTrain", argumentParser,
             ]),
 
+        // Models and worlds of processes for tests.
+        library(
+            "ConcordModelTestSupport",
+            ["ConcordCore", "ConcordCheckpoint", "ConcordTensor", "ConcordNN", "ConcordModels"],
+            path: "Tests/ModelSupport"),
         tests("ConcordTensor"),
         tests("ConcordNN", ["ConcordTensor", "ConcordCheckpoint"]),
-        tests("ConcordLosses", ["ConcordCore", "ConcordTensor", "ConcordNN", "ConcordCheckpoint", "PlanMatrix"]),
+        tests(
+            "ConcordLosses",
+            [
+                "ConcordCore", "ConcordTensor", "ConcordNN", "ConcordCheckpoint", "ConcordModelTestSupport",
+                "PlanMatrix",
+            ]),
         tests(
             "ConcordModels",
             [
-                "ConcordCheckpoint", "ConcordLosses", "ConcordMedia", "ConcordNN", "ConcordTensor", "ConcordText",
+                "ConcordCheckpoint", "ConcordLosses", "ConcordMedia", "ConcordModelTestSupport", "ConcordNN",
+                "ConcordTensor", "ConcordText",
             ]),
         tests(
             "ConcordEvaluate",
             [
-                "ConcordCheckpoint", "ConcordData", "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordRuntime",
-                "ConcordTensor", "ConcordText",
+                "ConcordCheckpoint", "ConcordData", "ConcordMedia", "ConcordModels", "ConcordModelTestSupport",
+                "ConcordNN",
+                "ConcordRuntime", "ConcordTensor", "ConcordText",
             ]),
         tests(
             "ConcordTrain",
             [
-                "ConcordData", "ConcordMedia", "ConcordModels", "ConcordNN", "ConcordLosses", "ConcordCheckpoint",
-                "ConcordRuntime", "ConcordTensor", "ConcordText", "ConcordEvaluate",
+                "ConcordData", "ConcordMedia", "ConcordModels", "ConcordModelTestSupport", "ConcordNN", "ConcordLosses",
+                "ConcordCheckpoint", "ConcordRuntime", "ConcordTensor", "ConcordText", "ConcordEvaluate",
             ]),
         tests(
             "ConcordExport",
             [
-                "ConcordCheckpoint", "ConcordData", "ConcordONNX", "ConcordMedia", "ConcordModels", "ConcordNN",
-                "ConcordRuntime", "ConcordTensor", "ConcordText", "ConcordEvaluate",
+                "ConcordCheckpoint", "ConcordData", "ConcordONNX", "ConcordMedia", "ConcordModels",
+                "ConcordModelTestSupport", "ConcordNN", "ConcordRuntime", "ConcordTensor", "ConcordText",
+                "ConcordEvaluate",
             ]),
         // Compiles the Swift snippets of the README and of the articles.
         tests("Concord", ["ConcordRuntime"]),

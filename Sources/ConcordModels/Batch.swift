@@ -14,15 +14,19 @@ public struct Batch {
     public let sampleIDs: [Int]
     /// The place of the first row in the batch of all processes.
     public let firstRow: Int
+    /// The pass over the data that the batch belongs to, from 0: with the sample IDs it keys what is drawn for a sample.
+    public let epoch: Int
     private let modalities: [Modality: ModalityBatch]
 
     /// - Parameters:
     ///   - count: the number of rows; nil takes that of a modality whose rows are not listed, or the last row listed.
     ///   - sampleIDs: one for each row; nil numbers the rows.
     ///   - firstRow: the place of the first row in the batch of all processes.
+    ///   - epoch: the pass over the data, from 0.
     /// - Throws: `.shapeMismatch` for modalities that do not fit the number of rows.
     public init(
-        _ modalities: [Modality: ModalityBatch], count: Int? = nil, sampleIDs: [Int]? = nil, firstRow: Int = 0
+        _ modalities: [Modality: ModalityBatch], count: Int? = nil, sampleIDs: [Int]? = nil, firstRow: Int = 0,
+        epoch: Int = 0
     ) throws(ConcordError) {
         let whole = modalities.values.filter { $0.rows == nil }.map { $0.values.size(0) }
         let count = count ?? whole.max() ?? (modalities.values.compactMap { $0.rows?.last }.max() ?? -1) + 1
@@ -33,8 +37,26 @@ public struct Batch {
         self.count = count
         self.sampleIDs = sampleIDs ?? Array(firstRow..<firstRow + count)
         self.firstRow = firstRow
+        self.epoch = epoch
         self.modalities = modalities
     }
+
+    /// The batch with some of its modalities alone.
+    public func keeping(_ wanted: [Modality]) throws(ConcordError) -> Batch {
+        try Batch(
+            modalities.filter { wanted.contains($0.key) }, count: count, sampleIDs: sampleIDs, firstRow: firstRow,
+            epoch: epoch)
+    }
+
+    /// Some of the rows, of some modalities, which all of these rows have.
+    package func selecting(rows: [Int], keeping wanted: [Modality]) throws(ConcordError) -> Batch {
+        var parts = [Modality: ModalityBatch]()
+        for modality in wanted { parts[modality] = self[modality]?.selecting(rows: rows) }
+        return try Batch(parts, count: rows.count, sampleIDs: rows.map { sampleIDs[$0] }, epoch: epoch)
+    }
+
+    /// The modalities that some row has, in order of their names.
+    public var present: [Modality] { modalities.keys.sorted() }
 
     /// The values of a modality; nil where no row has it.
     public subscript(modality: Modality) -> ModalityBatch? { modalities[modality] }
@@ -55,13 +77,13 @@ public struct Batch {
 /// The values of one modality in a batch.
 public struct ModalityBatch {
     /// `[rows, views, …]`: the values of each row that has the modality, of any dtype and on any device.
-    public let values: Tensor
+    public private(set) var values: Tensor
     /// How much of each value is no padding, int64 `[rows, views]`; nil when all is.
-    public let lengths: Tensor?
+    public private(set) var lengths: Tensor?
     /// The places of the rows in the batch, in ascending order; nil for all.
-    public let rows: [Int]?
+    public private(set) var rows: [Int]?
     /// Equal numbers for values that say the same, such as captions that read alike: int64 `[rows, views]`.
-    public let groups: Tensor?
+    public private(set) var groups: Tensor?
     /// Whether the values are unit vectors of a tower that does not train, instead of its inputs.
     public let isEmbedded: Bool
 
@@ -82,6 +104,20 @@ public struct ModalityBatch {
 
     /// Values of each row.
     public var views: Int { values.size(1) }
+
+    /// The values of some rows of the batch, which all have the modality.
+    fileprivate func selecting(rows wanted: [Int]) -> ModalityBatch {
+        var part = self
+        let own = rows ?? Array(0..<values.size(0))
+        let places = Dictionary(uniqueKeysWithValues: own.enumerated().map { ($1, Int64($0)) })
+        let indices = Tensor(wanted.compactMap { places[$0] })
+        func select(_ tensor: Tensor) -> Tensor { tensor.indexSelected(axis: 0, indices.to(tensor.device)) }
+        part.values = select(values)
+        part.lengths = lengths.map(select)
+        part.groups = groups.map(select)
+        part.rows = nil
+        return part
+    }
 
     fileprivate func check(_ modality: Modality, _ count: Int) throws(ConcordError) {
         let present = rows?.count ?? count

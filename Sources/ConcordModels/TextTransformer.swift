@@ -13,8 +13,8 @@ package struct TextTransformer {
     package let configuration: TextTransformerConfiguration
     private let tokenEmbedding, positionEmbedding: Embedding
     private let classToken: Tensor?
-    private let encoder: Transformer
-    private let finalNorm: LayerNorm
+    package let encoder: Transformer
+    let finalNorm: LayerNorm
 
     init(_ scope: ParameterScope, _ configuration: TextTransformerConfiguration) {
         let embeddings = scope / "embeddings", width = configuration.width
@@ -44,10 +44,14 @@ package struct TextTransformer {
 
     package func callAsFunction(_ ids: Tensor) -> Tensor {
         if classToken != nil { return withStates(ids).pooled }
-        let positions = positionEmbedding.weight.sliced(axis: 0, from: 0, to: ids.shape[1])
         // Operations on single tokens run on the pooled one only.
-        let token = encoder(tokenEmbedding(ids) + positions) { pooled($0, ids) }  // [B, T, C] → [B, 1, C]
+        let token = encoder(embedded(ids)) { pooled($0, ids) }  // [B, T, C] → [B, 1, C]
         return finalNorm(token.selected(axis: 1, at: 0))
+    }
+
+    /// All tokens before the blocks, `[batch, tokens, width]`.
+    func embedded(_ ids: Tensor) -> Tensor {
+        tokenEmbedding(ids) + positionEmbedding.weight.sliced(axis: 0, from: 0, to: ids.shape[1])
     }
 
     /// The token that stands for the text, `[B, T, C] → [B, 1, C]`.

@@ -45,10 +45,13 @@ public struct EncoderInput {
     public let values: Tensor
     /// How much of each value is no padding, int64 `[rows, views]`; nil when all is.
     public let lengths: Tensor?
+    /// The places of the rows among those that the encoder works on; nil for all.
+    public let rows: [Int]?
 
-    package init(values: Tensor, lengths: Tensor?) {
+    package init(values: Tensor, lengths: Tensor?, rows: [Int]? = nil) {
         self.values = values
         self.lengths = lengths
+        self.rows = rows
     }
 }
 
@@ -56,15 +59,46 @@ public struct EncoderInput {
 ///
 /// A plan may give it the whole batch or a chunk of its rows at a time, and may call it again for the backward pass.
 public struct RowEncoder {
-    /// The modalities that it reads. It gets the rows that have all of them.
+    /// Which rows of a batch an encoder gets.
+    package enum Presence {
+        /// Those that have all of its modalities.
+        case all
+        /// Those that have any of them, after training has taken some away: the share of rows of each modality.
+        case any(dropout: [Modality: Double])
+    }
+
+    /// The modalities that it reads.
     public let modalities: [Modality]
     public let outputs: [ModelOutput]
-    package let encode: ([EncoderInput]) -> [Tensor]
+    package let presence: Presence
+    /// Maps inputs and the number of rows to outputs, each `[rows, views, …]`; no input where no row has the modality.
+    package let encode: ([Modality: EncoderInput], _ count: Int) -> [Tensor]
 
+    /// An encoder of the rows that have all of some modalities.
+    ///
     /// - Parameter encode: maps the inputs of `modalities` to `outputs`, each `[rows, views, …]`.
     public init(_ modalities: [Modality], outputs: [ModelOutput], encode: @escaping ([EncoderInput]) -> [Tensor]) {
         self.modalities = modalities
         self.outputs = outputs
+        presence = .all
+        self.encode = { inputs, _ in encode(modalities.compactMap { inputs[$0] }) }
+    }
+
+    /// An encoder of the rows that have any of some modalities.
+    ///
+    /// - Parameters:
+    ///   - dropout: the share of rows from which training takes a modality, never the last one that a row has. Drawn from
+    ///     the seed, the epoch, the sample's ID and the modality: the same in every batch, on every process, after every
+    ///     resume.
+    ///   - encode: maps the inputs, of which each says which rows have it, and the number of rows to `outputs`, each
+    ///     `[rows, views, …]`. All inputs have one view or the same number of them.
+    public init(
+        anyOf modalities: [Modality], dropout: [Modality: Double] = [:], outputs: [ModelOutput],
+        encode: @escaping ([Modality: EncoderInput], _ count: Int) -> [Tensor]
+    ) {
+        self.modalities = modalities
+        self.outputs = outputs
+        presence = .any(dropout: dropout)
         self.encode = encode
     }
 

@@ -13,7 +13,7 @@ package struct VisionTransformer {
     private let classEmbedding: Tensor?
     private let positionEmbedding: Embedding
     private let preNorm: LayerNorm?
-    private let encoder: Transformer
+    package let encoder: Transformer
     private let postNorm: LayerNorm
     private let attentionPooling: MAPHead?
     private let poolers: Poolers?
@@ -67,7 +67,7 @@ package struct VisionTransformer {
     }
 
     /// All tokens before the blocks: `[batch, 1 + kept, width]` with a class token.
-    private func embedded(_ pixels: Tensor) -> Tensor {
+    func embedded(_ pixels: Tensor) -> Tensor {
         let patches = patchEmbedding(pixels).flattened(from: 2).transposed(1, 2)  // [B, C, h, w] → [B, h·w, C]
         let tokens = placed(patches)  // [B, 1 + kept, C] with a class token
         return preNorm.map { $0(tokens) } ?? tokens
@@ -84,7 +84,7 @@ package struct VisionTransformer {
     }
 
     /// The tokens' vector, `[batch, tokens, width] → [batch, width]`.
-    private func pooled(_ tokens: Tensor) -> Tensor {
+    func pooled(_ tokens: Tensor) -> Tensor {
         switch configuration.pooling {
         case .classToken: return postNorm(tokens.selected(axis: 1, at: 0))
         case .none: return postNorm(tokens)

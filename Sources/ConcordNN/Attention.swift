@@ -158,11 +158,14 @@ package struct CrossAttention {
     /// The keys and values of a context `[batch, context, contextWidth]`.
     package func context(of x: Tensor) -> Context { Context(key: split(key(x)), value: split(value(x))) }
 
-    /// - Parameter x: tokens `[batch, tokens, width]`, or `[1, tokens, width]` for every row of the context.
-    package func callAsFunction(_ x: Tensor, _ context: Context) -> Tensor {
+    /// - Parameters:
+    ///   - x: tokens `[batch, tokens, width]`, or `[1, tokens, width]` for every row of the context.
+    ///   - mask: true where the context may be attended to, `[batch, 1, 1, context]`; nil for all.
+    package func callAsFunction(_ x: Tensor, _ context: Context, mask: Tensor? = nil) -> Tensor {
         let (batch, tokens, width) = (context.key.shape[0], x.shape[1], x.shape[2])
         let asked = split(query(x)).expanded(to: [batch, heads, tokens, width / heads])
-        let mixed = Tensor.scaledDotProductAttention(query: asked, key: context.key, value: context.value)
+        let mixed = Tensor.scaledDotProductAttention(
+            query: asked, key: context.key, value: context.value, mask: mask)
         return output(mixed.transposed(1, 2).reshaped([batch, tokens, width]))  // [B, H, T, D] → [B, T, C]
     }
 

@@ -71,3 +71,13 @@ extension ParameterStore {
         }
     }
 }
+
+extension ParameterStore {
+    /// Runs `body` for some of the rows that ``rowSeeds`` are of.
+    package func withSeeds<Result>(ofRows rows: [Int], _ body: () throws -> Result) rethrows -> Result {
+        guard let seeds = rowSeeds, rows.count < seeds.count else { return try body() }
+        rowSeeds = rows.map { seeds[$0] }
+        defer { rowSeeds = seeds }
+        return try body()
+    }
+}

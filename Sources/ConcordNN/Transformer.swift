@@ -16,14 +16,21 @@ public struct Transformer {
 
     /// The tokens that `choose` takes out of the last block's result; see ``TransformerBlock``.
     package func callAsFunction(_ x: Tensor, mask: Tensor? = nil, choose: @escaping (Tensor) -> Tensor) -> Tensor {
-        guard !blocks.isEmpty else { return choose(x) }
-        return blocks.enumerated().reduce(x) { x, numbered in
-            let (number, block) = numbered, chooses = number == blocks.count - 1 ? choose : { $0 }
-            guard store.isTraining, store.usesActivationCheckpointing else {
-                return block(x, mask: mask, choose: chooses)
-            }
-            return store.checkpointed([x]) { block($0[0], mask: mask, choose: chooses) }
-        }
+        guard let last = blocks.indices.last else { return choose(x) }
+        return run(last, self(x, mask: mask, layers: 0..<last), mask: mask, choose: choose)
+    }
+
+    /// Some of the blocks, by number.
+    package func callAsFunction(_ x: Tensor, mask: Tensor? = nil, layers: Range<Int>) -> Tensor {
+        layers.reduce(x) { run($1, $0, mask: mask) { $0 } }
+    }
+
+    private func run(
+        _ number: Int, _ x: Tensor, mask: Tensor?, choose: @escaping (Tensor) -> Tensor
+    ) -> Tensor {
+        let block = blocks[number]
+        guard store.isTraining, store.usesActivationCheckpointing else { return block(x, mask: mask, choose: choose) }
+        return store.checkpointed([x]) { block($0[0], mask: mask, choose: choose) }
     }
 
     // MARK: - Decoding token by token

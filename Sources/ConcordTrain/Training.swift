@@ -171,7 +171,8 @@ public final class TrainingRun {
             let next = Result { try loader.next(unless: { InterruptSignal.hasArrived }) }
             guard try goesOn(next, otherwise: { try save(done) }), let samples = try next.get() else { break }
             let isLogged = done + 1 == totalSteps || (done + 1) % recipe.train.logEvery == 0
-            var report = try setup.trainer.step(done, setup.batch(samples, frozenTexts), measures: isLogged)
+            var report = try setup.trainer.step(
+                done, setup.batch(samples, frozenTexts, epoch: done / plan.batchesPerEpoch), measures: isLogged)
             done += 1
             report.epoch = (done - 1) / plan.batchesPerEpoch
             // What was learned is written before anything is shown: the terminal may be gone.

@@ -1,5 +1,6 @@
 import ConcordCore
 import ConcordLosses
+import ConcordModelTestSupport
 import ConcordTensor
 import ConcordTestSupport
 import Testing

@@ -84,6 +84,7 @@ struct GoldenFolder {
         case .clap: try CLAP.load(folder.path, dtype: dtype).store
         case .whisperEncoder: try WhisperEncoder.load(folder.path, dtype: dtype).store
         case .ast: try AudioSpectrogramTransformer.load(folder.path, dtype: dtype).store
+        case .fused: try FusedModel.load(folder.path, dtype: dtype).store
         }
     }
 

@@ -1,9 +1,11 @@
 import ConcordCheckpoint
 import ConcordCore
 import ConcordLosses
+import ConcordModelTestSupport
 import ConcordModels
 import ConcordNN
 import ConcordTensor
+import ConcordTestSupport
 import ConcordTrain
 import Foundation
 import Testing
@@ -29,7 +31,8 @@ import Testing
     }
 
     private func trainer(
-        _ model: CoCa, weights: (contrastive: Double, caption: Double) = (1, 2), plan: ExecutionPlan = .dense
+        _ model: CoCa, weights: (contrastive: Double, caption: Double) = (1, 2), plan: ExecutionPlan = .dense,
+        group: ProcessGroup? = nil
     ) -> Trainer {
         Trainer(
             model: model,
@@ -39,7 +42,7 @@ import Testing
             ],
             options: .init(
                 schedule: LearningRateSchedule(.constant, peak: 2e-3, warmupSteps: 0, totalSteps: 100), plan: plan,
-                seed: 5))
+                seed: 5, group: group))
     }
 
     private func batch(_ step: Int) throws -> Batch {
@@ -106,6 +109,33 @@ import Testing
         let steps = try (0..<60).map { try trainer.step($0, batch, measures: false) }
         for name in ["caption_loss", "contrastive_loss"] {
             #expect((steps[59][name] ?? 9) < 0.7 * (steps[0][name] ?? 0), "\(name)")
+        }
+    }
+
+    /// Pictures of which the first have captions; the others are in a process of their own.
+    @Test(arguments: [0, 1]) func aProcessWithoutCaptionsTakesPart(_ silent: Int) throws {
+        @Sendable func run(_ rows: [Int], _ group: ProcessGroup?) throws -> (loss: Double, gradient: [Float]) {
+            let (pixels, ids) = inputs(0), captioned = rows.filter { $0 < 4 }
+            func select(_ tensor: Tensor, _ rows: [Int]) -> Tensor {
+                tensor.indexSelected(axis: 0, Tensor(rows.map(Int64.init)))
+            }
+            var parts: [Modality: ModalityBatch] = [.image: ModalityBatch(select(pixels, rows))]
+            if !captioned.isEmpty {
+                parts[.text] = ModalityBatch(
+                    select(ids, captioned), rows: captioned.indices.map { $0 }, hasViews: true)
+            }
+            let model = model()
+            let step = try trainer(model, group: group).step(0, Batch(parts), measures: false)
+            return (
+                step.loss, model.store.trainable.flatMap { $0.tensor.gradient?.scalars(as: Float.self) ?? [] }
+            )
+        }
+        let whole = try run(Array(0..<Self.batch), nil)
+        let parts = silent == 1 ? [Array(0..<4), Array(4..<7)] : [Array(4..<7), Array(0..<4)]
+        for result in try runRanks(2, { try run(parts[$0.rank], $0) }) {
+            let (loss, gradient) = try result.get()
+            #expect(abs(loss - whole.loss) < 1e-5 * whole.loss)
+            expectClose(gradient, whole.gradient, absolute: 1e-5)
         }
     }
 }

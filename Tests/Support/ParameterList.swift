@@ -282,6 +282,7 @@ extension ModelFolder {
         case .clap(let configuration): configuration.parameters
         case .whisperEncoder(let configuration): configuration.parameters
         case .ast(let configuration): configuration.parameters
+        case .fused: preconditionFailure("no golden folder holds a fused model")
         }
     }
 

@@ -120,6 +120,8 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
     public var endToken: Int
     /// Whether a token sees only those before it (causal attention).
     public var isCausal = true
+    /// Whether the lengths of rows hide padding from attention, as those of a fused model do.
+    public var masksPadding = false
     /// Initial layer scale of each block's residual branches, learned per channel; nil for none.
     public var layerScale: Double?
     public var pooling: Pooling
@@ -147,7 +149,9 @@ public struct TextTransformerConfiguration: Sendable, Hashable {
     }
 
     /// Whether padding changes a text's vector, so that every row must fill the context.
-    package var readsPadding: Bool { !isCausal || pooling == .last && classTokenMask == nil }
+    package var readsPadding: Bool {
+        !isCausal && !masksPadding || pooling == .last && classTokenMask == nil
+    }
 
     /// The token that never comes in a caption; nil where rows are filled with the end token.
     package var captionPadToken: Int32? { padToken == endToken ? nil : Int32(padToken) }

@@ -10,6 +10,8 @@ extension ModelFolder {
         /// A text tower alone, as sentence-transformers keeps them.
         case sentenceEncoder(BERTConfiguration)
         case coca(CoCaConfiguration)
+        /// One vector of any modalities.
+        case fused(FusedModelConfiguration)
         /// The text tower of a CLIP or SigLIP alone, which gives vectors of that width.
         case textTower(TextTransformerConfiguration, width: Int)
         /// The image tower of a CLIP or SigLIP alone, which gives vectors of that width.
@@ -24,6 +26,7 @@ extension ModelFolder {
             case .dualEncoder(let configuration): configuration
             case .sentenceEncoder(let configuration): configuration
             case .coca(let configuration): configuration
+            case .fused(let configuration): configuration
             case .textTower(let text, let width): SingleTextTowerConfiguration(text: text, width: width)
             case .imageTower(let vision, let width): SingleImageTowerConfiguration(vision: vision, width: width)
             case .clap(let configuration): configuration
@@ -34,9 +37,10 @@ extension ModelFolder {
 
         /// The kinds in the order in which a folder is tried to be read as them. The last one refuses what is unknown.
         package static let kinds: [any ArchitectureConfiguration.Type] = [
-            CoCaConfiguration.self, BERTConfiguration.self, SingleTextTowerConfiguration.self,
-            SingleImageTowerConfiguration.self, CLAPConfiguration.self, WhisperEncoderConfiguration.self,
-            ASTConfiguration.self, DualEncoderConfiguration.self,
+            CoCaConfiguration.self, FusedModelConfiguration.self, BERTConfiguration.self,
+            SingleTextTowerConfiguration.self, SingleImageTowerConfiguration.self,
+            CLAPConfiguration.self, WhisperEncoderConfiguration.self, ASTConfiguration.self,
+            DualEncoderConfiguration.self,
         ]
     }
 }
@@ -44,7 +48,7 @@ extension ModelFolder {
 extension ModelManifest {
     /// The kinds of models, by the tokens of `architecture`.
     public enum Architecture: String, Sendable, Hashable, CaseIterable {
-        case clip, siglip, coca
+        case clip, siglip, coca, fused
         /// Two towers of which the text tower is a BERT.
         case dualEncoder = "dual-encoder"
         case sentenceEncoder = "sentence-encoder"

@@ -26,8 +26,12 @@ extension TrainingRun {
 
         /// The samples of the loader as the trainer takes them.
         ///
-        /// - Parameter frozenTexts: the vectors of captions, in place of their tokens.
-        func batch(_ samples: SampleBatch, _ frozenTexts: FrozenTextCache?) throws(ConcordError) -> Batch {
+        /// - Parameters:
+        ///   - frozenTexts: the vectors of captions, in place of their tokens.
+        ///   - epoch: the pass over the data, from 0.
+        func batch(
+            _ samples: SampleBatch, _ frozenTexts: FrozenTextCache?, epoch: Int
+        ) throws(ConcordError) -> Batch {
             var modalities = [Modality: ModalityBatch]()
             if case .numbers(let pixels, let shape) = samples[.image] {
                 let rows = samples.rows(with: .image)
@@ -50,7 +54,8 @@ extension TrainingRun {
                     hasViews: true)
             }
             return try Batch(
-                modalities, count: samples.count, sampleIDs: samples.sampleIDs, firstRow: samples.rows.lowerBound)
+                modalities, count: samples.count, sampleIDs: samples.sampleIDs, firstRow: samples.rows.lowerBound,
+                epoch: epoch)
         }
     }
 
@@ -190,6 +195,11 @@ extension Recipe.LossSection {
 
     /// Throws `.invalidConfiguration` for what the model that is trained has no use for, or cannot do.
     func check(_ architecture: ModelFolder.Architecture) throws(ConcordError) {
+        if kind == .siglip, case .fused = architecture {
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.kind siglip needs a logit bias, which a fused model lacks; take loss.kind infonce or triplet")
+        }
         guard architecture.decoder != nil else {
             guard !objectives.contains(.captioning) else {
                 throw ConcordError(

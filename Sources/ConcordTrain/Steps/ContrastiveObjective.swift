@@ -61,20 +61,28 @@ public struct ContrastiveObjective: TrainingObjective {
 
     /// The pairs of views; nil when no row of any process has both modalities.
     private func pairs(_ pass: ForwardPass) throws(ConcordError) -> [Pair]? {
-        let isShared = pass.group != nil
-        guard isShared || (pass[.embedding(first)] != nil && pass[.embedding(second)] != nil) else { return nil }
+        guard pass.group != nil || (pass[.embedding(first)] != nil && pass[.embedding(second)] != nil) else {
+            return nil
+        }
         let one = try pass.embeddings(of: first), other = try pass.embeddings(of: second)
         let known = Set(other.rows), rows = one.rows.filter(known.contains)
-        guard isShared || !rows.isEmpty else { return nil }
-        let views = (one.values.size(1), other.values.size(1)), count = max(views.0, views.1)
-        guard views.0 == views.1 || min(views.0, views.1) == 1 else {
+        let (x, y) = (one.selecting(rows), other.selecting(rows))  // [rows, views, width]
+        let own = groups(pass, rows)?.to(x.device)  // [rows, views]
+        var views = rows.isEmpty ? (0, 0) : (x.size(1), y.size(1)), hasGroups = own != nil
+        if let group = pass.group {
+            // A process without such rows takes part in what the others compare.
+            views = (try group.largest(views.0), try group.largest(views.1))
+            hasGroups = try group.largest(hasGroups ? 1 : 0) > 0
+        }
+        let count = max(views.0, views.1)
+        guard count > 0 else { return nil }
+        guard rows.isEmpty || views == (x.size(1), y.size(1)), views.0 == views.1 || min(views.0, views.1) == 1 else {
             throw ConcordError(
                 .shapeMismatch,
-                "\(views.0) views of \(first) cannot be paired with \(views.1) of \(second); give as many, or one of one"
-            )
+                "\(x.size(1)) views of \(first) cannot be paired with \(y.size(1)) of \(second); give as many, or one of "
+                    + "one, and the same in all processes")
         }
-        let (x, y) = (one.selecting(rows), other.selecting(rows))  // [rows, views, width]
-        let groups = groups(pass, rows)?.to(x.device)  // [rows, views]
+        let groups = own ?? (hasGroups && rows.isEmpty ? .zeros([0, 1], dtype: .int64, device: x.device) : nil)
         return (0..<count).map { view in
             func part(_ values: Tensor) -> Tensor { values.selected(axis: 1, at: min(view, values.size(1) - 1)) }
             return Pair(first: part(x), second: part(y), groups: groups.map(part))
@@ -82,9 +90,14 @@ public struct ContrastiveObjective: TrainingObjective {
     }
 
     private func groups(_ pass: ForwardPass, _ rows: [Int]) -> Tensor? {
-        for modality in [second, first] {
+        // The target of a query is made of modalities that the batch has under other names.
+        let parts = [second, first].contains(.target) ? pass.batch.present.filter(\.isTarget) : []
+        for modality in [second, first] + parts {
             guard let values = pass.batch[modality], let groups = values.groups else { continue }
-            return ForwardPass.RowValues(values: groups, rows: values.rows ?? Array(0..<groups.size(0))).selecting(rows)
+            let all = ForwardPass.RowValues(values: groups, rows: values.rows ?? Array(0..<groups.size(0)))
+            // Rows without this part of a target have no group to compare.
+            guard Set(rows).isSubset(of: all.rows) else { continue }
+            return all.selecting(rows)
         }
         return nil
     }

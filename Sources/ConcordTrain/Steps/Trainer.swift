@@ -100,7 +100,7 @@ public final class Trainer {
     ///   scale makes the gradients of float16 finite, `.emptyBatch` when no objective finds a row for it, or what the
     ///   losses throw; the weights are as they were before the step.
     public func step(_ step: Int, _ batch: Batch, measures: Bool = true) throws(ConcordError) -> TrainingStep {
-        let pass = forward(batch, step)
+        let pass = try forward(batch, step)
         let terms = try terms(of: pass, step)
         let (loss, value) = try total(terms.flatMap(\.self), step)
         let updates = max(0, step - skippedSteps)
@@ -132,12 +132,13 @@ public final class Trainer {
         return report
     }
 
-    private func forward(_ batch: Batch, _ step: Int) -> ForwardPass {
+    private func forward(_ batch: Batch, _ step: Int) throws(ConcordError) -> ForwardPass {
         model.store.isTraining = true
         // Seeded by the step, dropout draws the same masks in a resumed run.
         let seed = RandomSource.value(seed: options.seed, stream: UInt64(step))
-        return ForwardPass.run(
-            model, batch, outputs: outputs, plan: plan, precision: options.precision, seed: seed)
+        return try ForwardPass.run(
+            model, batch, outputs: outputs, plan: plan, precision: options.precision,
+            seeds: (run: options.seed, step: seed))
     }
 
     /// The terms of each objective.

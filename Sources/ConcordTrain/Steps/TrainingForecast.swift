@@ -52,7 +52,7 @@ extension TrainingRun {
                 let samples = try setup.collator.batch(epoch: 0, indices: Array(0..<rows))
                 let start = ContinuousClock.now
                 // Step 0 again and again: nothing of this is kept.
-                _ = try setup.trainer.step(0, setup.batch(samples, nil), measures: recipe.train.logEvery == 1)
+                _ = try setup.trainer.step(0, setup.batch(samples, nil, epoch: 0), measures: recipe.train.logEvery == 1)
                 least = min(least, (ContinuousClock.now - start) / .seconds(1))
             }
             peak = Self.peakMemory

@@ -35,9 +35,7 @@ struct TrainingGroup {
 
     private func largest(_ value: Int) throws(ConcordError) -> Int {
         guard let group, group.worldSize > 1 else { return value }
-        let tensor = Tensor([value])
-        try group.allReduce(tensor, .maximum)
-        return tensor.scalars(as: Int.self)[0]
+        return try group.largest(value)
     }
 
     /// Waits for a process that leaves with an error, to report the same.

@@ -472,6 +472,47 @@ private func docsOwnModels() async throws {
                     .text: ModalityBatch(ids, lengths: lengths),  // all have a text
                 ])
                 _ = batch
+                do {
+                    // snippet 3
+                    let pixels: Tensor = given()
+                    let ids: Tensor = given()
+                    let lengths: Tensor = given()
+                    let mels: Tensor = given()
+                    let frames: Tensor = given()
+                    let targets: Tensor = given()
+                    do {
+                        let fused = try FusedModel(
+                            FusedModelConfiguration(
+                                fusion: FusionConfiguration(
+                                    modalities: [.image, .text, .audio], at: 2, exchange: .bottleneck(tokens: 4), combine: .gated,
+                                    dropout: [.audio: 0.3]),
+                                inputs: [
+                                    .image: .image(size: 64, patchSize: 8), .text: .text(vocabularySize: 5000, contextLength: 32),
+                                    .audio: .speech(),
+                                ], layers: 4),
+                            store: ParameterStore(seed: 1))
+                        let loss = InfoNCE(logitScale: fused.logitScale)
+                        let pairs = try ContrastiveObjective.pairs([.init(.image, .text): 1, .init(.text, .audio): 0.5], loss: loss)
+                        let trainer = Trainer(
+                            model: fused, objectives: pairs + [ContrastiveObjective.composedRetrieval(loss)],
+                            options: .init(
+                                schedule: LearningRateSchedule(.cosine, peak: 1e-3, warmupSteps: 10, totalSteps: 300), seed: 1))
+                        let batch = try Batch([
+                            .image: ModalityBatch(pixels), .text: ModalityBatch(ids, lengths: lengths),
+                            .audio: ModalityBatch(mels, lengths: frames, rows: [0, 2]),  // two of the rows have a sound
+                            .target(.image): ModalityBatch(targets),  // what the whole row should find
+                        ])
+                        print(try trainer.step(0, batch).terms)
+                        let output = try fused(batch.keeping([.image, .text]))
+                        print(output.vectors.shape, output.shares?.shape ?? [])  // how much each modality counts
+                        _ = fused
+                        _ = loss
+                        _ = pairs
+                        _ = trainer
+                        _ = batch
+                        _ = output
+                    }
+                }
             }
         }
     }

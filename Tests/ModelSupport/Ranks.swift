@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// What each rank of a world, here on threads of one process, came to: a value or an error.
-func runRanks<Value: Sendable>(
+public func runRanks<Value: Sendable>(
     _ ranks: Int, _ body: @escaping @Sendable (ProcessGroup) throws -> Value
 ) throws -> [Result<Value, any Error>] {
     let port = try ProcessMembership.freePort()
@@ -24,7 +24,7 @@ func runRanks<Value: Sendable>(
 }
 
 /// What each of several threads came to.
-func runThreads<Value: Sendable>(
+public func runThreads<Value: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value
 ) throws -> [Result<Value, any Error>] {
     let outcomes = Mutex<[Int: Result<Value, any Error>]>([:])

@@ -11,7 +11,7 @@ extension ModelManifest {
         let version = try fields.formatVersion(upTo: Self.currentFormatVersion)
         try fields.refuseUnknown([
             "format_version", "architecture", "quirks", "weights_layout", "context_length", "preprocessing", "sha256",
-            "training",
+            "training", "calibration",
         ])
         architecture = try fields.choice("architecture")
         let hasTexts = ![.imageTower, .whisperEncoder, .ast].contains(architecture)
@@ -23,6 +23,7 @@ extension ModelManifest {
         preprocessing = fields["preprocessing"] == nil ? nil : try fields.fileName("preprocessing")
         hashes = try fields.fileHashes()
         if fields["training"] != nil { training = try Training(fields.object("training")) }
+        if fields["calibration"] != nil { calibration = try ModalityCalibration(fields.object("calibration")) }
     }
 
     /// The contents of the manifest, members in a fixed order.
@@ -38,6 +39,7 @@ extension ModelManifest {
         members.append(
             .init("sha256", .object(hashes.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })))
         if let training { members.append(.init("training", training.json)) }
+        if let calibration { members.append(.init("calibration", calibration.json)) }
         return .object(members)
     }
 }

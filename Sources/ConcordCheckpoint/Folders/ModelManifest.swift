@@ -95,6 +95,8 @@ public struct ModelManifest: Sendable, Hashable {
     public var hashes: [String: String]
     /// Nil for weights of unknown origin.
     public var training: Training?
+    /// Nil where nothing was measured.
+    public var calibration: ModalityCalibration?
 
     /// The manifest of a model.
     ///

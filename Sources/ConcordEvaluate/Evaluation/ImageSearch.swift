@@ -1,3 +1,4 @@
+import ConcordCheckpoint
 import ConcordCore
 import ConcordData
 import ConcordMedia
@@ -38,12 +39,30 @@ public final class ImageSearch {
     private let model: EmbeddingModel
     private let dataset: CaptionDataset
     private let gallery: ImageGallery
+    private let calibration: ModalityCalibration?
+    /// Of the gallery, calibrated where the search is.
+    private let vectors: Tensor
 
     /// - Parameter gallery: the data set's images, embedded by the model.
     public init(model: EmbeddingModel, dataset: CaptionDataset, gallery: ImageGallery) {
         self.model = model
         self.dataset = dataset
         self.gallery = gallery
+        calibration = nil
+        vectors = gallery.vectors
+    }
+
+    /// A search that takes the mean of each modality from queries and images first.
+    ///
+    /// - Throws: `.invalidConfiguration` for means that are not the model's.
+    public init(
+        model: EmbeddingModel, dataset: CaptionDataset, gallery: ImageGallery, calibration: ModalityCalibration
+    ) throws(ConcordError) {
+        self.model = model
+        self.dataset = dataset
+        self.gallery = gallery
+        self.calibration = calibration
+        vectors = try calibration(gallery.vectors, of: .image)
     }
 
     /// The path of a result's image.
@@ -51,13 +70,14 @@ public final class ImageSearch {
 
     /// The `top` images with the highest cosine, best first.
     public func find(_ query: Query, top: Int) throws -> [Result] {
-        let vector =
-            switch query {
-            case .text(let text): try model.embed(texts: [text]).vectors
-            case .image(let path): try model.embed(images: [Image(contentsOf: path)])
-            case .audio(let path): try model.embed(sounds: [AudioDecoder.read(path)])
-            }
-        let scores = gallery.vectors.matmul(vector.transposed(0, 1)).flattened()  // [G, C] × [C, 1] → [G]
+        let raw: Tensor, modality: Modality
+        switch query {
+        case .text(let text): (raw, modality) = (try model.embed(texts: [text]).vectors, .text)
+        case .image(let path): (raw, modality) = (try model.embed(images: [Image(contentsOf: path)]), .image)
+        case .audio(let path): (raw, modality) = (try model.embed(sounds: [AudioDecoder.read(path)]), .audio)
+        }
+        let vector = try calibration?(raw, of: modality) ?? raw
+        let scores = vectors.matmul(vector.transposed(0, 1)).flattened()  // [G, C] × [C, 1] → [G]
         let best = scores.topK(min(top, gallery.items.count), axis: 0)
         return zip(best.values.scalars(as: Double.self), best.indices.scalars(as: Int.self)).map { score, row in
             Result(item: gallery.items[row], score: score)

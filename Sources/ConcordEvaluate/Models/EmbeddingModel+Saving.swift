@@ -69,6 +69,7 @@ extension EmbeddingModel {
             manifest.quirks.lowercases = tokenizer.cleaning == .lowercase
             manifest.quirks.stripsSeparator = tokenizer.strippedToken != nil
         }
+        manifest.calibration = calibration
         try manifest.write(folder: folder)
     }
 

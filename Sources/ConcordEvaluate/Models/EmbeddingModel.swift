@@ -31,6 +31,8 @@ public struct EmbeddingModel {
     }
 
     public let encoder: any EmbeddingEncoder
+    /// The mean vectors of its modalities; nil where nobody has measured them.
+    public var calibration: ModalityCalibration?
     let textResult: Result<TextSide, ConcordError>
     let imageResult: Result<ImageSide, ConcordError>
     let audioResult: Result<AudioSide, ConcordError>
@@ -318,10 +320,12 @@ extension EmbeddingModel {
         let encoder = try description.loadModel(dtype: dtype, device: device)
         // A report of the keys says more than a hash, so it came first.
         try description.manifest?.verifyHashes(folder: folder, limit: hashedFileLimit)
-        return EmbeddingModel(
+        var model = EmbeddingModel(
             encoder, tokenizer: Result { () throws(ConcordError) in try description.loadTokenizer() },
             preprocessing: Result { () throws(ConcordError) in try description.loadPreprocessing() },
             audioPreprocessing: Result { () throws(ConcordError) in try description.loadAudioPreprocessing() })
+        model.calibration = description.manifest?.calibration
+        return model
     }
 }
 

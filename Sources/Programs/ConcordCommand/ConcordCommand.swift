@@ -35,6 +35,7 @@ struct ConcordCommand: AsyncParsableCommand {
         version: ConcordVersion.current,
         subcommands: [
             DatasetCommand.self, InitCommand.self, TrainCommand.self, EvaluateCommand.self, SearchCommand.self,
+            CalibrateCommand.self,
             EmbedCommand.self, CaptionCommand.self, SimilarityCommand.self, ClassifyCommand.self, TokenizeCommand.self,
             PreprocessCommand.self, InspectCommand.self, ConvertCommand.self, ExportCommand.self, ServeCommand.self,
             PullCommand.self, DoctorCommand.self,

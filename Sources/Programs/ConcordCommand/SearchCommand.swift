@@ -29,6 +29,9 @@ struct SearchCommand: ParsableCommand {
     @Option(help: "The sound to search for.")
     var audio: String?
 
+    @Flag(help: "Take the mean of each modality from queries and images first; see `concord calibrate`.")
+    var calibrate = false
+
     @Option(help: "Number of images to return.")
     var top = 10
 
@@ -53,6 +56,11 @@ struct SearchCommand: ParsableCommand {
         if let audio { _ = try AudioDecoder.read(audio) }
         let dataset = try data.load(needsCaptions: false)
         let model = try model.load()
+        if calibrate, model.calibration == nil {
+            throw ConcordError(
+                .invalidConfiguration,
+                "the model's concord.json has no means of its modalities; measure them with `concord calibrate`")
+        }
         if let text {
             _ = try model.imageTextEncoder()
             Message.warn(ofSpecialTokensIn: [text], try model.textSide().tokenizer)
@@ -61,7 +69,12 @@ struct SearchCommand: ParsableCommand {
         let gallery = try ImageGallery(
             model: model, dataset: dataset, maximumSkippedFraction: data.skipping.limit,
             progress: ProgressDisplay(label: "embedding"))
-        let search = ImageSearch(model: model, dataset: dataset, gallery: gallery)
+        let search =
+            if calibrate, let calibration = model.calibration {
+                try ImageSearch(model: model, dataset: dataset, gallery: gallery, calibration: calibration)
+            } else {
+                ImageSearch(model: model, dataset: dataset, gallery: gallery)
+            }
         let query = text.map(ImageSearch.Query.text) ?? audio.map(ImageSearch.Query.audio) ?? .image(image ?? "")
         let results = try search.find(query, top: top)
         if let html { try search.page(for: query, results).write(to: html) }

@@ -237,6 +237,12 @@ public final class TrainingRun {
     ///
     /// All processes embed their part of the images; rank 0 does the rest.
     private func evaluate(_ setup: Setup) throws {
+        guard !setup.data.split.dataset.imagePaths.isEmpty else {
+            bar.print(
+                "the data have no images, so there is no report; `concord evaluate --modalities text,audio` measures the "
+                    + "model")
+            return
+        }
         let gallery = try ImageGallery(
             model: setup.embeddingModel, dataset: setup.data.split.dataset,
             maximumSkippedFraction: recipe.data.maximumSkippedFraction, group: members.group,

@@ -78,6 +78,7 @@ struct GoldenFolder {
         switch folder.architecture {
         case .dualEncoder: try dualEncoder(dtype: dtype).store
         case .sentenceEncoder: try SentenceEncoder.load(folder.path, dtype: dtype).store
+        case .tripleEncoder: try TripleEncoder.load(folder.path, dtype: dtype).store
         case .coca: try CoCa.load(folder.path, dtype: dtype).store
         case .textTower: try SingleTextTower.load(folder.path, dtype: dtype).store
         case .imageTower: try SingleImageTower.load(folder.path, dtype: dtype).store

@@ -277,6 +277,7 @@ extension ModelFolder {
         case .dualEncoder(let configuration): configuration.parameters
         case .sentenceEncoder(let configuration): configuration.parameters
         case .coca(let configuration): configuration.parameters
+        case .tripleEncoder: preconditionFailure("no golden folder holds three towers")
         case .textTower(let text, let width): Self.parameters(text, width: width)
         case .imageTower(let vision, let width): Self.parameters(vision, width: width)
         case .clap(let configuration): configuration.parameters

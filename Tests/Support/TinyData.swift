@@ -56,4 +56,47 @@ public enum TinyData {
             folder + "/recipe.yaml", with: text.replacingOccurrences(of: "epochs: 6", with: "epochs: \(epochs)"))
         return folder + "/recipe.yaml"
     }
+
+    /// What makes ``recipe`` one of three towers.
+    public static let spokenAssignments = [
+        "model.audio.kind=speech", "model.audio.channels=4", "model.audio.convolutions=3", "model.audio.width=16",
+        "model.audio.layers=1", "model.audio.heads=2", "model.audio.seconds=1", "data.split=train",
+    ]
+
+    /// Writes the data set with sounds: of each picture two notes, one for its colour and one for its ground, in a voice
+    /// to train on and one to test with, and a word without a picture. The last four pictures are held out.
+    ///
+    /// - Returns: the recipe's path.
+    public static func writeSpoken(to folder: String, epochs: Int = 6) throws -> String {
+        let recipe = try write(to: folder, epochs: epochs)
+        var captions = "image\tcaption\tsplit\n", table = "image\tcaption\taudio\tsplit\tcondition\tvoice\n"
+        for (ground, (groundName, _)) in grounds.enumerated() {
+            for (colour, (colourName, _)) in colours.enumerated() {
+                let split = ground * colours.count + colour >= 28 ? "test" : "train"
+                let name = "\(colourName)-\(groundName)", caption = "a \(colourName) square on \(groundName)"
+                captions += "images/\(name).png\t\(caption)\t\(split)\n"
+                for (voice, condition) in [("low", "trained"), ("high", "accent")] {
+                    let pitch = voice == "low" ? 1 : 1.06
+                    let notes = [300 + 400 * Double(colour), 500 + 900 * Double(ground)].map { pitch * $0 }
+                    let samples = (0..<(4800 + 160 * colour)).map { index -> Float in
+                        let frequency = index < 2400 ? notes[0] : notes[1]
+                        return Float(0.3 * sin(2 * .pi * frequency * Double(index) / 16000))
+                    }
+                    let path = "sounds/\(name)-\(voice).flac"
+                    try Files.makeFolder(folder + "/sounds")
+                    try AudioWriter.writeFLAC(AudioClip(samples: samples, sampleRate: 16000), to: folder + "/" + path)
+                    table +=
+                        "images/\(name).png\t\(caption)\t\(path)\t\(condition == "trained" ? split : "test")\t"
+                        + "\(condition)\t\(voice)\n"
+                }
+            }
+        }
+        for word in ["red", "green"] {
+            table += "\ta word, \(word)\tsounds/\(word)-white-high.flac\ttest\thuman\teve\n"
+        }
+        try FileManager.default.removeItem(atPath: folder + "/captions.jsonl")
+        try Files.replace(folder + "/captions.tsv", with: captions)
+        try Files.replace(folder + "/sounds.tsv", with: table)
+        return recipe
+    }
 }

@@ -5,6 +5,7 @@ public enum AudioTowerConfiguration: Sendable, Hashable {
     case htsat(HTSATConfiguration)
     case whisper(WhisperEncoderConfiguration)
     case ast(ASTConfiguration)
+    case speech(SpeechTowerConfiguration)
 
     /// Width of a clip's vector before a projection.
     package var width: Int {
@@ -12,6 +13,7 @@ public enum AudioTowerConfiguration: Sendable, Hashable {
         case .htsat(let audio): audio.width
         case .whisper(let audio): audio.width
         case .ast(let audio): audio.width
+        case .speech(let audio): audio.width
         }
     }
 
@@ -21,6 +23,7 @@ public enum AudioTowerConfiguration: Sendable, Hashable {
         case .htsat(let audio): audio.bins
         case .whisper(let audio): audio.bins
         case .ast(let audio): audio.bins
+        case .speech(let audio): audio.bins
         }
     }
 
@@ -35,6 +38,7 @@ public enum AudioTowerConfiguration: Sendable, Hashable {
         case .htsat(let audio): 1...audio.longestFrames
         case .whisper(let audio): 2 * audio.positions...2 * audio.positions
         case .ast(let audio): audio.frames...audio.frames
+        case .speech(let audio): 1...audio.frames
         }
     }
 }

@@ -10,6 +10,8 @@ extension ModelFolder {
         /// A text tower alone, as sentence-transformers keeps them.
         case sentenceEncoder(BERTConfiguration)
         case coca(CoCaConfiguration)
+        /// Towers of images, texts and speech in one space.
+        case tripleEncoder(TripleEncoderConfiguration)
         /// One vector of any modalities.
         case fused(FusedModelConfiguration)
         /// The text tower of a CLIP or SigLIP alone, which gives vectors of that width.
@@ -26,6 +28,7 @@ extension ModelFolder {
             case .dualEncoder(let configuration): configuration
             case .sentenceEncoder(let configuration): configuration
             case .coca(let configuration): configuration
+            case .tripleEncoder(let configuration): configuration
             case .fused(let configuration): configuration
             case .textTower(let text, let width): SingleTextTowerConfiguration(text: text, width: width)
             case .imageTower(let vision, let width): SingleImageTowerConfiguration(vision: vision, width: width)
@@ -37,8 +40,8 @@ extension ModelFolder {
 
         /// The kinds in the order in which a folder is tried to be read as them. The last one refuses what is unknown.
         package static let kinds: [any ArchitectureConfiguration.Type] = [
-            CoCaConfiguration.self, FusedModelConfiguration.self, BERTConfiguration.self,
-            SingleTextTowerConfiguration.self, SingleImageTowerConfiguration.self,
+            CoCaConfiguration.self, FusedModelConfiguration.self, TripleEncoderConfiguration.self,
+            BERTConfiguration.self, SingleTextTowerConfiguration.self, SingleImageTowerConfiguration.self,
             CLAPConfiguration.self, WhisperEncoderConfiguration.self, ASTConfiguration.self,
             DualEncoderConfiguration.self,
         ]
@@ -51,6 +54,8 @@ extension ModelManifest {
         case clip, siglip, coca, fused
         /// Two towers of which the text tower is a BERT.
         case dualEncoder = "dual-encoder"
+        /// Towers of images, texts and speech.
+        case tripleEncoder = "triple-encoder"
         case sentenceEncoder = "sentence-encoder"
         /// One tower of a CLIP or SigLIP alone.
         case textTower = "text-tower"

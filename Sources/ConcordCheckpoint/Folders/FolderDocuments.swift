@@ -42,6 +42,9 @@ package struct FolderDocuments {
         documents = [("config.json", .object(members))]
         if let preprocessing = inputs.preprocessing {
             documents.append(("preprocessor_config.json", try preprocessing.preprocessorConfig()))
+            if let audio = inputs.audioPreprocessing {
+                documents.append(("processor_config.json", ["feature_extractor": audio.preprocessorConfig()]))
+            }
         } else if let preprocessing = inputs.audioPreprocessing {
             documents.append(("preprocessor_config.json", preprocessing.preprocessorConfig()))
         }

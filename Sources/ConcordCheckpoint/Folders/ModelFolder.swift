@@ -186,7 +186,8 @@ extension ModelFolder {
             channels == audio.channels,
             "its preprocessing makes \(channels) spectrograms of a sound, its configuration wants \(audio.channels)")
         try require(
-            frames.map(audio.frames.contains) ?? false,
+            // Of whole sounds a tower for sounds of any length hears as much as it can.
+            frames.map(audio.frames.contains) ?? (audio.frames.lowerBound == 1),
             "its preprocessing makes spectrograms of \(frames.map(String.init) ?? "any number of") frames, its "
                 + "configuration wants \(audio.frames.lowerBound) to \(audio.frames.upperBound)")
         return found

@@ -45,8 +45,14 @@ public struct EmbeddingModel {
     /// Notes for the user on conversions when loading and on unusual weights.
     public var notes: [String] { encoder.store.notes }
 
-    public init(encoder: any ImageTextEncoder, tokenizer: any Tokenizer, preprocessing: ImagePreprocessing) {
-        self.init(encoder, tokenizer: .success(tokenizer), preprocessing: .success(preprocessing))
+    /// - Parameter audioPreprocessing: of a model that embeds sounds, too.
+    public init(
+        encoder: any ImageTextEncoder, tokenizer: any Tokenizer, preprocessing: ImagePreprocessing,
+        audioPreprocessing: AudioPreprocessing? = nil
+    ) {
+        self.init(
+            encoder, tokenizer: .success(tokenizer), preprocessing: .success(preprocessing),
+            audioPreprocessing: audioPreprocessing.map { .success($0) })
     }
 
     /// A model that embeds texts alone.
@@ -261,7 +267,10 @@ public struct EmbeddingModel {
         let encoder = try audioSide().encoder
         var blocks = [Tensor.zeros([0, encoder.embeddingWidth])]
         for start in stride(from: 0, to: features.count, by: batchSize) {
-            let batch = Array(features[start..<min(start + batchSize, features.count)])
+            // What a sound has beyond the longest that the tower hears is left out.
+            let batch = features[start..<min(start + batchSize, features.count)].map {
+                $0.first(encoder.audioConfiguration.frames.upperBound)
+            }
             let frames = batch.map(\.frames).max() ?? 0
             blocks.append(
                 inference { device in

@@ -190,6 +190,15 @@ extension ModelInspection {
                 .init("intermediate_width", .integer(audio.intermediateWidth)),
                 .init("activation", .string(audio.activation.rawValue)),
             ]
+        case .speech(let audio):
+            return [
+                .init("kind", "speech"), .init("bins", .integer(audio.bins)),
+                .init("channels", .integer(audio.channels)),
+                .init("convolutions", .integer(audio.convolutions)), .init("positions", .integer(audio.positions)),
+                .init("width", .integer(audio.width)), .init("layers", .integer(audio.layers)),
+                .init("heads", .integer(audio.heads)), .init("intermediate_width", .integer(audio.intermediateWidth)),
+                .init("activation", .string(audio.activation.rawValue)),
+            ]
         case .ast(let audio):
             return [
                 .init("kind", "ast"), .init("bins", .integer(audio.bins)), .init("frames", .integer(audio.frames)),

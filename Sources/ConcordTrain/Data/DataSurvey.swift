@@ -8,6 +8,8 @@ import ConcordText
 /// Statistics of the images and captions of a run that decide whether anything can be learned from them.
 package struct DataSurvey: Sendable {
     package let images, captions: Int
+    /// Sounds that may be drawn, and the items that have them.
+    let sounds, soundItems: Int
     /// Captions that are longer than the model reads.
     package let truncated: Int
     /// Captions that differ as texts, and those that differ in what the model reads of them.
@@ -20,6 +22,8 @@ package struct DataSurvey: Sendable {
     package let usualEdge: Int?
     /// The longest caption, in tokens, as far as the model reads it.
     package let longest: Int
+    /// Whether the model has a tower for sounds.
+    private let hears: Bool
     /// Tokens that the tokenizer knows, and those of a text that the model reads.
     let vocabularySize, contextLength: Int
 
@@ -27,8 +31,10 @@ package struct DataSurvey: Sendable {
 
     /// Tokenizes all captions that may be drawn, and reads a sample of the images.
     init(
-        _ examples: CaptionDataset, _ sampling: CaptionSampling, _ tokenizer: any Tokenizer, contextLength: Int
+        _ examples: CaptionDataset, _ sampling: CaptionSampling, _ tokenizer: any Tokenizer, contextLength: Int,
+        hears: Bool = false
     ) {
+        self.hears = hears
         // By their hashes: of ten million captions the texts would take gigabytes.
         var captions = 0, truncated = 0, longest = 0, texts = Set<Int>(), holders = [Int: Int]()
         var most: (text: String, images: Int) = ("", 0)
@@ -50,6 +56,8 @@ package struct DataSurvey: Sendable {
         self.contextLength = contextLength
         let images = examples.items.count
         self.images = images
+        sounds = examples.items.reduce(0) { $0 + $1.trainedSounds.count }
+        soundItems = examples.items.count { !$0.trainedSounds.isEmpty }
         self.captions = captions
         self.truncated = truncated
         self.longest = longest
@@ -81,7 +89,15 @@ package struct DataSurvey: Sendable {
         [
             "\(images) images, \(captions) captions, \(vocabularySize) tokens; \(truncated) captions are truncated to "
                 + "\(contextLength) tokens"
-        ] + warnings(recipe, imageSize: imageSize).map { "warning: " + $0 }
+        ] + soundNotes + warnings(recipe, imageSize: imageSize).map { "warning: " + $0 }
+    }
+
+    private var soundNotes: [String] {
+        guard sounds > 0 else { return [] }
+        return [
+            "\(sounds) sounds of \(soundItems) images"
+                + (hears ? "" : ", which this model does not hear; model.audio.kind speech gives it a tower for them")
+        ]
     }
 
     /// Problems that keep a model from learning, or from being evaluated, worst first.

@@ -68,9 +68,11 @@ struct TrainingData {
 extension Recipe.DataSection {
     /// The sampling of captions.
     var sampling: CaptionSampling {
-        CaptionSampling(
+        var sampling = CaptionSampling(
             captionsPerImage: captionsPerImage, weights: captionWeights, languages: languages,
             avoidsDuplicateCaptions: avoidsDuplicateCaptions)
+        sampling.soundsPerImage = soundsPerImage
+        return sampling
     }
 
     /// The augmentation of images.
@@ -88,14 +90,21 @@ extension Recipe.DataSection {
         return augmentation
     }
 
-    /// Makes what turns images and captions into batches.
+    /// Makes what turns images, captions and sounds into batches.
+    ///
+    /// - Parameter audio: the tower that hears sounds; nil leaves them out.
     func makeCollator(
-        _ examples: CaptionDataset, preprocessing: ImagePreprocessing, tokenizer: any Tokenizer, contextLength: Int,
-        seed: Int
+        _ examples: CaptionDataset, preprocessing: ImagePreprocessing, audio: AudioTowerConfiguration?,
+        tokenizer: any Tokenizer, contextLength: Int, seed: Int
     ) throws -> ContrastiveCollator {
-        try ContrastiveCollator(
-            dataset: examples, preprocessing: preprocessing, augmentation: augmentation, sampling: sampling,
-            seed: UInt64(seed), cacheLimit: cacheMegabytes << 20, maximumSkippedFraction: maximumSkippedFraction
+        let sounds = audio.map { tower in
+            ContrastiveCollator.Sounds(
+                .speech, augmentation: audioAugmentation, maximumFrames: tower.frames.upperBound)
+        }
+        return try ContrastiveCollator(
+            dataset: examples, preprocessing: preprocessing, augmentation: augmentation, sounds: sounds,
+            sampling: sampling, onBadInput: onBadInput, seed: UInt64(seed), cacheLimit: cacheMegabytes << 20,
+            maximumSkippedFraction: maximumSkippedFraction
         ) { texts in texts.map { tokenizer.encode($0, contextLength: contextLength).ids } }
     }
 }

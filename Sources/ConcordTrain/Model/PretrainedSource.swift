@@ -49,7 +49,7 @@ struct PretrainedSource {
                     + "model.image_tower")
         }
         imageSide = (tower, configuration.projectedWidth ?? tower.width)
-        whole = configuration.captionDecoder == nil ? nil : configuration
+        whole = configuration.captionDecoder == nil && configuration.audioTower == nil ? nil : configuration
         guard recipe.start != nil || whole == nil else {
             throw ConcordError(
                 .invalidConfiguration,
@@ -114,6 +114,8 @@ struct PretrainedSource {
             architecture = whole.resized(to: towers)
         } else if recipe.kind.hasDecoder, recipe.start == nil, case .transformer(let text) = towers.text {
             architecture = recipe.newCoCa(towers, text).architecture
+        } else if let audio = recipe.audio.tower {
+            architecture = .tripleEncoder(TripleEncoderConfiguration(towers: towers, audio: audio))
         } else {
             return .dualEncoder(towers)
         }
@@ -216,7 +218,7 @@ struct PretrainedSource {
     /// The sources of the weights of a model of that architecture.
     func sources(_ architecture: ModelFolder.Architecture) throws(ConcordError) -> [ParameterSource] {
         if recipe.start != nil, let image { return [ParameterSource(try reader(image), layout: image.layout)] }
-        guard case .dualEncoder(let configuration) = architecture else { return [] }
+        guard let configuration = architecture.configuration.towerPair, architecture.decoder == nil else { return [] }
         var sources = [ParameterSource]()
         if let text {
             let reader = try reader(text), root = Tower.text.root + "."

@@ -85,15 +85,24 @@ extension TrainingRun {
 
         let contextLength = towers.text.contextLength
         let preprocessing = try source.preprocessing()
-        let survey = DataSurvey(examples, recipe.data.sampling, tokenizer, contextLength: contextLength)
+        let survey = DataSurvey(
+            examples, recipe.data.sampling, tokenizer, contextLength: contextLength, hears: architecture.audio != nil)
+        guard architecture.audio == nil || survey.sounds > 0 else {
+            throw ConcordError(
+                .invalidDataset,
+                "this model has a tower for sounds, and \(recipe.data.folder) has none to train on; add a column `audio`, or "
+                    + "a sounds.tsv, or leave model.audio out")
+        }
         for note in survey.notes(recipe, imageSize: preprocessing.cropSize) { bar.print(note) }
         if let note = recipe.train.precision.note(on: device) { bar.print(note) }
         let collator = try recipe.data.makeCollator(
-            examples, preprocessing: preprocessing, tokenizer: tokenizer, contextLength: contextLength,
-            seed: recipe.seed)
+            examples, preprocessing: preprocessing, audio: architecture.audio, tokenizer: tokenizer,
+            contextLength: contextLength, seed: recipe.seed)
 
         let model = try makeModel(architecture, from: source)
-        let embeddingModel = EmbeddingModel(encoder: model, tokenizer: tokenizer, preprocessing: preprocessing)
+        let embeddingModel = EmbeddingModel(
+            encoder: model, tokenizer: tokenizer, preprocessing: preprocessing,
+            audioPreprocessing: architecture.audio == nil ? nil : .speech)
         try embeddingModel.checkSaving()
         return Setup(
             data: data, survey: survey, tokenizer: tokenizer, collator: collator, model: model,
@@ -199,6 +208,14 @@ extension Recipe.LossSection {
             throw ConcordError(
                 .invalidConfiguration,
                 "loss.kind siglip needs a logit bias, which a fused model lacks; take loss.kind infonce or triplet")
+        }
+        if architecture.audio == nil,
+            let pair = pairs.keys.first(where: { $0 != .imageText })
+        {
+            throw ConcordError(
+                .invalidConfiguration,
+                "loss.pairs has \(pair.rawValue), and this model has no audio tower; leave it out, or choose "
+                    + "model.audio.kind speech")
         }
         guard architecture.decoder != nil else {
             guard !objectives.contains(.captioning) else {

@@ -56,6 +56,8 @@ extension Recipe {
         public var penalty: TripletPenalty
         public var distance: EmbeddingDistance
         public var matryoshka: [Int]
+        /// The pairs of modalities that are compared, with their weights; empty takes all that the model has.
+        public var pairs: [Pair: Double]
         package var contrastiveWeight, captionWeight, captionLabelSmoothing: Double
         /// The keys that only a CoCa has a use for, as far as the recipe has them.
         let givenCaptionKeys: [String]
@@ -119,6 +121,18 @@ extension Recipe {
                 "loss.matryoshka", [], in: 1...65536,
                 "Matryoshka widths: the loss is the mean over these numbers of leading columns of the "
                     + "embeddings.")
+            pairs = try read.weights(
+                "loss.pairs", [:],
+                "Pairs of modalities that are compared, with their weights: image-text, audio-text, image-audio; pairs not "
+                    + "listed are not. Empty compares all that the model has towers for."
+            ).reduce(into: [:]) { pairs, entry in
+                guard let pair = Pair(rawValue: entry.key) else {
+                    throw read.contradiction(
+                        "loss.pairs has no \(entry.key); there are "
+                            + Pair.allCases.map(\.rawValue).joined(separator: ", "))
+                }
+                pairs[pair] = entry.value
+            }
             contrastiveWeight = try read.number(
                 "loss.contrastive_weight", 1, in: 0...1000,
                 "Weight of CoCa's contrastive loss; 0 leaves it out.")
@@ -141,6 +155,9 @@ extension Recipe {
                     objectives.isEmpty
                         ? "loss.contrastive_weight and loss.caption_weight are both 0, which leaves nothing to learn from"
                         : "the objectives of loss.objectives have a weight of 0, which leaves nothing to learn from")
+            }
+            guard pairs.isEmpty || pairs.values.contains(where: { $0 > 0 }) else {
+                throw read.contradiction("all of loss.pairs have a weight of 0, which leaves nothing to compare")
             }
             for (objective, keys) in [
                 (Objective.contrastive, ["contrastive_weight"]),
@@ -218,8 +235,12 @@ extension Recipe.LossSection {
         // A model that compares only has one term, whose weight would be a learning rate.
         let weight = captioner == nil ? 1 : contrastiveWeight
         if isWanted(.contrastive), weight > 0 {
-            result.append(
-                ContrastiveObjective(try makeLoss(for: model), weight: weight, matryoshkaWidths: matryoshka))
+            for pair in comparedPairs(hasAudio: model is any AudioEncoder) {
+                result.append(
+                    ContrastiveObjective(
+                        try makeLoss(for: model), between: pair.pair.modalities.first, and: pair.pair.modalities.second,
+                        weight: weight * pair.weight, matryoshkaWidths: matryoshka, name: pair.pair.name))
+            }
         }
         if let captioner, isWanted(.captioning), captionWeight > 0 {
             let loss = CaptionLoss(
@@ -227,6 +248,13 @@ extension Recipe.LossSection {
             result.append(CaptioningObjective(captioner, loss: loss, weight: captionWeight))
         }
         return result
+    }
+
+    /// The pairs that are compared, each with its weight, in the order of their names' cases.
+    private func comparedPairs(hasAudio: Bool) -> [(pair: Pair, weight: Double)] {
+        let possible = hasAudio ? Pair.allCases : [.imageText]
+        guard !pairs.isEmpty else { return possible.map { ($0, 1) } }
+        return possible.compactMap { pair in pairs[pair].flatMap { $0 > 0 ? (pair, $0) : nil } }
     }
 
     /// The contrastive loss over the model's scale and bias.

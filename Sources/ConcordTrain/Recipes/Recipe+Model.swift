@@ -33,6 +33,7 @@ extension Recipe {
         package var poolerLayout: QueryPoolingConfiguration.Layout
         package var classTokenMask: TextTransformerConfiguration.ClassTokenMask
         package var tiesLanguageHead: Bool
+        public var audio: AudioTowerSection
         /// The sizes that the recipe has: keys without `model.` in front.
         private let given: Set<String>
 
@@ -96,6 +97,7 @@ extension Recipe {
             tiesLanguageHead = try read.flag(
                 "model.tie_language_head", false,
                 "Tie CoCa's language head to the token embedding.")
+            audio = try AudioTowerSection(&read)
             let others = ["kind", "image_size", "text.context_length", "projection_width", "activation"]
             given = Set(
                 (Self.imageKeys + Self.textKeys + Self.captionKeys + others).filter { read.isGiven("model." + $0) })
@@ -146,6 +148,12 @@ extension Recipe.ModelSection {
             try refuse(
                 ["kind"] + Self.imageKeys + Self.textKeys + Self.captionKeys + ["projection_width", "activation"],
                 beside: "start")
+        }
+        try audio.validate(source: source, start: start)
+        guard audio.kind == .none || kind == .clip else {
+            throw ConcordError(
+                .invalidConfiguration,
+                "\(source): model.audio is for the model.kind clip, and this one is \(kind.rawValue); leave one out")
         }
         if kind.hasDecoder, imageTower != nil || textTower != nil {
             throw ConcordError(

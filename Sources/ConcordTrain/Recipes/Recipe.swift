@@ -1,6 +1,7 @@
 import ConcordCheckpoint
 import ConcordCore
 import ConcordData
+import ConcordMedia
 import ConcordNN
 import ConcordTensor
 import ConcordText
@@ -119,17 +120,22 @@ extension Recipe {
         package var heldOutFraction: Double?
         package var imageColumn: String?
         package var captionColumns: [String]
+        package var audioColumn: String?
+        /// What becomes of rows whose image or sound is missing or damaged.
+        public var onBadInput: BadInputPolicy
         /// The byte between the columns of a table; nil finds it.
         public var separator: UInt8?
         package var allowsOutsideImages: Bool
         package var maximumSkippedFraction: Double
-        package var captionsPerImage: Int
+        package var captionsPerImage, soundsPerImage: Int
         package var captionWeights: [String: Double]
         public var languages: [String]
         package var avoidsDuplicateCaptions: Bool
         package var workers, cacheMegabytes: Int
         public var scale, ratio: ClosedRange<Double>
         public var flip, jitter, brightness, contrast, saturation, hue, grey: Double
+        /// Of sounds.
+        public var audioAugmentation: AudioAugmentation
 
         init(_ read: inout RecipeReader) throws {
             folder = try read.text(
@@ -149,6 +155,13 @@ extension Recipe {
             captionColumns = try read.list(
                 "data.caption_columns", [],
                 "Columns or JSON members with captions.")
+            audioColumn = try read.optionalText(
+                "data.audio_column",
+                "Column or JSON member with the path of a sound.")
+            onBadInput = try read.choice(
+                "data.on_bad_input", BadInputPolicy.skip,
+                "Images and sounds that are missing or cannot be decoded: fail, skip (the row; another takes its place) or "
+                    + "absent (the row goes on without). All are listed in skipped.jsonl.")
             separator = try read.separator(
                 "data.separator",
                 "Column separator of a table: , ; | or tab; empty detects it.")
@@ -161,6 +174,9 @@ extension Recipe {
             captionsPerImage = try read.integer(
                 "data.captions_per_image", 1, in: 1...16,
                 "Captions drawn per image and step; the loss is the mean over them.")
+            soundsPerImage = try read.integer(
+                "data.sounds_per_image", 1, in: 1...16,
+                "Sounds drawn per image and step: 1, which is compared with every caption, or as many as captions.")
             captionWeights = try read.weights(
                 "data.caption_weights", [:],
                 "Sampling weight of each kind of caption; kinds not listed are never drawn. Empty draws all "
@@ -204,6 +220,7 @@ extension Recipe {
             grey = try read.number(
                 "data.augmentation.grey", 0, in: 0...1,
                 "Probability of a grayscale image.")
+            audioAugmentation = try Self.readAudioAugmentation(&read)
         }
 
         /// The options for reading the caption file.
@@ -211,6 +228,8 @@ extension Recipe {
             var options = CaptionFileOptions()
             options.imageColumn = imageColumn
             options.captionColumns = captionColumns.isEmpty ? nil : captionColumns
+            options.audioColumn = audioColumn
+            options.onBadInput = onBadInput
             options.separator = separator
             options.allowsImagesOutsideFolder = allowsOutsideImages
             options.maximumSkippedFraction = maximumSkippedFraction

@@ -8,7 +8,8 @@ struct EvaluateCommand: ParsableCommand {
             Reports recall@1, @5 and @10 and the median rank. Each caption of the chosen split is a query among all
             images of the data set, and each image of the split is a query among all captions of the chosen language and
             kind. --captions also captions the images of the split with a CoCa model and scores the captions against
-            those of the data set. If the data set has no splits, "held-out" is the split that the training run made.
+            those of the data set. --modalities image,text,audio measures every direction between images, texts and sounds
+            instead, by split and by the condition of the sounds, with what chance finds. If the data set has no splits, "held-out" is the split that the training run made.
 
             Images that cannot be read are skipped, and the exit status is 1; --json and --skipped list them as
             {"index": …, "path": …, "reason": …}, and unusable rows of the caption file as
@@ -17,6 +18,7 @@ struct EvaluateCommand: ParsableCommand {
             Examples:
               concord evaluate --model runs/emoji --data data/emoji --split held-out --language en
               concord evaluate --model runs/emoji --data data/emoji --split all --json
+              concord evaluate --model runs/spoken --data data/spoken --modalities image,text,audio --language en
               concord evaluate --model runs/emoji-coca --data data/emoji --split held-out --captions
             """)
 
@@ -32,6 +34,10 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Use only captions of this kind (default: \"name\" if the data set has any, otherwise all).")
     var kind: String?
 
+    @Option(
+        help: "Measure every direction between these: two or three of image, text and audio, separated by commas.")
+    var modalities: String?
+
     @Flag(help: "Also caption the images of the split and score the captions.")
     var captions = false
 
@@ -40,8 +46,16 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    func validate() throws {
+        if modalities != nil, captions || split != "all" {
+            throw ValidationError(
+                "--modalities measures all splits, and no captions; leave --split and --captions out.")
+        }
+    }
+
     func run() throws {
         let folder = try RunFolder(model.folder())
+        if let modalities { return try compare(modalities.split(separator: ",").map { Modality(String($0)) }, folder) }
         if captions { try generation.check() }
         let dataset = try folder.withHeldOut(data.load(needsCaptions: true))
         // Fails before the images are embedded, which may be slow.
@@ -69,5 +83,19 @@ struct EvaluateCommand: ParsableCommand {
             print(([result.table] + (captions.map { [$0.table] } ?? [])).joined(separator: "\n\n"))
         }
         try data.finish(dataset, gallery)
+    }
+    /// Measures every direction between modalities.
+    private func compare(_ modalities: [Modality], _ folder: RunFolder) throws {
+        let dataset = try folder.withHeldOut(data.load(needsCaptions: true))
+        let evaluation = try ModalityEvaluation(
+            model: model.load(), dataset: dataset, modalities: modalities, language: language, kind: kind,
+            maximumSkippedFraction: data.skipping.limit, progress: { ProgressDisplay(label: $0) })
+        if json {
+            let skipped = dataset.skipped.map(\.json) + evaluation.skipped.map(\.json)
+            print(JSONValue.object([.init("rows", evaluation.json), .init("skipped", .array(skipped))]).text())
+        } else {
+            print(evaluation.table)
+        }
+        if !evaluation.skipped.isEmpty { throw ExitCode.failure }
     }
 }

@@ -576,6 +576,13 @@ private func docsRetrievalMetrics() async throws {
         _ = dataset
         _ = evaluation
         _ = result
+        do {
+            // snippet 2
+            let evaluation = try ModalityEvaluation(
+                model: model, dataset: dataset, modalities: [.image, .text, .audio], language: "en")
+            print(evaluation.table)
+            _ = evaluation
+        }
     }
 }
 

@@ -66,6 +66,7 @@ parity: demo peers ## Compare with the peers: the demo's tokenizer, a real sente
 	@scripts/minilm.sh
 	.peers/bin/python scripts/check_sentence_encoder.py
 	.peers/bin/python Benchmarks/Checkpoints/compare.py --only parity
+	.peers/bin/python Benchmarks/Checkpoints/sounds.py --only parity
 	.peers/bin/python Benchmarks/Audio/compare.py --only parity
 
 golden: peers ## Make all golden files of the tests anew

@@ -67,7 +67,16 @@ import Testing
             let vectors = try model.embed(sounds: files.map { try AudioDecoder.read($0) })
             #expect(vectors.shape == [3, 6])
             expectClose(vectors.norm(p: 2, axes: [1]).scalars(as: Double.self), [1, 1, 1], absolute: 1e-6)
-            // Each as it is alone, and only the fused model looks at a part of the longest that is not its start.
+            // The last is longer than what the model hears at once, which the fused one must be told.
+            let side = try #require(model.sounds), heard = try side.preprocessing(AudioDecoder.read(files[2]))
+            let values = Tensor(heard.values, shape: [1, heard.channels, heard.frames, heard.bins])
+            func vector(frames: Int) -> [Double] {
+                withoutGradient { side.encoder.embedAudio(values, lengths: Tensor([frames])).scalars(as: Double.self) }
+            }
+            let last = vectors.selected(axis: 0, at: 2).scalars(as: Double.self)
+            expectClose(last, vector(frames: 271), absolute: 2e-6)
+            #expect((zip(last, vector(frames: 101)).map { abs($0 - $1) }.max() ?? 0 > 1e-4) == isFused)
+            // Each as it is alone.
             for (row, file) in files.enumerated() {
                 expectClose(
                     try model.embed(sounds: [AudioDecoder.read(file)]).scalars(as: Double.self),

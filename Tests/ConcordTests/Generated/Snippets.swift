@@ -113,6 +113,15 @@ private func docsEmbeddingAndSearch() async throws {
         _ = truncated
         _ = images
         _ = cosines
+        do {
+            // snippet 2
+            let clap = try EmbeddingModel.load("models/clap-htsat-unfused")
+            let sounds = try clap.embed(sounds: [AudioDecoder.read("dog.wav")])
+            let logits = try clap.logits(sounds: sounds, texts: clap.embed(texts: ["a dog barks", "rain"]).vectors)  // [1, 2]
+            _ = clap
+            _ = sounds
+            _ = logits
+        }
     }
 }
 

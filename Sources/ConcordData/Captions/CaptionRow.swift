@@ -90,6 +90,7 @@ struct JSONCaptionRow {
             let value = value[name] ?? .null
             return (value.elements ?? [value]).map { caption($0, language: language, kind: kind) }
         }
+        guard !captions.isEmpty || audio != nil else { throw .init(.emptyCaption, "the row has no captions") }
         let isAmbiguous = (names.compactMap(\.self) + present).contains { name in
             (value.members?.count { $0.name == name } ?? 0) > 1
         }

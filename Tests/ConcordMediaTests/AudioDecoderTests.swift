@@ -70,7 +70,7 @@ struct AudioDecoderTests {
     @Test func fourHundredEightyThousandAndOneSamples() throws {
         let clip = try decode(WAVFile.samples16([Int16](repeating: 3, count: 480_001), rate: 48_000).bytes)
         #expect(clip.samples.count == 480_001)
-        #expect(clip.samples.last == 3 / 32_768)
+        #expect(clip.samples.last == Float(3) / 32_768)
     }
 
     @Test func aFileOfAPipeHasNoLength() throws {
@@ -128,12 +128,7 @@ struct AudioDecoderTests {
     func truncated(_ encoding: AudioWriter.Encoding) throws {
         let whole = try file(encoding)
         for count in [whole.count / 3, whole.count / 2, whole.count * 3 / 4] {
-            // Nothing in an MP3 file says how long it is, but for a first frame that some programs write.
-            if encoding == .mp3, let clip = try? decode([UInt8](whole.prefix(count))) {
-                #expect(clip.samples.count < Self.tone.samples.count)
-            } else {
-                expectRefused([UInt8](whole.prefix(count)), saying: "damaged or truncated")
-            }
+            expectRefused([UInt8](whole.prefix(count)), saying: "damaged or truncated")
         }
     }
 
@@ -169,8 +164,8 @@ struct AudioDecoderTests {
         expectRefused(wav.bytes, saying: "damaged or truncated")
         wav = WAVFile.samples16([1, 2, 3], rate: 0)
         #expect(throws: ConcordError.self) { try decode(wav.bytes) }
-        wav = WAVFile(bits: 13, data: [1, 2, 3, 4])
-        #expect(throws: ConcordError.self) { try decode(wav.bytes) }
+        wav = WAVFile(format: 0x7777, data: [1, 2, 3, 4])
+        expectRefused(wav.bytes, saying: "damaged or truncated")
     }
 
     @Test func aPictureOrATextAsASound() throws {

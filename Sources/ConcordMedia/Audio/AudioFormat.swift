@@ -42,11 +42,11 @@ enum AudioFormat: CaseIterable {
         return read.contains(Int(format) & SF_FORMAT_TYPEMASK)
     }
 
-    /// Whether a file begins with the header of a frame of MPEG audio: eleven bits of 1, then no reserved values.
-    private static func isFrameOfMPEG(_ file: FileBytes) -> Bool {
-        guard let first = try? file.byte(0), let second = try? file.byte(1), let third = try? file.byte(2) else {
-            return false
-        }
+    /// Whether there is the header of a frame of MPEG audio: eleven bits of 1, then no reserved values.
+    private static func isFrameOfMPEG(_ file: FileBytes, at offset: Int = 0) -> Bool {
+        guard let first = try? file.byte(offset), let second = try? file.byte(offset + 1),
+            let third = try? file.byte(offset + 2)
+        else { return false }
         let (version, layer) = (second >> 3 & 3, second >> 1 & 3)
         let (bits, rate) = (third >> 4, third >> 2 & 3)
         return first == 0xFF && second & 0xE0 == 0xE0 && version != 1 && layer != 0 && bits != 15 && rate != 3
@@ -59,8 +59,9 @@ enum AudioFormat: CaseIterable {
             switch self {
             case .wav: return try Self.isTruncatedWAV(file)
             case .ogg: return try Self.isTruncatedOgg(file)
+            case .mp3: return try Self.isTruncatedMP3(file)
             // libsndfile counts the samples that the header announces, and those that it finds.
-            case .flac, .mp3: return false
+            case .flac: return false
             }
         } catch {
             return true
@@ -89,5 +90,25 @@ enum AudioFormat: CaseIterable {
             offset += 27 + segments + body
         }
         return offset != file.count
+    }
+
+    /// Whether an MP3 file is shorter than its first frame says, where that is one of those by which programs tell
+    /// players the length (Xing, LAME). Nothing else in an MP3 file tells it.
+    private static func isTruncatedMP3(_ file: FileBytes) throws(ImageFault) -> Bool {
+        var start = 0
+        if file.starts("ID3") {
+            // Seven bits of each byte.
+            for offset in 6..<10 { start = start << 7 | (try file.byte(offset) & 0x7F) }
+            start += 10
+        }
+        guard isFrameOfMPEG(file, at: start) else { return start >= file.count }
+        let (second, fourth) = (try file.byte(start + 1), try file.byte(start + 3))
+        let (isMono, isFirstVersion) = (fourth >> 6 == 3, second >> 3 & 3 == 3)
+        let sideInformation = isFirstVersion ? (isMono ? 17 : 32) : (isMono ? 9 : 17)
+        let place = start + 4 + (second & 1 == 0 ? 2 : 0) + sideInformation
+        guard file.starts("Xing", at: place) || file.starts("Info", at: place) else { return false }
+        let flags = try file.bigEndian(place + 4, count: 4)
+        guard flags & 2 != 0 else { return false }
+        return try file.bigEndian(place + 8 + (flags & 1) * 4, count: 4) > file.count - start
     }
 }

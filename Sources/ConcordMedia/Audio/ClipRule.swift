@@ -110,9 +110,11 @@ extension MelFrames {
                     let lower = min(Int(position), frames - 1)
                     let upper = min(lower + 1, frames - 1)
                     let part = min(max(position - Float(lower), 0), 1)
+                    let rest = Double(1 - part)
                     for bin in 0..<bins {
-                        target[frame * bins + bin] =
-                            (1 - part) * source[lower * bins + bin] + part * source[upper * bins + bin]
+                        // The first product is not rounded by itself either.
+                        target[frame * bins + bin] = Float(
+                            Double(source[lower * bins + bin]) * rest + Double(part * source[upper * bins + bin]))
                     }
                 }
             }

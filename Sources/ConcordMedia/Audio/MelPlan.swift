@@ -107,7 +107,8 @@ final class MelPlan: @unchecked Sendable {  // Nothing of it changes, and KissFF
             var highest = SIMD8<Float>(repeating: -.infinity)
             let bytes = UnsafeRawBufferPointer(values)
             for offset in stride(from: 0, to: bytes.count - 31, by: 32) {
-                highest = pointwiseMax(highest, bytes.loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self))
+                let values = bytes.loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self)
+                highest.replace(with: values, where: values .> highest)
             }
             let lowest = values.suffix(values.count % 8).reduce(highest.max(), max) - Float(range)
             for index in values.indices { values[index] = max(values[index], lowest) }

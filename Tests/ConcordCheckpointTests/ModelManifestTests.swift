@@ -41,7 +41,7 @@ import Testing
         (#""format_version": 2"#, #""format_version": 3"#, "later than the 2"),
         (#""format_version": 2"#, #""format_version": 0"#, "a whole number from 1"),
         (#""format_version": 2"#, #""version": 2"#, "`format_version` in concord.json is missing"),
-        (#""architecture": "clip""#, #""architecture": "flamingo""#, "known are: clip, siglip, coca, fused"),
+        (#""architecture": "clip""#, #""architecture": "flamingo""#, "known are: clip, siglip, coca, dual-encoder"),
         (#""activation""#, #""activatoin""#, "did you mean `activation`?"),
         (#""openai""#, #""openclip""#, "known are: openai, huggingface"),
         (#""firstEndToken""#, #""middle""#, "known are: first, last, argmax, firstEndToken"),

@@ -227,6 +227,52 @@ import Testing
         expectSame(combiner(vectors2).vector.scalars(as: Double.self), y.scalars(as: Double.self), "saturated")
     }
 
+    @Test func concatenationIsScaledByWhatIsPresent() throws {
+        let (combiner, store) = combiner(.concat), (x, y) = (vectors2[0].vector, vectors2[1].vector)
+        let bias = try value(store, "bias")
+        let onX = try x.matmul(value(store, "image.weight").transposed(0, 1))
+        let onY = try y.matmul(value(store, "text.weight").transposed(0, 1))
+        for (present, expected) in [(vectors2, bias + onX + onY), ([vectors2[1]], bias + 2 * onY)] {
+            expectSame(
+                combiner(present).vector.scalars(as: Double.self), expected.scalars(as: Double.self),
+                "\(present.count) present")
+        }
+    }
+
+    @Test func bottleneckTokensAreTheMeanOfWhatTheStacksMakeOfThem() throws {
+        // Two layers by hand, for a picture and a text.
+        let model = try Fixture.model(Fixture.configuration(at: 1, .bottleneck(tokens: 2)))
+        let shared = try value(model.store, "exchange.tokens").unsqueezed(0)  // [1, 2, width]
+        var parts = [(modality: Modality, tokens: Tensor)]()
+        for modality in [Modality.image, .text] {
+            let tower = try #require(model.towers[modality])
+            let tokens = tower.embedded(Fixture.values(modality, [0]).values, lengths: nil).tokens
+            parts.append((modality, tower.encoder(tokens, layers: 0..<1)))
+        }
+        var tokens = shared
+        for layer in 1..<3 {
+            var updates = [Tensor]()
+            for (index, part) in parts.enumerated() {
+                let tower = try #require(model.towers[part.modality]), count = part.tokens.size(1)
+                let all = tower.encoder(.concatenated([part.tokens, tokens], axis: 1), layers: layer..<layer + 1)
+                parts[index].tokens = all.sliced(axis: 1, from: 0, to: count)
+                updates.append(all.sliced(axis: 1, from: count))
+            }
+            tokens = (updates[0] + updates[1]) / 2
+        }
+        var sum = Tensor(0, dtype: .float64)
+        for part in parts {
+            let tower = try #require(model.towers[part.modality])
+            let projection = try #require(model.projections[part.modality])
+            sum = sum + projection(tower.pooled(TokenSequence(part.tokens))).normalized()
+        }
+        let batch = try Batch([
+            .image: ModalityBatch(Fixture.values(.image, [0]).values),
+            .text: ModalityBatch(Fixture.values(.text, [0]).values),
+        ])
+        expectSame(try vectors(model, batch), sum.normalized().scalars(as: Double.self), "bottleneck")
+    }
+
     @Test func attentionWithEqualLogitsIsTheMean() throws {
         let (combiner, store) = combiner(.attention)
         for parameter in store.parameters {

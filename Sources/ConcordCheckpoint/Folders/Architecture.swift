@@ -51,7 +51,7 @@ extension ModelFolder {
 extension ModelManifest {
     /// The kinds of models, by the tokens of `architecture`.
     public enum Architecture: String, Sendable, Hashable, CaseIterable {
-        case clip, siglip, coca, fused
+        case clip, siglip, coca
         /// Two towers of which the text tower is a BERT.
         case dualEncoder = "dual-encoder"
         /// Towers of images, texts and speech.
@@ -65,6 +65,8 @@ extension ModelManifest {
         /// Models of sounds alone.
         case whisperEncoder = "whisper-encoder"
         case ast
+        /// One vector of any modalities.
+        case fused
     }
 }
 

@@ -44,7 +44,7 @@ public struct ASTConfiguration: Sendable, Hashable {
         ((bins - patchSize) / binStride + 1) * ((frames - patchSize) / frameStride + 1)
     }
 
-    static let modelType = "audio-spectrogram-transformer"
+    package static let modelType = "audio-spectrogram-transformer"
 
     /// Reads a `config.json` of transformers' `ASTModel` and `ASTForAudioClassification`.
     ///
@@ -81,7 +81,7 @@ public struct ASTConfiguration: Sendable, Hashable {
     }
 
     /// The names of the published files, which transformers writes too.
-    static let layout = layout(
+    package static let layout: CheckpointLayout = layout(
         block: "encoder.layer.*.", query: "attention.attention.query.*", key: "attention.attention.key.*",
         value: "attention.attention.value.*", output: "attention.output.dense.*", up: "intermediate.dense.*",
         down: "output.dense.*")
@@ -112,14 +112,11 @@ public struct ASTConfiguration: Sendable, Hashable {
     }
 }
 
-extension ASTConfiguration: ArchitectureConfiguration {
+extension ASTConfiguration: AudioModelConfiguration {
     package var architecture: ModelFolder.Architecture { .ast(self) }
     package var kind: ModelManifest.Architecture { .ast }
     package var kindName: String { "an audio spectrogram transformer" }
-    package var textTower: TextTowerConfiguration? { nil }
-    package var imageTower: VisionTransformerConfiguration? { nil }
     package var audioTower: AudioTowerConfiguration? { .ast(self) }
-    package var projectedWidth: Int? { nil }
 
     package func validate(path: String) throws(ConcordError) {
         let check = ConfigurationCheck(path: path)
@@ -135,14 +132,6 @@ extension ASTConfiguration: ArchitectureConfiguration {
             "`patch_size` \(patchSize) is above the spectrogram of \(frames) frames and \(bins) bins")
     }
 
-    package static func read(_ files: FolderFiles) throws(ConcordError) -> FolderContents? {
-        guard !files.isOpenCLIP, let config = files.config, files.modelType == modelType else { return nil }
-        let configuration = try ASTConfiguration(huggingFace: config, path: files.configPath)
-        return FolderContents(
-            architecture: configuration.architecture, layout: layout, weights: files.path,
-            tokenizer: TokenizerSource(folder: files.path))
-    }
-
     package func fitted(
         to checkpoint: CheckpointReader, _ layout: inout CheckpointLayout
     ) throws(ConcordError) -> ModelFolder.Architecture {
@@ -151,15 +140,5 @@ extension ASTConfiguration: ArchitectureConfiguration {
         }
         layout = try layout.fitted(to: checkpoint, by: "audio_model.embeddings.cls_token")
         return architecture
-    }
-
-    package func documents(
-        _ layout: CheckpointLayout.Family, _ inputs: FolderDocuments.Inputs
-    ) throws(ConcordError) -> FolderDocuments {
-        guard layout == .huggingFace else {
-            throw ConcordError(
-                .invalidConfiguration, "open_clip has no format for models of sounds; save it as huggingface")
-        }
-        return try FolderDocuments(Self.layout, config: huggingFaceJSON(), inputs)
     }
 }

@@ -42,3 +42,40 @@ public enum AudioTowerConfiguration: Sendable, Hashable {
         }
     }
 }
+
+/// The configuration of a model of sounds that transformers has, too: how its folders are read and written.
+package protocol AudioModelConfiguration: ArchitectureConfiguration {
+    /// `model_type` in `config.json`.
+    static var modelType: String { get }
+    /// transformers' names of the tensors.
+    static var layout: CheckpointLayout { get }
+
+    /// Reads a `config.json` of transformers. Throws `.invalidConfiguration` for values that no model can have.
+    init(huggingFace json: JSONValue, path: String) throws(ConcordError)
+    /// The `config.json` that transformers reads back.
+    func huggingFaceJSON() -> JSONValue
+}
+
+extension AudioModelConfiguration {
+    package var textTower: TextTowerConfiguration? { nil }
+    package var imageTower: VisionTransformerConfiguration? { nil }
+    package var projectedWidth: Int? { nil }
+
+    package static func read(_ files: FolderFiles) throws(ConcordError) -> FolderContents? {
+        guard !files.isOpenCLIP, let config = files.config, files.modelType == modelType else { return nil }
+        let configuration = try Self(huggingFace: config, path: files.configPath)
+        return FolderContents(
+            architecture: configuration.architecture, layout: layout, weights: files.path,
+            tokenizer: TokenizerSource(folder: files.path))
+    }
+
+    package func documents(
+        _ layout: CheckpointLayout.Family, _ inputs: FolderDocuments.Inputs
+    ) throws(ConcordError) -> FolderDocuments {
+        guard layout == .huggingFace else {
+            throw ConcordError(
+                .invalidConfiguration, "open_clip has no format for models of sounds; save it as huggingface")
+        }
+        return try FolderDocuments(Self.layout, config: huggingFaceJSON(), inputs)
+    }
+}

@@ -29,7 +29,7 @@ public struct CLAPConfiguration: Sendable, Hashable {
         self.initialScale = initialScale
     }
 
-    static let modelType = "clap"
+    package static let modelType = "clap"
 
     /// Reads the contents of a `config.json` of transformers' `ClapModel`.
     ///
@@ -79,12 +79,12 @@ public struct CLAPConfiguration: Sendable, Hashable {
     }
 }
 
-extension CLAPConfiguration: ArchitectureConfiguration {
+extension CLAPConfiguration: AudioModelConfiguration {
+    package static var layout: CheckpointLayout { .huggingFace }
     package var architecture: ModelFolder.Architecture { .clap(self) }
     package var kind: ModelManifest.Architecture { .clap }
     package var kindName: String { "a CLAP of sounds and texts" }
     package var textTower: TextTowerConfiguration? { .bert(text) }
-    package var imageTower: VisionTransformerConfiguration? { nil }
     package var audioTower: AudioTowerConfiguration? { .htsat(audio) }
     package var projectedWidth: Int? { projectionWidth }
 
@@ -97,28 +97,10 @@ extension CLAPConfiguration: ArchitectureConfiguration {
             initialScale > 0 && initialScale.isFinite, "`logit_scale_init_value` is \(initialScale), not above 0")
     }
 
-    package static func read(_ files: FolderFiles) throws(ConcordError) -> FolderContents? {
-        guard !files.isOpenCLIP, let config = files.config, files.modelType == modelType else { return nil }
-        let configuration = try CLAPConfiguration(huggingFace: config, path: files.configPath)
-        return FolderContents(
-            architecture: .clap(configuration), layout: .huggingFace, weights: files.path,
-            tokenizer: TokenizerSource(folder: files.path))
-    }
-
     package func fitted(
         to checkpoint: CheckpointReader, _ layout: inout CheckpointLayout
     ) throws(ConcordError) -> ModelFolder.Architecture {
         layout = try layout.fitted(to: checkpoint, by: "logit_scale_a")
         return architecture
-    }
-
-    package func documents(
-        _ layout: CheckpointLayout.Family, _ inputs: FolderDocuments.Inputs
-    ) throws(ConcordError) -> FolderDocuments {
-        guard layout == .huggingFace else {
-            throw ConcordError(
-                .invalidConfiguration, "open_clip has no format for models of sounds; save it as huggingface")
-        }
-        return try FolderDocuments(.huggingFace, config: huggingFaceJSON(), inputs)
     }
 }

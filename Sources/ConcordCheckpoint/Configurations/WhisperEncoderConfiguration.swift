@@ -28,7 +28,7 @@ public struct WhisperEncoderConfiguration: Sendable, Hashable {
         self.activation = activation
     }
 
-    static let modelType = "whisper"
+    package static let modelType = "whisper"
 
     /// Reads the encoder's part of a `config.json` of transformers' `WhisperModel` and its kin.
     ///
@@ -58,7 +58,7 @@ public struct WhisperEncoderConfiguration: Sendable, Hashable {
     }
 
     /// transformers' names: those of the encoder within the whole model.
-    static let layout: CheckpointLayout = {
+    package static let layout: CheckpointLayout = {
         let block = "audio_model.layers.*.", file = "encoder.layers.*."
         return CheckpointLayout(
             .huggingFace,
@@ -71,14 +71,11 @@ public struct WhisperEncoderConfiguration: Sendable, Hashable {
     }()
 }
 
-extension WhisperEncoderConfiguration: ArchitectureConfiguration {
+extension WhisperEncoderConfiguration: AudioModelConfiguration {
     package var architecture: ModelFolder.Architecture { .whisperEncoder(self) }
     package var kind: ModelManifest.Architecture { .whisperEncoder }
     package var kindName: String { "an encoder of Whisper" }
-    package var textTower: TextTowerConfiguration? { nil }
-    package var imageTower: VisionTransformerConfiguration? { nil }
     package var audioTower: AudioTowerConfiguration? { .whisper(self) }
-    package var projectedWidth: Int? { nil }
 
     package func validate(path: String) throws(ConcordError) {
         let check = ConfigurationCheck(path: path)
@@ -91,29 +88,11 @@ extension WhisperEncoderConfiguration: ArchitectureConfiguration {
         try check.require(width.isMultiple(of: 2), "`d_model` is \(width), which is not even")
     }
 
-    package static func read(_ files: FolderFiles) throws(ConcordError) -> FolderContents? {
-        guard !files.isOpenCLIP, let config = files.config, files.modelType == modelType else { return nil }
-        let configuration = try WhisperEncoderConfiguration(huggingFace: config, path: files.configPath)
-        return FolderContents(
-            architecture: configuration.architecture, layout: layout, weights: files.path,
-            tokenizer: TokenizerSource(folder: files.path))
-    }
-
     package func fitted(
         to checkpoint: CheckpointReader, _ layout: inout CheckpointLayout
     ) throws(ConcordError) -> ModelFolder.Architecture {
         // An encoder that was saved by itself has no prefix.
         layout = try layout.fitted(to: checkpoint, root: "encoder.", by: "conv1.weight")
         return architecture
-    }
-
-    package func documents(
-        _ layout: CheckpointLayout.Family, _ inputs: FolderDocuments.Inputs
-    ) throws(ConcordError) -> FolderDocuments {
-        guard layout == .huggingFace else {
-            throw ConcordError(
-                .invalidConfiguration, "open_clip has no format for models of sounds; save it as huggingface")
-        }
-        return try FolderDocuments(Self.layout, config: huggingFaceJSON(), inputs)
     }
 }

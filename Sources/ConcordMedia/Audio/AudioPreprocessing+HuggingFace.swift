@@ -7,25 +7,8 @@ extension AudioPreprocessing {
     ///
     /// Throws `.fileSystem` where neither is there, `.malformedText` and `.invalidConfiguration` with the path.
     public init(folder: String) throws(ConcordError) {
-        let nested = folder + "/processor_config.json"
-        let own = folder + "/preprocessor_config.json"
-        var found: (path: String, config: JSONValue)?
-        if Files.exists(nested), let config = try JSONValue(contentsOf: nested)["feature_extractor"] {
-            found = (nested, config)
-        } else if Files.exists(own) {
-            found = (own, try JSONValue(contentsOf: own))
-        }
-        guard let found else {
-            throw ConcordError(
-                .fileSystem,
-                "\(folder) has no preprocessor_config.json, and no processor_config.json with a feature_extractor; "
-                    + "copy it from the model's repository")
-        }
-        do throws(ConcordError) {
-            try self.init(preprocessorConfig: found.config)
-        } catch {
-            throw ConcordError(error.code, "\(found.path): \(error.message)")
-        }
+        let file = try PreprocessingFile.find(in: folder, member: "feature_extractor")
+        self = try file.read { config throws(ConcordError) in try Self(preprocessorConfig: config) }
     }
 
     /// Reads a `preprocessor_config.json` of transformers' `ClapFeatureExtractor`, `WhisperFeatureExtractor` or

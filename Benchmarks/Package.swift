@@ -9,7 +9,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     ],
     targets: [
-        .target(name: "BenchmarkSupport", path: "Support", exclude: ["process_memory.py"]),
+        .target(name: "BenchmarkSupport", path: "Support", exclude: ["company.py", "photos.py", "process_memory.py"]),
         .executableTarget(
             name: "image-benchmark",
             dependencies: [.product(name: "ConcordData", package: "concord")],
